@@ -1,0 +1,290 @@
+// Package peer is the engine: a device with its roster, its namespaces and its channels to the user's other devices.
+//
+// It does no I/O and asks no clock. Whoever drives it (the WebAssembly client, a native program, the simulator) tells it what
+// happened, one Event at a time, with the time; it answers with Actions to carry out. Nothing blocks. An Engine is for
+// one goroutine.
+//
+//	e := peer.New(peer.Config{...})
+//	var out peer.Actions
+//	e.Step(now, peer.Start{Blocks: ids}, &out) // first, with what storage lists
+//	for { carry out out.List; out.Reset(); e.Step(now, next event, &out) }
+//
+// A driver carries actions out in their order. It has at most one Commit running at a time because the engine asks for no
+// other before Committed. After an error in Committed the engine answers every operation with an error and asks
+// for nothing more: open a new Engine on the same storage.
+package peer
+
+import (
+	"io"
+
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Config is what an Engine needs to know.
+type Config struct {
+	Key  [32]byte  // the store key, which seals every block
+	App  string    // application id: the origin on the web; at most 255 bytes
+	Name string    // this device's name, 1 to wire.MaxNameRunes characters; a default when empty
+	Sync []string  // relay URLs that a new circle starts with, at most 8; none: no sync
+	URL  string    // the application's address, to which an invite's link leads; empty: links cannot be made
+	Rand io.Reader // of cryptographic quality; nil: crypto/rand
+}
+
+// Millis is a time in Unix milliseconds, or a span in milliseconds.
+type Millis = uint64
+
+// Event is something that happened outside of the engine.
+type Event interface{ isEvent() }
+
+type (
+	// Start opens the engine on what storage lists. It is the first event, once.
+	Start struct{ Blocks []storage.ID }
+	// Opened: the connection that Dial asked for stands.
+	Opened struct{ Conn uint32 }
+	// Frame: a binary frame arrived. The engine may keep Data.
+	Frame struct {
+		Conn uint32
+		Data []byte
+	}
+	// Closed: the connection has ended, or could not be made. Code is the WebSocket close code, 0 if there was none.
+	Closed struct {
+		Conn uint32
+		Code uint16
+	}
+	// Tick: the time that WakeAt asked for has come. A Tick too many does no harm.
+	Tick struct{}
+	// Committed answers Commit. Err is nil, storage.ErrExists, storage.ErrQuota or another error.
+	Committed struct{ Err error }
+	// Loaded answers Load. Data is nil where there is no such block. Err is what Load failed with.
+	Loaded struct {
+		Blocks []storage.Block
+		Err    error
+	}
+	// Offline and Online: what the driver knows of the network. Online dials at once what waits.
+	Offline struct{}
+	Online  struct{}
+)
+
+func (Start) isEvent()     {}
+func (Opened) isEvent()    {}
+func (Frame) isEvent()     {}
+func (Closed) isEvent()    {}
+func (Tick) isEvent()      {}
+func (Committed) isEvent() {}
+func (Loaded) isEvent()    {}
+func (Offline) isEvent()   {}
+func (Online) isEvent()    {}
+func (*Op) isEvent()       {}
+
+// Verb is what an Op asks for. The numbers are those of the border to JavaScript.
+type Verb uint8
+
+// The verbs, with what each takes from Op and answers in Reply.
+const (
+	Get       Verb = 1  // Key → Entries (one, or none)
+	Batch     Verb = 2  // Writes, Relaxed → nothing; a put or del is a batch of one
+	List      Verb = 3  // Range → Entries, at most 1,000 or about 1 MiB at once; More when there are others
+	Conflicts Verb = 4  // Key → Entries: the versions that get did not choose
+	Watch     Verb = 5  // Range.Prefix → nothing; Changed actions with this Op's ID follow until Unwatch
+	Unwatch   Verb = 6  // Target: the Watch's ID → nothing
+	Invite    Verb = 7  // → Text: the link; then PairingState actions with this Op's ID
+	Join      Verb = 8  // Key: the link → nothing; then PairingState actions with this Op's ID
+	Confirm   Verb = 9  // Target: the ID of Invite or Join; Bring: hand over the data that is here already → nothing
+	Cancel    Verb = 10 // Target → nothing
+	Shutdown  Verb = 11 // says BYE to every peer, commits what is left → nothing, when that is done
+	Rename    Verb = 12 // Key: this device's new name → nothing
+)
+
+// Op is an operation of the application. Operations on one key keep their order.
+type Op struct {
+	ID      uint32 // chosen by the driver, unique among those not yet answered and watches
+	Client  uint32 // who asks (a tab); stands in the Changed that follow from it
+	Verb    Verb
+	Key     string
+	Writes  []Write
+	Range   Range
+	Target  uint32
+	Relaxed bool // answer as soon as the engine has taken it; else when it is durable
+	Bring   bool
+}
+
+// Write is one put (JSON or Bytes) or deletion of a batch. A batch has each key at most once; the last one counts.
+type Write struct {
+	Key   string
+	Kind  wire.Kind
+	Value []byte // the engine keeps it
+}
+
+// Range selects keys: those with Prefix that are ≥ Gte and < Lt (empty: no bound), in ascending byte order or Reverse, at
+// most Limit (0: no limit). After continues behind that key (before it, when Reverse).
+type Range struct {
+	Prefix, Gte, Lt, After string
+	Reverse, KeysOnly      bool
+	Limit                  uint32
+}
+
+// Entry is a key with a value.
+type Entry struct {
+	Key   string
+	Kind  wire.Kind
+	Value []byte
+}
+
+// Code is an error as applications see it; "" is none. js/README.md documents each.
+type Code string
+
+// The codes of the engine. The driver has others of its own.
+const (
+	OK       Code = ""
+	EKey     Code = "E_KEY"     // not 1 to 1,024 bytes of UTF-8 without U+0000
+	EValue   Code = "E_VALUE"   // not of a kind that can be stored
+	ETooBig  Code = "E_TOOBIG"  // a value over 1 MiB; a batch over 1,000 operations or 4 MiB
+	EQuota   Code = "E_QUOTA"   // storage is full
+	EFenced  Code = "E_FENCED"  // another engine took over this data
+	EDamaged Code = "E_DAMAGED" // what is stored cannot be read
+	EVersion Code = "E_VERSION" // stored, or spoken, by a newer Masq
+	EStorage Code = "E_STORAGE" // storage failed
+	EClosed  Code = "E_CLOSED"  // the engine was shut down
+	ELink    Code = "E_LINK"    // not a link of Masq's, or not this application's
+	EExpired Code = "E_EXPIRED" // the invite or the time for a yes is over
+	ECrowded Code = "E_CROWDED" // another device is already answering this invite
+	EDenied  Code = "E_DENIED"  // the other side said no, or cancelled
+	EAuth    Code = "E_AUTH"    // the other side does not know the link's secret, or somebody interfered
+	ECircle  Code = "E_CIRCLE"  // this device already has a circle with others in it
+	ESync    Code = "E_SYNC"    // the Sync Server cannot be reached, or none is configured
+	EBusy    Code = "E_BUSY"    // another pairing is under way, or too many of something at once
+	EData    Code = "E_DATA"    // Confirm without Bring, although this device has data of its own
+)
+
+// Action is something for the driver to carry out.
+type Action interface{ isAction() }
+
+type (
+	// Reply answers an Op, once.
+	Reply struct {
+		Op      uint32
+		Err     Code
+		Entries []Entry
+		Text    string
+		More    bool
+	}
+	// Changed tells a Watch what has changed, in order. Several keys of one batch come together.
+	Changed struct {
+		Watch   uint32
+		Changes []Change
+	}
+	// StatusChanged is the whole status, sent when something in it has changed.
+	StatusChanged struct{ Status Status }
+	// PairingState tells how an Invite or a Join goes on. After Done, or an Err, nothing more follows for it.
+	PairingState struct {
+		Op      uint32
+		Step    PairingStep
+		Digits  string // six, from Compare on
+		Name    string // the other device's name, from Compare on
+		Expires Millis // when this step ends by itself
+		HasData bool   // joining: this device has data of its own that Confirm must Bring
+		Err     Code
+	}
+	// Dial opens a WebSocket with subprotocol masq.relay.v1. Opened or Closed follows. Conn is never used again.
+	Dial struct {
+		Conn uint32
+		URL  string
+	}
+	// Send sends a binary frame. Sends to a connection that has ended are ignored.
+	Send struct {
+		Conn uint32
+		Data []byte // the driver's from now on
+	}
+	// Ping sends the text frame "ping"; the driver swallows "pong".
+	Ping struct{ Conn uint32 }
+	// Hangup closes a connection. Closed need not follow.
+	Hangup struct{ Conn uint32 }
+	// Commit asks for storage.Store.Commit; Committed follows. The group is the driver's until then.
+	Commit struct {
+		Group      storage.Group
+		Durability storage.Durability
+	}
+	// Load asks for storage.Store.Load; Loaded follows. Several may run at once.
+	Load struct{ IDs []storage.ID }
+	// WakeAt asks for a Tick at a time (not before). A new one replaces the last. 0: none.
+	WakeAt struct{ At Millis }
+	// Failed: the engine has stopped for good. Everything not answered has been answered with Err.
+	Failed struct{ Err Code }
+)
+
+func (Reply) isAction()         {}
+func (Changed) isAction()       {}
+func (StatusChanged) isAction() {}
+func (PairingState) isAction()  {}
+func (Dial) isAction()          {}
+func (Send) isAction()          {}
+func (Ping) isAction()          {}
+func (Hangup) isAction()        {}
+func (Commit) isAction()        {}
+func (Load) isAction()          {}
+func (WakeAt) isAction()        {}
+func (Failed) isAction()        {}
+
+// Actions collects what a Step asks for. The zero value is ready.
+type Actions struct{ List []Action }
+
+// Reset empties a for the next Step and keeps its memory.
+func (a *Actions) Reset() { clear(a.List); a.List = a.List[:0] }
+
+func (a *Actions) add(x Action) { a.List = append(a.List, x) }
+
+// Change is one key that has another value than before.
+type Change struct {
+	Key      string
+	Kind     wire.Kind // Deleted: there is no value now
+	Value    []byte
+	HadValue bool // there was a value before: PrevKind, Previous
+	PrevKind wire.Kind
+	Previous []byte
+	Client   uint32 // the Op.Client that wrote it here, 0 if it came from another device
+	Device   string // the name of the device that it came from, "" if it was written here
+}
+
+// PairingStep says how far a pairing has got.
+type PairingStep uint8
+
+// The steps, in their order.
+const (
+	Waiting    PairingStep = 1 // invite: for the joiner; join: for the other side's answer
+	Compare    PairingStep = 2 // both users compare Digits and Name, and say yes (Confirm) or no (Cancel)
+	Confirmed  PairingStep = 3 // this side has said yes, the other not yet
+	Paired     PairingStep = 4 // both said yes; the first session is being set up
+	Done       PairingStep = 5 // the two are in sync
+	PairFailed PairingStep = 6 // Err says why
+)
+
+// Sync says how syncing goes.
+type Sync uint8
+
+// The states of Status.Sync.
+const (
+	SyncOff        Sync = 0 // no other device, or no Sync Server configured
+	SyncConnecting Sync = 1 // dialling, or waiting to dial again
+	SyncWaiting    Sync = 2 // at the Sync Server; no other device is there
+	SyncOnline     Sync = 3 // in session with at least one device
+)
+
+// Status is what an application may show of the engine's state.
+type Status struct {
+	Sync        Sync
+	Entries     uint64 // keys that have a value
+	RecoverySet bool
+	Self        Device
+	Devices     []Device // the circle's other devices
+}
+
+// Device is one of the circle's devices.
+type Device struct {
+	ID        string // base64url of its ik
+	Name      string
+	Online    bool
+	LastHeard Millis // 0: never
+	ToSend    uint64 // records that it is not known to have durably
+	ToReceive bool   // it is sending what this device lacks
+}

@@ -1,0 +1,141 @@
+package wire
+
+import (
+	"slices"
+	"unicode/utf8"
+)
+
+// A Dot names one write: the seq-th of a writer. The zero Dot names none.
+type Dot struct {
+	Writer uint64 // random, of one replica
+	Seq    uint64 // reserved in blocks of 1<<BlockBits
+}
+
+// Kind says what a record's value is.
+type Kind uint8
+
+// The kinds of a value, as they stand in a record's flags.
+const (
+	Deleted Kind = 0 // no value: a tombstone
+	JSON    Kind = 1 // UTF-8 JSON text, opaque to the engine
+	Bytes   Kind = 2
+)
+
+// A Record is one write to one key. Records of a batch share a Dot and stand next to each other.
+type Record struct {
+	Dot     Dot
+	Time    uint64 // Unix ms, as its writer saw it
+	Context []Dot  // for each writer, the highest sequence for this key that the write had seen; writers ascending
+	Key     string // 1 to MaxKey bytes of UTF-8, no U+0000
+	Kind    Kind
+	Value   []byte // at most MaxValue; empty when Deleted
+	More    bool   // the next record belongs to the same batch
+}
+
+const moreFlag = 1 << 2
+
+// RecordSize is how many bytes AppendRecord appends for r.
+func RecordSize(r *Record) int {
+	return 1 + 16 + 8 + 2 + 16*len(r.Context) + 2 + len(r.Key) + 4 + len(r.Value)
+}
+
+// AppendRecord appends r in its one form.
+func AppendRecord(b []byte, r *Record) []byte {
+	flags := byte(r.Kind)
+	if r.More {
+		flags |= moreFlag
+	}
+	b = appendDot(append(b, flags), r.Dot)
+	b = AppendU64(b, r.Time)
+	b = AppendU16(b, uint16(len(r.Context)))
+	for _, d := range r.Context {
+		b = appendDot(b, d)
+	}
+	b = AppendLV(b, []byte(r.Key))
+	return AppendLV32(b, r.Value)
+}
+
+// ReadRecord takes one record off r. Its Value aliases the input.
+func ReadRecord(r *Reader) Record {
+	var rec Record
+	flags := r.U8()
+	rec.Kind, rec.More = Kind(flags&3), flags&moreFlag != 0
+	rec.Dot = readDot(r)
+	rec.Time = r.U64()
+	n := int(r.U16())
+	if flags > 7 || rec.Kind > Bytes || rec.Dot.Seq>>BlockBits == 0 || n > MaxContext {
+		r.Fail()
+		return Record{}
+	}
+	if n > 0 && r.Len() >= 16*n {
+		rec.Context = make([]Dot, 0, n)
+	}
+	for i := 0; i < n && r.Err() == nil; i++ {
+		d := readDot(r)
+		if i > 0 && d.Writer <= rec.Context[i-1].Writer {
+			r.Fail()
+			return Record{}
+		}
+		rec.Context = append(rec.Context, d)
+	}
+	rec.Key = string(r.LV(MaxKey))
+	rec.Value = r.LV32(MaxValue)
+	if !ValidKey(rec.Key) || rec.Kind == Deleted && len(rec.Value) > 0 {
+		r.Fail()
+		return Record{}
+	}
+	return rec
+}
+
+// ParseRecords parses records one behind the other. The last one's More is false. Values alias b.
+func ParseRecords(b []byte) ([]Record, error) {
+	var out []Record
+	r := NewReader(b)
+	for r.Len() > 0 {
+		rec := ReadRecord(&r)
+		if r.Err() != nil {
+			return nil, ErrMalformed
+		}
+		if n := len(out); n > 0 && out[n-1].More && out[n-1].Dot != rec.Dot {
+			return nil, ErrMalformed
+		}
+		out = append(out, rec)
+	}
+	if n := len(out); r.Done() != nil || n > 0 && out[n-1].More {
+		return nil, ErrMalformed
+	}
+	return out, nil
+}
+
+// ValidKey reports whether k may be a key: 1 to MaxKey bytes of UTF-8 without U+0000.
+func ValidKey(k string) bool {
+	if len(k) == 0 || len(k) > MaxKey || !utf8.ValidString(k) {
+		return false
+	}
+	for i := range len(k) {
+		if k[i] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Sees reports whether context reaches d: whether a write with it had seen d.
+func Sees(context []Dot, d Dot) bool {
+	i, ok := slices.BinarySearchFunc(context, d.Writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
+	return ok && context[i].Seq >= d.Seq
+}
+
+func appendDot(b []byte, d Dot) []byte { return AppendU64(AppendU64(b, d.Writer), d.Seq) }
+
+func readDot(r *Reader) Dot { return Dot{Writer: r.U64(), Seq: r.U64()} }
+
+func cmpU64(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
