@@ -98,14 +98,15 @@ const (
 
 // Op is an operation of the application. Operations on one key keep their order.
 type Op struct {
-	ID      uint32 // chosen by the driver, unique among those not yet answered and watches
+	ID      uint64 // chosen by the driver, unique among those not yet answered and watches
 	Client  uint32 // who asks (a tab); stands in the Changed that follow from it
 	Verb    Verb
 	Key     string
 	Writes  []Write
 	Range   Range
-	Target  uint32
-	Relaxed bool // answer as soon as the engine has taken it; else when it is durable
+	Target  uint64
+	Since   uint64 // Watch: first deliver what changed after this position (of an earlier Changed or Reply); 0: nothing
+	Relaxed bool   // answer as soon as the engine has taken it; else when it is durable
 	Bring   bool
 }
 
@@ -163,22 +164,24 @@ type Action interface{ isAction() }
 type (
 	// Reply answers an Op, once.
 	Reply struct {
-		Op      uint32
-		Err     Code
-		Entries []Entry
-		Text    string
-		More    bool
+		Op       uint64
+		Err      Code
+		Entries  []Entry
+		Text     string
+		More     bool   // List: there are others after these
+		Position uint64 // Watch: how far this device's log has got
 	}
 	// Changed tells a Watch what has changed, in order. Several keys of one batch come together.
 	Changed struct {
-		Watch   uint32
-		Changes []Change
+		Watch    uint64
+		Position uint64 // for Op.Since after a restart
+		Changes  []Change
 	}
 	// StatusChanged is the whole status, sent when something in it has changed.
 	StatusChanged struct{ Status Status }
 	// PairingState tells how an Invite or a Join goes on. After Done, or an Err, nothing more follows for it.
 	PairingState struct {
-		Op      uint32
+		Op      uint64
 		Step    PairingStep
 		Digits  string // six, from Compare on
 		Name    string // the other device's name, from Compare on
