@@ -47,6 +47,8 @@ type (
 		Conn uint32
 		Data []byte
 	}
+	// Pong: the text frame "pong" arrived, which answers Ping.
+	Pong struct{ Conn uint32 }
 	// Closed: the connection has ended, or could not be made. Code is the WebSocket close code, 0 if there was none.
 	Closed struct {
 		Conn uint32
@@ -69,6 +71,7 @@ type (
 func (Start) isEvent()     {}
 func (Opened) isEvent()    {}
 func (Frame) isEvent()     {}
+func (Pong) isEvent()      {}
 func (Closed) isEvent()    {}
 func (Tick) isEvent()      {}
 func (Committed) isEvent() {}
@@ -90,7 +93,7 @@ const (
 	Unwatch   Verb = 6  // Target: the Watch's ID → nothing
 	Invite    Verb = 7  // → Text: the link; then PairingState actions with this Op's ID
 	Join      Verb = 8  // Key: the link → nothing; then PairingState actions with this Op's ID
-	Confirm   Verb = 9  // Target: the ID of Invite or Join; Bring: hand over the data that is here already → nothing
+	Confirm   Verb = 9  // Target: the ID of Invite or Join; Bring or Discard, where there is data already → nothing
 	Cancel    Verb = 10 // Target → nothing
 	Shutdown  Verb = 11 // says BYE to every peer, commits what is left → nothing, when that is done
 	Rename    Verb = 12 // Key: this device's new name → nothing
@@ -107,7 +110,8 @@ type Op struct {
 	Target  uint64
 	Since   uint64 // Watch: first deliver what changed after this position (of an earlier Changed or Reply); 0: nothing
 	Relaxed bool   // answer as soon as the engine has taken it; else when it is durable
-	Bring   bool
+	Bring   bool   // Confirm: hand over the data that is here already
+	Discard bool   // Confirm: delete it from this device instead
 }
 
 // Write is one put (JSON or Bytes) or deletion of a batch. A batch has each key at most once; the last one counts.
@@ -155,7 +159,7 @@ const (
 	ECircle  Code = "E_CIRCLE"  // this device already has a circle with others in it
 	ESync    Code = "E_SYNC"    // the Sync Server cannot be reached, or none is configured
 	EBusy    Code = "E_BUSY"    // another pairing is under way, or too many of something at once
-	EData    Code = "E_DATA"    // Confirm without Bring, although this device has data of its own
+	EData    Code = "E_DATA"    // Confirm with neither Bring nor Discard, although this device has data of its own
 )
 
 // Action is something for the driver to carry out.
@@ -186,7 +190,7 @@ type (
 		Digits  string // six, from Compare on
 		Name    string // the other device's name, from Compare on
 		Expires Millis // when this step ends by itself
-		HasData bool   // joining: this device has data of its own that Confirm must Bring
+		HasData bool   // joining: this device has data of its own: Confirm must say Bring or Discard
 		Err     Code
 	}
 	// Dial opens a WebSocket with subprotocol masq.relay.v1. Opened or Closed follows. Conn is never used again.
@@ -199,7 +203,7 @@ type (
 		Conn uint32
 		Data []byte // the driver's from now on
 	}
-	// Ping sends the text frame "ping"; the driver swallows "pong".
+	// Ping sends the text frame "ping"; Pong follows, or the engine hangs up.
 	Ping struct{ Conn uint32 }
 	// Hangup closes a connection. Closed need not follow.
 	Hangup struct{ Conn uint32 }
