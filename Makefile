@@ -1,0 +1,117 @@
+# Masq. `make run` tries it, `make test` checks it, `make` lists the rest.
+
+BUILD := $(CURDIR)/.build
+CHROMIUM := $(BUILD)/bin/headless_shell# the name under which wasmbrowsertest looks first
+STEP := @.ci/step
+MAKEFLAGS += --no-print-directory
+
+GO_NATIVE := ./core/... ./web/...
+# What runs inside the browser, and is therefore tested there again.
+ENGINE := wire storage storage/mem storage/storagetest vault ledger replica roster channel pairing peer relay
+GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
+GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
+IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser
+
+# What a browser downloads may weigh this much, in kB (1,000 bytes) of brotli.
+SHIM_BUDGET := 15
+WASM_BUDGET := 1000
+
+SEEDS ?= 50
+FIRST ?= 1
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+.PHONY: help run build web binary test test-go test-browser test-js test-all smoke lint lint-go lint-wasm lint-js \
+	fuzz sim size fmt clean need chrome
+
+help: ## list what make can do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
+
+run: build ## build Masq, then serve the demo and a Sync Server on localhost; Ctrl-C ends it
+	@exec $(BUILD)/masq up $(ARGS)
+
+build: web binary ## build the client, the demo and .build/masq
+
+web: need js/node_modules/.package-lock.json
+	@echo 'building the client and the demo'
+	@cd js && npm run --silent build
+
+binary: web
+	@echo 'building masq'
+	@go build -trimpath -buildvcs=false -o $(BUILD)/masq ./core/cmd/masq
+
+js/node_modules/.package-lock.json: js/package.json js/package-lock.json
+	@echo 'installing npm packages'
+	@cd js && npm ci --no-audit --no-fund && touch node_modules/.package-lock.json
+
+need:
+	@.ci/need go node
+
+chrome:
+	@.ci/chrome $(CHROMIUM)
+
+test: need ## check everything that has to hold before a change is merged
+	@.ci/need cc
+	@$(MAKE) chrome
+	$(STEP) 'build' $(MAKE) build
+	$(STEP) 'lint' $(MAKE) lint
+	$(STEP) 'Go tests' $(MAKE) test-go
+	$(STEP) 'Go tests in the browser' $(MAKE) test-browser
+	$(STEP) 'TypeScript tests' $(MAKE) test-js
+	$(STEP) 'sizes' $(MAKE) size
+	$(STEP) 'smoke test' $(MAKE) smoke
+	@printf '\nall is well\n'
+
+test-go:
+	@go test -race -timeout 5m $(GO_NATIVE)
+
+test-browser: chrome $(BUILD)/bin/wasmbrowsertest
+	@$(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/...
+
+test-js: js/node_modules/.package-lock.json chrome
+	@cd js && CHROME=$(CHROMIUM) npm test --silent
+
+test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
+	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
+	$(STEP) 'fuzzing' $(MAKE) fuzz
+
+smoke: build chrome ## two browsers pair and sync through the real Sync Server, which is cut off and listened to
+	@cd js && CHROME=$(CHROMIUM) node smoke/smoke.mjs
+
+sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n for one
+	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED),-seeds $(SEEDS) -first $(FIRST))
+
+fuzz: ## run every fuzz target for FUZZTIME=20s
+	@.ci/fuzz $(FUZZTIME)
+
+lint: lint-go lint-wasm lint-js ## check format, vet, static analysis, imports and types
+
+lint-go: need $(BUILD)/bin/staticcheck
+	@bad=$$(gofmt -l core wasm web) && test -z "$$bad" || { echo "not formatted (make fmt):" $$bad; exit 1; }
+	@go vet $(GO_NATIVE)
+	@$(BUILD)/bin/staticcheck $(GO_NATIVE)
+	@go test -count 1 ./core/internal/floors
+
+lint-wasm: need $(BUILD)/bin/staticcheck
+	@GOOS=js GOARCH=wasm go vet $(GO_WASM)
+	@GOOS=js GOARCH=wasm $(BUILD)/bin/staticcheck $(GO_WASM)
+
+lint-js: js/node_modules/.package-lock.json
+	@cd js && npm run --silent typecheck && npm run --silent format:check
+
+size: web ## what a browser downloads, against its budget
+	@node .ci/size.mjs shim js/dist/masq.global.js $(SHIM_BUDGET) wasm js/dist/masq.wasm $(WASM_BUDGET)
+
+fmt: js/node_modules/.package-lock.json ## format all code
+	@gofmt -w core wasm web
+	@cd js && npm run --silent format
+
+clean: ## remove what was built
+	@rm -rf $(BUILD) js/dist js/node_modules
+	@find web/dist -mindepth 1 ! -name .gitignore -delete
+
+$(BUILD)/bin/wasmbrowsertest: go.mod
+	@go build -o $@ github.com/agnivade/wasmbrowsertest
+
+$(BUILD)/bin/staticcheck: go.mod
+	@go build -o $@ honnef.co/go/tools/cmd/staticcheck

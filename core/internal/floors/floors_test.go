@@ -1,0 +1,148 @@
+// Package floors holds the project's layers: a package imports only packages of lower floors. It has no code, only the test.
+package floors
+
+import (
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/masqdev/masq/"
+
+// floors lists the packages from the bottom up. A pattern with /... is a folder and what is in it. The first that matches counts.
+// Packages on one floor do not import each other, but for those inside one /... pattern.
+var floors = [][]string{
+	{"core/wire", "core/storage", "core/internal/floors"},
+	{"core/storage/mem", "core/storage/storagetest", "core/vault", "core/roster", "core/channel", "core/pairing", "core/relay"},
+	{"core/ledger"},
+	{"core/replica"},
+	{"core/peer"},
+	{"core/relay/native", "web"},
+	{"core/sim/...", "core/cmd/...", "core/relay/tap", "wasm/..."},
+}
+
+// engine is what runs unchanged natively, in the browser and in the simulator. It gets time and randomness handed in and does
+// nothing by itself, so that a run can be repeated from its seed.
+var engine = []string{
+	"core/wire", "core/storage", "core/vault", "core/ledger", "core/replica", "core/roster", "core/channel", "core/pairing",
+	"core/peer", "core/relay",
+}
+
+// forbidden names what a package must not import itself, tests apart.
+var forbidden = []struct {
+	in      []string
+	imports []string
+	why     string
+}{
+	{engine, []string{"os", "os/...", "net", "net/...", "io/fs", "syscall/..."}, "the engine does no I/O"},
+	{engine, []string{"time"}, "the engine reads no clock: times are Unix milliseconds, handed in"},
+	{engine, []string{"math/rand/..."}, "the engine has no randomness of its own: it is handed in"},
+	{engine, []string{"encoding/json", "encoding/gob", "encoding/xml", "text/template", "log", "log/..."}, "too heavy for the browser"},
+	{[]string{"core/relay"}, []string{module + "core/storage/...", module + "core/vault"}, "the Sync Server stores nothing"},
+	{[]string{"wasm/..."}, []string{"syscall/js"}, "wasm/ touches JavaScript only through safejs"},
+}
+
+// neverLinked must not be in the browser's client at all, however it gets there.
+var neverLinked = []string{"net/http", "encoding/json", "go.etcd.io/bbolt"}
+
+type pkg struct {
+	name    string // without the module's path
+	imports []string
+}
+
+func TestImportsGoDown(t *testing.T) {
+	for _, p := range append(list(t, "", "./core/...", "./web/..."), list(t, "js", "./wasm/...")...) {
+		own, ownPattern := floorOf(p.name)
+		if own < 0 {
+			t.Errorf("%s has no floor: give it one in this file", p.name)
+		}
+		for _, i := range p.imports {
+			name, ours := strings.CutPrefix(i, module)
+			if floor, pattern := floorOf(name); ours && floor >= own && !(pattern == ownPattern && strings.HasSuffix(pattern, "/...")) {
+				t.Errorf("%s (floor %d) imports %s (floor %d)", p.name, own, name, floor)
+			}
+			for _, f := range forbidden {
+				if matchesAny(f.in, p.name) && matchesAny(f.imports, i) {
+					t.Errorf("%s imports %s: %s", p.name, i, f.why)
+				}
+			}
+		}
+	}
+}
+
+func TestClientStaysSmall(t *testing.T) {
+	for _, name := range strings.Fields(golist(t, "js", "-deps", "./wasm/client")) {
+		if slices.Contains(neverLinked, name) {
+			t.Errorf("wasm/client links %s", name)
+		}
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, c := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"core/wire", "core/wire", true},
+		{"core/wire", "core/wire/x", false},
+		{"core/sim/...", "core/sim", true},
+		{"core/sim/...", "core/sim/masqsim", true},
+		{"core/sim/...", "core/simple", false},
+	} {
+		if got := matches(c.pattern, c.name); got != c.want {
+			t.Errorf("matches(%q, %q) = %v", c.pattern, c.name, got)
+		}
+	}
+}
+
+// floorOf answers a package's floor with the pattern that gave it, or -1.
+func floorOf(name string) (int, string) {
+	for n, patterns := range floors {
+		for _, pattern := range patterns {
+			if matches(pattern, name) {
+				return n, pattern
+			}
+		}
+	}
+	return -1, ""
+}
+
+func matches(pattern, name string) bool {
+	dir, all := strings.CutSuffix(pattern, "/...")
+	return name == dir || all && strings.HasPrefix(name, dir+"/")
+}
+
+func matchesAny(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) })
+}
+
+func list(t *testing.T, goos string, patterns ...string) []pkg {
+	t.Helper()
+	out := golist(t, goos, append([]string{"-f", `{{.ImportPath}} {{join .Imports " "}}`}, patterns...)...)
+	var pkgs []pkg
+	for line := range strings.Lines(out) {
+		words := strings.Fields(line)
+		pkgs = append(pkgs, pkg{strings.TrimPrefix(words[0], module), words[1:]})
+	}
+	return pkgs
+}
+
+// golist runs go list at the module's root, for the browser when goos is js.
+func golist(t *testing.T, goos string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", append([]string{"list"}, args...)...)
+	cmd.Dir = path.Join("..", "..", "..")
+	cmd.Stderr = os.Stderr
+	cmd.Env = os.Environ()
+	if goos == "js" {
+		cmd.Env = append(cmd.Env, "GOOS=js", "GOARCH=wasm")
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return string(out)
+}
