@@ -112,6 +112,49 @@ func join(a, b Element) Element {
 	return out
 }
 
+// Meet returns what v and o each have. Neither is changed. The hashes of its tails mean nothing: it is for Covers.
+func (v Vector) Meet(o Vector) Vector {
+	var out Vector
+	for _, a := range v {
+		i, ok := o.find(a.Writer)
+		if !ok {
+			continue
+		}
+		e := Element{Writer: a.Writer, Settled: min(a.Settled, o[i].Settled)}
+		e = meetTails(meetTails(e, a, o[i]), o[i], a)
+		if e.Settled > 0 || len(e.Tails) > 0 {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// meetTails adds to e, for each block that a names, how far both a and b reach in it.
+func meetTails(e, a, b Element) Element {
+	for _, t := range a.Tails {
+		if t.Seq = min(t.Seq, b.reach(t.Seq>>BlockBits)); t.Seq > e.Settled {
+			e = join(e, Element{Tails: []Tail{t}})
+		}
+	}
+	return e
+}
+
+// reach is the highest sequence number of a block that e has, 0 if it has none of it.
+func (e Element) reach(block uint64) uint64 {
+	for _, t := range e.Tails {
+		if t.Seq>>BlockBits == block {
+			return t.Seq
+		}
+	}
+	if last := block<<BlockBits | 1<<BlockBits - 1; e.Settled >= last {
+		return last
+	}
+	if e.Settled>>BlockBits == block {
+		return e.Settled
+	}
+	return 0
+}
+
 // Set returns v with e in the place of its writer's element. v is not changed.
 func (v Vector) Set(e Element) Vector {
 	out := slices.Clone(v)
