@@ -92,6 +92,46 @@ export class Device {
     return page.getByRole('navigation', { name: 'Notes' }).getByRole('button').filter({ hasText: title })
   }
 
+  /** sees waits until a note is in the list, and opens it to see that its text is there. */
+  async sees([title, text]) {
+    await this.backToList()
+    await this.row(title).waitFor()
+    await this.open(title)
+    await until(`${this.name} shows “${text}”`, async () => (await this.page.getByLabel('Text', { exact: true }).inputValue()) === text)
+  }
+
+  /** invite shows an invite and answers its link. */
+  async invite() {
+    await this.page.locator('#sync').click()
+    await this.button('Add a device').click()
+    const link = this.page.getByLabel('Invite link')
+    await this.page.getByRole('img', { name: 'The invite link as a QR code' }).locator('svg').waitFor()
+    await this.shot('invite')
+    return link.inputValue()
+  }
+
+  /** compare waits for the digits, and answers them with the other device's name. */
+  async compare() {
+    await this.page.getByRole('heading', { name: 'The same digits on both devices?' }).waitFor()
+    return { digits: await this.page.locator('#digits').textContent(), other: await this.page.locator('#other-name').textContent() }
+  }
+
+  /** online waits until the page says that it is in sync. */
+  async online() {
+    await this.page.locator('#sync').filter({ hasText: 'In sync with' }).waitFor()
+  }
+
+  /** mark stores something in the clear, so that the search for such things can be seen to work. */
+  async mark() {
+    this.marker = `marker of the ${this.name}`
+    await this.page.evaluate(async (marker) => {
+      const open = indexedDB.open('marker', 1)
+      open.onupgradeneeded = () => open.result.createObjectStore('s').put(marker, 1)
+      await new Promise((resolve, reject) => Object.assign(open, { onsuccess: resolve, onerror: reject }))
+      open.result.close()
+    }, this.marker)
+  }
+
   async saved() {
     await this.page.getByText('Saved on this device').waitFor()
   }
@@ -99,15 +139,30 @@ export class Device {
   /** backToList leaves a note where the screen has room for one thing only. */
   async backToList() {
     const back = this.button('All notes')
-    if (await back.isVisible()) await back.click()
+    if (!(await back.isVisible())) return
+    await back.click()
+    await this.page.getByRole('navigation', { name: 'Notes' }).waitFor()
   }
 
   /**
-   * contents is all that the application's store holds here, other versions of conflicting keys included, read through the
-   * public interface as a second user of the store on the page. Keys with a value and its other versions, in order.
+   * contents is all that the application's store holds here, other versions of conflicting keys included: entries in the order
+   * of their keys.
    */
-  async contents() {
-    return this.page.evaluate(async () => {
+  contents() {
+    return this.#useStore(async (store) => {
+      const entries = await store.list()
+      return Promise.all(entries.map(async ([key, value]) => ({ key, value, others: await store.conflicts(key) })))
+    })
+  }
+
+  /** put writes a key, past the application. */
+  put(key, value) {
+    return this.#useStore((store, args) => store.put(...args), [key, value])
+  }
+
+  // The public interface, as a second user of the store on the page that loads it by a script tag.
+  async #useStore(use, args) {
+    const store = await this.page.evaluateHandle(async () => {
       if (!window.Masq) {
         const script = document.createElement('script')
         script.src = '/masq.global.js'
@@ -115,9 +170,8 @@ export class Device {
         document.head.append(script)
         await loaded
       }
-      window.smokeReader ??= await window.Masq.connect({ app: { name: 'Notes' } })
-      const entries = await window.smokeReader.list()
-      return Promise.all(entries.map(async ([key, value]) => ({ key, value, others: await window.smokeReader.conflicts(key) })))
+      return (window.secondUser ??= await window.Masq.connect({ app: { name: 'Notes' } }))
     })
+    return store.evaluate(use, args)
   }
 }
