@@ -253,7 +253,9 @@ const (
 var nameEncoding = base64.RawURLEncoding.Strict()
 
 // ChannelPath is the path of a channel below a relay URL.
-func ChannelPath(channel [32]byte) string { return channelPath + nameEncoding.EncodeToString(channel[:]) }
+func ChannelPath(channel [32]byte) string {
+	return channelPath + nameEncoding.EncodeToString(channel[:])
+}
 
 // PairPath is the path of a mailbox below a relay URL.
 func PairPath(mailbox [16]byte) string { return pairPath + nameEncoding.EncodeToString(mailbox[:]) }

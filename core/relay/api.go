@@ -1,0 +1,111 @@
+// Package relay is the Sync Server without its network: a state machine that passes frames between the two sides of a channel.
+//
+// It does no I/O, asks no clock and starts no goroutine. Whoever drives it numbers its connections and tells what happens
+// to them, one Event at a time, with the time; the Server answers with Actions to carry out, in their order.
+//
+//	s := relay.New(relay.Config{})
+//	var out relay.Actions
+//	s.Step(now, relay.Open{Conn: 1, Path: r.URL.Path, Host: r.Host}, &out)
+//	for { carry out out.List; out.Reset(); s.Step(now, next event, &out) } // a Tick whenever Next says so
+//
+// What never breaks: a body is handed on unchanged and to nobody but the other side of its channel, and of a channel that
+// is empty nothing is kept. A Server is for one goroutine. core/PROTOCOL.md, "The Sync Server", is the specification.
+package relay
+
+import "io"
+
+// Millis is a time in Unix milliseconds, or a span in milliseconds.
+type Millis = uint64
+
+// Config is what a Server needs to know. The zero value is a server for loopback names with the default limits.
+type Config struct {
+	// Hosts are the names by which devices may dial: JOIN's signature is over the host dialled, so that nobody can pass a
+	// device's JOIN on to another server. A name without a port stands for every port. Empty: loopback names.
+	Hosts  []string
+	Limits Limits
+	Rand   io.Reader // of cryptographic quality; nil: crypto/rand
+}
+
+// Limits are announced in HELLO. A zero field stands for its default.
+type Limits struct {
+	FrameBytes     uint32 // bytes of a frame, type byte included; 65,536, which is also the most
+	Join           uint32 // ms until JOIN or PAIR; 5,000
+	Ping           uint32 // ms between the pings expected; 30,000
+	Dead           uint32 // ms of silence after which a connection is dead; 90,000
+	QueueBytes     uint32 // bytes queued for a receiver; 1,048,576
+	Slow           uint32 // ms in which a receiver with a queue took nothing; 10,000
+	BytesPerSecond uint32 // from a connection; above it, reading is delayed; 8,388,608
+	Mailbox        uint32 // ms that a mailbox lives; 600,000
+}
+
+// Event is something that happened to a connection. Events about a connection that has ended are ignored.
+type Event interface{ isEvent() }
+
+type (
+	// Open: a WebSocket stands. Path and Host are those of its HTTP request. Conn is never used again.
+	Open struct {
+		Conn       uint64
+		Path, Host string
+	}
+	// Frame: a whole message arrived. Data is the Server's from now on.
+	Frame struct {
+		Conn uint64
+		Data []byte
+		Text bool
+	}
+	// Closed: the connection has ended.
+	Closed struct{ Conn uint64 }
+	// Fail: the driver found fault with the connection: TooBig, Slow or Crowd.
+	Fail struct {
+		Conn   uint64
+		Reason Reason
+	}
+	// Tick: the time that Next answered has come. A Tick too many does no harm.
+	Tick struct{}
+	// Drain tells every connection that the server restarts, and closes it. New ones are told the same. Each waits for
+	// between one and two times ReconnectIn ms, so that not all come back at once.
+	Drain struct{ ReconnectIn, TryFor uint32 }
+)
+
+func (Open) isEvent()   {}
+func (Frame) isEvent()  {}
+func (Closed) isEvent() {}
+func (Fail) isEvent()   {}
+func (Tick) isEvent()   {}
+func (Drain) isEvent()  {}
+
+// Action is something for the driver to carry out.
+type Action interface{ isAction() }
+
+type (
+	// Send sends a binary frame. Data must not be changed.
+	Send struct {
+		Conn uint64
+		Data []byte
+	}
+	// SendText sends a text frame.
+	SendText struct {
+		Conn uint64
+		Text string
+	}
+	// Joined: the connection has shown that it may be here. It is for drivers that count those that have not.
+	Joined struct{ Conn uint64 }
+	// Close closes the connection with this WebSocket close code, behind what was sent before. Closed need not follow.
+	Close struct {
+		Conn uint64
+		Code uint16
+	}
+)
+
+func (Send) isAction()     {}
+func (SendText) isAction() {}
+func (Joined) isAction()   {}
+func (Close) isAction()    {}
+
+// Actions collects what a Step asks for. The zero value is ready.
+type Actions struct{ List []Action }
+
+// Reset empties a for the next Step and keeps its memory.
+func (a *Actions) Reset() { clear(a.List); a.List = a.List[:0] }
+
+func (a *Actions) add(x Action) { a.List = append(a.List, x) }

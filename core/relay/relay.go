@@ -1,0 +1,365 @@
+package relay
+
+import (
+	"container/list"
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"strings"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Server is the Sync Server's state. Use New.
+type Server struct {
+	cfg   Config
+	hello []wire.RelayLimit
+	clock Millis // as told, for HELLO
+	now   Millis // the newest clock so far: a clock that is set back ends no connection early
+	conns map[uint64]*conn
+	rooms map[string]*room // by kind and raw name; a string, because a map clears the pointer of a deleted key but not plain bytes
+	// Each list is in the order of its deadlines, because all in it have the same span; so nothing depends on a map's order.
+	waiting   list.List // *conn before JOIN or PAIR, oldest first
+	joined    list.List // *conn, the one longest silent first
+	mailboxes list.List // *room of kind PairKind, oldest first
+	drain     *Drain
+	stats     Stats
+}
+
+// conn is one connection.
+type conn struct {
+	id    uint64
+	since Millis        // when it was opened; once joined, when it was last heard
+	at    *list.Element // in waiting or joined
+	greet *greeting     // until JOIN or PAIR
+	room  *room         // from then on
+	side  uint8
+}
+
+// greeting is what a connection has to be known by until it has joined.
+type greeting struct {
+	kind  wire.RelayKind
+	name  []byte
+	host  string
+	nonce [32]byte
+}
+
+// room is a channel or a mailbox with at least one side present.
+type room struct {
+	key   string
+	sides [2]*conn
+	born  Millis
+	at    *list.Element // in mailboxes; nil for a channel
+}
+
+// closeRestart is WebSocket's registered close code for a server that restarts, closeNormal the one for a normal end.
+const (
+	closeNormal  = 1000
+	closeRestart = 1012
+)
+
+// New makes a Server.
+func New(cfg Config) *Server {
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	l := &cfg.Limits
+	l.setDefaults()
+	return &Server{
+		cfg: cfg, conns: map[uint64]*conn{}, rooms: map[string]*room{},
+		hello: []wire.RelayLimit{
+			{ID: wire.LimitFrameBytes, Value: l.FrameBytes}, {ID: wire.LimitJoin, Value: l.Join},
+			{ID: wire.LimitPing, Value: l.Ping}, {ID: wire.LimitDead, Value: l.Dead},
+			{ID: wire.LimitQueueBytes, Value: l.QueueBytes}, {ID: wire.LimitSlow, Value: l.Slow},
+			{ID: wire.LimitBytesPerSec, Value: l.BytesPerSecond}, {ID: wire.LimitMailbox, Value: l.Mailbox},
+		},
+	}
+}
+
+func (l *Limits) setDefaults() {
+	for _, f := range []struct {
+		value    *uint32
+		standard uint32
+	}{
+		{&l.FrameBytes, wire.MaxFrame}, {&l.Join, 5_000}, {&l.Ping, 30_000}, {&l.Dead, 90_000},
+		{&l.QueueBytes, 1 << 20}, {&l.Slow, 10_000}, {&l.BytesPerSecond, 8 << 20}, {&l.Mailbox, 600_000},
+	} {
+		if *f.value == 0 {
+			*f.value = f.standard
+		}
+	}
+	l.FrameBytes = min(l.FrameBytes, wire.MaxFrame)
+}
+
+// Limits answers the limits in force.
+func (s *Server) Limits() Limits { return s.cfg.Limits }
+
+// Step tells the Server what happened, and at which time, and adds to out what is to be done.
+func (s *Server) Step(now Millis, ev Event, out *Actions) {
+	s.clock, s.now = now, max(s.now, now)
+	switch ev := ev.(type) {
+	case Open:
+		s.open(ev, out)
+	case Frame:
+		if c := s.conns[ev.Conn]; c != nil {
+			s.frame(c, ev, out)
+		}
+	case Closed:
+		if c := s.conns[ev.Conn]; c != nil {
+			s.end(c, Left, out)
+		}
+	case Fail:
+		if c := s.conns[ev.Conn]; c != nil {
+			s.fail(c, ev.Reason, out)
+		}
+	case Tick:
+		s.tick(out)
+	case Drain:
+		s.drainAll(ev, out)
+	}
+}
+
+// Next answers when the next Tick is due, false if none is.
+func (s *Server) Next() (at Millis, ok bool) {
+	earliest := func(t Millis) {
+		if !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	l := s.cfg.Limits
+	if e := s.waiting.Front(); e != nil {
+		earliest(e.Value.(*conn).since + Millis(l.Join))
+	}
+	if e := s.joined.Front(); e != nil {
+		earliest(e.Value.(*conn).since + Millis(l.Dead))
+	}
+	if e := s.mailboxes.Front(); e != nil {
+		earliest(e.Value.(*room).born + Millis(l.Mailbox))
+	}
+	return at, ok
+}
+
+func (s *Server) open(ev Open, out *Actions) {
+	if s.conns[ev.Conn] != nil {
+		return // the driver's mistake: a number is used once
+	}
+	s.stats.Opened++
+	c := &conn{id: ev.Conn, since: s.now, greet: &greeting{host: ev.Host}}
+	c.at = s.waiting.PushBack(c)
+	s.conns[c.id] = c
+	if s.drain != nil {
+		s.restart(c, out)
+		return
+	}
+	if _, err := io.ReadFull(s.cfg.Rand, c.greet.nonce[:]); err != nil {
+		s.end(c, Restart, out)
+		out.add(Close{c.id, closeRestart})
+		return
+	}
+	s.send(c, out, &wire.RelayFrame{
+		Type: wire.RelayHello, Version: wire.RelayVersion, Nonce: c.greet.nonce, Time: s.clock, Limits: s.hello,
+	})
+	c.greet.kind, c.greet.name = wire.ParseRelayPath(ev.Path)
+	switch {
+	case c.greet.kind == 0:
+		s.fail(c, BadPath, out)
+	case !s.allowed(ev.Host):
+		s.fail(c, BadHost, out)
+	}
+}
+
+// allowed reports whether host may be dialled.
+func (s *Server) allowed(host string) bool {
+	const longest = 253 + len(":65535") // a DNS name and a port
+	if len(host) > longest {
+		return false
+	}
+	if len(s.cfg.Hosts) == 0 {
+		return wire.IsLoopbackHost(host)
+	}
+	for _, h := range s.cfg.Hosts {
+		if strings.EqualFold(h, host) || strings.EqualFold(h, wire.HostName(host)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Server) frame(c *conn, ev Frame, out *Actions) {
+	if c.room != nil {
+		c.since = s.now
+		s.joined.MoveToBack(c.at)
+	}
+	switch {
+	case ev.Text && string(ev.Data) == wire.PingText:
+		out.add(SendText{c.id, wire.PongText})
+		return
+	case ev.Text:
+		s.fail(c, BadText, out)
+		return
+	case len(ev.Data) > int(s.cfg.Limits.FrameBytes):
+		s.fail(c, TooBig, out)
+		return
+	case len(ev.Data) > 0 && wire.RelayType(ev.Data[0]) == wire.RelayData && c.room != nil:
+		s.pass(c, ev.Data, out)
+		return
+	}
+	f, err := wire.ParseRelay(ev.Data)
+	switch {
+	case err != nil:
+		s.fail(c, BadFrame, out)
+	case c.room != nil:
+		s.fail(c, OutOfPlace, out)
+	case f.Type == wire.RelayJoin && c.greet.kind == wire.ChannelKind:
+		if g := c.greet; !wire.VerifyJoin([32]byte(g.name), g.host, g.nonce, f.Side, f.Sig[:]) {
+			s.fail(c, BadSignature, out)
+			return
+		}
+		s.join(c, f.Side, out)
+	case f.Type == wire.RelayPair && c.greet.kind == wire.PairKind:
+		s.join(c, f.Side, out)
+	default:
+		s.fail(c, OutOfPlace, out)
+	}
+}
+
+// pass hands a DATA frame on as it is.
+func (s *Server) pass(c *conn, data []byte, out *Actions) {
+	other := c.room.sides[1-c.side]
+	if other == nil {
+		s.stats.Dropped++
+		return
+	}
+	s.stats.Frames++
+	s.stats.Bytes += uint64(len(data) - 1)
+	out.add(Send{other.id, data})
+}
+
+// join puts c, which has shown that it may, on its side. A channel's newer connection replaces the older; a mailbox never does.
+func (s *Server) join(c *conn, side uint8, out *Actions) {
+	key := string(rune(c.greet.kind)) + string(c.greet.name)
+	r := s.rooms[key]
+	if r == nil {
+		r = &room{key: key, born: s.now}
+		s.rooms[key] = r
+		if c.greet.kind == wire.PairKind {
+			r.at = s.mailboxes.PushBack(r)
+		}
+	}
+	if old := r.sides[side]; old != nil {
+		if r.at != nil {
+			s.fail(c, Taken, out)
+			return
+		}
+		old.room = nil // so that the other side hears nothing of its end
+		s.fail(old, Replaced, out)
+	}
+	s.waiting.Remove(c.at)
+	c.at, c.since = s.joined.PushBack(c), s.now
+	c.greet, c.room, c.side = nil, r, side
+	r.sides[side] = c
+	s.stats.Joins++
+	other := r.sides[1-side]
+	out.add(Joined{c.id})
+	s.send(c, out, &wire.RelayFrame{Type: wire.RelayJoined, Present: other != nil})
+	if other != nil {
+		s.send(other, out, &wire.RelayFrame{Type: wire.RelayPeer, Present: true})
+	}
+}
+
+// fail ends a connection with an ERR.
+func (s *Server) fail(c *conn, why Reason, out *Actions) {
+	code := reasons[why].code
+	s.send(c, out, &wire.RelayFrame{Type: wire.RelayErr, Code: code})
+	out.add(Close{c.id, code.CloseCode()})
+	s.end(c, why, out)
+}
+
+// end forgets a connection and tells the other side. A mailbox ends with it, and a room that is empty is forgotten.
+func (s *Server) end(c *conn, why Reason, out *Actions) {
+	s.stats.Ended[why]++
+	delete(s.conns, c.id)
+	if c.greet != nil {
+		s.waiting.Remove(c.at)
+	} else {
+		s.joined.Remove(c.at)
+	}
+	r := c.room
+	if r == nil {
+		return
+	}
+	c.room, r.sides[c.side] = nil, nil
+	other := r.sides[1-c.side]
+	if other == nil || r.at != nil {
+		s.forget(r)
+	}
+	if other == nil {
+		return
+	}
+	s.send(other, out, &wire.RelayFrame{Type: wire.RelayPeer})
+	if r.at != nil {
+		out.add(Close{other.id, closeNormal})
+		s.end(other, OtherLeft, out)
+	}
+}
+
+// forget takes a room from the tables and its sides from it.
+func (s *Server) forget(r *room) {
+	delete(s.rooms, r.key)
+	if r.at != nil {
+		s.mailboxes.Remove(r.at)
+	}
+	for _, c := range r.sides {
+		if c != nil {
+			c.room = nil
+		}
+	}
+}
+
+// tick ends what is overdue.
+func (s *Server) tick(out *Actions) {
+	l := s.cfg.Limits
+	for e := s.waiting.Front(); e != nil && e.Value.(*conn).since+Millis(l.Join) <= s.now; e = s.waiting.Front() {
+		s.fail(e.Value.(*conn), LateJoin, out)
+	}
+	for e := s.joined.Front(); e != nil && e.Value.(*conn).since+Millis(l.Dead) <= s.now; e = s.joined.Front() {
+		s.fail(e.Value.(*conn), Silent, out)
+	}
+	for e := s.mailboxes.Front(); e != nil && e.Value.(*room).born+Millis(l.Mailbox) <= s.now; e = s.mailboxes.Front() {
+		r := e.Value.(*room)
+		s.forget(r)
+		for _, c := range r.sides {
+			if c != nil {
+				s.fail(c, MailboxOver, out)
+			}
+		}
+	}
+}
+
+func (s *Server) drainAll(ev Drain, out *Actions) {
+	s.drain = &ev
+	for _, l := range []*list.List{&s.waiting, &s.joined} {
+		for e := l.Front(); e != nil; e = l.Front() {
+			s.restart(e.Value.(*conn), out)
+		}
+	}
+}
+
+// restart sends c away for the time of a restart. The other side hears the same and no PEER.
+func (s *Server) restart(c *conn, out *Actions) {
+	wait := s.drain.ReconnectIn
+	var r [4]byte
+	if _, err := io.ReadFull(s.cfg.Rand, r[:]); err == nil {
+		wait += uint32(uint64(wait) * uint64(binary.BigEndian.Uint32(r[:])) >> 32)
+	}
+	s.send(c, out, &wire.RelayFrame{Type: wire.RelayRestarting, ReconnectIn: wait, TryFor: s.drain.TryFor})
+	out.add(Close{c.id, closeRestart})
+	if c.room != nil {
+		s.forget(c.room)
+	}
+	s.end(c, Restart, out)
+}
+
+func (s *Server) send(c *conn, out *Actions, f *wire.RelayFrame) {
+	out.add(Send{c.id, wire.AppendRelay(nil, f)})
+}
