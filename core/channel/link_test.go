@@ -1,0 +1,474 @@
+package channel
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+func testLinks(t testing.TB) (i, r *Link) {
+	a, b := testPairs(t)
+	return NewLink(a, [32]byte{7}, random(1)), NewLink(b, [32]byte{7}, random(2))
+}
+
+// body is a relay frame's, as the other side receives it.
+func body(frame []byte) []byte { return slices.Clone(frame[1:]) }
+
+func mustBegin(t testing.TB, l *Link) []byte {
+	t.Helper()
+	m1, err := l.Begin(0)
+	if err != nil || len(m1) != 1+m1Size || m1[0] != 0 {
+		t.Fatalf("M1: %d bytes, %v", len(m1), err)
+	}
+	return body(m1)
+}
+
+func mustSeal(t testing.TB, l *Link, msgs ...[]byte) [][]byte {
+	t.Helper()
+	out, err := l.Seal(0, nil, msgs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// shake runs a whole handshake and has both say their first word.
+func shake(t testing.TB, i, r *Link) {
+	t.Helper()
+	res := r.Receive(0, mustBegin(t, i))
+	if len(res.Send) != 1+m2Size || res.Up || res.Err != nil {
+		t.Fatalf("upon M1: %d bytes, %+v", len(res.Send), res.Err)
+	}
+	if res = i.Receive(0, body(res.Send)); !res.Up || res.Err != nil {
+		t.Fatal("upon M2:", res.Err)
+	}
+	if res = deliver(t, mustSeal(t, i), r); !res.Up || !r.Up() {
+		t.Fatal("upon M3:", res.Err)
+	}
+	if res = deliver(t, mustSeal(t, r), i); res.Up || res.Err != nil {
+		t.Fatal("upon the responder's first frame:", res.Err)
+	}
+}
+
+// deliver hands frames over and answers the last result.
+func deliver(t testing.TB, frames [][]byte, to *Link) (res Result) {
+	t.Helper()
+	for _, f := range frames {
+		if res = to.Receive(0, body(f)); res.Err != nil {
+			t.Fatal(res.Err)
+		}
+	}
+	return res
+}
+
+// connected is two links with a session.
+func connected(t testing.TB) (i, r *Link) {
+	i, r = testLinks(t)
+	shake(t, i, r)
+	return i, r
+}
+
+func credit(n uint32) []byte { return wire.AppendCredit(nil, n) }
+
+func dataOf(size int) []byte {
+	return wire.AppendData(nil, &wire.Data{Records: bytes.Repeat([]byte{0xda}, size)})
+}
+
+func expectMessages(t testing.TB, from, to *Link, msgs ...[]byte) {
+	t.Helper()
+	var got []byte
+	for _, f := range mustSeal(t, from, msgs...) {
+		res := to.Receive(0, body(f))
+		if res.Err != nil {
+			t.Fatal(res.Err)
+		}
+		got = append(got, res.Messages...)
+	}
+	if !bytes.Equal(got, slices.Concat(msgs...)) {
+		t.Fatalf("%d bytes of messages arrived as %d", len(slices.Concat(msgs...)), len(got))
+	}
+}
+
+func TestHandshakeAndTraffic(t *testing.T) {
+	i, r := connected(t)
+	for n := range uint32(20) {
+		expectMessages(t, i, r, credit(n), credit(n+1))
+		expectMessages(t, r, i, credit(n), dataOf(int(n)*1000))
+	}
+	if i.Pending() || r.Pending() {
+		t.Error("an attempt is left")
+	}
+}
+
+func TestBothSpeakBeforeAnythingArrives(t *testing.T) {
+	i, r := testLinks(t)
+	res := r.Receive(0, mustBegin(t, i))
+	i.Receive(0, body(res.Send))
+	first := mustSeal(t, i, credit(1))
+	if len(first) != 1 {
+		t.Fatal("M3 and its message are", len(first), "frames")
+	}
+	if res = deliver(t, first, r); !res.Up || !bytes.Equal(res.Messages, credit(1)) {
+		t.Fatal("M3's message is lost")
+	}
+	if out := mustSeal(t, i); out != nil {
+		t.Error("an empty frame after the first")
+	}
+}
+
+func TestResponderNeitherBeginsNorSpeaksUnconfirmed(t *testing.T) {
+	i, r := testLinks(t)
+	if m1, err := r.Begin(0); m1 != nil || err != nil {
+		t.Error("the responder begins")
+	}
+	r.Receive(0, mustBegin(t, i))
+	if _, err := r.Seal(0, nil, credit(1)); err != ErrDown || r.Up() {
+		t.Error("the responder speaks before M3:", err)
+	}
+}
+
+// TestTampering flips one bit of every byte of each of the handshake's messages and of a frame.
+func TestTampering(t *testing.T) {
+	t.Run("M1", func(t *testing.T) {
+		i, r := testLinks(t)
+		m1 := mustBegin(t, i)
+		for at := 4; at < len(m1); at++ { // the tag, before it, is only a name
+			if res := r.Receive(0, flip(m1, at)); res.Send != nil || res.Up || res.Err != nil || r.Pending() {
+				t.Fatalf("byte %d: %+v", at, res)
+			}
+		}
+	})
+	t.Run("M2", func(t *testing.T) {
+		i, r := testLinks(t)
+		for at := 0; at < m2Size; at += 1 + at/64 {
+			res := r.Receive(0, mustBegin(t, i))
+			if res = i.Receive(0, flip(body(res.Send), at)); res.Up || i.Up() || at >= 4 && res.Err != ErrHandshake || at >= 4 == i.Pending() {
+				t.Fatalf("byte %d: %+v", at, res)
+			}
+		}
+	})
+	t.Run("M3", func(t *testing.T) {
+		i, r := testLinks(t)
+		for at := 0; at < 4+1+256+16; at += 1 + at/16 {
+			res := r.Receive(0, mustBegin(t, i))
+			i.Receive(0, body(res.Send))
+			if res = r.Receive(0, flip(body(mustSeal(t, i)[0]), at)); res.Up || r.Up() || at >= 4 == r.Pending() {
+				t.Fatalf("byte %d: %+v", at, res)
+			}
+		}
+	})
+	t.Run("frame", func(t *testing.T) {
+		i, r := connected(t)
+		for at := 0; at < 4+1+256+16; at += 1 + at/16 {
+			shake(t, i, r)
+			res := r.Receive(0, flip(body(mustSeal(t, i, credit(1))[0]), at))
+			if at < 4 { // another attempt's: ignored, and then missing
+				res = r.Receive(0, body(mustSeal(t, i, credit(2))[0]))
+			}
+			if !res.Down || res.Err != ErrSession || res.Messages != nil || r.Up() {
+				t.Fatalf("byte %d: %+v", at, res)
+			}
+		}
+	})
+}
+
+func flip(b []byte, at int) []byte {
+	b = slices.Clone(b)
+	b[at] ^= 1 << (at % 8)
+	return b
+}
+
+func TestOrder(t *testing.T) {
+	for name, pick := range map[string][]int{
+		"replay": {0, 0}, "reorder": {1, 0}, "gap": {0, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i, r := connected(t)
+			frames := [][]byte{mustSeal(t, i, credit(0))[0], mustSeal(t, i, credit(1))[0], mustSeal(t, i, credit(2))[0]}
+			var res Result
+			for _, n := range pick {
+				if res = r.Receive(0, body(frames[n])); res.Err != nil {
+					break
+				}
+			}
+			if !res.Down || res.Err != ErrSession {
+				t.Fatalf("%+v", res)
+			}
+			if res = r.Receive(0, body(frames[2])); res.Down || res.Err != nil || res.Messages != nil {
+				t.Error("the dropped session still does something")
+			}
+		})
+	}
+}
+
+func TestReflectedFrameIsRefused(t *testing.T) {
+	i, _ := connected(t)
+	if res := i.Receive(0, body(mustSeal(t, i, credit(1))[0])); !res.Down {
+		t.Error("took its own frame")
+	}
+}
+
+func TestWrongSecrets(t *testing.T) {
+	a, b := seedKey(t, 1), seedKey(t, 2)
+	if !mustPair(t, keysOf(a, b, 9)).Initiator() {
+		a, b = b, a
+	}
+	stranger := seedKey(t, 3)
+	for _, c := range []struct {
+		name      string
+		responder Keys
+		channel   [32]byte
+		answers   bool
+	}{
+		{"another circle's secret", keysOf(b, a, 8), [32]byte{7}, true},
+		{"another initiator expected", keysOf(b, stranger, 9), [32]byte{7}, false},
+		{"another responder", keysOf(stranger, a, 9), [32]byte{7}, false},
+		{"another channel", keysOf(b, a, 9), [32]byte{6}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			i := NewLink(mustPair(t, keysOf(a, b, 9)), [32]byte{7}, random(1))
+			p := mustPair(t, c.responder)
+			p.initiator = false
+			r := NewLink(p, c.channel, random(2))
+			res := r.Receive(0, mustBegin(t, i))
+			if (res.Send != nil) != c.answers || res.Err != nil {
+				t.Fatalf("M1 answered: %v, %v", res.Send != nil, res.Err)
+			}
+			if c.answers {
+				if res = i.Receive(0, body(res.Send)); res.Up || res.Err != ErrHandshake || i.Pending() {
+					t.Fatalf("%+v", res)
+				}
+			}
+		})
+	}
+}
+
+// TestRaces has attempts cross in the ways that a relay with reconnecting sockets makes them cross.
+func TestRaces(t *testing.T) {
+	t.Run("begun again before M2", func(t *testing.T) {
+		i, r := testLinks(t)
+		old := r.Receive(0, mustBegin(t, i))
+		now := r.Receive(0, mustBegin(t, i))
+		if res := i.Receive(0, body(old.Send)); res.Up || res.Err != nil || !i.Pending() {
+			t.Fatalf("the old M2: %+v", res)
+		}
+		if res := i.Receive(0, body(now.Send)); !res.Up {
+			t.Fatalf("the new M2: %+v", res)
+		}
+		if res := deliver(t, mustSeal(t, i), r); !res.Up {
+			t.Fatal("no session")
+		}
+	})
+	t.Run("begun again before M3 arrives", func(t *testing.T) {
+		i, r := testLinks(t)
+		i.Receive(0, body(r.Receive(0, mustBegin(t, i)).Send))
+		oldM3 := mustSeal(t, i, credit(1))
+		now := r.Receive(0, mustBegin(t, i))
+		if res := r.Receive(0, body(oldM3[0])); res.Up || res.Err != nil || !r.Pending() {
+			t.Fatalf("the old M3: %+v", res)
+		}
+		i.Receive(0, body(now.Send))
+		if res := deliver(t, mustSeal(t, i), r); !res.Up {
+			t.Fatal("no session")
+		}
+		expectMessages(t, r, i, credit(3))
+	})
+	t.Run("the old session goes on until the new one is confirmed", func(t *testing.T) {
+		i, r := connected(t)
+		now := r.Receive(0, mustBegin(t, i))
+		expectMessages(t, i, r, credit(1))
+		expectMessages(t, r, i, credit(2))
+		late := mustSeal(t, r, credit(3))
+		i.Receive(0, body(now.Send))
+		if res := i.Receive(0, body(late[0])); res.Err != nil || res.Messages != nil || !i.Up() {
+			t.Fatalf("a frame of the old session: %+v", res)
+		}
+		if res := deliver(t, mustSeal(t, i, credit(4)), r); !res.Up || !bytes.Equal(res.Messages, credit(4)) {
+			t.Fatalf("M3: %+v", res)
+		}
+		expectMessages(t, r, i, credit(5))
+	})
+	t.Run("one side lost everything", func(t *testing.T) {
+		for _, lost := range []string{"initiator", "responder"} {
+			i, r := connected(t)
+			map[string]*Link{"initiator": i, "responder": r}[lost].Drop()
+			shake(t, i, r)
+			expectMessages(t, i, r, credit(1))
+			expectMessages(t, r, i, credit(1))
+		}
+	})
+	t.Run("an old M1 replayed", func(t *testing.T) {
+		i, r := testLinks(t)
+		m1 := mustBegin(t, i)
+		i.Receive(0, body(r.Receive(0, slices.Clone(m1)).Send))
+		deliver(t, mustSeal(t, i), r)
+		if res := r.Receive(0, m1); res.Up || res.Err != nil {
+			t.Fatalf("%+v", res)
+		}
+		expectMessages(t, i, r, credit(1))
+		expectMessages(t, r, i, credit(1))
+		if res := r.Tick(HandshakeTimeout); res.Err != nil || res.Down || r.Pending() || !r.Up() {
+			t.Fatalf("%+v", res)
+		}
+	})
+}
+
+func TestIgnored(t *testing.T) {
+	i, r := testLinks(t)
+	up, up2 := connected(t)
+	for _, l := range []*Link{i, r, up, up2} {
+		for _, b := range [][]byte{nil, {}, {1, 2, 3, 4}, {1, 2, 3, 4, typeM1}, {1, 2, 3, 4, typeM2}, {1, 2, 3, 4, typeTransport, 5},
+			{1, 2, 3, 4, 0x77}, make([]byte, wire.MaxFrame)} {
+			was := l.Up()
+			if res := l.Receive(0, b); res.Send != nil || res.Up || res.Down || res.Err != nil || l.Up() != was {
+				t.Errorf("%x: %+v", b[:min(len(b), 8)], res)
+			}
+		}
+	}
+}
+
+func TestTimeouts(t *testing.T) {
+	const before, at = HandshakeTimeout - 1, HandshakeTimeout
+	t.Run("no M2", func(t *testing.T) {
+		i, _ := testLinks(t)
+		mustBegin(t, i)
+		if res := i.Tick(before); res.Err != nil || i.Deadline() != at {
+			t.Fatal("early", i.Deadline())
+		}
+		if res := i.Tick(at); res.Err != ErrTimeout || i.Pending() || i.Deadline() != 0 {
+			t.Fatalf("%+v", res)
+		}
+	})
+	t.Run("no M3", func(t *testing.T) {
+		i, r := testLinks(t)
+		r.Receive(0, mustBegin(t, i))
+		if r.Tick(before); !r.Pending() || r.Deadline() != at {
+			t.Fatal("early")
+		}
+		if res := r.Tick(at); res.Err != nil || r.Pending() {
+			t.Fatalf("%+v", res)
+		}
+	})
+	t.Run("the responder never speaks", func(t *testing.T) {
+		i, r := testLinks(t)
+		i.Receive(0, body(r.Receive(0, mustBegin(t, i)).Send))
+		if res := i.Tick(before); res.Down || i.Deadline() != at {
+			t.Fatal("early")
+		}
+		if res := i.Tick(at); !res.Down || res.Err != ErrTimeout || i.Up() {
+			t.Fatalf("%+v", res)
+		}
+	})
+	t.Run("a session without data never ends", func(t *testing.T) {
+		i, r := connected(t)
+		expectMessages(t, i, r, credit(1))
+		for _, l := range []*Link{i, r} {
+			if res := l.Tick(1 << 60); res.Renew || res.Down || res.Err != nil || l.Deadline() != 0 {
+				t.Errorf("%+v", res)
+			}
+		}
+	})
+}
+
+func TestRenewAndSpent(t *testing.T) {
+	const start = 1000
+	exchange := func(t *testing.T) (i, r *Link) {
+		i, r = connected(t)
+		out, err := i.Seal(start, nil, dataOf(1))
+		if err != nil || r.Receive(start, body(out[0])).Err != nil {
+			t.Fatal(err)
+		}
+		return i, r
+	}
+	t.Run("by age", func(t *testing.T) {
+		i, r := exchange(t)
+		for _, c := range []struct {
+			l    *Link
+			due  uint64
+			name string
+		}{{i, start + 120_000, "initiator"}, {r, start + 135_000, "responder"}} {
+			if c.l.Deadline() != c.due || c.l.Tick(c.due-1).Renew || !c.l.Tick(c.due).Renew || c.l.Tick(c.due).Renew {
+				t.Errorf("%s: not once, at %d", c.name, c.due)
+			}
+			end := uint64(start + 600_000)
+			if c.l.Deadline() != end || c.l.Tick(end-1).Down {
+				t.Errorf("%s: ends at %d", c.name, c.l.Deadline())
+			}
+			if _, err := c.l.Seal(end, nil, credit(1)); err != ErrSpent {
+				t.Errorf("%s: seals when spent: %v", c.name, err)
+			}
+			if res := c.l.Tick(end); !res.Down || res.Err != ErrSpent || c.l.Up() {
+				t.Errorf("%s: %+v", c.name, res)
+			}
+		}
+	})
+	t.Run("a frame that comes too late", func(t *testing.T) {
+		i, r := exchange(t)
+		if res := r.Receive(start+600_000, body(mustSeal(t, i, credit(1))[0])); !res.Down || res.Err != ErrSpent {
+			t.Errorf("%+v", res)
+		}
+	})
+	t.Run("by frames", func(t *testing.T) {
+		i, r := connected(t) // two frames so far
+		for range renewFrames - 3 {
+			deliver(t, mustSeal(t, i, credit(1)), r)
+		}
+		if i.Tick(0).Renew {
+			t.Error("early")
+		}
+		deliver(t, mustSeal(t, r, credit(1)), i)
+		if !i.Tick(0).Renew || r.Tick(0).Renew {
+			t.Error("not both directions counted, or the responder is as early")
+		}
+		for range renewFrames / 8 {
+			deliver(t, mustSeal(t, i, credit(1)), r)
+		}
+		if !r.Tick(0).Renew {
+			t.Error("the responder does not ask")
+		}
+		i.live.frames, r.live.frames = spentFrames-1, spentFrames-1
+		deliver(t, mustSeal(t, i, credit(1)), r)
+		if !i.Tick(0).Down || !r.Tick(0).Down {
+			t.Error("goes on after 2^16 frames")
+		}
+	})
+	t.Run("by bytes", func(t *testing.T) {
+		i, r := connected(t)
+		big := dataOf(wire.MaxValue)
+		for !i.Tick(0).Renew {
+			deliver(t, mustSeal(t, i, big), r)
+		}
+		if got := i.live.bytes; got < renewBytes || got > renewBytes+2<<20 || got != r.live.bytes {
+			t.Errorf("after %d bytes, the other counts %d", got, r.live.bytes)
+		}
+	})
+}
+
+type brokenRandom struct{ left int }
+
+var errRandom = errors.New("no randomness")
+
+func (b *brokenRandom) Read(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errRandom
+	}
+	return len(p), nil
+}
+
+func TestBrokenRandom(t *testing.T) {
+	a, b := testPairs(t)
+	for left := 0; left < 4+64+32; left += 5 {
+		l := NewLink(a, [32]byte{7}, &brokenRandom{left})
+		if m1, err := l.Begin(0); m1 != nil || !errors.Is(err, errRandom) || l.Pending() {
+			t.Fatalf("M1 from %d random bytes: %v", left, err)
+		}
+	}
+	r := NewLink(b, [32]byte{7}, &brokenRandom{31})
+	i, _ := testLinks(t)
+	if res := r.Receive(0, mustBegin(t, i)); !errors.Is(res.Err, errRandom) || res.Send != nil || r.Pending() {
+		t.Fatalf("%+v", res)
+	}
+}
