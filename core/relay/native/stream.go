@@ -1,0 +1,103 @@
+package native
+
+import (
+	"bytes"
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"github.com/masqdev/masq/core/relay"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// stream is the network connection below a WebSocket. It delays reading above the rate, tells a receiver that is slow from one that
+// takes nothing, and closes so that the other end learns why.
+type stream struct {
+	net.Conn
+	limits relay.Limits
+	done   chan struct{}      // closed when the socket is to end: no more delay
+	fault  func(relay.Reason) // is told TooBig and Slow, before the connection is closed
+
+	readUntil time.Time // what was read is within the rate from then on; the reader's alone
+
+	broken bool // a write has failed; under the WebSocket's write lock
+}
+
+var errBroken = errors.New("an earlier write failed")
+
+// Read reads and waits as long as the rate asks for. A second's worth is free.
+func (c *stream) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	now := time.Now()
+	if start := now.Add(-time.Second); c.readUntil.Before(start) {
+		c.readUntil = start
+	}
+	c.readUntil = c.readUntil.Add(time.Duration(n) * time.Second / time.Duration(c.limits.BytesPerSecond))
+	if wait := c.readUntil.Sub(now); wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-c.done:
+		}
+	}
+	return n, err
+}
+
+// Write fails when for limits.Slow not one byte was taken, however long the whole takes.
+func (c *stream) Write(p []byte) (int, error) {
+	if c.broken {
+		return 0, errBroken
+	}
+	if isTooBig(p) {
+		c.fault(relay.TooBig)
+		if _, err := c.writeAll(closeTooBig); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	return c.writeAll(p)
+}
+
+func (c *stream) writeAll(p []byte) (sent int, err error) {
+	for sent < len(p) {
+		var n int
+		c.SetWriteDeadline(time.Now().Add(time.Duration(c.limits.Slow) * time.Millisecond))
+		n, err = c.Conn.Write(p[sent:])
+		sent += n
+		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
+			c.broken = true
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				c.fault(relay.Slow) // and it cannot be told, as it takes nothing
+			}
+			return sent, err
+		}
+	}
+	return sent, nil
+}
+
+// Close says that nothing more is written and leaves the reader a moment to take what is on its way: a connection that is closed
+// with bytes unread is reset, and then the other end might never see the close frame. Whoever runs the reader closes Conn.
+func (c *stream) Close() error {
+	w, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return c.Conn.Close()
+	}
+	c.SetReadDeadline(time.Now().Add(lingerTimeout))
+	return w.CloseWrite()
+}
+
+// The WebSocket package refuses a frame over its limit by itself, before it reads it, and closes with 1009. The protocol asks for
+// ERR and close code 4006 instead.
+var closeTooBig = []byte{
+	0x82, 2, byte(wire.RelayErr), byte(wire.RelayETooBig), // a binary frame
+	0x88, 2, byte(tooBigCode >> 8), byte(tooBigCode & 0xff), // a close frame
+}
+
+const tooBigCode = wire.CloseBase + int(wire.RelayETooBig)
+
+// isTooBig recognises a close frame with code 1009.
+func isTooBig(frame []byte) bool {
+	return len(frame) >= 4 && frame[0] == 0x88 && bytes.Equal(frame[2:4], []byte{1009 >> 8, 1009 & 0xff})
+}
