@@ -7,10 +7,12 @@ MAKEFLAGS += --no-print-directory
 
 GO_NATIVE := ./core/... ./web/...
 # What runs inside the browser, and is therefore tested there again.
-ENGINE := wire storage storage/mem storage/storagetest vault ledger replica roster channel pairing peer relay
+ENGINE := wire storage storage/mem storage/storagetest vault ledger replica roster channel pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
 IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser
+
+PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../.ci/*.mjs
 
 # What a browser downloads may weigh this much, in kB (1,000 bytes) of brotli.
 SHIM_BUDGET := 15
@@ -97,14 +99,15 @@ lint-wasm: need $(BUILD)/bin/staticcheck
 	@GOOS=js GOARCH=wasm $(BUILD)/bin/staticcheck $(GO_WASM)
 
 lint-js: js/node_modules/.package-lock.json
-	@cd js && npm run --silent typecheck && npm run --silent format:check
+	@cd js && npm run --silent typecheck && node_modules/.bin/tsc -p ../web/demo
+	@cd js && $(PRETTIER) --check
 
 size: web ## what a browser downloads, against its budget
 	@node .ci/size.mjs shim js/dist/masq.global.js $(SHIM_BUDGET) wasm js/dist/masq.wasm $(WASM_BUDGET)
 
 fmt: js/node_modules/.package-lock.json ## format all code
 	@gofmt -w core wasm web
-	@cd js && npm run --silent format
+	@cd js && $(PRETTIER) --write
 
 clean: ## remove what was built
 	@rm -rf $(BUILD) js/dist js/node_modules
