@@ -3,24 +3,20 @@ package roster
 import (
 	"strconv"
 	"strings"
+
+	"github.com/masqdev/masq/core/wire"
 )
 
 // MaxRelayURL is how long a relay's URL may be, in bytes.
 const MaxRelayURL = 255
 
 // ValidRelay reports whether s is the URL of a Sync Server: wss:// or ws://, a host, perhaps a port and a path, at most
-// MaxRelayURL bytes, in the one form in which a browser's URL.href has it, without the slash at the end. So it has no user, query or
-// fragment, no capital letters in the host, no default port, no dots for path segments and nothing percent-encoded.
+// MaxRelayURL bytes, in the one form in which a browser's URL.href has it, without the slash at the end. So it has no user,
+// query or fragment, no capital letters in the host, no default port, no dots for path segments and nothing percent-encoded.
 func ValidRelay(s string) bool {
-	if len(s) > MaxRelayURL {
-		return false
-	}
-	scheme, authority, path := SplitURL(s)
-	host, port := splitPort(authority)
+	scheme, _, path, ok := SplitURL(s)
 	switch {
-	case scheme != "wss" && scheme != "ws", !validHost(host), !validPort(port):
-		return false
-	case scheme == "wss" && port == "443", scheme == "ws" && port == "80":
+	case !ok, len(s) > MaxRelayURL, scheme != "wss" && scheme != "ws":
 		return false
 	case path == "":
 		return true
@@ -35,52 +31,34 @@ func ValidRelay(s string) bool {
 	return true
 }
 
-// Loopback reports whether the URL's host is this computer: localhost, a name under it, 127.0.0.0/8 or [::1].
-func Loopback(url string) bool {
-	_, authority, _ := SplitURL(url)
-	host, port := splitPort(authority)
-	if !validPort(port) {
-		return false
+// SafeRelay reports whether s is a ValidRelay that may come from outside of the circle: wss://, or ws:// to this
+// computer.
+func SafeRelay(s string) bool {
+	scheme, host, _, _ := SplitURL(s)
+	return ValidRelay(s) && (scheme == "wss" || wire.IsLoopbackHost(host))
+}
+
+// SplitURL splits scheme://host[:port] and what follows, which keeps its first character and is not looked at. It is not
+// ok unless the host is in small ASCII letters or brackets and the port, if any, not the scheme's default.
+func SplitURL(s string) (scheme, host, rest string, ok bool) {
+	scheme, host, ok = strings.Cut(s, "://")
+	if i := strings.IndexAny(host, "/?#"); i >= 0 {
+		host, rest = host[:i], host[i:]
 	}
-	if host == "localhost" || host == "[::1]" || strings.HasSuffix(host, ".localhost") && validHost(host) {
+	name, port := host, ""
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		name, port = host[:i], host[i:]
+	}
+	return scheme, host, rest, ok && validHost(name) && validPort(scheme, port)
+}
+
+func validPort(scheme, port string) bool {
+	if port == "" {
 		return true
 	}
-	parts := strings.Split(host, ".")
-	for _, p := range parts {
-		if n, err := strconv.ParseUint(p, 10, 8); err != nil || strconv.Itoa(int(n)) != p {
-			return false
-		}
-	}
-	return len(parts) == 4 && parts[0] == "127"
-}
-
-// SplitURL splits scheme://authority/path. The path keeps its slash. All are empty when s has no authority.
-func SplitURL(s string) (scheme, authority, path string) {
-	scheme, rest, ok := strings.Cut(s, "://")
-	if !ok {
-		return "", "", ""
-	}
-	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		return scheme, rest[:i], rest[i:]
-	}
-	return scheme, rest, ""
-}
-
-// splitPort splits host[:port]. A colon without a port answers a port that is not valid.
-func splitPort(authority string) (host, port string) {
-	i := strings.LastIndexByte(authority, ':')
-	if i < 0 || strings.HasSuffix(authority, "]") {
-		return authority, ""
-	}
-	if i == len(authority)-1 {
-		return authority[:i], ":"
-	}
-	return authority[:i], authority[i+1:]
-}
-
-func validPort(p string) bool {
-	n, err := strconv.ParseUint(p, 10, 16)
-	return p == "" || err == nil && strconv.Itoa(int(n)) == p
+	n, err := strconv.ParseUint(port[1:], 10, 16)
+	secure := scheme == "https" || scheme == "wss"
+	return err == nil && strconv.Itoa(int(n)) == port[1:] && n != 0 && !(secure && n == 443) && !(!secure && n == 80)
 }
 
 func validHost(h string) bool {
