@@ -24,8 +24,9 @@ require (
 	github.com/hack-pad/safejs v0.1.0 // indirect
 	github.com/josharian/intern v1.0.0 // indirect
 	github.com/klauspost/compress v1.17.9 // indirect
-	github.com/lxzan/gws v1.8.9 // indirect
+	github.com/lxzan/gws v1.8.9
 	github.com/mailru/easyjson v0.7.7 // indirect
+	github.com/urfave/cli/v3 v3.14.0
 	golang.org/x/exp/typeparams v0.0.0-20231108232855-2478ac86f678 // indirect
 	golang.org/x/mod v0.41.0 // indirect
 	golang.org/x/sync v0.23.0 // indirect
