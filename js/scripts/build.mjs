@@ -1,0 +1,151 @@
+// Builds dist/: the npm package and the file for a script tag, and copies what is served, the demo included, to ../web/dist.
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const js = join(dirname(fileURLToPath(import.meta.url)), '..');
+const dist = join(js, 'dist');
+const web = join(js, '..', 'web');
+const goroot = execFileSync('go', ['env', 'GOROOT'], { encoding: 'utf8' }).trim();
+
+const common = {
+  bundle: true,
+  minify: true,
+  target: 'es2022',
+  charset: 'utf8',
+  define: { MASQ_SCRIPT: 'false' },
+  legalComments: 'none', // dist/LICENSES.txt has them all
+  logLevel: 'warning',
+  logOverride: { 'empty-import-meta': 'silent' }, // a script tag's address is taken from currentScript
+};
+
+/** Takes wasm_exec.js from the Go toolchain that builds the WebAssembly: the two must match. */
+const wasmExec = {
+  name: 'wasm_exec',
+  setup(b) {
+    b.onResolve({ filter: /\/wasm_exec\.js$/ }, () => ({ path: join(goroot, 'lib', 'wasm', 'wasm_exec.js') }));
+  },
+};
+
+/** The Worker's bundle, as code. */
+export async function workerCode() {
+  const out = await build({
+    ...common,
+    entryPoints: [join(js, 'src/worker.ts')],
+    format: 'iife',
+    plugins: [wasmExec],
+    write: false,
+  });
+  return out.outputFiles[0].text;
+}
+
+/** Resolves the import masq:worker to the Worker's code as text. */
+export function inlineWorker(code) {
+  return {
+    name: 'masq:worker',
+    setup(b) {
+      b.onResolve({ filter: /^masq:worker$/ }, () => ({ path: 'worker', namespace: 'masq' }));
+      b.onLoad({ filter: /.*/, namespace: 'masq' }, () => ({ contents: code, loader: 'text' }));
+    },
+  };
+}
+
+async function scripts() {
+  const code = await workerCode();
+  const plugins = [inlineWorker(code)];
+  writeFileSync(join(dist, 'worker.js'), code);
+  const src = (name) => join(js, 'src', name);
+  await Promise.all([
+    build({
+      ...common,
+      entryPoints: [src('index.ts')],
+      outdir: dist,
+      format: 'esm',
+      splitting: true,
+      chunkNames: '[name]',
+      plugins,
+    }),
+    build({
+      ...common,
+      entryPoints: [src('index.ts')],
+      outfile: join(dist, 'masq.global.js'),
+      format: 'iife',
+      globalName: 'Masq',
+      plugins,
+      define: { MASQ_SCRIPT: 'true' },
+    }),
+    build({
+      ...common,
+      entryPoints: [src('storage.ts')],
+      outfile: join(dist, 'storage.js'),
+      format: 'iife',
+      globalName: 'MasqStorage',
+    }),
+  ]);
+  return plugins;
+}
+
+function wasm() {
+  execFileSync(
+    'go',
+    ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', join(dist, 'masq.wasm'), './wasm/client'],
+    {
+      cwd: join(js, '..'),
+      env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' },
+      stdio: 'inherit',
+    },
+  );
+}
+
+function types() {
+  const tsc = join(js, 'node_modules', 'typescript', 'bin', 'tsc');
+  execFileSync(process.execPath, [tsc, '-p', join(js, 'tsconfig.build.json')], { stdio: 'inherit' });
+}
+
+/** What others' code in the bundles asks to be passed on with it. */
+function licenses() {
+  const parts = [
+    ['qr (in the QR chunk)', join(js, 'node_modules/qr/LICENSE-MIT')],
+    ['Go (wasm_exec.js in the Worker, and the runtime in masq.wasm)', join(goroot, 'LICENSE')],
+  ];
+  const texts = parts
+    .filter(([, file]) => existsSync(file))
+    .map(([what, file]) => `${what}\n\n${readFileSync(file, 'utf8')}`);
+  writeFileSync(join(dist, 'LICENSES.txt'), texts.join('\n----\n\n'));
+}
+
+async function demo(plugins) {
+  const from = join(web, 'demo');
+  const to = join(web, 'dist');
+  mkdirSync(to, { recursive: true });
+  for (const f of ['masq.global.js', 'worker.js', 'storage.js', 'qr.js', 'masq.wasm', 'LICENSES.txt'])
+    copyFileSync(join(dist, f), join(to, f));
+  if (!existsSync(join(from, 'main.ts'))) return;
+  const alias = { '@masq/client': join(js, 'src/index.ts') };
+  const entry = (name, file) => ({ [name]: join(from, file) });
+  await build({
+    ...common,
+    entryPoints: entry('demo', 'main.ts'),
+    outdir: to,
+    format: 'esm',
+    splitting: true,
+    chunkNames: '[name]',
+    alias,
+    plugins,
+  });
+  await build({ ...common, entryPoints: entry('invite', 'invite.ts'), outdir: to, format: 'iife', alias, plugins });
+  await build({ ...common, entryPoints: entry('demo', 'style.css'), outdir: to });
+  for (const f of ['index.html', 'icon.svg']) copyFileSync(join(from, f), join(to, f));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  rmSync(dist, { recursive: true, force: true });
+  mkdirSync(dist, { recursive: true });
+  wasm();
+  types();
+  const plugins = await scripts();
+  licenses();
+  await demo(plugins);
+}

@@ -1,0 +1,4 @@
+declare module 'masq:worker' {
+  const code: string;
+  export default code;
+}
