@@ -18,6 +18,9 @@ PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitign
 SHIM_BUDGET := 15
 WASM_BUDGET := 1000
 
+# What js/dist and web/dist are made of.
+WEB_SOURCES := go.mod $(shell find core wasm js/src js/scripts js/package.json js/tsconfig*.json web/demo -type f ! -name '*_test.go')
+
 SEEDS ?= 50
 FIRST ?= 1
 FUZZTIME ?= 20s
@@ -34,9 +37,12 @@ run: build ## build Masq, then serve the demo and a Sync Server on localhost; Ct
 
 build: web binary ## build the client, the demo and .build/masq
 
-web: need js/node_modules/.package-lock.json
+web: need $(BUILD)/web
+
+$(BUILD)/web: js/node_modules/.package-lock.json $(WEB_SOURCES)
 	@echo 'building the client and the demo'
 	@cd js && npm run --silent build
+	@mkdir -p $(BUILD) && touch $@
 
 binary: web
 	@echo 'building masq'
@@ -67,17 +73,18 @@ test: need ## check everything that has to hold before a change is merged
 test-go:
 	@go test -race -timeout 5m $(GO_NATIVE)
 
-test-browser: chrome $(BUILD)/bin/wasmbrowsertest
+test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 	@$(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/...
 
-test-js: js/node_modules/.package-lock.json chrome
-	@cd js && CHROME=$(CHROMIUM) npm test --silent
+test-js: web chrome
+	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test smoke/search.test.mjs
 
 test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 
-smoke: build chrome ## two browsers pair and sync through the real Sync Server, which is cut off and listened to
+smoke: web chrome ## two browsers pair and sync through the real Sync Server, which is cut off and listened to
+	@go build -o $(BUILD)/tap ./core/relay/tap
 	@cd js && CHROME=$(CHROMIUM) node smoke/smoke.mjs
 
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n for one

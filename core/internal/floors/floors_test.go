@@ -20,7 +20,7 @@ var floors = [][]string{
 	{"core/ledger", "core/pairing/..."},
 	{"core/replica"},
 	{"core/peer"},
-	{"core/relay/native", "web"},
+	{"core/relay/native", "web/..."},
 	{"core/sim/...", "core/cmd/...", "core/relay/tap", "wasm/..."},
 }
 
