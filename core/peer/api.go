@@ -63,6 +63,8 @@ type (
 		Blocks []storage.Block
 		Err    error
 	}
+	// Events happened at once, in their order: what follows from them (one commit, packed frames) is asked for once.
+	Events []Event
 	// Offline and Online: what the driver knows of the network. Online dials at once what waits.
 	Offline struct{}
 	Online  struct{}
@@ -74,6 +76,7 @@ func (Frame) isEvent()     {}
 func (Pong) isEvent()      {}
 func (Closed) isEvent()    {}
 func (Tick) isEvent()      {}
+func (Events) isEvent()    {}
 func (Committed) isEvent() {}
 func (Loaded) isEvent()    {}
 func (Offline) isEvent()   {}
@@ -284,6 +287,7 @@ type Status struct {
 	RecoverySet bool
 	Self        Device
 	Devices     []Device // the circle's other devices
+	Err         Code     // why sync has stopped, if it has: EVersion, another device runs a newer Masq
 }
 
 // Device is one of the circle's devices.

@@ -1,0 +1,287 @@
+// Package ledger keeps one store's sealed blocks in order: a commit log, settings, a manifest, and a bounded cache of the blocks that
+// its namespaces are made of.
+//
+// It does no I/O. Open it until it no longer answers ErrWait, handing Wanted to storage and what comes back to Loaded. After that
+// Append, SetMeta, AddBlock and DelBlock fill the next group; Begin takes it, one group at a time, and Committed says that it is
+// durable. What a Begin took is written as a whole or, after a crash, not at all.
+//
+// Every group adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
+// and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data.
+//
+// A checkpoint shortens the log: each namespace writes what it has in memory into blocks (AddBlock), hands in its part of the manifest
+// (SetPart), and Checkpoint puts the manifest and drops the log records before it, all in one group.
+package ledger
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/vault"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Errors. After ErrWait, have Wanted loaded and do the same again from its start.
+var (
+	ErrWait    = errors.New("ledger: blocks are not loaded yet")
+	ErrDamaged = errors.New("ledger: what is stored cannot be read")
+	ErrVersion = errors.New("ledger: stored by a newer Masq")
+)
+
+// Options are for New. The zero value is good.
+type Options struct {
+	CacheBytes int // of opened blocks that are kept, 16 MiB by default
+}
+
+const defaultCache = 16 << 20
+
+// A Ledger is one store. It is for one goroutine.
+type Ledger struct {
+	v      *vault.Vault
+	opened bool
+	listed []storage.ID            // what storage had at the start, ascending
+	tail   map[storage.ID][]byte   // manifest and log records on their way in
+	items  map[uint16][][]byte     // what the log's tail has for each namespace, until it asks
+	parts  map[uint16][]byte       // the manifest's part of each namespace
+	meta   map[string][]byte       // settings
+	refs   map[storage.ID]struct{} // blocks that namespaces named when they were opened
+
+	first, next       uint64 // log records: the oldest that counts, the next to be written
+	nextSeg, nextPage uint64
+
+	fence    bool            // write a record even if there is nothing to say
+	pending  []byte          // items of the next log record
+	adds     []storage.Block // sealed
+	added    []storage.ID    // pinned until they are durable
+	flying   []storage.ID    // pinned by the group in flight
+	dels     []storage.ID    // to go at the next checkpoint
+	manifest []byte          // plain, to be put with the next group
+	gone     []storage.ID    // to go with it
+
+	cache cache
+}
+
+// New makes a ledger over the blocks that storage lists.
+func New(v *vault.Vault, ids []storage.ID, opt Options) *Ledger {
+	if opt.CacheBytes == 0 {
+		opt.CacheBytes = defaultCache
+	}
+	l := &Ledger{
+		v: v, listed: slices.Sorted(slices.Values(ids)), tail: map[storage.ID][]byte{}, items: map[uint16][][]byte{},
+		parts: map[uint16][]byte{}, meta: map[string][]byte{}, refs: map[storage.ID]struct{}{},
+		first: 1, next: 1, nextSeg: 1, nextPage: 1, cache: newCache(opt.CacheBytes),
+	}
+	for _, id := range l.listed {
+		switch id.Class() {
+		case storage.Segment:
+			l.nextSeg = max(l.nextSeg, id.N()+1)
+		case storage.Page:
+			l.nextPage = max(l.nextPage, id.N()+1)
+		}
+	}
+	return l
+}
+
+// Open reads the manifest and the log's tail. It answers ErrWait until they are loaded, ErrDamaged or ErrVersion when they cannot
+// be read. An empty storage is a new store.
+func (l *Ledger) Open() error {
+	if l.opened {
+		return nil
+	}
+	waiting := false
+	for _, id := range l.listed {
+		if c := id.Class(); c != storage.Manifest && c != storage.Log {
+			continue
+		}
+		if _, ok := l.tail[id]; !ok {
+			l.cache.want(id)
+			waiting = true
+		}
+	}
+	if waiting {
+		return ErrWait
+	}
+	if err := l.replay(); err != nil {
+		return err
+	}
+	l.opened, l.tail = true, nil
+	return nil
+}
+
+func (l *Ledger) replay() error {
+	if b, ok := l.tail[storage.Manifest]; ok {
+		if err := l.readManifest(b); err != nil {
+			return err
+		}
+	}
+	l.next = l.first
+	for _, id := range l.listed {
+		if id.Class() != storage.Log {
+			continue
+		}
+		if id.N() < l.first { // a checkpoint deletes these with the manifest that it puts
+			return ErrDamaged
+		}
+		if id.N() != l.next {
+			return ErrDamaged
+		}
+		if err := l.readRecord(l.tail[id]); err != nil {
+			return err
+		}
+		l.next++
+	}
+	return nil
+}
+
+// Wanted answers the blocks that are missing and have not been asked for yet.
+func (l *Ledger) Wanted() []storage.ID { return l.cache.takeWanted() }
+
+// Loaded takes in blocks as storage has them.
+func (l *Ledger) Loaded(blocks []storage.Block) error {
+	for _, b := range blocks {
+		if b.Data == nil {
+			if !l.opened {
+				return ErrDamaged
+			}
+			l.cache.missing(b.ID)
+			continue
+		}
+		plain, err := l.v.Open(b.ID, b.Data)
+		if err != nil {
+			return err
+		}
+		if l.opened {
+			l.cache.put(b.ID, plain)
+			continue
+		}
+		l.cache.loaded(b.ID)
+		l.tail[b.ID] = plain
+	}
+	return nil
+}
+
+// Block answers an opened block, or ErrWait. It must not be changed.
+func (l *Ledger) Block(id storage.ID) (*Block, error) { return l.cache.get(id) }
+
+// Want asks for a block that will be needed.
+func (l *Ledger) Want(id storage.ID) {
+	if _, ok := l.cache.blocks[id]; !ok {
+		l.cache.want(id)
+	}
+}
+
+// Trim lets go of blocks beyond the cache's bound, those not used for longest first. Nothing else does, so that an operation which is
+// tried again finds all that it waited for.
+func (l *Ledger) Trim() { l.cache.trim() }
+
+// Meta answers a setting, nil if there is none. It must not be changed.
+func (l *Ledger) Meta(key string) []byte { return l.meta[key] }
+
+// SetMeta changes a setting; an empty value deletes it. Keys are at most 65,535 bytes. Settings stay in memory: keep them small.
+func (l *Ledger) SetMeta(key string, value []byte) {
+	l.pending = appendMeta(append(l.pending, itemMeta), key, value)
+	l.setMeta(key, value)
+}
+
+func (l *Ledger) setMeta(key string, value []byte) {
+	if len(value) == 0 {
+		delete(l.meta, key)
+		return
+	}
+	l.meta[key] = slices.Clone(value)
+}
+
+// Append adds an item of a namespace to the next log record.
+func (l *Ledger) Append(ns uint16, item []byte) {
+	l.pending = wire.AppendU16(append(l.pending, itemSpace), ns)
+	l.pending = wire.AppendLV32(l.pending, item)
+}
+
+// Part answers a namespace's part of the manifest, nil if there is none, and the items that the log has for it since. It is for
+// opening the namespace, once.
+func (l *Ledger) Part(ns uint16) (part []byte, items [][]byte) {
+	items = l.items[ns]
+	delete(l.items, ns)
+	return l.parts[ns], items
+}
+
+// Refer says that a namespace's blocks name id. What nobody names is deleted at the first checkpoint.
+func (l *Ledger) Refer(id storage.ID) { l.refs[id] = struct{}{} }
+
+// SetPart hands in a namespace's part for the next Checkpoint.
+func (l *Ledger) SetPart(ns uint16, part []byte) { l.parts[ns] = part }
+
+// AddBlock seals a new block of class storage.Segment or storage.Page into the next group. It can be read at once.
+func (l *Ledger) AddBlock(class storage.ID, plain []byte) storage.ID {
+	n := &l.nextSeg
+	if class == storage.Page {
+		n = &l.nextPage
+	}
+	id := class | storage.ID(*n)
+	*n++
+	l.adds = append(l.adds, storage.Block{ID: id, Data: l.v.Seal(id, plain)})
+	l.added = append(l.added, id)
+	l.cache.put(id, plain)
+	l.cache.pin(id, true)
+	return id
+}
+
+// DelBlock has a block deleted with the next Checkpoint, not before: until then the manifest in storage names it.
+func (l *Ledger) DelBlock(id storage.ID) {
+	l.dels = append(l.dels, id)
+	l.cache.drop(id)
+}
+
+// Checkpoint has the next group put a manifest of how everything stands now, and delete the log before it. Every namespace that has
+// something in memory must have handed in its part.
+func (l *Ledger) Checkpoint() {
+	for n := l.first; n < l.next; n++ {
+		l.gone = append(l.gone, storage.Log|storage.ID(n))
+	}
+	for _, id := range l.listed {
+		if c := id.Class(); c == storage.Segment || c == storage.Page {
+			if _, ok := l.refs[id]; !ok {
+				l.dels = append(l.dels, id)
+			}
+		}
+	}
+	l.listed, l.refs = nil, nil
+	l.gone = append(l.gone, l.dels...)
+	l.dels = nil
+	l.first = l.next
+	l.pending = nil // the manifest says it all
+	l.manifest = l.appendManifest(nil)
+}
+
+// Fence has a log record written even if there is nothing else to write: from then on any earlier engine on the same data fails.
+func (l *Ledger) Fence() { l.fence = true }
+
+// Tail is how many log records the next Open would have to read.
+func (l *Ledger) Tail() int { return int(l.next - l.first) }
+
+// Pending reports whether there is something to write.
+func (l *Ledger) Pending() bool {
+	return l.fence || len(l.pending) > 0 || len(l.adds) > 0 || l.manifest != nil
+}
+
+// Begin takes the next group. The ledger waits for Committed before it takes another.
+func (l *Ledger) Begin() storage.Group {
+	id := storage.Log | storage.ID(l.next)
+	l.next++
+	g := storage.Group{Adds: append(l.adds, storage.Block{ID: id, Data: l.v.Seal(id, append([]byte{recordFormat}, l.pending...))})}
+	if l.manifest != nil {
+		g.Puts = []storage.Block{{ID: storage.Manifest, Data: l.v.Seal(storage.Manifest, l.manifest)}}
+		g.Dels = l.gone
+	}
+	l.flying = l.added
+	l.fence, l.pending, l.adds, l.added, l.manifest, l.gone = false, nil, nil, nil, nil, nil
+	return g
+}
+
+// Committed says that what Begin took is durable.
+func (l *Ledger) Committed() {
+	for _, id := range l.flying {
+		l.cache.pin(id, false)
+	}
+	l.flying = nil
+}

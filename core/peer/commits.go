@@ -1,0 +1,131 @@
+package peer
+
+import (
+	"errors"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+)
+
+// commits is group commit: one group is in flight while the next one fills.
+type commits struct {
+	flying bool
+	next   batch // what the group that fills carries
+	flight batch // what the group in flight carries
+}
+
+// batch is what waits for one group.
+type batch struct {
+	strict bool
+	ops    []uint64 // to be answered
+	then   []func() // to be done
+	acks   []ack    // to be sent, one for each flow
+}
+
+// after has f done when everything logged so far is durable.
+func (e *Engine) after(f func()) {
+	e.commits.next.strict = true
+	e.commits.next.then = append(e.commits.next.then, f)
+}
+
+// answer replies to op when everything logged so far is durable, or at once if it is relaxed.
+func (e *Engine) answer(op *Op) {
+	if op.Relaxed {
+		e.reply(Reply{Op: op.ID})
+		return
+	}
+	e.commits.next.strict = true
+	e.commits.next.ops = append(e.commits.next.ops, op.ID)
+}
+
+// commit hands the group that filled to storage, if none is in flight.
+func (e *Engine) commit() {
+	c := &e.commits
+	if c.flying || e.state != open || e.space.rep.MustCheckpoint() {
+		return
+	}
+	if !e.led.Pending() {
+		waiting := c.next // nothing is left to be written: what it waits for is durable
+		c.next = batch{}
+		waiting.done(e)
+		if e.closing != nil && !e.led.Pending() {
+			e.reply(Reply{Op: e.closing.ID})
+			e.closing = nil
+			e.fail(EClosed)
+		}
+		return
+	}
+	c.flight, c.next = c.next, batch{}
+	c.flying = true
+	e.space.rep.Begin()
+	d := storage.Relaxed
+	if c.flight.strict {
+		d = storage.Strict
+	}
+	e.out.add(Commit{Group: e.led.Begin(), Durability: d})
+}
+
+func (e *Engine) committed(err error) {
+	c := &e.commits
+	if !c.flying {
+		return
+	}
+	c.flying = false
+	if err != nil {
+		e.fail(storageCode(err))
+		return
+	}
+	e.led.Committed()
+	e.space.rep.Committed()
+	done := c.flight
+	c.flight = batch{}
+	done.done(e)
+}
+
+func (b *batch) done(e *Engine) {
+	for _, id := range b.ops {
+		e.reply(Reply{Op: id})
+	}
+	for _, f := range b.then {
+		f()
+	}
+	for _, a := range b.acks {
+		a.send()
+	}
+}
+
+func (c *commits) fail(e *Engine, code Code) {
+	for _, b := range []*batch{&c.flight, &c.next} {
+		for _, id := range b.ops {
+			e.reply(Reply{Op: id, Err: code})
+		}
+		*b = batch{}
+	}
+	if op := e.closing; op != nil {
+		e.closing = nil
+		e.reply(Reply{Op: op.ID, Err: code})
+	}
+}
+
+// longTail is how many log records make a checkpoint due, so that opening reads few.
+const longTail = 512
+
+// maintain writes what can wait (what the other devices have) along with a group that goes out anyway, and takes a checkpoint
+// when the log has grown long.
+func (e *Engine) maintain() {
+	rep := e.space.rep
+	if !e.commits.flying && (e.led.Pending() || e.closing != nil) {
+		for _, d := range e.devices {
+			d.save()
+		}
+	}
+	if !rep.MustCheckpoint() && (e.commits.flying || !rep.NeedsCheckpoint() && e.led.Tail() < longTail) {
+		return
+	}
+	switch err := rep.Checkpoint(); {
+	case err == nil:
+		e.led.Checkpoint()
+	case !errors.Is(err, ledger.ErrWait):
+		e.fail(storageCode(err))
+	}
+}

@@ -1,0 +1,424 @@
+package peer
+
+import (
+	"crypto/ed25519"
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"github.com/masqdev/masq/core/channel"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// line is one relay channel to a device: a socket, and on it the attempts and the session of one channel.Link.
+type line struct {
+	d       *device
+	day     uint64
+	key     ed25519.PrivateKey
+	relay   string
+	conn    uint32
+	phase   linePhase
+	link    *channel.Link
+	failed  int    // dials or sessions that failed in a row
+	retryAt Millis // when to dial again
+	present bool   // the other side is at the channel
+	upAt    Millis // when the session came up
+	moved   bool   // the session has moved data
+	pingAt  Millis
+	pongBy  Millis
+}
+
+type linePhase uint8
+
+const (
+	lineDown linePhase = iota
+	lineDialling
+	lineHello   // waiting for HELLO
+	lineJoining // waiting for JOINED
+	lineJoined
+)
+
+// Times of core/PROTOCOL.md, in ms.
+const (
+	dialTimeout    = 15_000
+	pingEvery      = 30_000
+	pongTimeout    = 10_000
+	ackTimeout     = 10_000
+	clockTolerance = 5 * 60_000
+	replacedWait   = 60_000
+	retryFirst     = 1_000
+	retryMost      = 60_000
+	goodSession    = 30_000
+	dayCheck       = 60_000
+)
+
+// timers does what has come due and notes what will.
+func (e *Engine) timers() {
+	if e.closing != nil {
+		return
+	}
+	for _, d := range e.devices {
+		d.keepLines()
+		for _, l := range d.lines {
+			l.timers()
+		}
+		if d.sess != nil {
+			d.sess.timers()
+		}
+	}
+	e.pairingTimers()
+	e.dropPending()
+}
+
+// keepLines has a line on today's channel, and near the change of day without a session on its neighbour's.
+func (d *device) keepLines() {
+	relay := d.e.relay()
+	if relay == "" || d.e.space.moving || d.adds == nil && !d.member() {
+		return
+	}
+	if d.sess != nil { // the session's line stays whatever its day; the others go
+		d.dropLines(func(l *line) bool { return l == d.sess.l })
+		return
+	}
+	days := d.days()
+	d.dropLines(func(l *line) bool { return l.relay == relay && slices.Contains(days, l.day) })
+	for _, day := range days {
+		if !slices.ContainsFunc(d.lines, func(l *line) bool { return l.day == day }) {
+			d.lines = append(d.lines, &line{d: d, day: day, relay: relay, key: d.pair.ChannelKey(day)})
+		}
+	}
+	d.e.need(d.e.now + dayCheck)
+	d.beginSomewhere()
+}
+
+// busy reports whether a line has an attempt under way.
+func (d *device) busy() bool {
+	return d.sess != nil || slices.ContainsFunc(d.lines, func(l *line) bool { return l.link != nil && l.link.Pending() })
+}
+
+func (d *device) busyElsewhere(l *line) bool {
+	return d.sess != nil && d.sess.l != l ||
+		slices.ContainsFunc(d.lines, func(o *line) bool { return o != l && o.link != nil && o.link.Pending() })
+}
+
+// beginSomewhere has the initiator begin on a line where the other device is. There is one attempt at a time: with two, on
+// the channels of two days, each side might keep another one.
+func (d *device) beginSomewhere() {
+	if !d.pair.Initiator() || d.busy() {
+		return
+	}
+	for _, l := range d.lines {
+		if l.phase == lineJoined && l.present {
+			l.begin()
+			return
+		}
+	}
+}
+
+// days are the days whose channels the pair holds while it has no session.
+func (d *device) days() []uint64 {
+	now := d.e.relayTime()
+	days := []uint64{d.pair.Day(now)}
+	if other, near := d.pair.OtherDay(now); near {
+		days = append(days, other)
+	}
+	return days
+}
+
+func (d *device) dropLines(keep func(*line) bool) {
+	d.lines = slices.DeleteFunc(d.lines, func(l *line) bool {
+		if keep(l) {
+			return false
+		}
+		l.hangup()
+		return true
+	})
+}
+
+// relayTime is the time, by the relay's clock when the two are more than five minutes apart.
+func (e *Engine) relayTime() Millis { return uint64(int64(e.wall) + e.clockSkew) }
+
+func (l *line) chanID() [32]byte { return [32]byte(l.key.Public().(ed25519.PublicKey)) }
+
+func (l *line) timers() {
+	e := l.d.e
+	switch l.phase {
+	case lineDown:
+		if !e.offline && (l.retryAt == 0 || e.due(l.retryAt)) {
+			l.dial()
+		}
+	case lineDialling, lineHello, lineJoining:
+		if e.due(l.retryAt) {
+			l.fail()
+		}
+	case lineJoined:
+		l.joinedTimers()
+	}
+}
+
+func (l *line) joinedTimers() {
+	e := l.d.e
+	if e.due(l.pongBy) {
+		l.fail()
+		return
+	}
+	if !l.result(l.link.Tick(e.now)) {
+		return
+	}
+	e.need(l.link.Deadline())
+	if e.due(l.pingAt) {
+		e.out.add(Ping{Conn: l.conn})
+		l.pingAt, l.pongBy = e.now+pingEvery, e.now+pongTimeout
+		e.need(l.pongBy)
+	}
+	e.need(l.pingAt)
+}
+
+func (l *line) dial() {
+	e := l.d.e
+	l.phase, l.retryAt = lineDialling, e.now+dialTimeout
+	l.conn = e.dial(l.relay+wire.ChannelPath(l.chanID()), l)
+	e.need(l.retryAt)
+	e.statusDirty = true
+}
+
+func (l *line) opened() {
+	if l.phase == lineDialling {
+		l.phase = lineHello
+	}
+}
+
+func (l *line) pong() { l.pongBy = 0 }
+
+func (l *line) closed(code uint16) {
+	l.conn = 0
+	if code == wire.RelayEReplaced.CloseCode() {
+		l.down(replacedWait)
+		return
+	}
+	l.fail()
+}
+
+// fail ends the socket and whatever stood on it, and dials again later.
+func (l *line) fail() {
+	wait := Millis(retryFirst)
+	for range l.failed {
+		wait = min(wait*3/2, retryMost)
+	}
+	l.failed++
+	var r [2]byte
+	l.d.e.random(r[:])
+	spread := Millis(binary.BigEndian.Uint16(r[:])) * (wait * 6 / 10) / 65535
+	l.down(wait*7/10 + spread)
+}
+
+func (l *line) down(wait Millis) {
+	e := l.d.e
+	l.sessionDown()
+	l.hangup()
+	l.retryAt = e.now + wait
+	e.need(l.retryAt)
+	e.statusDirty = true
+}
+
+func (l *line) hangup() {
+	l.d.e.hangup(l.conn)
+	if l.link != nil {
+		l.link.Drop()
+	}
+	l.conn, l.phase, l.link, l.present, l.pongBy = 0, lineDown, nil, false, 0
+}
+
+func (l *line) frame(data []byte) {
+	f, err := wire.ParseRelay(data)
+	if err != nil {
+		l.fail()
+		return
+	}
+	switch f.Type {
+	case wire.RelayHello:
+		l.hello(f)
+	case wire.RelayJoined:
+		l.joined(f.Present)
+	case wire.RelayPeer:
+		l.peer(f.Present)
+	case wire.RelayData:
+		if l.phase == lineJoined {
+			l.data(f.Body)
+		}
+	case wire.RelayErr, wire.RelayRestarting:
+		// The close that follows says it too.
+	default:
+		l.fail()
+	}
+}
+
+func (l *line) hello(f wire.RelayFrame) {
+	e := l.d.e
+	if l.phase != lineHello || f.Version != wire.RelayVersion {
+		l.fail()
+		return
+	}
+	if apart := max(f.Time, e.wall) - min(f.Time, e.wall); (apart > clockTolerance) != (e.clockSkew != 0) {
+		e.clockSkew = 0
+		if apart > clockTolerance {
+			e.clockSkew = int64(f.Time) - int64(e.wall)
+		}
+		l.down(1) // the channel's day was reckoned by the wrong clock
+		return
+	}
+	sig := wire.SignJoin(l.key, hostOf(l.relay), f.Nonce, l.d.pair.Side())
+	l.send(wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayJoin, Side: l.d.pair.Side(), Sig: sig}))
+	l.phase = lineJoining
+}
+
+func (l *line) joined(present bool) {
+	if l.phase != lineJoining {
+		l.fail()
+		return
+	}
+	e := l.d.e
+	l.phase = lineJoined
+	l.link = channel.NewLink(l.d.pair, l.chanID(), e.rand)
+	l.pingAt = e.now + pingEvery
+	e.statusDirty = true
+	if present {
+		l.peer(true)
+	}
+}
+
+func (l *line) peer(present bool) {
+	if l.phase != lineJoined {
+		return
+	}
+	l.present = present
+	if !present {
+		l.sessionDown()
+		l.link.Drop()
+		return
+	}
+	if l.d.pair.Initiator() && l.d.busyElsewhere(l) {
+		return
+	}
+	l.begin()
+}
+
+// begin starts a handshake. The session that stands stays until the new one does.
+func (l *line) begin() {
+	m1, err := l.link.Begin(l.d.e.now)
+	if err != nil {
+		l.fail()
+		return
+	}
+	if m1 != nil {
+		l.send(m1)
+	}
+	l.d.e.need(l.link.Deadline())
+}
+
+// send sends a whole relay frame.
+func (l *line) send(frame []byte) { l.d.e.out.add(Send{Conn: l.conn, Data: frame}) }
+
+// data takes one body from the other device.
+func (l *line) data(body []byte) {
+	if l.result(l.link.Receive(l.d.e.now, body)) {
+		l.d.e.need(l.link.Deadline())
+	}
+}
+
+// result carries out what the link answered. It answers false when the line is down.
+func (l *line) result(res channel.Result) bool {
+	if res.Up || res.Down {
+		l.sessionDown()
+	}
+	if res.Send != nil {
+		l.send(res.Send)
+	}
+	if res.Up {
+		l.sessionUp()
+	}
+	l.messages(res.Messages)
+	if l.phase != lineJoined {
+		return false
+	}
+	if res.Err != nil {
+		l.fail()
+		return false
+	}
+	if res.Renew {
+		l.renew()
+	}
+	return l.phase == lineJoined
+}
+
+func (l *line) messages(b []byte) {
+	for len(b) > 0 {
+		s := l.d.sess
+		if s == nil || s.l != l {
+			return
+		}
+		typ, fields, rest, err := wire.NextMessage(b)
+		if err == nil {
+			err = s.handle(typ, fields)
+		}
+		if err != nil {
+			if !s.dead {
+				l.fail()
+			}
+			return
+		}
+		b = rest
+	}
+}
+
+func (l *line) sessionUp() {
+	d := l.d
+	if d.sess != nil { // on another day's channel
+		d.sess.l.sessionDown()
+	}
+	l.upAt, l.moved = d.e.now, false
+	d.lastHeard, d.unsaved = d.e.wall, true
+	d.e.lastSess++
+	d.sess = newSession(l, d.e.lastSess)
+	d.e.statusDirty = true
+	d.sess.begin()
+}
+
+func (l *line) sessionDown() {
+	s := l.d.sess
+	if s == nil || s.l != l {
+		return
+	}
+	if l.moved || l.d.e.now-l.upAt >= goodSession {
+		l.failed = 0
+	}
+	s.dead = true
+	l.d.sess = nil
+	l.d.lastHeard, l.d.unsaved = l.d.e.wall, true
+	l.d.e.statusDirty = true
+}
+
+// renew ends the session at its limits. The initiator begins the next at once; the responder's BYE asks for that.
+func (l *line) renew() {
+	if s := l.d.sess; s != nil && s.l == l {
+		s.bye(wire.ByeRenew, 0)
+		s.flush()
+	}
+	l.renewed()
+}
+
+// renewed goes on after either side's BYE{renew}.
+func (l *line) renewed() {
+	l.sessionDown()
+	l.link.Drop()
+	if l.present && l.phase == lineJoined {
+		l.begin()
+	}
+}
+
+// hostOf is URL.host of a relay's URL: what stands between "//" and the next "/".
+func hostOf(url string) string {
+	_, rest, _ := strings.Cut(url, "//")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}

@@ -1,0 +1,342 @@
+package peer
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/masqdev/masq/core/relay"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/storage/mem"
+	"github.com/masqdev/masq/core/wire"
+)
+
+const (
+	testApp   = "http://localhost:6280"
+	testURL   = testApp + "/"
+	testRelay = "ws://localhost:6280"
+)
+
+// mesh is engines, a relay and the network between them, driven by hand: everything takes no time, and time passes only in wait.
+type mesh struct {
+	t     *testing.T
+	now   Millis
+	rand  *rand.ChaCha8
+	relay *relay.Server
+	up    bool // the relay can be reached
+	nodes []*node
+	queue []func()
+	conns map[uint64]*socket
+	last  uint64
+	tap   func(from *node, data []byte) []byte
+}
+
+type socket struct {
+	n    *node
+	conn uint32
+}
+
+type node struct {
+	m       *mesh
+	name    string
+	store   storage.Store
+	e       *Engine
+	life    int // counts the engines that the node has had
+	conns   map[uint32]uint64
+	wakeAt  Millis
+	status  Status
+	replies map[uint64]Reply
+	pairing map[uint64]PairingState
+	changes []Change
+	failed  Code
+	lastOp  uint64
+	commits int
+}
+
+func newMesh(t *testing.T, names ...string) *mesh {
+	m := &mesh{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), up: true, conns: map[uint64]*socket{}}
+	m.relay = relay.New(relay.Config{Rand: m.rand})
+	for _, name := range names {
+		n := &node{m: m, name: name, store: mem.New()}
+		m.nodes = append(m.nodes, n)
+		n.open()
+	}
+	m.run()
+	return m
+}
+
+func (n *node) open() {
+	n.life++
+	n.conns, n.wakeAt, n.failed = map[uint32]uint64{}, 0, ""
+	n.replies, n.pairing, n.changes = map[uint64]Reply{}, map[uint64]PairingState{}, nil
+	n.e = New(Config{Key: [32]byte{7}, App: testApp, Name: n.name, Sync: []string{testRelay}, URL: testURL, Rand: n.m.rand})
+	ids, err := n.store.List()
+	if err != nil {
+		n.m.t.Fatal(err)
+	}
+	n.step(Start{Blocks: ids})
+}
+
+// crash drops the engine and its sockets, and opens another on the same storage.
+func (n *node) crash() {
+	n.life++
+	for _, id := range n.conns {
+		n.m.drop(id)
+	}
+	n.open()
+	n.m.run()
+}
+
+func (m *mesh) later(f func()) { m.queue = append(m.queue, f) }
+
+// run does everything that can be done without time passing.
+func (m *mesh) run() {
+	for i := 0; len(m.queue) > 0; i++ {
+		if i > 1_000_000 {
+			m.t.Fatal("the mesh does not come to rest")
+		}
+		f := m.queue[0]
+		m.queue = m.queue[1:]
+		f()
+	}
+}
+
+// wait lets time pass, in the order of what wants to be woken.
+func (m *mesh) wait(ms Millis) {
+	end := m.now + ms
+	for {
+		m.run()
+		next := end
+		for _, n := range m.nodes {
+			if n.wakeAt != 0 {
+				next = min(next, max(n.wakeAt, m.now))
+			}
+		}
+		m.now = next
+		for _, n := range m.nodes {
+			if n.wakeAt != 0 && n.wakeAt <= m.now {
+				n.wakeAt = 0
+				n.step(Tick{})
+			}
+		}
+		m.relayStep(relay.Tick{})
+		m.run()
+		if m.now >= end {
+			return
+		}
+	}
+}
+
+// until lets time pass until ok holds, at most a minute.
+func (m *mesh) until(what string, ok func() bool) {
+	m.t.Helper()
+	m.run()
+	for range 600 {
+		if ok() {
+			return
+		}
+		m.wait(100)
+	}
+	m.t.Fatalf("%s: not within a minute", what)
+}
+
+func (n *node) step(ev Event) {
+	var out Actions
+	n.e.Step(n.m.now, ev, &out)
+	life := n.life
+	for _, a := range out.List {
+		n.act(life, a)
+	}
+}
+
+func (n *node) back(life int, ev Event) {
+	n.m.later(func() {
+		if n.life == life {
+			n.step(ev)
+		}
+	})
+}
+
+func (n *node) act(life int, a Action) {
+	switch a := a.(type) {
+	case Reply:
+		n.replies[a.Op] = a
+	case Changed:
+		n.changes = append(n.changes, a.Changes...)
+	case StatusChanged:
+		n.status = a.Status
+	case PairingState:
+		n.pairing[a.Op] = a
+	case Commit:
+		n.commits++
+		n.back(life, Committed{Err: n.store.Commit(a.Group, a.Durability)})
+	case Load:
+		blocks, err := n.store.Load(a.IDs)
+		n.back(life, Loaded{Blocks: blocks, Err: err})
+	case WakeAt:
+		n.wakeAt = a.At
+	case Failed:
+		n.failed = a.Err
+	case Dial:
+		n.dial(life, a)
+	case Send:
+		if id := n.conns[a.Conn]; id != 0 {
+			data := a.Data
+			if n.m.tap != nil {
+				data = n.m.tap(n, data)
+			}
+			n.m.later(func() { n.m.relayStep(relay.Frame{Conn: id, Data: data}) })
+		}
+	case Ping:
+		if id := n.conns[a.Conn]; id != 0 {
+			n.m.later(func() { n.m.relayStep(relay.Frame{Conn: id, Data: []byte("ping"), Text: true}) })
+		}
+	case Hangup:
+		if id := n.conns[a.Conn]; id != 0 {
+			delete(n.conns, a.Conn)
+			n.m.later(func() { n.m.drop(id) })
+		}
+	default:
+		n.m.t.Fatalf("unknown action %T", a)
+	}
+}
+
+func (n *node) dial(life int, a Dial) {
+	if !n.m.up {
+		n.back(life, Closed{Conn: a.Conn})
+		return
+	}
+	n.m.last++
+	id := n.m.last
+	n.conns[a.Conn] = id
+	n.m.conns[id] = &socket{n: n, conn: a.Conn}
+	n.back(life, Opened{Conn: a.Conn})
+	n.m.later(func() {
+		n.m.relayStep(relay.Open{Conn: id, Path: strings.TrimPrefix(a.URL, testRelay), Host: "localhost:6280"})
+	})
+}
+
+func (m *mesh) drop(id uint64) {
+	if m.conns[id] != nil {
+		delete(m.conns, id)
+		m.relayStep(relay.Closed{Conn: id})
+	}
+}
+
+func (m *mesh) relayStep(ev relay.Event) {
+	var out relay.Actions
+	m.relay.Step(m.now, ev, &out)
+	for _, a := range out.List {
+		switch a := a.(type) {
+		case relay.Send:
+			if s := m.conns[a.Conn]; s != nil {
+				s.n.back(s.n.life, Frame{Conn: s.conn, Data: append([]byte(nil), a.Data...)})
+			}
+		case relay.SendText:
+			if s := m.conns[a.Conn]; s != nil {
+				s.n.back(s.n.life, Pong{Conn: s.conn})
+			}
+		case relay.Close:
+			if s := m.conns[a.Conn]; s != nil {
+				delete(m.conns, a.Conn)
+				delete(s.n.conns, s.conn)
+				s.n.back(s.n.life, Closed{Conn: s.conn, Code: a.Code})
+			}
+		}
+	}
+}
+
+// outage cuts every connection and lets none be made.
+func (m *mesh) outage() {
+	m.up = false
+	for id, s := range m.conns {
+		delete(m.conns, id)
+		delete(s.n.conns, s.conn)
+		s.n.back(s.n.life, Closed{Conn: s.conn, Code: 1006})
+	}
+	m.relay = relay.New(relay.Config{Rand: m.rand})
+	m.run()
+}
+
+func (n *node) do(op Op) uint64 {
+	n.lastOp++
+	op.ID, op.Client = n.lastOp, 1
+	n.step(&op)
+	n.m.run()
+	return op.ID
+}
+
+// must does op and answers its reply, which must come and not be an error.
+func (n *node) must(op Op) Reply {
+	n.m.t.Helper()
+	id := n.do(op)
+	r, ok := n.replies[id]
+	if !ok {
+		n.m.t.Fatalf("%s: verb %d is not answered", n.name, op.Verb)
+	}
+	if r.Err != OK {
+		n.m.t.Fatalf("%s: verb %d: %s", n.name, op.Verb, r.Err)
+	}
+	return r
+}
+
+func (n *node) put(key, value string) {
+	n.m.t.Helper()
+	n.must(Op{Verb: Batch, Writes: []Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}})
+}
+
+func (n *node) del(key string) {
+	n.m.t.Helper()
+	n.must(Op{Verb: Batch, Writes: []Write{{Key: key}}})
+}
+
+func (n *node) get(key string) string {
+	n.m.t.Helper()
+	r := n.must(Op{Verb: Get, Key: key})
+	if len(r.Entries) == 0 {
+		return ""
+	}
+	return string(r.Entries[0].Value)
+}
+
+// all is the whole content, conflicts included, as one text.
+func (n *node) all() string {
+	n.m.t.Helper()
+	var b strings.Builder
+	for _, e := range n.must(Op{Verb: List}).Entries {
+		fmt.Fprintf(&b, "%s=%s", e.Key, e.Value)
+		for _, c := range n.must(Op{Verb: Conflicts, Key: e.Key}).Entries {
+			fmt.Fprintf(&b, " / %s", c.Value)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// pair has b join a, both users saying yes to the same digits.
+func (m *mesh) pair(a, b *node) {
+	m.t.Helper()
+	invite := a.do(Op{Verb: Invite})
+	link := a.replies[invite]
+	if link.Err != OK || link.Text == "" {
+		m.t.Fatalf("invite: %+v", link)
+	}
+	join := b.do(Op{Verb: Join, Key: link.Text})
+	m.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
+	if x, y := a.pairing[invite], b.pairing[join]; x.Digits != y.Digits || len(x.Digits) != 6 || x.Name != b.name || y.Name != a.name {
+		m.t.Fatalf("digits and names: %+v, %+v", x, y)
+	}
+	a.must(Op{Verb: Confirm, Target: invite})
+	b.must(Op{Verb: Confirm, Target: join, Bring: true})
+	m.until("paired", func() bool { return a.pairing[invite].Step == Done && b.pairing[join].Step == Done })
+}
+
+func (m *mesh) converged() bool {
+	for _, n := range m.nodes[1:] {
+		if n.all() != m.nodes[0].all() {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,311 @@
+package peer
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/replica"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// space is a namespace on this device: its replica, what waits to be done to it, and who watches it.
+type space struct {
+	e       *Engine
+	num     uint16
+	app     string
+	rep     *replica.Replica
+	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
+	watches []*watch
+	foreign Millis // when a record of another device last arrived
+	own     uint64 // position after the last record written here
+	moving  bool   // it is being made another circle's: no sync until that is done
+}
+
+// task is an operation on a namespace. run answers ledger.ErrWait, having changed nothing, when blocks are missing; it is
+// run again from its start when they are there.
+type task struct {
+	run   func() error
+	fail  func(Code)
+	probe func() // asks for the blocks that run will want; may be nil
+}
+
+type watch struct {
+	id     uint64
+	prefix string
+}
+
+// probeAhead is for how many waiting operations blocks are asked for at once.
+const probeAhead = 256
+
+func (s *space) enqueue(t task) { s.queue = append(s.queue, t) }
+
+// run does what waits, in order, as far as the blocks are there.
+func (s *space) run() {
+	done := 0
+	for done < len(s.queue) && s.e.state == open {
+		err := s.queue[done].run()
+		if errors.Is(err, ledger.ErrWait) {
+			for _, t := range s.queue[done+1 : min(len(s.queue), done+probeAhead)] {
+				if t.probe != nil {
+					t.probe()
+				}
+			}
+			break
+		}
+		if err != nil {
+			s.e.fail(storageCode(err))
+			return
+		}
+		done++
+	}
+	if s.e.state != open {
+		return
+	}
+	if rest := copy(s.queue, s.queue[done:]); done > 0 {
+		clear(s.queue[rest:])
+		s.queue = s.queue[:rest]
+	}
+}
+
+// op takes an operation in.
+func (e *Engine) op(op *Op) {
+	if e.state < open {
+		e.early = append(e.early, op)
+		return
+	}
+	if e.closing != nil {
+		e.reply(Reply{Op: op.ID, Err: EClosed})
+		return
+	}
+	s := e.space
+	switch op.Verb {
+	case Get:
+		s.readKey(op, s.get)
+	case Conflicts:
+		s.readKey(op, s.conflicts)
+	case List:
+		s.enqueue(task{run: func() error { return s.list(op) }, fail: func(c Code) { s.refuse(op, c) }})
+	case Batch:
+		s.batch(op)
+	case Watch:
+		s.watch(op)
+	case Unwatch:
+		s.unwatch(op)
+	case Invite:
+		e.invite(op)
+	case Join:
+		e.join(op)
+	case Confirm:
+		e.confirm(op)
+	case Cancel:
+		e.cancel(op)
+	case Rename:
+		e.rename(op)
+	case Shutdown:
+		e.shutdown(op)
+	default:
+		e.reply(Reply{Op: op.ID, Err: EValue})
+	}
+}
+
+func (s *space) refuse(op *Op, code Code) { s.e.reply(Reply{Op: op.ID, Err: code}) }
+
+func (s *space) readKey(op *Op, read func(*Op) error) {
+	if !wire.ValidKey(op.Key) {
+		s.refuse(op, EKey)
+		return
+	}
+	s.enqueue(task{
+		run:   func() error { return read(op) },
+		fail:  func(c Code) { s.refuse(op, c) },
+		probe: func() { _, _, _ = s.rep.Get(op.Key) },
+	})
+}
+
+func (s *space) get(op *Op) error {
+	rec, ok, err := s.rep.Get(op.Key)
+	if err != nil {
+		return err
+	}
+	r := Reply{Op: op.ID}
+	if ok {
+		r.Entries = []Entry{{Key: op.Key, Kind: rec.Kind, Value: rec.Value}}
+	}
+	s.e.reply(r)
+	return nil
+}
+
+func (s *space) conflicts(op *Op) error {
+	recs, err := s.rep.Conflicts(op.Key)
+	if err != nil {
+		return err
+	}
+	r := Reply{Op: op.ID}
+	for _, rec := range recs {
+		r.Entries = append(r.Entries, Entry{Key: op.Key, Kind: rec.Kind, Value: rec.Value})
+	}
+	s.e.reply(r)
+	return nil
+}
+
+// At most this much stands in one List reply.
+const (
+	listEntries = 1000
+	listBytes   = 1 << 20
+)
+
+func (s *space) list(op *Op) error {
+	q := op.Range
+	limit := listEntries
+	if q.Limit != 0 {
+		limit = min(limit, int(q.Limit))
+	}
+	recs, more, err := s.rep.Range(replica.Query{
+		Prefix: q.Prefix, Gte: q.Gte, Lt: q.Lt, After: q.After, Reverse: q.Reverse, KeysOnly: q.KeysOnly,
+		Limit: limit, MaxBytes: listBytes,
+	})
+	if err != nil {
+		return err
+	}
+	r := Reply{Op: op.ID, More: more && (q.Limit == 0 || len(recs) < int(q.Limit))}
+	r.Entries = make([]Entry, len(recs))
+	for i, rec := range recs {
+		r.Entries[i] = Entry{Key: rec.Key, Kind: rec.Kind, Value: rec.Value}
+	}
+	s.e.reply(r)
+	return nil
+}
+
+func (s *space) batch(op *Op) {
+	writes, code := s.checked(op.Writes)
+	if code != OK {
+		s.refuse(op, code)
+		return
+	}
+	if len(writes) == 0 {
+		s.e.reply(Reply{Op: op.ID})
+		return
+	}
+	s.enqueue(task{
+		run: func() error {
+			changes, err := s.rep.Write(s.e.wall, writes)
+			if err != nil {
+				return err
+			}
+			s.own = s.rep.Position()
+			s.notify(changes, op.Client, "")
+			s.e.statusDirty = true
+			s.e.answer(op)
+			return nil
+		},
+		fail:  func(c Code) { s.refuse(op, c) },
+		probe: func() { _, _, _ = s.rep.Get(writes[0].Key) },
+	})
+}
+
+// checked answers the batch with each key once, the last write of it, or why it cannot be.
+func (s *space) checked(in []Write) ([]replica.Write, Code) {
+	if len(in) > wire.MaxBatchOps {
+		return nil, ETooBig
+	}
+	last := make(map[string]int, len(in))
+	size := 0
+	for i, w := range in {
+		switch {
+		case !wire.ValidKey(w.Key):
+			return nil, EKey
+		case w.Kind > wire.Bytes || w.Kind == wire.Deleted && len(w.Value) > 0:
+			return nil, EValue
+		case len(w.Value) > wire.MaxValue:
+			return nil, ETooBig
+		}
+		size += len(w.Key) + len(w.Value) + 64
+		last[w.Key] = i
+	}
+	if size > wire.MaxBatch {
+		return nil, ETooBig
+	}
+	out := make([]replica.Write, 0, len(last))
+	for i, w := range in {
+		if last[w.Key] == i {
+			out = append(out, replica.Write{Key: w.Key, Kind: w.Kind, Value: w.Value})
+		}
+	}
+	return out, OK
+}
+
+func (s *space) watched(key string) bool {
+	for _, w := range s.watches {
+		if strings.HasPrefix(key, w.prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// maxWatches bounds the watches of one engine, all tabs together.
+const maxWatches = 10_000
+
+func (s *space) watch(op *Op) {
+	if len(s.watches) >= maxWatches {
+		s.refuse(op, EBusy)
+		return
+	}
+	s.enqueue(task{
+		run: func() error {
+			var missed []replica.Change
+			if op.Since != 0 {
+				all, err := s.rep.ChangesSince(op.Since)
+				if err != nil {
+					return err
+				}
+				missed = all
+			}
+			w := &watch{id: op.ID, prefix: op.Range.Prefix}
+			s.watches = append(s.watches, w)
+			s.e.reply(Reply{Op: op.ID, Position: s.rep.Position()})
+			s.tell(w, missed, 0, "")
+			return nil
+		},
+		fail: func(c Code) { s.refuse(op, c) },
+	})
+}
+
+func (s *space) unwatch(op *Op) {
+	s.enqueue(task{
+		run: func() error {
+			for i, w := range s.watches {
+				if w.id == op.Target {
+					s.watches = append(s.watches[:i], s.watches[i+1:]...)
+					break
+				}
+			}
+			s.e.reply(Reply{Op: op.ID})
+			return nil
+		},
+		fail: func(c Code) { s.refuse(op, c) },
+	})
+}
+
+func (s *space) notify(changes []replica.Change, client uint32, device string) {
+	for _, w := range s.watches {
+		s.tell(w, changes, client, device)
+	}
+}
+
+func (s *space) tell(w *watch, changes []replica.Change, client uint32, device string) {
+	var out []Change
+	for _, c := range changes {
+		if strings.HasPrefix(c.Key, w.prefix) {
+			out = append(out, Change{
+				Key: c.Key, Kind: c.Kind, Value: c.Value,
+				HadValue: c.PrevKind != wire.Deleted, PrevKind: c.PrevKind, Previous: c.Previous,
+				Client: client, Device: device,
+			})
+		}
+	}
+	if len(out) > 0 {
+		s.e.out.add(Changed{Watch: w.id, Position: s.rep.Position(), Changes: out})
+	}
+}

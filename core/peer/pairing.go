@@ -1,0 +1,475 @@
+package peer
+
+import (
+	"strings"
+
+	"github.com/masqdev/masq/core/pairing"
+	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// pairingRun is one Invite or Join on its way: a mailbox's socket, and on it the state machine of package pairing.
+type pairingRun struct {
+	e       *Engine
+	op      uint64
+	host    bool
+	link    pairing.Link
+	m       *pairing.Machine
+	conn    uint32
+	phase   linePhase
+	dialBy  Millis
+	replied bool
+	step    PairingStep
+	last    PairingState // sent
+	bring   bool
+	nk      [32]byte // the other device, once paired
+	redial  Millis   // the host's unspent mailbox ended: when to open it again
+	until   Millis   // Paired: when the first session is given up
+}
+
+// inviteGuard slows down whoever guesses at invites: after three that were spent in a row the next one waits.
+type inviteGuard struct {
+	spent int
+	until Millis
+}
+
+const (
+	spentMost    = 3
+	spentWait    = 30_000
+	pendingLives = 600_000
+)
+
+func (e *Engine) invite(op *Op) {
+	switch {
+	case e.pairing != nil:
+		e.reply(Reply{Op: op.ID, Err: EBusy})
+		return
+	case e.now < e.invites.until:
+		e.reply(Reply{Op: op.ID, Err: EBusy})
+		return
+	case e.cfg.URL == "":
+		e.reply(Reply{Op: op.ID, Err: ELink})
+		return
+	}
+	if err := e.foundCircle(); err != nil || e.relay() == "" {
+		e.reply(Reply{Op: op.ID, Err: ESync})
+		return
+	}
+	link := pairing.Link{URL: e.cfg.URL, Relay: e.relay()}
+	e.random(link.Secret[:])
+	m, err := pairing.Host(e.pairingSelf(), link, pairing.Offer{
+		Genesis: e.self.circle.roster.Genesis(), Role: pairing.Full, Apps: []string{e.cfg.App},
+	}, e.rand, e.now)
+	if err != nil {
+		e.reply(Reply{Op: op.ID, Err: ELink})
+		return
+	}
+	e.startPairing(&pairingRun{e: e, op: op.ID, host: true, link: link, m: m})
+}
+
+func (e *Engine) join(op *Op) {
+	if e.pairing != nil {
+		e.reply(Reply{Op: op.ID, Err: EBusy})
+		return
+	}
+	link, err := pairing.ParseLink(op.Key)
+	if err == pairing.ErrVersion {
+		e.reply(Reply{Op: op.ID, Err: EVersion})
+		return
+	}
+	if err != nil || !link.SameApp(e.cfg.App) {
+		e.reply(Reply{Op: op.ID, Err: ELink})
+		return
+	}
+	if link.Relay == "" && len(e.cfg.Sync) > 0 {
+		link.Relay = e.cfg.Sync[0]
+	}
+	if link.Relay == "" {
+		e.reply(Reply{Op: op.ID, Err: ESync})
+		return
+	}
+	if len(e.devices) > 0 {
+		e.reply(Reply{Op: op.ID, Err: ECircle})
+		return
+	}
+	m, err := pairing.Joiner(e.pairingSelf(), link, e.rand, e.now)
+	if err != nil {
+		e.reply(Reply{Op: op.ID, Err: ELink})
+		return
+	}
+	e.startPairing(&pairingRun{e: e, op: op.ID, link: link, m: m})
+}
+
+func (e *Engine) pairingSelf() pairing.Self {
+	return pairing.Self{IK: e.self.ik, NK: e.self.nk, Name: e.self.name, Kind: roster.Embedded, App: e.cfg.App}
+}
+
+func (e *Engine) startPairing(p *pairingRun) {
+	e.pairing = p
+	p.step = Waiting
+	p.dial()
+}
+
+func (p *pairingRun) dial() {
+	p.redial, p.dialBy, p.phase = 0, p.e.now+dialTimeout, lineDialling
+	p.conn = p.e.dial(p.link.Relay+wire.PairPath(p.link.Mailbox()), p)
+	p.e.need(p.dialBy)
+}
+
+func (p *pairingRun) opened() { p.phase = lineHello }
+
+func (p *pairingRun) pong() {}
+
+func (p *pairingRun) closed(code uint16) {
+	p.conn = 0
+	relayCode, _ := wire.RelayCodeOf(code)
+	switch {
+	case p.step >= Paired: // the mailbox has done its work
+	case relayCode == wire.RelayECrowded:
+		p.end(ECrowded)
+	case p.host && p.replied && !p.m.State().Spent: // a joiner came and left, or the server went: the invite still stands
+		p.redial = p.e.now + retryFirst
+		p.e.need(p.redial)
+	case relayCode == wire.RelayEExpired:
+		p.end(EExpired)
+	case p.phase == lineJoined && p.m.State().Spent:
+		p.end(EDenied)
+	default:
+		p.end(ESync)
+	}
+}
+
+func (p *pairingRun) frame(data []byte) {
+	f, err := wire.ParseRelay(data)
+	if err != nil {
+		p.end(ESync)
+		return
+	}
+	switch {
+	case f.Type == wire.RelayHello && p.phase == lineHello && f.Version == wire.RelayVersion:
+		side := uint8(1)
+		if p.host {
+			side = 0
+		}
+		p.e.out.add(Send{Conn: p.conn, Data: wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayPair, Side: side})})
+		p.phase = lineJoining
+	case f.Type == wire.RelayJoined && p.phase == lineJoining:
+		p.phase = lineJoined
+		p.answer()
+		p.do(p.m.Peer(p.e.now, f.Present))
+	case f.Type == wire.RelayPeer && p.phase == lineJoined:
+		p.do(p.m.Peer(p.e.now, f.Present))
+	case f.Type == wire.RelayData && p.phase == lineJoined:
+		p.do(p.m.Receive(p.e.now, f.Body))
+	case f.Type == wire.RelayErr:
+		// The close that follows carries the code.
+	default:
+		p.end(ESync)
+	}
+}
+
+// answer replies to the operation once the mailbox stands.
+func (p *pairingRun) answer() {
+	if p.replied {
+		return
+	}
+	p.replied = true
+	r := Reply{Op: p.op}
+	if p.host {
+		r.Text = p.link.String()
+	}
+	p.e.reply(r)
+}
+
+// do sends what the state machine answered and goes on to where it is now.
+func (p *pairingRun) do(bodies [][]byte) {
+	p.send(bodies)
+	st := p.m.State()
+	switch {
+	case st.Err != nil:
+		p.end(pairingCode(st.Err))
+		return
+	case p.host && st.Step == pairing.Compare && p.e.isMember(st.Other.IK):
+		p.do(p.m.Fail(p.e.now, pairing.ErrCircle))
+		return
+	case p.host && st.Step == pairing.BothYes && p.step < Paired:
+		p.grant()
+		return
+	case !p.host && st.Step == pairing.Granted && p.step < Paired:
+		p.granted()
+	}
+	p.report()
+}
+
+func (p *pairingRun) send(bodies [][]byte) {
+	for _, b := range bodies {
+		if p.conn != 0 {
+			p.e.out.add(Send{Conn: p.conn, Data: wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayData, Body: b})})
+		}
+	}
+}
+
+// grant lets the joiner in: it gets the circle's secret and roster, and is pending until the first session.
+func (p *pairingRun) grant() {
+	e, c := p.e, p.e.self.circle
+	other, acceptance := p.m.Joined()
+	d := e.deviceOf(other.NK)
+	if d == nil {
+		d = e.addDevice(other.IK, other.NK, other.Name)
+	}
+	if d == nil || c.roster.Len() >= wire.MaxRoster-1 {
+		p.end(EBusy)
+		return
+	}
+	d.adds = &pendingAdd{member: other, acceptance: acceptance, until: e.wall + pendingLives}
+	e.savePending()
+	e.invites = inviteGuard{}
+	p.paired(other.NK)
+	p.do(p.m.Grant(e.now, pairing.Grant{
+		Role: pairing.Full, Secret: c.secret, Relays: c.roster.Relays(), Roster: c.roster.Behind(nil),
+	}))
+}
+
+// granted makes the inviter's circle this device's own.
+func (p *pairingRun) granted() {
+	e := p.e
+	g, ros := p.m.Granted()
+	host := p.m.State().Other
+	e.self.circle = &circle{secret: g.Secret, roster: ros}
+	e.saveCircle()
+	choice := byte(moveDiscard)
+	if p.bring {
+		choice = moveBring
+	}
+	e.led.SetMeta(metaMoving, []byte{choice})
+	e.moveData()
+	e.devices = nil
+	e.refreshDevices()
+	p.paired(host.NK)
+}
+
+// What becomes of the data that a joiner already has. It stands in the ledger until it is done, so that a crash changes nothing of it.
+const (
+	metaMoving  = "moving"
+	moveBring   = 1 // issued anew under a new writer
+	moveDiscard = 2 // forgotten
+)
+
+// moveData does with this device's own data what its user chose on joining. Until it is done nothing is synced.
+func (e *Engine) moveData() {
+	e.space.moving = true
+	e.space.enqueue(task{fail: func(Code) {}, run: func() error {
+		if choice := e.led.Meta(metaMoving); len(choice) == 1 && choice[0] == moveBring {
+			if err := e.space.rep.Reissue(); err != nil {
+				return err
+			}
+		} else {
+			changes, err := e.space.rep.Drop()
+			if err != nil {
+				return err
+			}
+			e.space.notify(changes, 0, "")
+		}
+		e.led.SetMeta(metaMoving, nil)
+		e.space.moving = false
+		return nil
+	}})
+}
+
+func (p *pairingRun) paired(nk [32]byte) {
+	p.nk, p.step = nk, Paired
+	p.until = p.e.now + pendingLives
+	if !p.host {
+		p.e.hangup(p.conn)
+		p.conn = 0
+	}
+	p.e.statusDirty = true
+}
+
+// paired is called when a session with d has both in one roster.
+func (e *Engine) paired(d *device) {
+	if p := e.pairing; p != nil && p.step == Paired && p.nk == d.nk {
+		p.step = Done
+		p.report()
+		p.close()
+	}
+}
+
+func (p *pairingRun) report() {
+	st := p.m.State()
+	out := PairingState{Op: p.op, Step: p.step, Digits: st.Digits, Name: st.Other.Name, Expires: p.e.toWall(p.m.Deadline())}
+	if p.step < Paired {
+		switch st.Step {
+		case pairing.Compare:
+			out.Step = Compare
+		case pairing.Confirmed, pairing.BothYes:
+			out.Step = Confirmed
+		}
+		p.step = out.Step
+	} else {
+		out.Expires = 0
+	}
+	out.HasData = !p.host && p.step < Paired && p.e.space.rep.Count() > 0
+	if out != p.last {
+		p.last = out
+		p.e.out.add(out)
+	}
+}
+
+// end gives the pairing up.
+func (p *pairingRun) end(code Code) {
+	if p.step == Done || p.step == PairFailed {
+		return
+	}
+	if p.host && p.m.State().Spent {
+		p.e.spentInvite()
+	}
+	p.step = PairFailed
+	if !p.replied {
+		p.replied = true
+		p.e.reply(Reply{Op: p.op, Err: code})
+	} else {
+		p.e.out.add(PairingState{Op: p.op, Step: PairFailed, Err: code})
+	}
+	p.close()
+}
+
+func (p *pairingRun) close() {
+	p.m.Close()
+	p.e.hangup(p.conn)
+	p.conn = 0
+	if p.e.pairing == p {
+		p.e.pairing = nil
+	}
+}
+
+func (e *Engine) spentInvite() {
+	e.invites.spent++
+	if e.invites.spent >= spentMost {
+		e.invites = inviteGuard{until: e.now + spentWait}
+	}
+}
+
+func (e *Engine) confirm(op *Op) {
+	p := e.pairing
+	switch {
+	case p == nil || p.op != op.Target:
+		e.reply(Reply{Op: op.ID, Err: EExpired})
+	case p.step != Compare:
+		e.reply(Reply{Op: op.ID, Err: EBusy})
+	case !p.host && e.space.rep.Count() > 0 && !op.Bring && !op.Discard:
+		e.reply(Reply{Op: op.ID, Err: EData})
+	default:
+		p.bring = op.Bring || !op.Discard
+		e.reply(Reply{Op: op.ID})
+		p.do(p.m.Yes(e.now))
+	}
+}
+
+func (e *Engine) cancel(op *Op) {
+	if p := e.pairing; p != nil && p.op == op.Target && p.step < Paired {
+		p.send(p.m.No(e.now))
+		p.end(EDenied)
+	}
+	e.reply(Reply{Op: op.ID})
+}
+
+func (e *Engine) pairingTimers() {
+	p := e.pairing
+	if p == nil {
+		return
+	}
+	switch {
+	case p.step == Paired:
+		if e.due(p.until) {
+			p.end(EExpired)
+		}
+	case p.redial != 0:
+		if e.due(p.redial) {
+			p.dial()
+		}
+	case p.phase < lineJoined:
+		if e.due(p.dialBy) {
+			p.end(ESync)
+		}
+	case e.due(p.m.Deadline()):
+		p.do(p.m.Tick(e.now))
+	}
+}
+
+// pendingAdd is a joiner whose ADD is signed when the first session with it stands.
+type pendingAdd struct {
+	member     roster.Member
+	acceptance [64]byte
+	until      Millis
+}
+
+const metaPending = "pending"
+
+func (e *Engine) savePending() {
+	var b []byte
+	for _, d := range e.devices {
+		if p := d.adds; p != nil {
+			b = append(append(b, p.member.IK[:]...), p.member.NK[:]...)
+			b = wire.AppendLV8(append(b, p.member.Kind), []byte(p.member.Name))
+			b = wire.AppendU64(append(b, p.acceptance[:]...), p.until)
+		}
+	}
+	e.led.SetMeta(metaPending, b)
+}
+
+func (e *Engine) loadPending() {
+	r := wire.NewReader(e.led.Meta(metaPending))
+	for r.Len() > 0 {
+		p := &pendingAdd{}
+		copy(p.member.IK[:], r.Bytes(32))
+		copy(p.member.NK[:], r.Bytes(32))
+		p.member.Kind = r.U8()
+		p.member.Name = strings.Clone(string(r.LV8(255)))
+		copy(p.acceptance[:], r.Bytes(64))
+		p.until = r.U64()
+		if r.Err() != nil {
+			return
+		}
+		if d := e.addDevice(p.member.IK, p.member.NK, p.member.Name); d != nil {
+			d.adds = p
+		}
+	}
+}
+
+// dropPending forgets joiners whose first session did not come in time.
+func (e *Engine) dropPending() {
+	kept := e.devices[:0]
+	changed := false
+	for _, d := range e.devices {
+		if d.adds != nil && d.sess == nil && e.wall >= d.adds.until {
+			d.drop()
+			changed = true
+			continue
+		}
+		kept = append(kept, d)
+	}
+	e.devices = kept
+	if changed {
+		e.savePending()
+		e.statusDirty = true
+	}
+}
+
+func pairingCode(err error) Code {
+	switch err {
+	case pairing.ErrExpired:
+		return EExpired
+	case pairing.ErrDenied:
+		return EDenied
+	case pairing.ErrCircle:
+		return ECircle
+	case pairing.ErrVersion, roster.ErrVersion:
+		return EVersion
+	case pairing.ErrLink:
+		return ELink
+	case pairing.ErrCrowded:
+		return ECrowded
+	}
+	return EAuth
+}

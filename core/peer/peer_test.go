@@ -1,0 +1,232 @@
+package peer
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+func TestAlone(t *testing.T) {
+	m := newMesh(t, "Laptop")
+	n := m.nodes[0]
+	n.must(Op{Verb: Watch, Range: Range{Prefix: "note/"}})
+	n.put("note/1", `"one"`)
+	n.put("note/2", `"two"`)
+	n.put("other", `1`)
+	n.del("note/1")
+	if got, want := n.all(), "note/2=\"two\"\nother=1\n"; got != want {
+		t.Errorf("content %q, want %q", got, want)
+	}
+	if len(n.changes) != 3 {
+		t.Errorf("watch saw %d changes, want 3: %+v", len(n.changes), n.changes)
+	}
+	n.crash()
+	if got, want := n.all(), "note/2=\"two\"\nother=1\n"; got != want {
+		t.Errorf("after a crash: content %q, want %q", got, want)
+	}
+	if n.status.Sync != SyncOff {
+		t.Errorf("sync %d, want off", n.status.Sync)
+	}
+}
+
+func TestPairAndSync(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	a.put("note/1", `"from the laptop"`)
+	b.put("note/2", `"from the phone"`)
+	m.pair(a, b)
+	m.until("first copy", m.converged)
+	if got := a.get("note/2"); got != `"from the phone"` {
+		t.Errorf("the joiner's own data did not come along: %q", got)
+	}
+	b.must(Op{Verb: Watch})
+	a.put("note/3", `"live"`)
+	if got := b.get("note/3"); got != `"live"` {
+		t.Errorf("live update: %q", got)
+	}
+	if len(b.changes) != 1 || b.changes[0].Device != "Laptop" {
+		t.Errorf("watch: %+v", b.changes)
+	}
+	m.until("status says so", func() bool {
+		return a.status.Sync == SyncOnline && len(a.status.Devices) == 1 && a.status.Devices[0].ToSend == 0 && a.status.Devices[0].Name == "Phone"
+	})
+}
+
+func TestOutageAndConflict(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	m.pair(a, b)
+	a.put("note", `"old"`)
+	m.until("in sync", m.converged)
+	m.outage()
+	a.put("note", `"laptop"`)
+	b.put("note", `"phone"`)
+	a.put("only/a", `1`)
+	b.put("only/b", `2`)
+	m.until("knows of the outage", func() bool { return a.status.Sync == SyncConnecting && a.status.Devices[0].ToSend == 2 })
+	m.up = true
+	m.until("converged", m.converged)
+	if got := a.all(); !strings.Contains(got, " / ") || !strings.Contains(got, "laptop") || !strings.Contains(got, "phone") {
+		t.Errorf("both versions should be there: %s", got)
+	}
+	before := a.all()
+	a.crash()
+	b.crash()
+	if a.all() != before || b.all() != before {
+		t.Errorf("after restart: %s / %s, want %s", a.all(), b.all(), before)
+	}
+	a.put("note", `"settled"`)
+	m.until("converged again", m.converged)
+	if got := b.all(); strings.Contains(got, " / ") {
+		t.Errorf("conflict should be over: %s", got)
+	}
+}
+
+func TestThreeDevices(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone", "Tablet")
+	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
+	m.pair(a, b)
+	b.put("k", `"b"`)
+	m.pair(b, c) // the laptop and the tablet are introduced by the roster alone
+	m.until("converged", m.converged)
+	m.until("all see all", func() bool { return len(a.status.Devices) == 2 && len(c.status.Devices) == 2 })
+	c.put("from", `"tablet"`)
+	m.until("converged", m.converged)
+	if got := a.get("from"); got != `"tablet"` {
+		t.Errorf("got %q", got)
+	}
+	a.del("k")
+	m.until("converged", m.converged)
+	m.wait(5000)
+	if got := b.get("k"); got != "" {
+		t.Errorf("deleted, and still %q", got)
+	}
+}
+
+func TestManyAndLarge(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	for i := range 3000 {
+		a.do(Op{Verb: Batch, Writes: []Write{{Key: fmt.Sprintf("k/%05d", i), Kind: wire.JSON, Value: []byte(`"value"`)}}})
+	}
+	big := make([]byte, wire.MaxValue)
+	a.must(Op{Verb: Batch, Writes: []Write{{Key: "big", Kind: wire.Bytes, Value: big}}})
+	m.pair(a, b)
+	m.until("copied", func() bool { return b.status.Entries == 3001 && b.get("big") == string(big) })
+	m.until("nothing left", func() bool { return a.status.Devices[0].ToSend == 0 && !b.status.Devices[0].ToReceive })
+}
+
+func TestSessionRenews(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	m.pair(a, b)
+	first := a.e.devices[0].sess
+	for i := range 40 {
+		a.put("k", fmt.Sprint(i))
+		m.wait(10_000)
+	}
+	if a.e.devices[0].sess == first {
+		t.Error("after 400 s of traffic the session is still the first")
+	}
+	if got := b.get("k"); got != "39" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFlippedBit(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	m.pair(a, b)
+	m.until("in sync", m.converged)
+	for i := range 20 {
+		flip := true
+		m.tap = func(from *node, data []byte) []byte {
+			if flip && from == a && data[0] == 0 {
+				flip = false
+				data[(i*7)%(len(data)-1)+1] ^= 1 << (i % 8)
+			}
+			return data
+		}
+		key := fmt.Sprintf("k%d", i)
+		a.put(key, fmt.Sprint(i))
+		m.tap = nil
+		m.until("in sync again", func() bool { return b.get(key) == fmt.Sprint(i) && m.converged() })
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	long := strings.Repeat("x", wire.MaxKey+1)
+	many := make([]Write, wire.MaxBatchOps+1)
+	for i := range many {
+		many[i] = Write{Key: fmt.Sprint(i), Kind: wire.JSON, Value: []byte("1")}
+	}
+	for _, c := range []struct {
+		name string
+		op   Op
+		want Code
+	}{
+		{"empty key", Op{Verb: Get}, EKey},
+		{"long key", Op{Verb: Get, Key: long}, EKey},
+		{"key with a zero", Op{Verb: Batch, Writes: []Write{{Key: "a\x00", Kind: wire.JSON}}}, EKey},
+		{"key that is not UTF-8", Op{Verb: Batch, Writes: []Write{{Key: "\xff", Kind: wire.JSON}}}, EKey},
+		{"large value", Op{Verb: Batch, Writes: []Write{{Key: "k", Kind: wire.Bytes, Value: make([]byte, wire.MaxValue+1)}}}, ETooBig},
+		{"large batch", Op{Verb: Batch, Writes: many}, ETooBig},
+		{"unknown kind", Op{Verb: Batch, Writes: []Write{{Key: "k", Kind: 3}}}, EValue},
+		{"unknown verb", Op{Verb: 200}, EValue},
+		{"malformed link", Op{Verb: Join, Key: "http://localhost:6280/#masq=1.x"}, ELink},
+		{"another application's link", Op{Verb: Join, Key: "http://localhost:9999/#masq=1.AAAAAAAAAAAAAAAAAAAAAA"}, ELink},
+		{"confirm without a pairing", Op{Verb: Confirm, Target: 99}, EExpired},
+	} {
+		if r := a.replies[a.do(c.op)]; r.Err != c.want {
+			t.Errorf("%s: %q, want %q", c.name, r.Err, c.want)
+		}
+	}
+	b.put("mine", "1")
+	invite := a.do(Op{Verb: Invite})
+	join := b.do(Op{Verb: Join, Key: a.replies[invite].Text})
+	if r := b.replies[b.do(Op{Verb: Confirm, Target: join})]; r.Err != EData {
+		t.Errorf("confirm with data and neither bring nor discard: %q", r.Err)
+	}
+	b.must(Op{Verb: Cancel, Target: join})
+	if a.pairing[invite].Err != EDenied || b.pairing[join].Err != EDenied {
+		t.Errorf("after no: %+v %+v", a.pairing[invite], b.pairing[join])
+	}
+	if a.status.Sync != SyncOff || b.get("mine") != "1" {
+		t.Error("a refused pairing changed something")
+	}
+}
+
+func TestOlderEngineIsFenced(t *testing.T) {
+	m := newMesh(t, "Frozen")
+	frozen := m.nodes[0]
+	frozen.put("k", "1")
+	newer := &node{m: m, name: "Newer", store: frozen.store}
+	m.nodes = append(m.nodes, newer)
+	newer.open()
+	m.run()
+	id := frozen.do(Op{Verb: Batch, Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("2")}}})
+	if r := frozen.replies[id]; r.Err != EFenced || frozen.failed != EFenced {
+		t.Errorf("reply %+v, failed %q", r, frozen.failed)
+	}
+	newer.put("other", "3")
+	newer.crash()
+	if got, want := newer.all(), "k=1\nother=3\n"; got != want {
+		t.Errorf("content %q, want %q", got, want)
+	}
+}
+
+func TestShutdown(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	m.pair(a, b)
+	a.put("k", "1")
+	a.must(Op{Verb: Shutdown})
+	if r := a.replies[a.do(Op{Verb: Get, Key: "k"})]; r.Err != EClosed {
+		t.Errorf("after shutdown: %+v", r)
+	}
+	m.until("the other sees it leave", func() bool { return b.status.Sync == SyncWaiting && !b.status.Devices[0].Online })
+}

@@ -1,0 +1,231 @@
+package replica
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Write is one put or deletion.
+type Write struct {
+	Key   string
+	Kind  wire.Kind
+	Value []byte // kept
+}
+
+// A Change is a key for which Get answers something else than before.
+type Change struct {
+	Key      string
+	Kind     wire.Kind // Deleted: nothing now
+	Value    []byte
+	PrevKind wire.Kind // Deleted: nothing before
+	Previous []byte    // only of keys that are watched
+}
+
+// aheadTolerance is how far a time may be ahead of the clock and still be adopted, in ms.
+const aheadTolerance = 5 * 60_000
+
+// Write takes a batch of local writes, one dot in all, at a time by the own clock. Keys must be valid and different.
+func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
+	st := r.stage()
+	for _, w := range writes {
+		st.before(w.Key)
+	}
+	if st.err != nil {
+		return nil, st.err
+	}
+	recs := make([]*version, len(writes))
+	time := now
+	for i, w := range writes {
+		seen := st.after[w.Key]
+		for _, v := range seen {
+			if v.time >= time && v.time <= now+aheadTolerance {
+				time = v.time + 1
+			}
+		}
+		recs[i] = &version{key: w.Key, kind: w.Kind, value: w.Value, ctx: contextOf(seen), more: i < len(writes)-1}
+		if len(recs[i].ctx) > wire.MaxContext {
+			recs[i].ctx = recs[i].ctx[:wire.MaxContext]
+		}
+	}
+	for _, v := range recs {
+		v.time = time
+		st.add(v)
+	}
+	changes, err := st.changes()
+	if err != nil {
+		return nil, err
+	}
+	d := r.nextDot()
+	for _, v := range recs {
+		v.dot = d
+	}
+	b := r.arrive(recs)
+	r.count = st.count
+	r.logRecords(recs[0].pos, b, true, r.wrote(d, b))
+	return changes, nil
+}
+
+// Apply takes records of another device, in the order in which it sent them. from marks the session: what came by it is not
+// sent back to it. Records that are here already, or were superseded here, are left out; that is no error.
+func (r *Replica) Apply(recs []wire.Record, from uint32) ([]Change, error) {
+	st := r.stage()
+	for i := range recs {
+		if !r.vector.Covers(recs[i].Dot) {
+			st.before(recs[i].Key)
+		}
+	}
+	if st.err != nil {
+		return nil, st.err
+	}
+	var fresh []*version
+	for i := range recs {
+		rec := &recs[i]
+		if r.vector.Covers(rec.Dot) || !st.news(rec) {
+			continue
+		}
+		v := &version{
+			key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value, from: from,
+		}
+		if n := len(fresh); n > 0 && fresh[n-1].dot == v.dot {
+			fresh[n-1].more = true
+		}
+		fresh = append(fresh, v)
+		st.add(v)
+	}
+	changes, err := st.changes()
+	if err != nil || len(fresh) == 0 {
+		return nil, err
+	}
+	b := r.arrive(fresh)
+	r.count = st.count
+	r.logRecords(fresh[0].pos, b, false, wire.Hash{})
+	return changes, nil
+}
+
+// stage is a set of keys with their versions as they are and as they will be. Nothing is changed before all is known to be here.
+type stage struct {
+	r      *Replica
+	err    error
+	count  uint64
+	order  []string
+	was    map[string][]*version
+	after  map[string][]*version
+	loaded []Change
+}
+
+func (r *Replica) stage() *stage {
+	return &stage{r: r, count: r.count, was: map[string][]*version{}, after: map[string][]*version{}}
+}
+
+// before looks a key up. It goes on after ledger.ErrWait, so that all that is missing is asked for at once.
+func (s *stage) before(key string) {
+	if _, ok := s.was[key]; ok {
+		return
+	}
+	vs, err := s.r.lookup(key)
+	if err != nil {
+		if s.err == nil || !errors.Is(err, ledger.ErrWait) {
+			s.err = err
+		}
+		return
+	}
+	s.order = append(s.order, key)
+	s.was[key], s.after[key] = vs, vs
+}
+
+// news reports whether a record is neither here nor superseded by what is.
+func (s *stage) news(rec *wire.Record) bool {
+	for _, v := range s.after[rec.Key] {
+		if v.dot == rec.Dot || wire.Sees(v.ctx, rec.Dot) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *stage) add(v *version) {
+	kept := make([]*version, 0, len(s.after[v.key])+1)
+	for _, o := range s.after[v.key] {
+		if !wire.Sees(v.ctx, o.dot) {
+			kept = append(kept, o)
+		}
+	}
+	s.after[v.key] = append(kept, v)
+}
+
+// changes tells what is different for Get, and counts keys. ledger.ErrWait: a value that belongs in there is not loaded.
+func (s *stage) changes() ([]Change, error) {
+	out := make([]Change, 0, len(s.order))
+	for _, key := range s.order {
+		was, is := winner(s.was[key]), winner(s.after[key])
+		if was == is {
+			continue
+		}
+		switch {
+		case was == nil:
+			s.count++
+		case is == nil:
+			s.count--
+		}
+		c, err := s.r.change(key, was, is)
+		if err != nil && (s.err == nil || !errors.Is(err, ledger.ErrWait)) {
+			s.err = err
+		}
+		out = append(out, c)
+	}
+	return out, s.err
+}
+
+func (r *Replica) change(key string, was, is *version) (c Change, err error) {
+	c.Key = key
+	watched := r.cfg.Watched(key)
+	if is != nil {
+		c.Kind = is.kind
+		if watched || is.loc.seg == 0 {
+			c.Value, err = r.valueOf(is)
+		}
+	}
+	if was != nil {
+		c.PrevKind = was.kind
+		if watched {
+			var e error
+			if c.Previous, e = r.valueOf(was); e != nil {
+				err = e
+			}
+		}
+	}
+	return c, err
+}
+
+// arrive gives versions their positions, puts them into memory, and answers them encoded.
+func (r *Replica) arrive(vs []*version) []byte {
+	var b []byte
+	for _, v := range vs {
+		v.pos = r.newPos()
+		r.remember(v)
+		rec := v.record(v.value)
+		b = wire.AppendRecord(b, &rec)
+	}
+	return b
+}
+
+// remember puts a version into memory, over those in memory that it has seen.
+func (r *Replica) remember(v *version) {
+	old, ok := r.mem[v.key]
+	if !ok {
+		i, _ := slices.BinarySearch(r.keys, v.key)
+		r.keys = slices.Insert(r.keys, i, v.key)
+	}
+	kept := make([]*version, 0, len(old)+1)
+	for _, o := range old {
+		if o.dead = wire.Sees(v.ctx, o.dot); !o.dead {
+			kept = append(kept, o)
+		}
+	}
+	r.mem[v.key] = append(kept, v)
+	r.arrivals = append(r.arrivals, v)
+	r.memBytes += len(v.key) + len(v.value) + 64 + 16*len(v.ctx)
+}

@@ -1,0 +1,246 @@
+package replica
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// A checkpoint is due when so much is in memory, and rewrites at most so many bytes of segments that are mostly dead.
+const (
+	checkpointBytes   = 1 << 20
+	checkpointRecords = 4096
+	compactBytes      = 4 << 20
+)
+
+// NeedsCheckpoint reports whether enough is in memory for a checkpoint.
+func (r *Replica) NeedsCheckpoint() bool {
+	return r.must || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords
+}
+
+// MustCheckpoint reports whether nothing may be committed before a checkpoint.
+func (r *Replica) MustCheckpoint() bool { return r.must }
+
+// Checkpoint writes what is in memory into the ledger's blocks and hands in this namespace's part of the manifest. Call the
+// ledger's Checkpoint in the same Step. ledger.ErrWait: pages are missing, and nothing has changed.
+func (r *Replica) Checkpoint() error {
+	c := checkpoint{r: r, touched: map[int]struct{}{}}
+	if err := c.gather(); err != nil {
+		return err
+	}
+	c.merge()
+	c.writeSegments()
+	c.writePages()
+	r.forgetMemory()
+	r.must = false
+	r.broom++
+	r.led.SetPart(r.ns, r.appendPart(nil))
+	return nil
+}
+
+type checkpoint struct {
+	r       *Replica
+	touched map[int]struct{}
+	victims []victim
+	merged  map[int]*pageWriterInput
+	moved   map[location]*version // of the victims, what is to be written again
+}
+
+type victim struct {
+	seg  *segment
+	recs *parsedSegment
+}
+
+// pageWriterInput is a touched page's keys with what is left of their versions.
+type pageWriterInput struct {
+	keys     []string
+	versions [][]*version
+}
+
+// gather has everything that the checkpoint reads loaded.
+func (c *checkpoint) gather() error {
+	r := c.r
+	for _, key := range r.keys {
+		c.touch(key)
+	}
+	err := c.chooseVictims()
+	if n := len(r.pages); n > 0 && len(r.everyone) > 0 {
+		if i := r.broom % n; r.pages[i].tombs > 0 {
+			c.touched[i] = struct{}{}
+		}
+	}
+	for i := range c.touched {
+		if _, e := r.page(i); e != nil && (err == nil || !errors.Is(e, ledger.ErrWait)) {
+			err = e
+		}
+	}
+	return err
+}
+
+func (c *checkpoint) touch(key string) {
+	if i := c.r.pageOf(key); i >= 0 {
+		c.touched[i] = struct{}{}
+	}
+}
+
+// chooseVictims picks segments of which less than half counts: what is left of them goes to the end of the log.
+func (c *checkpoint) chooseVictims() error {
+	var missing error
+	total := 0
+	for _, s := range c.r.segs {
+		if s.live*2 >= s.bytes || total+int(s.live) > compactBytes {
+			continue
+		}
+		total += int(s.live)
+		p, err := c.r.recordsOf(s)
+		if err != nil {
+			if !errors.Is(err, ledger.ErrWait) {
+				return err
+			}
+			missing = err
+			continue
+		}
+		c.victims = append(c.victims, victim{s, p})
+		for i := range p.recs {
+			if !s.isDead(uint32(i)) {
+				c.touch(p.recs[i].Key)
+			}
+		}
+	}
+	return missing
+}
+
+// merge reckons what is left of each key's versions.
+func (c *checkpoint) merge() {
+	r := c.r
+	c.merged = map[int]*pageWriterInput{}
+	for i := range c.touched {
+		s := span{page: i}
+		if i > 0 {
+			s.lo = r.pages[i].first
+		}
+		if i+1 < len(r.pages) {
+			s.hi = r.pages[i+1].first
+		}
+		c.mergeSpan(i, s)
+	}
+	if len(r.pages) == 0 {
+		c.mergeSpan(-1, span{page: -1})
+	}
+}
+
+func (c *checkpoint) mergeSpan(i int, s span) {
+	keys, _ := c.r.keysIn(s) // the page is loaded: gather saw to it
+	in := &pageWriterInput{keys: keys, versions: make([][]*version, len(keys))}
+	for k, key := range keys {
+		stored, _ := c.r.storedVersions(key)
+		mem := c.r.mem[key]
+		var kept []*version
+		for _, v := range stored {
+			if c.r.voided(v) || seenByAny(mem, v.dot) || c.collected(v) {
+				if seg := c.r.segmentOf(v.loc.seg); seg != nil {
+					seg.kill(v.loc.ord, v.loc.size)
+				}
+				continue
+			}
+			kept = append(kept, v)
+		}
+		for _, v := range mem {
+			if v.dead = c.collected(v); !v.dead {
+				kept = append(kept, v)
+			}
+		}
+		in.versions[k] = kept
+	}
+	c.merged[i] = in
+}
+
+// collected reports whether v is a tombstone that everyone has.
+func (c *checkpoint) collected(v *version) bool {
+	return v.kind == wire.Deleted && c.r.everyone.Covers(v.dot)
+}
+
+// writeSegments writes what is in memory, in its order, and then what is left of the victims.
+func (c *checkpoint) writeSegments() {
+	r := c.r
+	alive := slices.DeleteFunc(slices.Clone(r.arrivals), func(v *version) bool { return v.dead })
+	w := segmentWriter{r: r}
+	for i, v := range alive {
+		v.more = i+1 < len(alive) && alive[i+1].dot == v.dot
+		w.add(v, v.pos, v.value)
+	}
+	c.index()
+	for _, x := range c.victims {
+		var rest []*version
+		for i := range x.recs.recs {
+			if v := c.moved[location{seg: x.seg.id, ord: uint32(i)}]; v != nil && !x.seg.isDead(uint32(i)) {
+				rest = append(rest, v)
+			}
+		}
+		for i, v := range rest {
+			v.more = i+1 < len(rest) && rest[i+1].dot == v.dot
+			w.add(v, r.newPos(), x.recs.recs[v.loc.ord].Value)
+		}
+	}
+	w.close()
+	for _, x := range c.victims {
+		r.segs = slices.DeleteFunc(r.segs, func(s *segment) bool { return s == x.seg })
+		r.led.DelBlock(x.seg.id)
+	}
+}
+
+// index finds the versions that lie in the victims.
+func (c *checkpoint) index() {
+	c.moved = map[location]*version{}
+	if len(c.victims) == 0 {
+		return
+	}
+	dying := map[storage.ID]struct{}{}
+	for _, x := range c.victims {
+		dying[x.seg.id] = struct{}{}
+	}
+	for _, in := range c.merged {
+		for _, vs := range in.versions {
+			for _, v := range vs {
+				if _, ok := dying[v.loc.seg]; ok {
+					c.moved[location{seg: v.loc.seg, ord: v.loc.ord}] = v
+				}
+			}
+		}
+	}
+}
+
+// writePages writes the touched pages anew, neighbours together.
+func (c *checkpoint) writePages() {
+	r := c.r
+	if len(r.pages) == 0 {
+		w := pageWriter{}
+		w.take(c.merged[-1])
+		r.pages = w.write(r.led)
+		return
+	}
+	var out []pageRef
+	for i := 0; i < len(r.pages); {
+		if c.merged[i] == nil {
+			out = append(out, r.pages[i])
+			i++
+			continue
+		}
+		w := pageWriter{}
+		for ; i < len(r.pages) && c.merged[i] != nil; i++ {
+			w.take(c.merged[i])
+			r.led.DelBlock(r.pages[i].id)
+		}
+		out = append(out, w.write(r.led)...)
+	}
+	r.pages = out
+}
+
+func (w *pageWriter) take(in *pageWriterInput) {
+	for i, key := range in.keys {
+		w.add(key, in.versions[i])
+	}
+}

@@ -1,0 +1,207 @@
+package replica
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// prefetch is how many segments are asked for ahead of the one that a cursor waits for.
+const prefetch = 4
+
+// Next answers the records from position pos on that a device with this vector lacks, about maxBytes of them but at least one batch,
+// encoded, and the position to go on from. What came by session from is left out, and what is superseded. end: the log's end is
+// reached, and all before it was answered.
+//
+// A record whose numbers are not reserved in storage yet is not given out: after a crash another one could have them.
+func (r *Replica) Next(peer wire.Vector, from uint32, pos uint64, maxBytes int) (recs []byte, next uint64, end bool, err error) {
+	c := cursor{r: r, peer: peer, from: from, max: maxBytes, next: pos}
+	if stop, err := c.segments(); stop || err != nil {
+		if len(c.out) > 0 && errors.Is(err, ledger.ErrWait) {
+			err = nil
+		}
+		return c.out, c.next, false, err
+	}
+	if c.arrivals() {
+		return c.out, c.next, false, nil
+	}
+	return c.out, r.nextPos, true, nil
+}
+
+type cursor struct {
+	r    *Replica
+	peer wire.Vector
+	from uint32
+	max  int
+	out  []byte
+	next uint64
+}
+
+// segments walks what lies in segments. It answers true when enough is gathered, or nothing more may be sent yet.
+func (c *cursor) segments() (stop bool, err error) {
+	segs := c.r.segs
+	i, _ := slices.BinarySearchFunc(segs, c.next, func(s *segment, p uint64) int { return cmp.Compare(s.behind, p+1) })
+	for ; i < len(segs); i++ {
+		s := segs[i]
+		if !s.lackedBy(c.peer) {
+			c.next = s.behind
+			continue
+		}
+		p, err := c.r.recordsOf(s)
+		if err != nil {
+			for _, o := range segs[i+1 : min(len(segs), i+1+prefetch)] {
+				if o.lackedBy(c.peer) {
+					c.r.led.Want(o.id)
+				}
+			}
+			return true, err
+		}
+		if c.segment(s, p) {
+			return true, nil
+		}
+		c.next = s.behind
+	}
+	return false, nil
+}
+
+func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
+	i, _ := slices.BinarySearch(p.pos, c.next)
+	for i < len(p.recs) {
+		if !c.r.sendable(p.pos[i], p.recs[i].Dot) {
+			return true
+		}
+		j := i + 1
+		for j < len(p.recs) && p.recs[j].Dot == p.recs[i].Dot {
+			j++
+		}
+		var batch []*wire.Record
+		for k := i; k < j; k++ {
+			if rec := &p.recs[k]; !s.isDead(uint32(k)) && c.lacks(rec.Key, rec.Dot, p.pos[k]) {
+				batch = append(batch, rec)
+			}
+		}
+		c.give(batch)
+		i = j
+		c.next = p.pos[j-1] + 1
+		if len(c.out) >= c.max {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks reports whether a stored record is to be sent: the other does not have it, and nothing in memory has superseded it.
+func (c *cursor) lacks(key string, d wire.Dot, pos uint64) bool {
+	if c.peer.Covers(d) || seenByAny(c.r.mem[key], d) {
+		return false
+	}
+	return len(c.r.voids) == 0 || !c.r.voided(&version{dot: d, pos: pos})
+}
+
+// arrivals walks what is in memory.
+func (c *cursor) arrivals() (stop bool) {
+	all := c.r.arrivals
+	i, _ := slices.BinarySearchFunc(all, c.next, func(v *version, p uint64) int { return cmp.Compare(v.pos, p) })
+	for i < len(all) {
+		if len(c.out) >= c.max || !c.r.sendable(all[i].pos, all[i].dot) {
+			return true
+		}
+		j := i + 1
+		for j < len(all) && all[j].dot == all[i].dot {
+			j++
+		}
+		var batch []*wire.Record
+		for _, v := range all[i:j] {
+			if !v.dead && (v.from == 0 || v.from != c.from) && !c.peer.Covers(v.dot) {
+				rec := v.record(v.value)
+				batch = append(batch, &rec)
+			}
+		}
+		c.give(batch)
+		i = j
+		c.next = all[j-1].pos + 1
+	}
+	return false
+}
+
+// give appends a batch.
+func (c *cursor) give(batch []*wire.Record) {
+	for i, rec := range batch {
+		out := *rec
+		out.More = i < len(batch)-1
+		c.out = wire.AppendRecord(c.out, &out)
+	}
+}
+
+// sendable reports whether a record's position and number can never be another one's.
+func (r *Replica) sendable(pos uint64, d wire.Dot) bool {
+	n := &r.seen.now
+	return pos < n.pos || pos < n.reservedPos && (d.Writer != r.writer.id || d.Seq < n.reservedSeq)
+}
+
+// ChangesSince answers the keys written at position pos or behind it, each with what Get answers now.
+func (r *Replica) ChangesSince(pos uint64) ([]Change, error) {
+	keys := map[string]struct{}{}
+	var missing error
+	for _, s := range r.segs {
+		if s.behind <= pos {
+			continue
+		}
+		p, err := r.recordsOf(s)
+		if errors.Is(err, ledger.ErrWait) {
+			missing = err
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i := range p.recs {
+			if p.pos[i] >= pos {
+				keys[p.recs[i].Key] = struct{}{}
+			}
+		}
+	}
+	for _, v := range r.arrivals {
+		if v.pos >= pos {
+			keys[v.key] = struct{}{}
+		}
+	}
+	out := make([]Change, 0, len(keys))
+	for _, key := range sorted(keys) {
+		rec, _, err := r.Get(key)
+		if errors.Is(err, ledger.ErrWait) {
+			missing = err
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Change{Key: key, Kind: rec.Kind, Value: rec.Value})
+	}
+	if missing != nil {
+		return nil, missing
+	}
+	return out, nil
+}
+
+func sorted(set map[string]struct{}) []string {
+	out := make([]string, 0, len(set))
+	for k := range set {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (r *Replica) segmentOf(id storage.ID) *segment {
+	for _, s := range r.segs {
+		if s.id == id {
+			return s
+		}
+	}
+	return nil
+}

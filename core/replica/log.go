@@ -1,0 +1,206 @@
+package replica
+
+import (
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// The items of the ledger's log, each behind a byte that says which it is:
+//
+//	1 records   first position u64 ‖ keys with a value, afterwards u64 ‖ own u8 ‖ hash(8) ‖ record*
+//	2 join      vector
+//	3 reserved  writer u64 ‖ blocks u64 ‖ positions u64
+//	4 reset     incarnation(8) ‖ writer u64
+//	5 renew     void: writer u64 ‖ from u64 ‖ before u64, then the new writer u64
+//
+// The manifest's part:
+//
+//	format u8 = 1 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
+//	‖ n u16 ‖ (writer u64 ‖ from u64 ‖ before u64)*n
+//	‖ n u32 ‖ page*n      page    = block u64 ‖ keys u32 ‖ tombstones u32 ‖ lv(first key)
+//	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
+//	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
+const (
+	itemRecords  = 1
+	itemJoin     = 2
+	itemReserved = 3
+	itemReset    = 4
+	itemRenew    = 5
+
+	partFormat = 1
+	maxVoids   = 1 << 10
+)
+
+func (r *Replica) logRecords(first uint64, records []byte, own bool, h wire.Hash) {
+	b := make([]byte, 0, 26+len(records))
+	b = wire.AppendU64(wire.AppendU64(append(b, itemRecords), first), r.count)
+	o := byte(0)
+	if own {
+		o = 1
+	}
+	b = append(append(b, o), h[:]...)
+	r.led.Append(r.ns, append(b, records...))
+}
+
+func (r *Replica) logJoin(v wire.Vector) {
+	r.led.Append(r.ns, wire.AppendVector([]byte{itemJoin}, v))
+}
+
+func (r *Replica) logReserved() {
+	b := wire.AppendU64([]byte{itemReserved}, r.writer.id)
+	r.led.Append(r.ns, wire.AppendU64(wire.AppendU64(b, r.writer.reserved), r.reservedPos))
+}
+
+func (r *Replica) logReset() {
+	r.led.Append(r.ns, wire.AppendU64(append([]byte{itemReset}, r.incarnation[:]...), r.writer.id))
+}
+
+func (r *Replica) logRenew(x void) {
+	b := appendVoid([]byte{itemRenew}, x)
+	r.led.Append(r.ns, wire.AppendU64(b, r.writer.id))
+}
+
+func appendVoid(b []byte, x void) []byte {
+	return wire.AppendU64(wire.AppendU64(wire.AppendU64(b, x.writer), x.from), x.before)
+}
+
+func readVoid(in *wire.Reader) void { return void{in.U64(), in.U64(), in.U64()} }
+
+// replay takes one item of the log's tail in.
+func (r *Replica) replay(item []byte) error {
+	in := wire.NewReader(item)
+	switch in.U8() {
+	case itemRecords:
+		return r.replayRecords(&in)
+	case itemJoin:
+		v, err := wire.ParseVector(in.Bytes(in.Len()))
+		if err != nil {
+			return ledger.ErrDamaged
+		}
+		r.vector = r.vector.Join(v)
+		return nil
+	case itemReserved:
+		id, blocks, pos := in.U64(), in.U64(), in.U64()
+		if in.Done() != nil || id != r.writer.id {
+			return ledger.ErrDamaged
+		}
+		r.writer.reserved, r.reservedPos = blocks, pos
+		return nil
+	case itemReset:
+		r.state = state{nextPos: 1 << positionBits, reservedPos: 1 << positionBits}
+		copy(r.incarnation[:], in.Bytes(8))
+		r.writer = writerState{id: in.U64(), reserved: 1}
+		r.pages, r.segs = nil, nil
+		r.forgetMemory()
+	case itemRenew:
+		x, id := readVoid(&in), in.U64()
+		r.voidFrom(x)
+		r.writer = writerState{id: id, reserved: 1}
+	default:
+		in.Fail()
+	}
+	if in.Done() != nil {
+		return ledger.ErrDamaged
+	}
+	return nil
+}
+
+func (r *Replica) replayRecords(in *wire.Reader) error {
+	pos, count, own := in.U64(), in.U64(), in.U8()
+	var h wire.Hash
+	copy(h[:], in.Bytes(8))
+	recs, err := wire.ParseRecords(in.Bytes(in.Len()))
+	if err != nil || in.Err() != nil || len(recs) == 0 {
+		return ledger.ErrDamaged
+	}
+	for i := range recs {
+		rec := &recs[i]
+		r.nextPos = pos + uint64(i)
+		r.remember(&version{
+			key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value,
+			pos: r.nextPos, more: rec.More,
+		})
+	}
+	r.nextPos++
+	r.count = count
+	if own == 1 {
+		r.setTail(recs[0].Dot, h)
+	}
+	return nil
+}
+
+func (r *Replica) appendPart(b []byte) []byte {
+	b = append(append(b, partFormat), r.incarnation[:]...)
+	b = wire.AppendU64(wire.AppendU64(b, r.writer.id), r.writer.reserved)
+	b = wire.AppendU64(wire.AppendU64(b, r.reservedPos), r.count)
+	b = wire.AppendLV32(b, wire.AppendVector(nil, r.vector))
+	b = wire.AppendU16(b, uint16(len(r.voids)))
+	for _, x := range r.voids {
+		b = appendVoid(b, x)
+	}
+	b = wire.AppendU32(b, uint32(len(r.pages)))
+	for _, p := range r.pages {
+		b = wire.AppendU32(wire.AppendU32(wire.AppendU64(b, uint64(p.id)), p.keys), p.tombs)
+		b = wire.AppendLV(b, []byte(p.first))
+	}
+	b = wire.AppendU32(b, uint32(len(r.segs)))
+	for _, s := range r.segs {
+		b = s.append(b)
+	}
+	return b
+}
+
+func (r *Replica) readPart(b []byte) error {
+	in := wire.NewReader(b)
+	switch f := in.U8(); {
+	case f > partFormat:
+		return ledger.ErrVersion
+	case f < partFormat:
+		return ledger.ErrDamaged
+	}
+	copy(r.incarnation[:], in.Bytes(8))
+	r.writer = writerState{id: in.U64(), reserved: in.U64()}
+	r.reservedPos, r.count = in.U64(), in.U64()
+	v, err := wire.ParseVector(in.LV32(wire.MaxVector))
+	if err != nil {
+		return ledger.ErrDamaged
+	}
+	r.vector = v
+	n := int(in.U16())
+	if n > maxVoids {
+		return ledger.ErrDamaged
+	}
+	for range n {
+		r.voids = append(r.voids, readVoid(&in))
+	}
+	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
+		r.pages = append(r.pages, pageRef{
+			id: storage.ID(in.U64()), keys: in.U32(), tombs: in.U32(), first: string(in.LV(wire.MaxKey)),
+		})
+	}
+	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
+		r.segs = append(r.segs, readSegment(&in))
+	}
+	if in.Done() != nil || !r.sound() {
+		return ledger.ErrDamaged
+	}
+	r.nextPos = r.reservedPos
+	return nil
+}
+
+// sound checks that what the directories say is in order.
+func (r *Replica) sound() bool {
+	for i, p := range r.pages {
+		if p.id.Class() != storage.Page || i > 0 && p.first <= r.pages[i-1].first {
+			return false
+		}
+	}
+	for i, s := range r.segs {
+		if s.id.Class() != storage.Segment || s.first >= s.behind || i > 0 && s.first < r.segs[i-1].behind ||
+			len(s.dead) != (int(s.records)+7)/8 {
+			return false
+		}
+	}
+	return r.writer.id != 0 && r.writer.reserved != 0
+}

@@ -1,0 +1,170 @@
+package replica
+
+import (
+	"crypto/sha256"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// positionBits is the size of a reserved block of positions: 1<<positionBits of them.
+const positionBits = 16
+
+// writerState is this replica as a writer: its id, and the blocks of sequence numbers that are its to use.
+type writerState struct {
+	id       uint64
+	reserved uint64 // blocks below may have been used
+
+	// Of this run.
+	block   uint64      // the block in use, 0 before the first write
+	next    uint64      // the next sequence number in it
+	ahead   bool        // the block behind it is reserved too
+	history []wire.Hash // by number within the block: the hash at its opening, then after each dot
+	settled bool        // all blocks of earlier runs are settled
+}
+
+func (r *Replica) newWriter() {
+	var b [8]byte
+	for {
+		r.random(b[:])
+		rd := wire.NewReader(b[:])
+		if id := rd.U64(); id != 0 {
+			r.writer = writerState{id: id, reserved: 1, settled: true}
+			return
+		}
+	}
+}
+
+// nextDot gives the next dot to use. It opens and reserves blocks, in the ledger's next group, as they are needed.
+func (r *Replica) nextDot() wire.Dot {
+	w := &r.writer
+	switch {
+	case w.block == 0:
+		w.block = w.reserved
+		w.reserved++
+		r.openBlock()
+		r.logReserved()
+	case w.next>>wire.BlockBits != w.block:
+		w.block++
+		w.ahead = false
+		r.openBlock()
+	case !w.ahead && w.next&(1<<wire.BlockBits-1) >= 1<<(wire.BlockBits-1):
+		w.ahead = true
+		w.reserved++
+		r.logReserved()
+	}
+	d := wire.Dot{Writer: w.id, Seq: w.next}
+	w.next++
+	return d
+}
+
+func (r *Replica) openBlock() {
+	w := &r.writer
+	w.next = w.block << wire.BlockBits
+	var h wire.Hash
+	r.random(h[:])
+	w.history = append(make([]wire.Hash, 0, 64), h)
+}
+
+// wrote brings the vector and the block's hash up to a dot just written, whose encoded records are given.
+func (r *Replica) wrote(d wire.Dot, records []byte) wire.Hash {
+	w := &r.writer
+	last := w.history[len(w.history)-1]
+	sum := sha256.New()
+	sum.Write(last[:])
+	sum.Write(records)
+	h := wire.Hash(sum.Sum(nil)[:8])
+	w.history = append(w.history, h)
+	r.setTail(d, h)
+	return h
+}
+
+// setTail says that the own writer's records are here up to d.
+func (r *Replica) setTail(d wire.Dot, h wire.Hash) {
+	r.vector = r.vector.Join(wire.Vector{{Writer: d.Writer, Tails: []wire.Tail{{Seq: d.Seq, Hash: h}}}})
+}
+
+// newPos gives the next position, reserving more in the ledger's next group as needed.
+func (r *Replica) newPos() uint64 {
+	if r.nextPos+1<<(positionBits-1) > r.reservedPos {
+		r.reservedPos = (r.nextPos>>positionBits + 2) << positionBits
+		r.logReserved()
+	}
+	p := r.nextPos
+	r.nextPos++
+	return p
+}
+
+// SettleOwn says that every device of the roster has sent all that it has since this start: what the earlier blocks of the own writer
+// lacked here has come back, and nothing more of them exists.
+func (r *Replica) SettleOwn() {
+	if !r.writer.settled {
+		r.writer.settled = true
+		r.settleFinished()
+	}
+}
+
+// settleFinished settles the own blocks before the one in use, when all of them is committed.
+func (r *Replica) settleFinished() {
+	w := &r.writer
+	first := w.block // the first block that is not finished
+	if first == 0 {
+		first = w.reserved
+	}
+	s := first<<wire.BlockBits - 1
+	if !w.settled || first < 2 || r.vector.Of(w.id).Settled >= s {
+		return
+	}
+	if !r.committedBlocksBefore(first) {
+		return
+	}
+	r.Join(wire.Vector{{Writer: w.id, Settled: s}})
+}
+
+// committedBlocksBefore reports whether what was written into the blocks before first is in storage.
+func (r *Replica) committedBlocksBefore(first uint64) bool {
+	for _, t := range r.vector.Of(r.writer.id).Tails {
+		if t.Seq>>wire.BlockBits < first && !r.seen.now.vector.Covers(wire.Dot{Writer: r.writer.id, Seq: t.Seq}) {
+			return false
+		}
+	}
+	return true
+}
+
+// Heard checks what another device says of this replica's own writing. It answers true when that cannot be: then this replica was
+// copied or rolled back, and must Renew.
+func (r *Replica) Heard(v wire.Vector) (copied bool) {
+	w := &r.writer
+	e := v.Of(w.id)
+	limit := w.reserved // blocks from here on were never used by this replica
+	if w.block != 0 {
+		limit = w.block + 1
+	}
+	if e.Settled>>wire.BlockBits >= limit || w.block != 0 && e.Settled>>wire.BlockBits >= w.block {
+		return true
+	}
+	for _, t := range e.Tails {
+		b := t.Seq >> wire.BlockBits
+		switch {
+		case b >= limit:
+			return true
+		case b == w.block && w.block != 0:
+			i := t.Seq - w.block<<wire.BlockBits + 1
+			if t.Seq >= w.next || w.history[i] != t.Hash {
+				return true
+			}
+		case r.contradicts(t):
+			return true
+		}
+	}
+	return false
+}
+
+// contradicts reports whether this replica has another hash at the same number of an earlier block.
+func (r *Replica) contradicts(t wire.Tail) bool {
+	for _, mine := range r.vector.Of(r.writer.id).Tails {
+		if mine.Seq == t.Seq && mine.Hash != t.Hash {
+			return true
+		}
+	}
+	return false
+}

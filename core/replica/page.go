@@ -1,0 +1,182 @@
+package replica
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// pageBytes is about how long an index page may grow before it is split.
+const pageBytes = 48 << 10
+
+// pageRef is an index page as the directory has it: the keys from first on, up to the next page's. The block is:
+//
+//	format u8 = 1 ‖ n u32 ‖ (lv(key) ‖ m u16 ‖ version*m)*n
+//	version = kind u8 ‖ writer u64 ‖ seq u64 ‖ time u64 ‖ position u64
+//	          ‖ segment u64 ‖ offset u32 ‖ size u32 ‖ ord u32 ‖ k u16 ‖ (writer u64 ‖ seq u64)*k
+type pageRef struct {
+	id    storage.ID
+	first string
+	keys  uint32
+	tombs uint32
+}
+
+const pageFormat = 1
+
+// page is an index page opened: keys ascending, each with its versions.
+type page struct {
+	keys     []string
+	versions [][]*version
+}
+
+// pageOf is the number of the page whose range has key, -1 if there are no pages.
+func (r *Replica) pageOf(key string) int {
+	i, ok := slices.BinarySearchFunc(r.pages, key, func(p pageRef, k string) int { return cmp.Compare(p.first, k) })
+	if ok {
+		return i
+	}
+	return max(i-1, min(0, len(r.pages)-1))
+}
+
+func (r *Replica) storedVersions(key string) ([]*version, error) {
+	i := r.pageOf(key)
+	if i < 0 {
+		return nil, nil
+	}
+	p, err := r.page(i)
+	if err != nil {
+		return nil, err
+	}
+	if j, ok := slices.BinarySearch(p.keys, key); ok {
+		return p.versions[j], nil
+	}
+	return nil, nil
+}
+
+// page opens the i-th page.
+func (r *Replica) page(i int) (*page, error) {
+	b, err := r.led.Block(r.pages[i].id)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := b.Parsed.(*page); ok {
+		return p, nil
+	}
+	p, err := parsePage(b.Data)
+	if err != nil {
+		return nil, err
+	}
+	b.Parsed, b.Cost = p, 3*len(b.Data)
+	return p, nil
+}
+
+func parsePage(b []byte) (*page, error) {
+	in := wire.NewReader(b)
+	if f := in.U8(); f > pageFormat {
+		return nil, ledger.ErrVersion
+	}
+	n := int(in.U32())
+	if n > in.Len() {
+		return nil, ledger.ErrDamaged
+	}
+	p := &page{keys: make([]string, 0, n), versions: make([][]*version, 0, n)}
+	for i := range n {
+		key := string(in.LV(wire.MaxKey))
+		if in.Err() != nil || !wire.ValidKey(key) || i > 0 && key <= p.keys[i-1] {
+			return nil, ledger.ErrDamaged
+		}
+		vs, err := readVersions(&in, key)
+		if err != nil {
+			return nil, err
+		}
+		p.keys, p.versions = append(p.keys, key), append(p.versions, vs)
+	}
+	if in.Done() != nil {
+		return nil, ledger.ErrDamaged
+	}
+	return p, nil
+}
+
+func readVersions(in *wire.Reader, key string) ([]*version, error) {
+	m := int(in.U16())
+	if m == 0 || m > in.Len() {
+		return nil, ledger.ErrDamaged
+	}
+	vs := make([]*version, 0, m)
+	for range m {
+		v := &version{key: key, kind: wire.Kind(in.U8())}
+		v.dot = wire.Dot{Writer: in.U64(), Seq: in.U64()}
+		v.time, v.pos = in.U64(), in.U64()
+		v.loc = location{seg: storage.ID(in.U64()), off: in.U32(), size: in.U32(), ord: in.U32()}
+		k := int(in.U16())
+		if k > wire.MaxContext || in.Len() < 16*k || v.kind > wire.Bytes || v.loc.seg.Class() != storage.Segment {
+			return nil, ledger.ErrDamaged
+		}
+		for range k {
+			v.ctx = append(v.ctx, wire.Dot{Writer: in.U64(), Seq: in.U64()})
+		}
+		vs = append(vs, v)
+	}
+	return vs, nil
+}
+
+func appendVersions(b []byte, key string, vs []*version) []byte {
+	b = wire.AppendU16(wire.AppendLV(b, []byte(key)), uint16(len(vs)))
+	for _, v := range vs {
+		b = wire.AppendU64(wire.AppendU64(append(b, byte(v.kind)), v.dot.Writer), v.dot.Seq)
+		b = wire.AppendU64(wire.AppendU64(b, v.time), v.pos)
+		b = wire.AppendU64(b, uint64(v.loc.seg))
+		b = wire.AppendU32(wire.AppendU32(wire.AppendU32(b, v.loc.off), v.loc.size), v.loc.ord)
+		b = wire.AppendU16(b, uint16(len(v.ctx)))
+		for _, d := range v.ctx {
+			b = wire.AppendU64(wire.AppendU64(b, d.Writer), d.Seq)
+		}
+	}
+	return b
+}
+
+// pageWriter gathers keys, ascending, and writes them into pages of about equal length.
+type pageWriter struct {
+	keys   []string
+	bodies [][]byte
+	tombs  []uint32
+	total  int
+}
+
+func (w *pageWriter) add(key string, vs []*version) {
+	if len(vs) == 0 {
+		return
+	}
+	var tombs uint32
+	for _, v := range vs {
+		if v.kind == wire.Deleted {
+			tombs++
+		}
+	}
+	body := appendVersions(nil, key, vs)
+	w.keys, w.bodies, w.tombs = append(w.keys, key), append(w.bodies, body), append(w.tombs, tombs)
+	w.total += len(body)
+}
+
+func (w *pageWriter) write(l *ledger.Ledger) []pageRef {
+	if w.total == 0 {
+		return nil
+	}
+	target := w.total / ((w.total + pageBytes - 1) / pageBytes)
+	var out []pageRef
+	for i := 0; i < len(w.keys); {
+		ref := pageRef{first: w.keys[i]}
+		var body []byte
+		for ; i < len(w.keys) && (len(body) < target || len(body) == 0); i++ {
+			body = append(body, w.bodies[i]...)
+			ref.keys++
+			ref.tombs += w.tombs[i]
+		}
+		ref.id = l.AddBlock(storage.Page, append(wire.AppendU32([]byte{pageFormat}, ref.keys), body...))
+		out = append(out, ref)
+	}
+	return out
+}

@@ -1,0 +1,228 @@
+package replica
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Get answers the version of a key that counts, and whether there is one.
+func (r *Replica) Get(key string) (wire.Record, bool, error) {
+	vs, err := r.lookup(key)
+	if err != nil {
+		return wire.Record{}, false, err
+	}
+	w := winner(vs)
+	if w == nil {
+		return wire.Record{}, false, nil
+	}
+	value, err := r.valueOf(w)
+	return w.record(value), err == nil, err
+}
+
+// Conflicts answers the versions of a key that Get does not choose, newest first; deletions are left out.
+func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
+	vs, err := r.lookup(key)
+	if err != nil {
+		return nil, err
+	}
+	w := winner(vs)
+	rest := slices.DeleteFunc(slices.Clone(vs), func(v *version) bool { return v == w || v.kind == wire.Deleted })
+	slices.SortFunc(rest, func(a, b *version) int {
+		if later(a, b) {
+			return -1
+		}
+		return 1
+	})
+	return r.records(rest, false)
+}
+
+// records answers versions with their values. It asks for all that is missing at once.
+func (r *Replica) records(vs []*version, keysOnly bool) ([]wire.Record, error) {
+	out := make([]wire.Record, len(vs))
+	var missing error
+	for i, v := range vs {
+		var value []byte
+		if !keysOnly {
+			b, err := r.valueOf(v)
+			if err != nil && !errors.Is(err, ledger.ErrWait) {
+				return nil, err
+			}
+			if err != nil {
+				missing = err
+			}
+			value = b
+		}
+		out[i] = v.record(value)
+	}
+	return out, missing
+}
+
+// Query selects keys: those with Prefix, ≥ Gte, < Lt (empty: no bound) and behind After (before it, when Reverse).
+type Query struct {
+	Prefix, Gte, Lt, After string
+	Reverse, KeysOnly      bool
+	Limit                  int // records, 0: no limit
+	MaxBytes               int // of keys and values about; at least one record is answered; 0: no limit
+}
+
+// bounds are the lowest key and the one behind the highest; an empty hi is none.
+func (q *Query) bounds() (lo, hi string) {
+	lo, hi = max(q.Prefix, q.Gte), q.Lt
+	tighten := func(b string) {
+		if b != "" && (hi == "" || b < hi) {
+			hi = b
+		}
+	}
+	tighten(prefixEnd(q.Prefix))
+	if q.After != "" {
+		if q.Reverse {
+			tighten(q.After)
+		} else {
+			lo = max(lo, q.After+"\x00")
+		}
+	}
+	return lo, hi
+}
+
+// prefixEnd is the least text behind all that begins with p, "" if there is none.
+func prefixEnd(p string) string {
+	b := []byte(p)
+	for len(b) > 0 {
+		if b[len(b)-1] != 0xff {
+			b[len(b)-1]++
+			return string(b)
+		}
+		b = b[:len(b)-1]
+	}
+	return ""
+}
+
+// Range answers the keys that q selects, in their order, with what Get answers for each, and whether there are more.
+func (r *Replica) Range(q Query) (recs []wire.Record, more bool, err error) {
+	found, more, err := r.find(&q)
+	if err != nil {
+		return nil, false, err
+	}
+	recs, err = r.records(found, q.KeysOnly)
+	return recs, more, err
+}
+
+// find answers the versions that q selects.
+func (r *Replica) find(q *Query) (found []*version, more bool, err error) {
+	lo, hi := q.bounds()
+	if hi != "" && hi <= lo {
+		return nil, false, nil
+	}
+	size, expected := 0, 0
+	for _, span := range r.spans(lo, hi, q.Reverse) {
+		keys, err := r.keysIn(span)
+		if err != nil && !errors.Is(err, ledger.ErrWait) {
+			return nil, false, err
+		}
+		if err != nil { // ask for the pages behind it too, as far as they will be needed
+			expected += int(r.pages[span.page].keys)
+			if q.Limit != 0 && len(found)+expected > q.Limit+int(r.pages[span.page].keys) {
+				return nil, false, ledger.ErrWait
+			}
+			continue
+		}
+		if expected > 0 {
+			continue
+		}
+		if q.Reverse {
+			slices.Reverse(keys)
+		}
+		for _, key := range keys {
+			vs, err := r.lookup(key)
+			if err != nil {
+				return nil, false, err
+			}
+			w := winner(vs)
+			if w == nil {
+				continue
+			}
+			size += len(key)
+			if !q.KeysOnly {
+				size += len(w.value) + int(w.loc.size)
+			}
+			if len(found) > 0 && (q.Limit != 0 && len(found) >= q.Limit || q.MaxBytes != 0 && size > q.MaxBytes) {
+				return found, true, nil
+			}
+			found = append(found, w)
+		}
+	}
+	if expected > 0 {
+		return nil, false, ledger.ErrWait
+	}
+	return found, false, nil
+}
+
+// span is a part of the key space that one page covers.
+type span struct {
+	page   int // -1: there are no pages
+	lo, hi string
+}
+
+func (r *Replica) spans(lo, hi string, reverse bool) []span {
+	if len(r.pages) == 0 {
+		return []span{{-1, lo, hi}}
+	}
+	var out []span
+	for i := r.pageOf(lo); i < len(r.pages); i++ {
+		s := span{page: i, lo: lo, hi: hi}
+		if i > 0 {
+			s.lo = max(lo, r.pages[i].first)
+		}
+		if i+1 < len(r.pages) && (hi == "" || r.pages[i+1].first < hi) {
+			s.hi = r.pages[i+1].first
+		}
+		if hi != "" && s.lo >= hi {
+			break
+		}
+		out = append(out, s)
+	}
+	if reverse {
+		slices.Reverse(out)
+	}
+	return out
+}
+
+// keysIn answers the keys of a span, in memory and in its page, ascending.
+func (r *Replica) keysIn(s span) ([]string, error) {
+	mem := within(r.keys, s.lo, s.hi)
+	if s.page < 0 {
+		return slices.Clone(mem), nil
+	}
+	p, err := r.page(s.page)
+	if err != nil {
+		return nil, err
+	}
+	return mergeKeys(mem, within(p.keys, s.lo, s.hi)), nil
+}
+
+func within(keys []string, lo, hi string) []string {
+	i, _ := slices.BinarySearch(keys, lo)
+	j := len(keys)
+	if hi != "" {
+		j, _ = slices.BinarySearch(keys, hi)
+	}
+	return keys[i:max(i, j)]
+}
+
+func mergeKeys(a, b []string) []string {
+	out := make([]string, 0, len(a)+len(b))
+	for len(a) > 0 && len(b) > 0 {
+		switch {
+		case a[0] < b[0]:
+			out, a = append(out, a[0]), a[1:]
+		case a[0] > b[0]:
+			out, b = append(out, b[0]), b[1:]
+		default:
+			out, a, b = append(out, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}

@@ -1,0 +1,149 @@
+package replica
+
+import (
+	"slices"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Renew takes a new writer, because this replica was copied or rolled back (Heard). What it wrote in the block that is now also
+// another's is issued anew. ledger.ErrWait: blocks are missing, and nothing has changed.
+func (r *Replica) Renew() error {
+	w := r.writer
+	first := w.block
+	if first == 0 {
+		first = w.reserved
+	}
+	x := void{writer: w.id, from: first << wire.BlockBits, before: r.nextPos}
+	lost, values, err := r.ownFrom(x)
+	if err != nil {
+		return err
+	}
+	r.voidFrom(x)
+	r.newWriter()
+	r.logRenew(x)
+	for i := 0; i < len(lost); {
+		j := i + 1
+		for j < len(lost) && lost[j].dot == lost[i].dot {
+			j++
+		}
+		r.issue(lost[i:j], values[i:j], func(ctx []wire.Dot) []wire.Dot { return before(ctx, x) })
+		i = j
+	}
+	return nil
+}
+
+// before is a context less what a void took away.
+func before(ctx []wire.Dot, x void) []wire.Dot {
+	out := slices.Clone(ctx)
+	for i := range out {
+		if out[i].Writer == x.writer {
+			out[i].Seq = min(out[i].Seq, x.from-1)
+		}
+	}
+	return out
+}
+
+// issue writes old versions, one batch, again under a new dot.
+func (r *Replica) issue(old []*version, values [][]byte, ctx func([]wire.Dot) []wire.Dot) {
+	d := r.nextDot()
+	recs := make([]*version, len(old))
+	for i, v := range old {
+		recs[i] = &version{
+			key: v.key, dot: d, time: v.time, ctx: ctx(v.ctx), kind: v.kind, value: values[i], more: i < len(old)-1,
+		}
+	}
+	b := r.arrive(recs)
+	r.logRecords(recs[0].pos, b, true, r.wrote(d, b))
+}
+
+// ownFrom finds the versions that a void takes away and that still count, in their order, with their values.
+func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
+	hit := func(d wire.Dot) bool { return d.Writer == x.writer && d.Seq >= x.from }
+	for _, s := range r.segs {
+		if !slices.ContainsFunc(s.writers, func(w writerRange) bool { return w.writer == x.writer && w.high >= x.from }) {
+			continue
+		}
+		p, e := r.recordsOf(s)
+		if e != nil {
+			err = e
+			continue
+		}
+		for i := range p.recs {
+			rec := &p.recs[i]
+			if s.isDead(uint32(i)) || !hit(rec.Dot) || seenByAny(r.mem[rec.Key], rec.Dot) {
+				continue
+			}
+			vs = append(vs, &version{key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind})
+			values = append(values, rec.Value)
+		}
+	}
+	for _, v := range r.arrivals {
+		if !v.dead && hit(v.dot) {
+			vs, values = append(vs, v), append(values, v.value)
+		}
+	}
+	return vs, values, err
+}
+
+// voidFrom makes the versions that x names count for nothing, and says that their dots are not here.
+func (r *Replica) voidFrom(x void) {
+	r.voids = append(r.voids, x)
+	for _, v := range r.arrivals {
+		if !v.dead && r.voided(v) {
+			v.dead = true
+			r.mem[v.key] = slices.DeleteFunc(slices.Clone(r.mem[v.key]), func(o *version) bool { return o == v })
+		}
+	}
+	e := r.vector.Of(x.writer)
+	e.Tails = slices.DeleteFunc(slices.Clone(e.Tails), func(t wire.Tail) bool { return t.Seq >= x.from })
+	r.vector = r.vector.Set(e)
+}
+
+// Reissue issues everything anew under a new writer, in an empty log, because this device enters another circle; tombstones are
+// dropped. A checkpoint is due before the next commit. ledger.ErrWait: blocks are missing, and nothing has changed.
+func (r *Replica) Reissue() error {
+	keys, more, err := r.find(&Query{})
+	if err != nil || more {
+		return err
+	}
+	var vs []*version
+	for _, w := range keys {
+		all, err := r.lookup(w.key)
+		if err != nil {
+			return err
+		}
+		for _, v := range all {
+			if v.kind != wire.Deleted {
+				vs = append(vs, v)
+			}
+		}
+	}
+	recs, err := r.records(vs, false)
+	if err != nil {
+		return err
+	}
+	r.reset()
+	for i, v := range vs {
+		d := r.nextDot()
+		n := &version{key: v.key, dot: d, time: v.time, kind: v.kind, value: recs[i].Value}
+		r.wrote(d, r.arrive([]*version{n}))
+	}
+	r.count, r.must = uint64(len(keys)), true
+	return nil
+}
+
+// Drop forgets everything, and answers what that changes. A checkpoint is due before the next commit.
+func (r *Replica) Drop() ([]Change, error) {
+	keys, _, err := r.find(&Query{KeysOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Change, len(keys))
+	for i, w := range keys {
+		out[i] = Change{Key: w.key, PrevKind: w.kind}
+	}
+	r.reset()
+	r.must = true
+	return out, nil
+}

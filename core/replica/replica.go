@@ -1,0 +1,217 @@
+// Package replica is one namespace on one device: every key's versions, which of them other devices lack, and how they lie in the
+// ledger's blocks. It merges exactly: what one write had not seen of another is never lost by it.
+//
+// Open it on an opened ledger. Write takes local writes, Apply records of other devices, Join what their END says; Get, Conflicts
+// and Range read; Next walks the log for another device. A call that needs blocks which are not loaded answers ledger.ErrWait and has
+// changed nothing: have them loaded and call again. The driver calls Begin and Committed around each of the ledger's groups, and
+// Checkpoint when NeedsCheckpoint says so.
+//
+// # How it lies in blocks
+//
+// A record gets a position, in the order of arrival, and goes into the log and into memory. A checkpoint writes the records that
+// still count into value segments, in that order, and each key's versions into key-sorted index pages that say where the values lie.
+// What memory holds on top of the pages is never looked up in them when the log is replayed: the versions of a key are those of its page and those
+// in memory, less the ones that another's context reaches, and that can be reckoned at any time. So opening reads no page.
+package replica
+
+import (
+	"cmp"
+	"crypto/rand"
+	"io"
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Config is what a Replica needs besides its ledger.
+type Config struct {
+	Rand    io.Reader         // of cryptographic quality; nil: crypto/rand
+	Watched func(string) bool // whether a change of this key needs its value before the change; nil: none does
+}
+
+// A Replica is one namespace. It is for one goroutine.
+type Replica struct {
+	led *ledger.Ledger
+	ns  uint16
+	cfg Config
+
+	state  // small, in the manifest whole
+	writer writerState
+	seen   durable
+
+	pages []pageRef
+	segs  []*segment
+
+	// What came since the last checkpoint.
+	mem      map[string][]*version // the versions of a key that none in mem supersedes
+	keys     []string              // of mem, ascending
+	arrivals []*version            // by position, superseded ones included
+	memBytes int
+
+	must bool // a checkpoint is due before anything else is committed
+
+	everyone wire.Vector // what every device has durably: tombstones that it covers may go
+	broom    int         // the page to be looked through for such tombstones next
+}
+
+// state is what a namespace keeps besides its keys.
+type state struct {
+	incarnation wire.Incarnation // of this log of positions
+	vector      wire.Vector
+	count       uint64 // keys that have a value
+	nextPos     uint64 // of the next record
+	reservedPos uint64 // positions below may be given out
+	voids       []void
+}
+
+// void says that versions of a writer from a number on, which came before a position, are not what others have under that dot.
+type void struct {
+	writer, from, before uint64
+}
+
+// durable is what storage is known to have, and what the group in flight will add.
+type durable struct {
+	now, next struct {
+		pos         uint64 // records below are there
+		reservedPos uint64
+		reservedSeq uint64
+		vector      wire.Vector
+	}
+}
+
+// version is one write to one key.
+type version struct {
+	key  string
+	dot  wire.Dot
+	time uint64
+	ctx  []wire.Dot
+	kind wire.Kind
+	pos  uint64
+
+	value []byte // in memory; else it is at loc
+	loc   location
+
+	from uint32 // the session it came by, 0 if it was written here
+	more bool   // the next arrival belongs to the same batch
+	dead bool   // superseded by another in memory, or by one that came later
+}
+
+// Open opens a namespace of an opened ledger: a new one if there is none.
+func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
+	if cfg.Rand == nil {
+		cfg.Rand = rand.Reader
+	}
+	if cfg.Watched == nil {
+		cfg.Watched = func(string) bool { return false }
+	}
+	r := &Replica{led: l, ns: ns, cfg: cfg, mem: map[string][]*version{}}
+	part, items := l.Part(ns)
+	if part == nil && items == nil {
+		r.reset()
+		r.logReset()
+	}
+	if part != nil {
+		if err := r.readPart(part); err != nil {
+			return nil, err
+		}
+	}
+	for _, it := range items {
+		if err := r.replay(it); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range r.pages {
+		l.Refer(p.id)
+	}
+	for _, s := range r.segs {
+		l.Refer(s.id)
+	}
+	r.nextPos = r.reservedPos // none is used twice, also none that was sent and never committed
+	r.snapshot()
+	r.seen.now = r.seen.next
+	return r, nil
+}
+
+// reset makes the namespace an empty one with a writer and an incarnation that nobody knows.
+func (r *Replica) reset() {
+	r.state = state{nextPos: 1 << positionBits, reservedPos: 1 << positionBits}
+	r.random(r.incarnation[:])
+	r.newWriter()
+	for _, p := range r.pages {
+		r.led.DelBlock(p.id)
+	}
+	for _, s := range r.segs {
+		r.led.DelBlock(s.id)
+	}
+	r.pages, r.segs = nil, nil
+	r.forgetMemory()
+	r.seen = durable{} // nothing of what comes is in storage
+}
+
+func (r *Replica) forgetMemory() {
+	clear(r.mem)
+	r.keys, r.arrivals, r.memBytes = nil, nil, 0
+}
+
+func (r *Replica) random(b []byte) {
+	if _, err := io.ReadFull(r.cfg.Rand, b); err != nil {
+		panic("replica: no randomness") // crypto/rand never fails
+	}
+}
+
+// Begin notes what the ledger's group that is about to be taken contains.
+func (r *Replica) Begin() { r.snapshot() }
+
+// Committed says that the group of the last Begin is durable.
+func (r *Replica) Committed() {
+	r.seen.now = r.seen.next
+	r.settleFinished()
+}
+
+func (r *Replica) snapshot() {
+	n := &r.seen.next
+	n.pos, n.reservedPos, n.reservedSeq, n.vector = r.nextPos, r.reservedPos, r.writer.reserved<<wire.BlockBits, r.vector
+}
+
+// Vector is what this replica has, its writes that are still being committed included.
+func (r *Replica) Vector() wire.Vector { return r.vector }
+
+// DurableVector is what it has in storage.
+func (r *Replica) DurableVector() wire.Vector { return r.seen.now.vector }
+
+// Join takes in another device's vector when all that it sent up to there is applied.
+func (r *Replica) Join(v wire.Vector) {
+	if r.vector.CoversAll(v) {
+		return
+	}
+	r.vector = r.vector.Join(v)
+	r.logJoin(v)
+}
+
+// Incarnation names this log of positions: a cursor of another one means nothing here.
+func (r *Replica) Incarnation() wire.Incarnation { return r.incarnation }
+
+// Position is behind the last record of the log.
+func (r *Replica) Position() uint64 { return r.nextPos }
+
+// Count is how many keys have a value.
+func (r *Replica) Count() uint64 { return r.count }
+
+// CountAfter is how many records lie at pos or behind it, estimated within a segment. It is 0 exactly when there are none.
+func (r *Replica) CountAfter(pos uint64) uint64 {
+	var n uint64
+	for _, s := range r.segs {
+		n += s.countAfter(pos)
+	}
+	i, _ := slices.BinarySearchFunc(r.arrivals, pos, func(v *version, p uint64) int { return cmp.Compare(v.pos, p) })
+	for _, v := range r.arrivals[i:] {
+		if !v.dead {
+			n++
+		}
+	}
+	return n
+}
+
+// Collect lets tombstones go that all have: at a checkpoint, when their page is rewritten or its turn has come.
+func (r *Replica) Collect(all wire.Vector) { r.everyone = all }

@@ -1,0 +1,222 @@
+package replica
+
+import (
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// segmentBytes is about how long a value segment is. A batch is never split, so that one may be longer.
+const segmentBytes = 64 << 10
+
+// segment is a value segment as its directory has it. The block is:
+//
+//	format u8 = 1 ‖ n u32 ‖ (position − first) u32*n ‖ record*n
+type segment struct {
+	id            storage.ID
+	first, behind uint64 // positions of its records
+	records       uint32
+	bytes         uint32 // of the records
+	live          uint32 // of those, what is not superseded
+	dead          []byte // a bit a record
+	writers       []writerRange
+}
+
+// writerRange is which of a writer's sequence numbers a segment has, at most.
+type writerRange struct{ writer, low, high uint64 }
+
+const segmentFormat = 1
+
+func (s *segment) isDead(ord uint32) bool { return s.dead[ord/8]&(1<<(ord%8)) != 0 }
+
+func (s *segment) kill(ord, size uint32) {
+	if ord < s.records && !s.isDead(ord) {
+		s.dead[ord/8] |= 1 << (ord % 8)
+		s.live -= min(size, s.live)
+	}
+}
+
+func (s *segment) alive() uint64 {
+	n := uint64(s.records)
+	for _, b := range s.dead {
+		for ; b != 0; b &= b - 1 {
+			n--
+		}
+	}
+	return n
+}
+
+func (s *segment) countAfter(pos uint64) uint64 {
+	switch n := s.alive(); {
+	case pos <= s.first:
+		return n
+	case pos >= s.behind || n == 0:
+		return 0
+	default:
+		return max(1, n*(s.behind-pos)/(s.behind-s.first))
+	}
+}
+
+// lackedBy reports whether a device with this vector may lack records of the segment.
+func (s *segment) lackedBy(v wire.Vector) bool {
+	for _, w := range s.writers {
+		e := v.Of(w.writer)
+		whole := e.Settled >= w.high || w.low>>wire.BlockBits == w.high>>wire.BlockBits && e.Covers(w.high)
+		if !whole {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *segment) append(b []byte) []byte {
+	b = wire.AppendU64(wire.AppendU64(wire.AppendU64(b, uint64(s.id)), s.first), s.behind)
+	b = wire.AppendU32(wire.AppendU32(wire.AppendU32(b, s.records), s.bytes), s.live)
+	b = wire.AppendLV32(b, s.dead)
+	b = wire.AppendU16(b, uint16(len(s.writers)))
+	for _, w := range s.writers {
+		b = wire.AppendU64(wire.AppendU64(wire.AppendU64(b, w.writer), w.low), w.high)
+	}
+	return b
+}
+
+func readSegment(in *wire.Reader) *segment {
+	s := &segment{id: storage.ID(in.U64()), first: in.U64(), behind: in.U64()}
+	s.records, s.bytes, s.live = in.U32(), in.U32(), in.U32()
+	s.dead = slices.Clone(in.LV32(storage.MaxBlock))
+	for n := in.U16(); n > 0 && in.Err() == nil; n-- {
+		s.writers = append(s.writers, writerRange{in.U64(), in.U64(), in.U64()})
+	}
+	return s
+}
+
+// segmentWriter gathers records into segments.
+type segmentWriter struct {
+	r    *Replica
+	seg  *segment
+	pos  []uint64
+	body []byte
+	vs   []*version // whose loc is set when the segment is written
+}
+
+// add takes one record, its version at a new place. The last of a batch may close the segment.
+func (w *segmentWriter) add(v *version, pos uint64, value []byte) {
+	if w.seg == nil {
+		w.seg = &segment{first: pos}
+	}
+	rec := v.record(value)
+	off := len(w.body)
+	w.body = wire.AppendRecord(w.body, &rec)
+	v.pos = pos
+	v.loc = location{off: uint32(off), size: uint32(len(w.body) - off), ord: uint32(len(w.pos))}
+	w.pos = append(w.pos, pos)
+	w.vs = append(w.vs, v)
+	w.seg.note(v.dot)
+	if len(w.body) >= segmentBytes && !v.more {
+		w.close()
+	}
+}
+
+func (s *segment) note(d wire.Dot) {
+	for i := range s.writers {
+		if x := &s.writers[i]; x.writer == d.Writer {
+			x.low, x.high = min(x.low, d.Seq), max(x.high, d.Seq)
+			return
+		}
+	}
+	s.writers = append(s.writers, writerRange{d.Writer, d.Seq, d.Seq})
+}
+
+func (w *segmentWriter) close() {
+	s := w.seg
+	if s == nil {
+		return
+	}
+	n := len(w.pos)
+	s.behind = w.pos[n-1] + 1
+	s.records, s.bytes, s.live = uint32(n), uint32(len(w.body)), uint32(len(w.body))
+	s.dead = make([]byte, (n+7)/8)
+	head := wire.AppendU32([]byte{segmentFormat}, uint32(n))
+	for _, p := range w.pos {
+		head = wire.AppendU32(head, uint32(p-s.first))
+	}
+	s.id = w.r.led.AddBlock(storage.Segment, append(head, w.body...))
+	for _, v := range w.vs {
+		v.loc.seg = s.id
+		v.value = nil
+		v.loc.off += uint32(len(head))
+	}
+	w.r.segs = append(w.r.segs, s)
+	*w = segmentWriter{r: w.r}
+}
+
+// recordAt reads one record of a segment.
+func (r *Replica) recordAt(loc location) (wire.Record, error) {
+	b, err := r.led.Block(loc.seg)
+	if err != nil {
+		return wire.Record{}, err
+	}
+	if uint64(loc.off)+uint64(loc.size) > uint64(len(b.Data)) {
+		return wire.Record{}, ledger.ErrDamaged
+	}
+	in := wire.NewReader(b.Data[loc.off : loc.off+loc.size])
+	rec := wire.ReadRecord(&in)
+	if in.Done() != nil {
+		return wire.Record{}, ledger.ErrDamaged
+	}
+	return rec, nil
+}
+
+// parsedSegment is a segment's records, with their positions.
+type parsedSegment struct {
+	pos  []uint64
+	recs []wire.Record
+}
+
+// recordsOf reads all records of a segment.
+func (r *Replica) recordsOf(s *segment) (*parsedSegment, error) {
+	b, err := r.led.Block(s.id)
+	if err != nil {
+		return nil, err
+	}
+	if p, ok := b.Parsed.(*parsedSegment); ok {
+		return p, nil
+	}
+	p, err := parseSegment(b.Data, s.first)
+	if err != nil || len(p.recs) != int(s.records) {
+		return nil, ledger.ErrDamaged
+	}
+	b.Parsed, b.Cost = p, 128*len(p.recs)
+	return p, nil
+}
+
+func parseSegment(b []byte, first uint64) (*parsedSegment, error) {
+	in := wire.NewReader(b)
+	if f := in.U8(); f > segmentFormat {
+		return nil, ledger.ErrVersion
+	}
+	n := int(in.U32())
+	if in.Len() < 4*n {
+		return nil, ledger.ErrDamaged
+	}
+	p := &parsedSegment{pos: make([]uint64, n), recs: make([]wire.Record, 0, n)}
+	for i := range p.pos {
+		p.pos[i] = first + uint64(in.U32())
+		if i > 0 && p.pos[i] <= p.pos[i-1] {
+			return nil, ledger.ErrDamaged
+		}
+	}
+	for range n {
+		rec := wire.ReadRecord(&in)
+		if in.Err() != nil {
+			return nil, ledger.ErrDamaged
+		}
+		p.recs = append(p.recs, rec)
+	}
+	if in.Done() != nil {
+		return nil, ledger.ErrDamaged
+	}
+	return p, nil
+}
