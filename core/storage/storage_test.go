@@ -10,7 +10,7 @@ func TestID(t *testing.T) {
 		{0, Manifest, 0},
 		{Log, Log, 0},
 		{Log | 7, Log, 7},
-		{Segment | 1<<48 - 1, Segment, 1<<48 - 1},
+		{Segment | (1<<48 - 1), Segment, 1<<48 - 1},
 		{Page | 1<<32, Page, 1 << 32},
 		{1<<53 - 1, 0x1f << 48, 1<<48 - 1},
 	} {

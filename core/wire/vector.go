@@ -41,19 +41,25 @@ func (v Vector) Covers(d Dot) bool {
 }
 
 // Covers reports whether seq is among what e has.
-func (e Element) Covers(seq uint64) bool {
-	if seq <= e.Settled {
-		return true
+func (e Element) Covers(seq uint64) bool { return seq <= e.Settled || seq <= e.tail(seq>>BlockBits) }
+
+// tail is how far e's tail in a block reaches, 0 if it has none there.
+func (e Element) tail(block uint64) uint64 {
+	i, ok := slices.BinarySearchFunc(e.Tails, block, func(t Tail, b uint64) int { return cmpU64(t.Seq>>BlockBits, b) })
+	if !ok {
+		return 0
 	}
-	for _, t := range e.Tails {
-		if t.Seq>>BlockBits == seq>>BlockBits {
-			return seq <= t.Seq
-		}
-	}
-	return false
+	return e.Tails[i].Seq
 }
 
-// CoversAll reports whether v has everything that o has.
+// reach is the highest sequence number of a block that e has, less than the block's first if it has none of it.
+func (e Element) reach(block uint64) uint64 {
+	last := (block+1)<<BlockBits - 1 // of the last block of all, too: the sum wraps around
+	return max(min(e.Settled, last), e.tail(block))
+}
+
+// CoversAll reports whether v has everything that o has: joining o would change nothing of what v covers. What o has settled
+// must be settled in v, too.
 func (v Vector) CoversAll(o Vector) bool {
 	for _, e := range o {
 		mine := v.Of(e.Writer)
@@ -69,90 +75,77 @@ func (v Vector) CoversAll(o Vector) bool {
 	return true
 }
 
-// Join returns what v and o have together. Neither is changed.
+// Join returns what v and o have together. Neither is changed. Where both have a tail of one length, the hash is v's.
 func (v Vector) Join(o Vector) Vector {
 	if len(o) == 0 {
 		return v
 	}
-	out := slices.Clone(v)
-	for _, e := range o {
-		i, ok := out.find(e.Writer)
-		if !ok {
-			out = slices.Insert(out, i, e)
-			continue
+	out := make(Vector, 0, max(len(v), len(o)))
+	for len(v) > 0 && len(o) > 0 {
+		switch a, b := v[0], o[0]; cmpU64(a.Writer, b.Writer) {
+		case -1:
+			out, v = append(out, a), v[1:]
+		case 1:
+			out, o = append(out, b), o[1:]
+		default:
+			out, v, o = append(out, join(a, b)), v[1:], o[1:]
 		}
-		out[i] = join(out[i], e)
 	}
-	return out
+	return append(append(out, v...), o...)
 }
 
 func join(a, b Element) Element {
 	out := Element{Writer: a.Writer, Settled: max(a.Settled, b.Settled)}
-	add := func(t Tail) {
-		if t.Seq <= out.Settled {
-			return
+	for _, t := range longest(a.Tails, b.Tails) {
+		if t.Seq > out.Settled {
+			out.Tails = append(out.Tails, t)
 		}
-		for i := range out.Tails {
-			if out.Tails[i].Seq>>BlockBits == t.Seq>>BlockBits {
-				if t.Seq > out.Tails[i].Seq {
-					out.Tails[i] = t
-				}
-				return
-			}
-		}
-		out.Tails = append(out.Tails, t)
 	}
-	for _, t := range a.Tails {
-		add(t)
-	}
-	for _, t := range b.Tails {
-		add(t)
-	}
-	slices.SortFunc(out.Tails, func(x, y Tail) int { return cmpU64(x.Seq, y.Seq) })
 	return out
 }
 
-// Meet returns what v and o each have. Neither is changed. The hashes of its tails mean nothing: it is for Covers.
+// longest answers, for each block of which a or b has a tail, the longer one; blocks ascending.
+func longest(a, b []Tail) []Tail {
+	var out []Tail
+	for len(a) > 0 && len(b) > 0 {
+		switch x, y := a[0], b[0]; cmpU64(x.Seq>>BlockBits, y.Seq>>BlockBits) {
+		case -1:
+			out, a = append(out, x), a[1:]
+		case 1:
+			out, b = append(out, y), b[1:]
+		default:
+			if y.Seq > x.Seq {
+				x = y
+			}
+			out, a, b = append(out, x), a[1:], b[1:]
+		}
+	}
+	return append(append(out, a...), b...)
+}
+
+// Meet returns what v and o each have. Neither is changed. Its tails have no hash: it is for Covers.
 func (v Vector) Meet(o Vector) Vector {
 	var out Vector
 	for _, a := range v {
-		i, ok := o.find(a.Writer)
-		if !ok {
-			continue
-		}
-		e := Element{Writer: a.Writer, Settled: min(a.Settled, o[i].Settled)}
-		e = meetTails(meetTails(e, a, o[i]), o[i], a)
-		if e.Settled > 0 || len(e.Tails) > 0 {
-			out = append(out, e)
+		if i, ok := o.find(a.Writer); ok {
+			if e := meet(a, o[i]); e.Settled > 0 || len(e.Tails) > 0 {
+				out = append(out, e)
+			}
 		}
 	}
 	return out
 }
 
-// meetTails adds to e, for each block that a names, how far both a and b reach in it.
-func meetTails(e, a, b Element) Element {
-	for _, t := range a.Tails {
-		if t.Seq = min(t.Seq, b.reach(t.Seq>>BlockBits)); t.Seq > e.Settled {
-			e = join(e, Element{Tails: []Tail{t}})
+func meet(a, b Element) Element {
+	out := Element{Writer: a.Writer, Settled: min(a.Settled, b.Settled)}
+	for _, t := range longest(a.Tails, b.Tails) {
+		block := t.Seq >> BlockBits
+		seq := min(a.reach(block), b.reach(block))
+		if seq > out.Settled && seq>>BlockBits == block {
+			out.Tails = append(out.Tails, Tail{Seq: seq})
 		}
 	}
-	return e
-}
-
-// reach is the highest sequence number of a block that e has, 0 if it has none of it.
-func (e Element) reach(block uint64) uint64 {
-	for _, t := range e.Tails {
-		if t.Seq>>BlockBits == block {
-			return t.Seq
-		}
-	}
-	if last := block<<BlockBits | 1<<BlockBits - 1; e.Settled >= last {
-		return last
-	}
-	if e.Settled>>BlockBits == block {
-		return e.Settled
-	}
-	return 0
+	return out
 }
 
 // Set returns v with e in the place of its writer's element. v is not changed.
