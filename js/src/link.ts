@@ -114,8 +114,9 @@ export class Link {
   /** Runs with the lock held, until the tab steps down. */
   #lead(): Promise<void> {
     if (this.#closed) return Promise.resolve();
-    this.#spawn(workerMakers(this.#options.worker));
-    return new Promise((resolve) => (this.#stepDown = resolve));
+    const over = new Promise<void>((resolve) => (this.#stepDown = resolve));
+    this.#spawn(workerMakers(this.#options.worker)); // may step down at once
+    return over;
   }
 
   /** The lock was stolen. */

@@ -110,18 +110,26 @@ export class BlockStore {
   #run<T>(mode: IDBTransactionMode, relaxed: boolean, work: (blocks: IDBObjectStore) => () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: () => T;
-      let tx: IDBTransaction;
+      let tx: IDBTransaction | undefined;
       try {
         tx = this.db.transaction(BLOCKS, mode, { durability: relaxed ? 'relaxed' : 'strict' });
         tx.oncomplete = () => resolve(result());
-        tx.onabort = () => reject(explain(tx.error));
+        tx.onabort = () => reject(explain(tx!.error));
         result = work(tx.objectStore(BLOCKS));
+        tx.commit?.(); // spares a turn of the event loop
       } catch (e) {
         reject(explain(e));
-        return;
+        abort(tx); // or what was asked for before the failure would be done
       }
-      tx.commit?.(); // spares a turn of the event loop
     });
+  }
+}
+
+function abort(tx: IDBTransaction | undefined): void {
+  try {
+    tx?.abort();
+  } catch {
+    // it has ended already
   }
 }
 
