@@ -1,0 +1,289 @@
+package native
+
+import (
+	"bytes"
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"reflect"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lxzan/gws"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// pipes is a network without a network: a listener whose connections are net.Pipes, for synctest.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.TCPAddr{} }
+
+func (p *pipes) dial(t *testing.T) net.Conn {
+	here, there := net.Pipe()
+	select {
+	case p.conns <- there:
+	case <-p.closed:
+		t.Fatal("the server does not listen")
+	}
+	return here
+}
+
+// bed is a server with a way to it.
+type bed struct {
+	t    *testing.T
+	s    *Server
+	dial func() net.Conn
+	stop func()
+}
+
+// inBubble runs a test against a server in a synctest bubble: time is virtual. At the end it stops the server and checks that
+// nothing is left in it.
+func inBubble(t *testing.T, opt Options, test func(*bed)) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipes()
+		b := newBed(t, opt, p, func() net.Conn { return p.dial(t) })
+		defer b.end()
+		test(b)
+	})
+}
+
+// onLoopback does the same over TCP, in real time.
+func onLoopback(t *testing.T, opt Options, test func(*bed)) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBed(t, opt, l, func() net.Conn {
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	})
+	defer b.end()
+	test(b)
+}
+
+func newBed(t *testing.T, opt Options, l net.Listener, dial func() net.Conn) *bed {
+	ctx, cancel := context.WithCancel(t.Context())
+	b := &bed{t: t, s: New(opt), dial: dial}
+	served := make(chan error)
+	go func() { served <- b.s.Serve(ctx, l) }()
+	b.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Errorf("Serve: %v", err)
+		}
+	})
+	return b
+}
+
+func (b *bed) end() {
+	b.stop()
+	b.s.sweep(time.Now().Add(time.Hour))
+	st := b.s.Stats()
+	if n := len(b.s.sockets) + len(b.s.addresses) + st.Waiting + st.Joined + st.Channels + st.Mailboxes; n != 0 {
+		b.t.Errorf("%d things are left: %+v", n, st)
+	}
+}
+
+// client is a WebSocket client that writes down what it gets.
+type client struct {
+	t     *testing.T
+	ws    *gws.Conn
+	end   chan struct{} // closed when the socket is
+	mu    sync.Mutex
+	news  *sync.Cond
+	got   []string // frames not yet wanted
+	nonce [32]byte
+	code  uint16
+	gate  chan struct{} // when not nil, the reader waits here behind each frame
+}
+
+// block makes the client read no more than one frame further, until the answer is called.
+func (c *client) block() (unblock func()) {
+	gate := make(chan struct{})
+	c.mu.Lock()
+	c.gate = gate
+	c.mu.Unlock()
+	return func() {
+		c.mu.Lock()
+		c.gate = nil
+		c.mu.Unlock()
+		close(gate)
+	}
+}
+
+func (c *client) OnOpen(*gws.Conn)         {}
+func (c *client) OnPing(*gws.Conn, []byte) {}
+func (c *client) OnPong(_ *gws.Conn, p []byte) {
+	c.note("pong frame " + string(p))
+}
+
+func (c *client) OnClose(_ *gws.Conn, err error) {
+	var ce *gws.CloseError
+	if errors.As(err, &ce) {
+		c.code = ce.Code
+	}
+	c.note(fmt.Sprint("closed ", c.code))
+	close(c.end)
+}
+
+func (c *client) OnMessage(_ *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	if m.Opcode == gws.OpcodeText {
+		c.note(string(m.Bytes()))
+		return
+	}
+	f, err := wire.ParseRelay(m.Bytes())
+	switch {
+	case err != nil:
+		c.note(err.Error())
+	case f.Type == wire.RelayHello:
+		c.mu.Lock()
+		c.nonce = f.Nonce
+		c.mu.Unlock()
+		c.note("HELLO")
+	case f.Type == wire.RelayData:
+		c.note("DATA " + string(f.Body))
+	case f.Type == wire.RelayJoined:
+		c.note(fmt.Sprint("JOINED ", f.Present))
+	case f.Type == wire.RelayPeer:
+		c.note(fmt.Sprint("PEER ", f.Present))
+	case f.Type == wire.RelayErr:
+		c.note(f.Code.String())
+	case f.Type == wire.RelayRestarting:
+		c.note("RESTARTING")
+	}
+}
+
+func (c *client) note(what string) {
+	c.mu.Lock()
+	c.got = append(c.got, what)
+	c.news.Broadcast()
+	gate := c.gate
+	c.mu.Unlock()
+	if gate != nil {
+		<-gate
+	}
+}
+
+// want waits until so many frames have come and compares them.
+func (c *client) want(what ...string) {
+	c.t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	late := time.AfterFunc(20*time.Second, func() { c.note("(and then nothing for 20 s)") })
+	defer late.Stop()
+	for len(c.got) < len(what) {
+		c.news.Wait()
+	}
+	if got := c.got[:len(what)]; !reflect.DeepEqual(got, what) {
+		c.t.Fatalf("got %.200q, want %.200q", c.got, what)
+	}
+	c.got = c.got[len(what):]
+}
+
+// none checks that nothing has come, in a bubble.
+func (c *client) none() {
+	c.t.Helper()
+	synctest.Wait()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.got) > 0 {
+		c.t.Fatalf("got %q", c.got)
+	}
+}
+
+const host = "localhost:6280"
+
+func (b *bed) open(path string) *client {
+	b.t.Helper()
+	c, resp, err := b.tryOpen(path, wire.Subprotocol)
+	if err != nil {
+		b.t.Fatalf("%v: %v", err, resp)
+	}
+	c.want("HELLO")
+	return c
+}
+
+func (b *bed) tryOpen(path, subprotocol string) (*client, *http.Response, error) {
+	c := &client{t: b.t, end: make(chan struct{})}
+	c.news = sync.NewCond(&c.mu)
+	header := http.Header{"Origin": {"https://notes.example"}}
+	if subprotocol != "" {
+		header.Set("Sec-WebSocket-Protocol", subprotocol)
+	}
+	ws, resp, err := gws.NewClientFromConn(c, &gws.ClientOption{Addr: "ws://" + host + path, RequestHeader: header}, b.dial())
+	if err != nil {
+		return nil, resp, err
+	}
+	c.ws = ws
+	go ws.ReadLoop()
+	return c, resp, nil
+}
+
+func (c *client) send(f wire.RelayFrame) {
+	c.ws.WriteMessage(gws.OpcodeBinary, wire.AppendRelay(nil, &f))
+}
+
+func (c *client) data(body string) { c.send(wire.RelayFrame{Type: wire.RelayData, Body: []byte(body)}) }
+
+func (c *client) leave() {
+	c.ws.WriteClose(1000, nil)
+	<-c.end
+}
+
+func key(n byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, 32)) }
+
+func channelPath(k ed25519.PrivateKey) string {
+	return wire.ChannelPath([32]byte(k.Public().(ed25519.PublicKey)))
+}
+
+func (b *bed) join(k ed25519.PrivateKey, side uint8) *client {
+	b.t.Helper()
+	c := b.open("/some/prefix" + channelPath(k))
+	c.send(wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, host, c.nonce, side)})
+	return c
+}
+
+func (b *bed) pair(mailbox byte, side uint8) *client {
+	b.t.Helper()
+	c := b.open(wire.PairPath([16]byte{mailbox}))
+	c.send(wire.RelayFrame{Type: wire.RelayPair, Side: side})
+	return c
+}
+
+// couple is two clients on one channel.
+func (b *bed) couple(k ed25519.PrivateKey) (x, y *client) {
+	b.t.Helper()
+	x = b.join(k, 0)
+	x.want("JOINED false")
+	y = b.join(k, 1)
+	y.want("JOINED true")
+	x.want("PEER true")
+	return x, y
+}
+
