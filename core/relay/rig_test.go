@@ -143,4 +143,3 @@ func (r *rig) empty() {
 		r.t.Fatal("an empty server waits for something")
 	}
 }
-

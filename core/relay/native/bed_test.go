@@ -286,4 +286,3 @@ func (b *bed) couple(k ed25519.PrivateKey) (x, y *client) {
 	x.want("PEER true")
 	return x, y
 }
-
