@@ -8,7 +8,7 @@ import { announce, button, byId, errorText, h } from './dom'
 import { Editor } from './editor'
 import { showJoin } from './join'
 import { List } from './list'
-import { headline } from './note'
+import { headline, type Note } from './note'
 import { Notebook, type NotebookEvent } from './notebook'
 import { focusToast, toast } from './toast'
 
@@ -147,9 +147,18 @@ class Page {
       return toast('Not deleted. ' + errorText(error))
     }
     this.back()
-    const run = () => void this.book.restore(id, note).catch((error) => toast('Not restored. ' + errorText(error)))
+    const run = () => void this.restore(id, note)
     toast(`“${headline(note)}” deleted.`, { label: 'Undo', run }, () => this.list.focus(id))
     focusToast()
+  }
+
+  private async restore(id: string, note: Note): Promise<void> {
+    try {
+      await this.book.restore(id, note)
+      this.list.focus(id)
+    } catch (error) {
+      toast('Not restored. ' + errorText(error))
+    }
   }
 
   private changed({ id, from, previous }: NotebookEvent): void {
@@ -161,7 +170,7 @@ class Page {
     else if (note) this.editor?.take(note, from)
     else if (previous && !this.editor?.unsaved) {
       this.back()
-      const run = () => void this.book.restore(id, previous)
+      const run = () => void this.restore(id, previous)
       toast(`“${headline(previous)}” was deleted ${from === 'tab' ? 'in another tab' : 'on ' + from}.`, {
         label: 'Undo',
         run,

@@ -25,7 +25,7 @@ export function showPairing(root: HTMLElement, pairing: Pairing, options: Pairin
   }
   const tick = () => {
     const left = root.querySelector('.left')
-    if (left) left.textContent = remaining(pairing)
+    if (left) left.textContent = remaining(pairing, options.side)
   }
   const timer = setInterval(tick, 1000)
   pairing.addEventListener('change', draw)
@@ -205,9 +205,9 @@ function cancel(p: Pairing, o: PairingOptions): void {
   o.close()
 }
 
-function remaining({ link, step, expires }: Pairing): string {
+function remaining({ step, expires }: Pairing, side: Side): string {
   const s = Math.ceil((expires - Date.now()) / 1000)
   if (!(s > 0)) return ''
   const time = s >= 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s} s`
-  return step === 'waiting' && link ? `Valid for ${time}, for one device.` : `${time} left`
+  return step === 'waiting' && side === 'host' ? `Valid for ${time}, for one device.` : `${time} left`
 }

@@ -1,0 +1,145 @@
+// What can be told without a browser: merging, searching, and that the status claims no more than is known.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Device, Status } from '@masq/client'
+import { blank, byRank, contains, excerpt, headline, merge, type Note, parse, same } from './note'
+import { problem } from './problems'
+import { ago, deviceState, summary } from './status'
+
+const note = (more: Partial<Note> = {}): Note => ({ ...blank(1000), ...more })
+
+test('what is stored is read whatever it is', () => {
+  for (const value of [
+    undefined,
+    null,
+    1,
+    'x',
+    [],
+    {},
+    { title: 1, text: null, items: 'x', pinned: 'yes', created: NaN },
+  ]) {
+    assert.deepEqual(parse(value), { ...blank(0) }, JSON.stringify(value))
+  }
+  assert.deepEqual(parse({ items: [{ text: 'a', done: true }, null, 'x', {}] }).items, [
+    { text: 'a', done: true },
+    { text: '', done: false },
+    { text: '', done: false },
+    { text: '', done: false },
+  ])
+  const whole = note({ title: 'a', text: 'b', items: [{ text: 'c', done: true }], pinned: true })
+  assert.deepEqual(parse(JSON.parse(JSON.stringify(whole))), whole)
+})
+
+test('merge loses nothing without saying so', () => {
+  const base = note({ title: 't', text: 'x', items: [{ text: 'i', done: false }] })
+  const done = [{ text: 'i', done: true }]
+  const cases: [name: string, mine: Partial<Note>, theirs: Partial<Note>, want: Partial<Note>, clash: boolean][] = [
+    ['neither', {}, {}, {}, false],
+    ['only mine', { text: 'm' }, {}, { text: 'm' }, false],
+    ['only theirs', {}, { text: 'y', pinned: true }, { text: 'y', pinned: true }, false],
+    ['different fields', { title: 'm' }, { items: done }, { title: 'm', items: done }, false],
+    ['the same in both', { text: 'z' }, { text: 'z' }, { text: 'z' }, false],
+    ['one field, differently', { text: 'm' }, { text: 'y', title: 'u' }, { text: 'm', title: 'u' }, true],
+    ['items, differently', { items: [] }, { items: done }, { items: [] }, true],
+  ]
+  for (const [name, mine, theirs, want, clash] of cases) {
+    const got = merge(base, { ...base, ...mine }, { ...base, ...theirs, edited: 2000 })
+    assert.deepEqual(got, { note: { ...base, ...want, edited: 2000 }, clash }, name)
+  }
+  assert.ok(same(base, { ...base, edited: 5, created: 5 }))
+  assert.ok(!same(base, { ...base, items: done }))
+})
+
+test('a note is named by its first words', () => {
+  const cases: [Partial<Note>, string, string][] = [
+    [{}, 'Untitled', ''],
+    [{ title: ' Bread ', text: 'flour\n\nwater' }, 'Bread', 'flour water'],
+    [{ text: '\n first\nsecond  line' }, 'first', 'second line'],
+    [{ items: [{ text: 'milk', done: true }] }, 'milk', '1 of 1 done'],
+  ]
+  for (const [n, head, rest] of cases) {
+    assert.equal(headline(note(n)), head)
+    assert.equal(excerpt(note(n)), rest)
+  }
+})
+
+test('search takes every word, the list its order', () => {
+  const n = note({ title: 'Packing', text: 'the coast', items: [{ text: 'Blue towel', done: false }] })
+  for (const query of ['', 'pack', 'BLUE coast']) assert.ok(contains(n, query), query)
+  assert.ok(!contains(n, 'blue moon'))
+  const all: [string, Note][] = [
+    ['a', note({ edited: 1 })],
+    ['b', note({ edited: 3 })],
+    ['c', note({ edited: 2, pinned: true })],
+  ]
+  assert.deepEqual(
+    all.sort(byRank).map(([id]) => id),
+    ['c', 'b', 'a'],
+  )
+})
+
+const device = (name: string, more: Partial<Device> = {}): Device => ({
+  ...{ id: name, name, self: false, online: true, lastHeard: 0, toSend: 0, toReceive: false },
+  ...more,
+})
+
+const status = (sync: Status['sync'], devices: Device[], error?: Status['error']): Status => ({
+  ...{ store: 'embedded', sync, error, entries: 0, recovery: false, self: device('me'), devices },
+  toSend: Math.max(0, ...devices.map((d) => d.toSend)),
+  toReceive: devices.some((d) => d.toReceive),
+})
+
+test('the status says in sync only of devices that are', () => {
+  const away = device('Pad', { online: false })
+  const cases: [Status, online: boolean, want: string][] = [
+    [status('off', []), true, 'On this device only'],
+    [status('off', []), false, 'On this device only'],
+    [status('off', [away]), true, 'Sync is off'],
+    [status('connecting', [device('Pad', { online: false, toSend: 2 })]), true, 'Connecting… · 2 changes to go'],
+    [status('waiting', [away]), true, 'Waiting for Pad'],
+    [status('waiting', [away, away]), true, 'Waiting for your devices'],
+    [status('waiting', [device('Pad', { online: false, toSend: 1 })]), false, 'Offline · 1 change to go'],
+    [status('online', [device('Pad')]), true, 'In sync with Pad'],
+    [status('online', [device('Pad', { toReceive: true })]), true, 'Syncing…'],
+    [status('online', [device('Pad', { toSend: 3 })]), true, 'Syncing · 3 changes to go'],
+    [status('online', [device('Pad'), away]), true, 'In sync with 1 of 2 devices'],
+    [
+      status('online', [device('Pad'), device('Mac', { online: false, toSend: 4 })]),
+      true,
+      'In sync with 1 of 2 devices · 4 changes to go',
+    ],
+    [status('online', [device('Pad'), device('Mac', { toReceive: true })]), true, 'Syncing…'],
+    [status('off', [away], 'E_VERSION'), true, 'Sync has stopped: reload Notes on all devices'],
+  ]
+  for (const [s, online, want] of cases) assert.equal(summary(s, online).text, want)
+})
+
+test('a device is described by what is known of it', () => {
+  const now = 100 * 24 * 3600_000
+  assert.equal(deviceState(device('a'), now), 'Online, in sync')
+  assert.equal(deviceState(device('a', { toSend: 1, toReceive: true }), now), 'Online, 1 change to send, receiving')
+  assert.equal(deviceState(device('a', { online: false }), now), 'Not heard yet')
+  assert.equal(
+    deviceState(device('a', { online: false, lastHeard: now - 7200_000, toSend: 2 }), now),
+    'Last heard 2 hours ago, 2 changes to send',
+  )
+  const ages: [number, string][] = [
+    [-5, 'just now'],
+    [59_999, 'just now'],
+    [60_000, '1 minute ago'],
+    [3600_000, '1 hour ago'],
+    [49 * 3600_000, '2 days ago'],
+  ]
+  for (const [ms, want] of ages) assert.equal(ago(ms), want)
+})
+
+test('every failure of pairing says what happened and what to do', () => {
+  for (const side of ['host', 'joiner'] as const) {
+    for (const code of 'EXPIRED DENIED CROWDED AUTH CIRCLE SYNC LINK BUSY VERSION INTERRUPTED'.split(' ')) {
+      const { title, text } = problem({ code: 'E_' + code, message: 'unused' }, side)
+      assert.ok(title && text && !text.includes('unused'), code)
+    }
+    assert.equal(problem({ code: 'E_QUOTA', message: 'Full.' }, side).text, 'Full.')
+    assert.ok(problem(undefined, side).text)
+  }
+})
