@@ -16,14 +16,14 @@ type Reader struct {
 // NewReader reads b, which it does not copy: what Bytes and its kin return aliases it.
 func NewReader(b []byte) Reader { return Reader{s: b} }
 
-// Bytes takes n bytes.
+// Bytes takes n bytes. Appending to them does not write into the input.
 func (r *Reader) Bytes(n int) []byte {
 	var out []byte
 	if r.bad || n < 0 || !r.s.ReadBytes(&out, n) {
 		r.bad = true
 		return nil
 	}
-	return out
+	return out[:n:n]
 }
 
 // U8 takes a byte.

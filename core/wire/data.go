@@ -39,7 +39,8 @@ func RecordSize(r *Record) int {
 	return 1 + 16 + 8 + 2 + 16*len(r.Context) + 2 + len(r.Key) + 4 + len(r.Value)
 }
 
-// AppendRecord appends r in its one form.
+// AppendRecord appends r in its one form. Whether r keeps the limits is the caller's to see to: what does not is appended all
+// the same, but not read again.
 func AppendRecord(b []byte, r *Record) []byte {
 	flags := byte(r.Kind)
 	if r.More {
@@ -72,7 +73,7 @@ func ReadRecord(r *Reader) Record {
 	}
 	for i := 0; i < n && r.Err() == nil; i++ {
 		d := readDot(r)
-		if i > 0 && d.Writer <= rec.Context[i-1].Writer {
+		if d.Seq>>BlockBits == 0 || i > 0 && d.Writer <= rec.Context[i-1].Writer {
 			r.Fail()
 			return Record{}
 		}
@@ -90,6 +91,7 @@ func ReadRecord(r *Reader) Record {
 // ParseRecords parses records one behind the other. The last one's More is false. Values alias b.
 func ParseRecords(b []byte) ([]Record, error) {
 	var out []Record
+	batch := 0 // records of the current batch so far
 	r := NewReader(b)
 	for r.Len() > 0 {
 		rec := ReadRecord(&r)
@@ -98,6 +100,12 @@ func ParseRecords(b []byte) ([]Record, error) {
 		}
 		if n := len(out); n > 0 && out[n-1].More && out[n-1].Dot != rec.Dot {
 			return nil, ErrMalformed
+		}
+		if batch++; batch > MaxBatchOps {
+			return nil, ErrMalformed
+		}
+		if !rec.More {
+			batch = 0
 		}
 		out = append(out, rec)
 	}
