@@ -1,0 +1,208 @@
+package sim
+
+import (
+	"errors"
+
+	"github.com/masqdev/masq/core/peer"
+	"github.com/masqdev/masq/core/storage"
+)
+
+// profile is what a seed brings.
+type profile struct {
+	name      string
+	devices   int
+	trouble   uint64  // how long things go wrong
+	calamity  uint64  // mean time between faults
+	pause     uint64  // mean time between what a user does
+	keys      int     // that users fight over
+	bulk      int     // keys that each user has besides
+	large     float64 // how many of the values are large
+	latency   uint64  // of the network, one way
+	jitter    uint64
+	bandwidth uint64 // bytes a second
+	disk      uint64 // disks are slower by this
+	clocks    bool   // clocks are wrong
+	faults    []fault
+}
+
+// A fault is something that goes wrong.
+type fault func(w *world)
+
+// errDisk is what a disk fails with.
+var errDisk = errors.New("sim: the disk failed")
+
+func (w *world) newProfile() profile {
+	p := profile{
+		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second,
+		keys: int(w.between(3, 20)), large: 0.02,
+		latency: w.between(1, 80) * ms, jitter: w.between(0, 40) * ms, bandwidth: w.between(50, 5000) << 10, disk: 1,
+	}
+	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, restartServer, slowDown, flipBit}
+	programs := []fault{kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
+	disks := []fault{powerCut, powerCut, diskFull, diskError, takeOver}
+	switch w.rng.IntN(8) {
+	case 0: // nothing goes wrong
+		p.calamity = hour
+	case 1:
+		p.name, p.faults = "network", network
+	case 2:
+		p.name, p.faults = "programs", programs
+	case 3:
+		p.name, p.faults, p.disk = "disks", disks, w.between(1, 30)
+	case 4:
+		p.name, p.faults, p.clocks = "clocks", []fault{jump, jump, sleep, dropLink, night}, true
+	case 5:
+		p.name, p.bulk, p.large = "bulk", int(w.between(1, 8))*250, 0.1
+		p.bandwidth = w.between(20, 500) << 10
+		p.faults, p.calamity = append(network, programs...), 30*second
+	case 6:
+		p.name, p.faults = "backups", append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup}, programs...)
+	default:
+		p.name, p.clocks = "everything", true
+		p.faults = append(append(append(network, programs...), disks...), jump, jump, night)
+		p.calamity = 10 * second
+	}
+	return p
+}
+
+// disturb has something go wrong, and again in a while.
+func (w *world) disturb() {
+	if w.calm || len(w.profile.faults) == 0 {
+		return
+	}
+	if w.now < w.dawn {
+		w.after(w.dawn-w.now, w.disturb)
+		return
+	}
+	pick(w, w.profile.faults)(w)
+	w.after(w.around(w.profile.calamity), w.disturb)
+}
+
+// running picks a device whose engine runs, or answers nil.
+func (w *world) running() *device {
+	if d := pick(w, w.devices); d.run != nil && !d.run.closing {
+		return d
+	}
+	return nil
+}
+
+func onRunning(f func(d *device)) fault {
+	return func(w *world) {
+		if d := w.running(); d != nil {
+			f(d)
+		}
+	}
+}
+
+func onLink(f func(l *link)) fault {
+	return func(w *world) {
+		if links := w.net.standing(); len(links) > 0 {
+			f(pick(w, links))
+		}
+	}
+}
+
+var (
+	dropLink    = onLink((*link).drop)
+	silenceLink = onLink((*link).silence)
+
+	kill     = onRunning(func(d *device) { d.kill(false); d.user.comeBack() })
+	powerCut = onRunning(func(d *device) { d.kill(true); d.user.comeBack() })
+	shutDown = onRunning(func(d *device) { d.user.leave(d.run) })
+	takeOver = onRunning((*device).takeOver)
+	jump     = onRunning((*device).jump)
+
+	sleep = onRunning(func(d *device) {
+		long := d.w.around(30 * second)
+		if d.w.chance(0.2) {
+			long = d.w.around(20 * minute)
+		}
+		d.w.log(d.name, "sleep", long/ms)
+		d.run.sleep(long)
+	})
+	diskFull = onRunning(func(d *device) {
+		d.run.fault, d.user.expects = storage.ErrQuota, peer.EQuota
+		d.w.log(d.name, "disk full", 0)
+	})
+	diskError = onRunning(func(d *device) {
+		d.run.fault, d.user.expects = errDisk, peer.EStorage
+		d.w.log(d.name, "disk error", 0)
+	})
+	makeBackup = onRunning(func(d *device) {
+		s := d.disk.Snapshot()
+		d.backup = &s
+		d.w.log(d.name, "backup", 0)
+	})
+)
+
+// restoreBackup kills an engine, and its disk is what it was some time ago.
+func restoreBackup(w *world) {
+	d := w.running()
+	if d == nil || d.backup == nil {
+		return
+	}
+	d.kill(false)
+	d.disk.Restore(*d.backup)
+	d.shaky = true
+	w.book.excuse(d)
+	w.log(d.name, "restore", 0)
+	d.user.comeBack()
+}
+
+// cutOff takes a device's network away.
+func cutOff(w *world) {
+	d := w.running()
+	if d == nil || d.cutOff {
+		return
+	}
+	d.cutOff = true
+	w.log(d.name, "cut off", 0)
+	for _, l := range w.net.standing() {
+		if l.p.d == d {
+			l.silence()
+		}
+	}
+	told := w.chance(0.5) // the system says so
+	if told {
+		d.run.event(peer.Offline{})
+	}
+	w.after(w.around(40*second), func() { d.reconnect(told) })
+}
+
+func (d *device) reconnect(tell bool) {
+	if !d.cutOff {
+		return
+	}
+	d.cutOff = false
+	d.w.log(d.name, "back on", 0)
+	if tell && d.run != nil {
+		d.run.event(peer.Online{})
+	}
+}
+
+func restartServer(w *world) { w.server.restart() }
+
+func flipBit(w *world) { w.net.flips++ }
+
+// slowDown makes the network slow for some time.
+func slowDown(w *world) {
+	w.net.slow = w.between(2, 50)
+	w.log("network", "slow", w.net.slow)
+	w.after(w.around(20*second), func() { w.net.slow = 1 })
+}
+
+// night lets hours pass in which everybody's devices mostly sleep: channels change their names, sessions end.
+func night(w *world) {
+	if w.profile.trouble > 40*hour {
+		return
+	}
+	long := w.between(2*hour, 26*hour)
+	w.log("world", "night", long/ms)
+	w.profile.trouble += long
+	for _, d := range w.devices {
+		if d.run != nil && !d.run.closing && w.chance(0.8) {
+			d.run.sleep(long)
+		}
+	}
+	w.dawn = w.now + long
+}

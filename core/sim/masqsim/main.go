@@ -1,0 +1,76 @@
+// Command masqsim simulates meshes of devices and reports what did not hold; see package sim.
+//
+//	masqsim -seeds 50 -first 1    seeds 1 to 50
+//	masqsim -seed 7 [-v]          one seed; -v: step by step
+//
+// Its last line counts seeds, lost writes and diverged devices. It exits with 1 when any check failed.
+package main
+
+import (
+	"bufio"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/masqdev/masq/core/sim"
+)
+
+func main() {
+	seeds := flag.Uint64("seeds", 50, "how many `seeds` to simulate")
+	first := flag.Uint64("first", 1, "the first `seed`")
+	seed := flag.Uint64("seed", 0, "simulate only this `seed`")
+	verbose := flag.Bool("v", false, "with -seed: write every step")
+	flag.Parse()
+
+	var trace io.Writer
+	if *seed != 0 {
+		*first, *seeds = *seed, 1
+		if *verbose {
+			out := bufio.NewWriter(os.Stdout)
+			defer out.Flush()
+			trace = out
+		}
+	}
+	if !run(*first, *seeds, trace) {
+		if out, ok := trace.(*bufio.Writer); ok {
+			out.Flush()
+		}
+		os.Exit(1)
+	}
+}
+
+// run simulates n seeds and reports whether all held.
+func run(first, n uint64, trace io.Writer) bool {
+	var lost, diverged, failed int
+	said := time.Now()
+	for i := range n {
+		res := sim.Run(first+i, trace)
+		lost, diverged = lost+res.Lost, diverged+res.Diverged
+		if !res.OK() {
+			failed++
+			report(&res)
+		}
+		if n == 1 {
+			fmt.Printf("seed %d (%s): %d writes, %d events, %d minutes, digest %016x\n",
+				res.Seed, res.Profile, res.Writes, res.Events, res.Simulated/60_000, res.Digest)
+		}
+		if time.Since(said) > 2*time.Second {
+			said = time.Now()
+			fmt.Printf("%d of %d seeds\n", i+1, n)
+		}
+	}
+	if failed > 0 {
+		fmt.Printf("%d of %d seeds failed\n", failed, n)
+	}
+	fmt.Printf("%d seeds, %d lost, %d diverged\n", n, lost, diverged)
+	return failed == 0
+}
+
+func report(res *sim.Result) {
+	fmt.Printf("seed %d (%s) failed; replay it with: make sim SEED=%d\n", res.Seed, res.Profile, res.Seed)
+	for _, what := range res.Failures {
+		fmt.Printf("  %s\n", what)
+	}
+}

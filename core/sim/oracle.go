@@ -1,0 +1,269 @@
+package sim
+
+import (
+	"slices"
+
+	"github.com/masqdev/masq/core/peer"
+)
+
+// How long things may take once nothing goes wrong any more.
+const (
+	healTime   = 5 * minute  // until everybody is in session with everybody
+	pairTime   = 4 * minute  // for each device that was not paired yet
+	quietTime  = 15 * minute // until all have the same
+	forgetTime = 4 * minute  // until the Sync Server has forgotten everybody
+)
+
+// judge heals everything, waits until the mesh is quiet and checks what has to hold then.
+func (w *world) judge() {
+	w.heal()
+	w.pairRest()
+	w.waitQuiet()
+	all := w.contents()
+	w.compareAll(all)
+	w.checkWrites(all[0])
+	w.checkStatus()
+	w.leaveAll()
+	w.reopenAlone(all)
+}
+
+// heal ends all trouble.
+func (w *world) heal() {
+	w.log("world", "heal", 0)
+	w.calm = true
+	w.net.slow, w.net.flips = 1, 0
+	w.startServer()
+	for _, d := range w.devices {
+		if d.stray != nil {
+			d.stray.end()
+			d.stray = nil
+		}
+		d.reconnect(true)
+		if p := d.run; p != nil {
+			p.fault, d.user.expects = nil, ""
+			p.wake()
+			if !p.closing {
+				continue
+			}
+			end := w.now + 2*minute
+			w.runWhile(func() bool { return !p.dead && w.now < end })
+			d.kill(false)
+		}
+		d.open()
+	}
+	w.runUntil(w.now + healTime)
+}
+
+// pairRest pairs who is not paired yet.
+func (w *world) pairRest() {
+	for tries := 0; w.pairNext(); tries++ {
+		if tries > 3*len(w.devices) {
+			w.failf("devices are left that cannot be paired")
+			return
+		}
+		w.runUntil(w.now + pairTime)
+	}
+}
+
+// waitQuiet lets time pass until nothing is left to do.
+func (w *world) waitQuiet() {
+	end := w.now + quietTime
+	for w.now < end {
+		w.runUntil(w.now + 5*second)
+		if w.quiet() == "" {
+			w.runUntil(w.now + 10*second)
+			return
+		}
+	}
+}
+
+// quiet answers what is left to do, "" if nothing is.
+func (w *world) quiet() string {
+	for _, d := range w.devices {
+		p := d.run
+		switch {
+		case p == nil:
+			return d.name + " does not run"
+		case p.waiting(false) > 0:
+			return d.name + " has not answered everything"
+		case p.flight != nil:
+			return d.name + " is committing"
+		case len(w.devices) > 1 && p.status.Sync != peer.SyncOnline:
+			return d.name + " is not online"
+		case len(p.status.Devices) != len(w.devices)-1:
+			return d.name + " does not know all devices"
+		}
+		for _, x := range p.status.Devices {
+			switch {
+			case !x.Online:
+				return d.name + " is not in session with " + x.Name
+			case x.ToSend != 0:
+				return d.name + " has something to send to " + x.Name
+			case x.ToReceive:
+				return d.name + " receives from " + x.Name
+			}
+		}
+	}
+	return ""
+}
+
+// contents asks every device for all that it has.
+func (w *world) contents() []*content {
+	var all []*content
+	for _, d := range w.devices {
+		all = append(all, d.content())
+	}
+	return all
+}
+
+func (d *device) content() *content {
+	c, p := &content{}, d.run
+	if p == nil {
+		d.w.failf("%s does not run", d.name)
+		return c
+	}
+	var all []peer.Entry
+	var page func(after string)
+	waits := true
+	page = func(after string) {
+		p.do(call{op: &peer.Op{Verb: peer.List, Client: me, Range: peer.Range{After: after}}, reply: func(r peer.Reply) {
+			if d.user.refused(r.Err) {
+				waits = false
+				return
+			}
+			all = append(all, r.Entries...)
+			if r.More {
+				page(all[len(all)-1].Key)
+				return
+			}
+			waits = false
+		}})
+	}
+	page("")
+	end := d.w.now + minute
+	d.w.runWhile(func() bool { return waits && d.w.now < end })
+	d.user.compare(all, func(string) bool { return true })
+	d.user.take(c, all)
+	d.conflicts(c, p)
+	return c
+}
+
+// conflicts adds what List does not show.
+func (d *device) conflicts(c *content, p *proc) {
+	keys := slices.Clone(c.keys)
+	left := len(keys)
+	for _, key := range keys {
+		p.do(call{op: &peer.Op{Verb: peer.Conflicts, Client: me, Key: key}, reply: func(r peer.Reply) {
+			left--
+			if !d.user.refused(r.Err) {
+				d.user.take(c, r.Entries)
+			}
+		}})
+	}
+	end := d.w.now + minute
+	d.w.runWhile(func() bool { return left > 0 && d.w.now < end })
+}
+
+// compareAll counts who has not what the first has.
+func (w *world) compareAll(all []*content) {
+	for i, c := range all[1:] {
+		if what := difference(all[0], c); what != "" {
+			w.res.Diverged++
+			w.failf("diverged: %s and %s: %s", w.devices[0].name, w.devices[i+1].name, what)
+		}
+	}
+	for i, c := range all {
+		if what := c.inconsistent(); what != "" {
+			w.failf("%s %s", w.devices[i].name, what)
+		}
+	}
+}
+
+// difference answers the first difference between what two devices show.
+func difference(a, b *content) string {
+	for _, pair := range [][2]*content{{a, b}, {b, a}} {
+		for _, key := range pair[0].keys {
+			if x, y := pair[0].values[key], pair[1].values[key]; !slices.Equal(x, y) {
+				return key + ": " + list(a.values[key]) + " against " + list(b.values[key])
+			}
+		}
+	}
+	return ""
+}
+
+func list(writes []*write) string {
+	out := "["
+	for _, x := range writes {
+		out += " " + x.String()
+	}
+	return out + " ]"
+}
+
+// checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it.
+func (w *world) checkWrites(c *content) {
+	known := map[*write]bool{}
+	for _, x := range slices.Backward(w.book.writes) { // what saw a write comes after it
+		known[x] = c.has(x) || len(x.value) == 0 || slices.ContainsFunc(x.after, func(y *write) bool { return known[y] })
+		if !x.acked || !x.strict || x.excused {
+			continue
+		}
+		if !known[x] {
+			w.res.Lost++
+			w.failf("lost: %s", x)
+		}
+		if s := c.replacedBy(x); s != nil {
+			w.res.Lost++
+			w.failf("lost: %s, for %s is back, which it had replaced", x, s)
+		}
+	}
+}
+
+// checkStatus has every device know that all is well, and the others by their names.
+func (w *world) checkStatus() {
+	if what := w.quiet(); what != "" {
+		w.failf("the mesh is not quiet: %s", what)
+		return
+	}
+	for _, d := range w.devices {
+		s := d.run.status
+		if int(s.Entries) != len(d.user.mirror) {
+			w.failf("%s: the status counts %d entries of %d", d.name, s.Entries, len(d.user.mirror))
+		}
+		var shown, names []string
+		for _, x := range append(s.Devices, s.Self) {
+			shown = append(shown, x.Name)
+		}
+		for _, x := range w.devices {
+			names = append(names, x.user.name)
+		}
+		slices.Sort(shown)
+		slices.Sort(names)
+		if !slices.Equal(shown, names) {
+			w.failf("%s: the status shows the names %q of %q", d.name, shown, names)
+		}
+	}
+}
+
+// leaveAll closes every engine. Then the Sync Server has nothing left of them.
+func (w *world) leaveAll() {
+	for _, d := range w.devices {
+		d.user.leave(d.run)
+	}
+	w.runUntil(w.now + forgetTime)
+	if s := w.server.core.Stats(); s.Waiting+s.Joined+s.Channels+s.Mailboxes != 0 {
+		w.failf("the Sync Server still has %d connections, %d channels and %d mailboxes", s.Waiting+s.Joined, s.Channels, s.Mailboxes)
+	}
+}
+
+// reopenAlone opens every device once more, without a network: all that it showed is on its disk.
+func (w *world) reopenAlone(all []*content) {
+	w.server.up = false
+	for i, d := range w.devices {
+		d.disk.PowerCut(0)
+		d.open()
+		w.runUntil(w.now + 30*second)
+		if what := difference(all[i], d.content()); what != "" {
+			w.failf("%s shows something else after a restart: %s", d.name, what)
+		}
+	}
+}

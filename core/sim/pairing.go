@@ -1,0 +1,207 @@
+package sim
+
+import "github.com/masqdev/masq/core/peer"
+
+// pairing is two users who pair their devices: one shows a link, the other opens it, both compare and say yes.
+type pairing struct {
+	w     *world
+	sides [2]*side // 0: the one with the invite
+	spent int
+}
+
+// side is one of the two, with the screen in front of it.
+type side struct {
+	t      *pairing
+	other  *side
+	p      *proc
+	op     uint64
+	screen peer.PairingState
+	over   bool
+	done   bool
+}
+
+// pairSomebody has a device that is in no circle join one that is, if both run, and tries again later for the next one.
+func (w *world) pairSomebody() {
+	if !w.calm {
+		w.after(w.around(40*second), w.pairSomebody)
+	}
+	w.pairNext()
+}
+
+// pairNext answers false when nobody is left to be paired.
+func (w *world) pairNext() bool {
+	var in, out []*device
+	left := 0
+	for _, d := range w.devices {
+		joined := d.user.joined()
+		if !joined {
+			left++
+		}
+		if d.run == nil || d.run.closing || d.run.asleep > w.now {
+			continue
+		}
+		if joined {
+			in = append(in, d)
+		} else {
+			out = append(out, d)
+		}
+	}
+	if w.pairing != nil || len(out) == 0 || w.now < w.dawn {
+		return left > 0
+	}
+	n := w.rng.IntN(len(out))
+	joiner := out[n]
+	if len(in) == 0 && left == len(w.devices) { // the first two
+		in = append(append(in, out[:n]...), out[n+1:]...)
+	}
+	if len(in) > 0 {
+		w.pair(pick(w, in), joiner)
+	}
+	return true
+}
+
+// joined reports whether the device is in a circle with others, as far as its user can tell.
+func (u *user) joined() bool {
+	if p := u.d.run; p != nil && p.status.Self.ID != "" {
+		u.paired = len(p.status.Devices) > 0
+	}
+	return u.paired
+}
+
+func (w *world) pair(host, joiner *device) {
+	t := &pairing{w: w}
+	a, b := &side{t: t, p: host.run}, &side{t: t, p: joiner.run}
+	a.other, b.other = b, a
+	t.sides, w.pairing = [2]*side{a, b}, t
+	joiner.user.discards = w.chance(0.3)
+	w.log(host.name, "invite", 0, "for ", joiner.name)
+	a.ask(&peer.Op{Verb: peer.Invite, Client: me}, func(r peer.Reply) {
+		if r.Err != "" || b.over {
+			a.end(r.Err)
+			return
+		}
+		w.after(w.between(second, 15*second), func() {
+			b.ask(&peer.Op{Verb: peer.Join, Client: me, Key: r.Text}, func(r peer.Reply) {
+				if r.Err != "" {
+					b.end(r.Err)
+				}
+			})
+		})
+	})
+	w.after(20*minute, func() {
+		if w.pairing != t {
+			return
+		}
+		if a.p.asleep+20*minute < w.now && b.p.asleep+20*minute < w.now {
+			w.failf("pairing %s with %s does not end", host.name, joiner.name)
+		}
+		t.finish()
+	})
+}
+
+func (s *side) ask(op *peer.Op, reply func(peer.Reply)) {
+	if s.over {
+		return
+	}
+	s.p.do(call{op: op, reply: reply, pair: s.see})
+	s.op = op.ID
+}
+
+// see is a new picture on the screen.
+func (s *side) see(state peer.PairingState) {
+	before := s.screen.Step
+	s.screen = state
+	switch state.Step {
+	case peer.Compare:
+		if before != peer.Compare {
+			s.t.w.after(s.t.w.between(second, 12*second), s.decide)
+		}
+	case peer.Done:
+		s.done = true
+		s.end("")
+	case peer.PairFailed:
+		s.end(state.Err)
+	}
+	if state.Err != "" && !s.over {
+		s.t.w.failf("%s: a pairing with an error that goes on", s.p.name())
+	}
+}
+
+// decide is the user's look at both screens.
+func (s *side) decide() {
+	w := s.t.w
+	if s.over || s.p.dead {
+		return
+	}
+	theirs := s.other.screen
+	if theirs.Step < peer.Compare && !s.other.over {
+		w.after(second, s.decide)
+		return
+	}
+	if theirs.Step <= peer.Confirmed && !s.other.over && (s.screen.Digits != theirs.Digits || len(s.screen.Digits) != 6) {
+		w.failf("pairing: %s shows %q, %s shows %q", s.p.name(), s.screen.Digits, s.other.p.name(), theirs.Digits)
+	}
+	op := &peer.Op{Verb: peer.Confirm, Client: me, Target: s.op}
+	if !w.calm && w.chance(0.05) {
+		op.Verb = peer.Cancel
+	}
+	if s == s.t.sides[1] && s.screen.HasData && op.Verb == peer.Confirm {
+		op.Discard = s.p.d.user.discards
+		op.Bring = !op.Discard
+		if op.Discard {
+			w.book.excuse(s.p.d)
+		}
+	}
+	s.p.do(call{op: op, reply: func(r peer.Reply) {
+		w.log(s.p.name(), "said", uint64(op.Verb), r.Err)
+	}})
+}
+
+func (s *side) end(why peer.Code) {
+	if s.over {
+		return
+	}
+	s.over = true
+	delete(s.p.calls, s.op)
+	s.t.w.log(s.p.name(), "pairing ends", 0, why)
+	switch {
+	case s.op == 0 || s.other.op == 0: // it did not get further than the invite
+		if s.other.op != 0 && !s.other.over {
+			s.other.p.do(call{op: &peer.Op{Verb: peer.Cancel, Client: me, Target: s.other.op}, reply: func(peer.Reply) {}})
+		}
+		s.other.over = true
+		s.t.finish()
+	case s.other.over:
+		s.t.finish()
+	}
+}
+
+func (t *pairing) finish() {
+	for _, s := range t.sides {
+		s.p.d.user.discards = false
+		if s.done {
+			s.p.d.user.paired = true
+		}
+	}
+	if t.w.pairing == t {
+		t.w.pairing = nil
+	}
+}
+
+// closed: one of the two may have gone.
+func (t *pairing) closed(p *proc) {
+	for _, s := range t.sides {
+		if s.p == p {
+			s.end("gone")
+		}
+	}
+}
+
+// excuse lets go of everything that a device has written so far.
+func (b *book) excuse(d *device) {
+	for _, x := range b.writes {
+		if x.by == d {
+			x.excused = true
+		}
+	}
+}

@@ -1,0 +1,144 @@
+// Package sim runs a whole mesh in one process from one seed: several engines (core/peer), a Sync Server (core/relay), and
+// between and below them a simulated network, disks, clocks and users.
+//
+//	res := sim.Run(42, nil)
+//	if !res.OK() { fmt.Println(res.Failures) }
+//
+// Nothing in it runs by itself: there is no goroutine, no real time and no randomness but the seed's, so a seed replays
+// exactly. (ML-KEM draws bytes of its own; they change what is sent, never when, how much or in which order. Result.Digest
+// shows it.) After some time of trouble everything is healed, and the oracle (oracle.go) says what did not hold.
+package sim
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime/debug"
+)
+
+// Result is what became of one seed.
+type Result struct {
+	Seed     uint64
+	Profile  string   // what kind of trouble the seed brought
+	Lost     int      // writes that were acknowledged as durable and are neither there nor replaced by one that saw them
+	Diverged int      // devices whose content differs from the first's
+	Failures []string // every check that did not hold, Lost and Diverged included; the first maxFailures of them
+
+	Writes    int    // values written and deleted by users
+	Events    int    // simulated events
+	Simulated uint64 // simulated time, ms
+	Digest    uint64 // over all events; the same seed gives the same
+}
+
+// OK reports whether everything held.
+func (r *Result) OK() bool { return len(r.Failures) == 0 }
+
+const (
+	maxFailures = 20
+	maxEvents   = 3_000_000 // of one seed; more means that something never comes to rest
+)
+
+// world is one simulated mesh.
+type world struct {
+	schedule
+	rng     *rand.Rand
+	profile profile
+	net     network
+	server  *server
+	devices []*device
+	book    book
+	pairing *pairing
+	dawn    uint64 // until when everybody sleeps
+	calm    bool   // trouble is over: no more faults, no more writes
+	trace   io.Writer
+	digest  uint64
+	res     Result
+}
+
+// Run simulates one seed. Its events are written to trace unless that is nil. A panic of the engine is a failure.
+func Run(seed uint64, trace io.Writer) (res Result) {
+	w := newWorld(seed, trace)
+	defer func() {
+		if p := recover(); p != nil {
+			w.failf("panic: %v\n%s", p, debug.Stack())
+		}
+		res = w.result()
+	}()
+	w.live()
+	w.judge()
+	return
+}
+
+func newWorld(seed uint64, trace io.Writer) *world {
+	w := &world{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), trace: trace, digest: 14695981039346656037}
+	w.res.Seed = seed
+	w.profile = w.newProfile()
+	w.net.init(w)
+	w.server = newServer(w)
+	for n := range w.profile.devices {
+		w.devices = append(w.devices, newDevice(w, n))
+	}
+	return w
+}
+
+func (w *world) result() Result {
+	w.res.Profile, w.res.Events, w.res.Simulated, w.res.Digest = w.profile.name, w.events, w.now/ms, w.digest
+	w.res.Writes = len(w.book.writes)
+	return w.res
+}
+
+// live is the time of trouble.
+func (w *world) live() {
+	for _, d := range w.devices {
+		w.after(w.upTo(20*second), d.open)
+		w.after(w.upTo(30*second), d.user.live)
+	}
+	w.after(minute, w.pairSomebody)
+	w.after(w.upTo(minute), w.disturb)
+	w.runWhile(func() bool { return w.queue[0].at <= w.profile.trouble })
+}
+
+// failf notes that a check did not hold.
+func (w *world) failf(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	w.log("oracle", "FAILED", 0, text)
+	if len(w.res.Failures) < maxFailures {
+		w.res.Failures = append(w.res.Failures, text)
+	}
+}
+
+// log notes an event: who, what and a number (a length, a count) go into the digest; extra is for the reader of a trace.
+func (w *world) log(who, what string, n uint64, extra ...any) {
+	const prime = 1099511628211
+	h := (w.digest ^ w.now) * prime
+	for i := range len(who) {
+		h = (h ^ uint64(who[i])) * prime
+	}
+	for i := range len(what) {
+		h = (h ^ uint64(what[i])) * prime
+	}
+	w.digest = (h ^ n) * prime
+	if w.trace != nil {
+		fmt.Fprintf(w.trace, "%10d.%03d %-7s %-14s %d %s\n", w.now/second, w.now/ms%1000, who, what, n, fmt.Sprint(extra...))
+	}
+}
+
+// chance is true with probability p.
+func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+
+// upTo is a random span below limit, which may be 0.
+func (w *world) upTo(limit uint64) uint64 {
+	if limit == 0 {
+		return 0
+	}
+	return w.rng.Uint64N(limit)
+}
+
+// between is a random number in [low, high].
+func (w *world) between(low, high uint64) uint64 { return low + w.rng.Uint64N(high-low+1) }
+
+// around is a random span whose mean is mean: mostly shorter, sometimes much longer.
+func (w *world) around(mean uint64) uint64 { return uint64(w.rng.ExpFloat64()*float64(mean)) + 1 }
+
+// pick chooses one of list, which is not empty.
+func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }

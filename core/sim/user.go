@@ -1,0 +1,346 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/masqdev/masq/core/peer"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// user writes on one device, and watches everything there.
+type user struct {
+	d    *device
+	w    *world
+	name string // what the user calls the device
+
+	mirror   map[string]entry // what the watch has told so far
+	whole    bool             // the mirror has been filled
+	position uint64           // of the last Changed
+	since    uint64           // where the next watch goes on, 0: the mirror is filled anew
+	expects  peer.Code        // what the engine may stop with, after a fault
+	filled   bool             // bulk data was written
+	discards bool             // gives up the data that is here by joining: writes nothing meanwhile
+	paired   bool             // is in a circle with others
+}
+
+type entry struct {
+	kind  wire.Kind
+	value []byte
+}
+
+func newUser(d *device) *user {
+	return &user{d: d, w: d.w, name: "Device " + d.name}
+}
+
+// me is the Op.Client of everything that users do.
+const me = 7
+
+// opened watches everything on a fresh engine.
+func (u *user) opened(p *proc) {
+	since := u.since
+	u.since, u.position = 0, 0
+	if since == 0 {
+		u.mirror, u.whole = map[string]entry{}, false
+	}
+	catchUp := since != 0 // the first Changed tells what came while nobody watched
+	watch := call{op: &peer.Op{Verb: peer.Watch, Client: me, Since: since}, reply: func(r peer.Reply) {
+		u.refused(r.Err)
+		if since != 0 {
+			u.w.log(u.d.name, "watch on", r.Position-since)
+		}
+	}}
+	p.watches[p.lastOp+1] = func(c peer.Changed) {
+		if p == u.d.run {
+			u.changed(c, catchUp)
+		}
+		catchUp = false
+	}
+	p.do(watch, u.page(p, "", func() {}))
+}
+
+// page compares the mirror with a page of List, or fills it, and goes on to the next page; then is called behind the last.
+func (u *user) page(p *proc, after string, then func()) call {
+	return call{op: &peer.Op{Verb: peer.List, Client: me, Range: peer.Range{After: after}}, reply: func(r peer.Reply) {
+		if u.refused(r.Err) || p != u.d.run {
+			return
+		}
+		last := ""
+		if r.More && len(r.Entries) > 0 {
+			last = r.Entries[len(r.Entries)-1].Key
+		}
+		inside := func(key string) bool { return key > after && (last == "" || key <= last) }
+		if u.whole {
+			u.compare(r.Entries, inside)
+		} else {
+			u.fill(r.Entries, inside)
+		}
+		if last != "" {
+			p.do(u.page(p, last, then))
+			return
+		}
+		u.whole = true
+		then()
+	}}
+}
+
+func (u *user) fill(entries []peer.Entry, inside func(string) bool) {
+	for key := range u.mirror {
+		if inside(key) {
+			delete(u.mirror, key)
+		}
+	}
+	for _, e := range entries {
+		u.genuine(e.Key, e.Kind, e.Value)
+		u.mirror[e.Key] = entry{e.Kind, e.Value}
+	}
+}
+
+func (u *user) compare(entries []peer.Entry, inside func(string) bool) {
+	n := 0
+	for key := range u.mirror {
+		if inside(key) {
+			n++
+		}
+	}
+	for _, e := range entries {
+		m, ok := u.mirror[e.Key]
+		if !ok || m.kind != e.Kind || !bytes.Equal(m.value, e.Value) {
+			u.w.failf("%s: List shows %s, the watch did not tell", u.d.name, u.describe(e.Key, e.Kind, e.Value))
+			return
+		}
+	}
+	if n != len(entries) {
+		u.w.failf("%s: the watch told of %d keys where List shows %d", u.d.name, n, len(entries))
+	}
+}
+
+// changed brings the mirror up to date, and has it agree with what the change says was there before.
+func (u *user) changed(c peer.Changed, catchUp bool) {
+	if c.Position < u.position {
+		u.w.failf("%s: Changed went back from position %d to %d", u.d.name, u.position, c.Position)
+	}
+	u.position = c.Position
+	for _, x := range c.Changes {
+		before, had := u.mirror[x.Key]
+		if u.whole && !catchUp && (had != x.HadValue || had && (before.kind != x.PrevKind || !bytes.Equal(before.value, x.Previous))) {
+			u.w.failf("%s: Changed says of %s that it had %v %s, the mirror %v %s", u.d.name, x.Key,
+				x.HadValue, u.describe(x.Key, x.PrevKind, x.Previous), had, u.describe(x.Key, before.kind, before.value))
+		}
+		if x.Kind == wire.Deleted {
+			delete(u.mirror, x.Key)
+			continue
+		}
+		u.genuine(x.Key, x.Kind, x.Value)
+		u.mirror[x.Key] = entry{x.Kind, x.Value}
+	}
+}
+
+// genuine answers whose value it is; that nobody wrote it is the worst that can happen.
+func (u *user) genuine(key string, kind wire.Kind, value []byte) *write {
+	x := u.w.book.find(key, kind, value)
+	if x == nil {
+		u.w.failf("%s: %q has a value that nobody wrote", u.d.name, key)
+	}
+	return x
+}
+
+func (u *user) describe(key string, kind wire.Kind, value []byte) string {
+	if x := u.w.book.find(key, kind, value); x != nil {
+		return x.String()
+	}
+	return fmt.Sprintf("%d bytes that nobody wrote to %s", len(value), key)
+}
+
+// refused reports whether an operation failed. Only an engine that has stopped may refuse one.
+func (u *user) refused(code peer.Code) bool {
+	switch code {
+	case peer.OK:
+		return false
+	case peer.EClosed, peer.EFenced, peer.EQuota, peer.EStorage:
+	default:
+		u.w.failf("%s: an operation was refused with %s", u.d.name, code)
+	}
+	return true
+}
+
+// live is one thing that the user does, and the next in a while.
+func (u *user) live() {
+	if u.w.calm {
+		return
+	}
+	u.w.after(max(u.w.dawn, u.w.now)-u.w.now+u.w.around(u.w.profile.pause), u.live)
+	p := u.d.run
+	if p == nil || p.closing || u.discards || u.w.now < u.w.dawn {
+		return
+	}
+	switch r := u.w.rng.Float64(); {
+	case !u.filled && u.w.profile.bulk > 0:
+		u.filled = true
+		u.fillIn(p)
+	case r < 0.15:
+		u.look(p)
+	case r < 0.17:
+		u.rename(p)
+	case r < 0.20:
+		for range u.w.between(5, 60) {
+			u.write(p, 1)
+		}
+	case r < 0.35:
+		u.write(p, int(u.w.between(2, 6)))
+	default:
+		u.write(p, 1)
+	}
+}
+
+// fillIn writes keys of the user's own, a batch after the other.
+func (u *user) fillIn(p *proc) {
+	for i := 0; i < u.w.profile.bulk; i += 250 {
+		var batch []*write
+		for n := range 250 {
+			key := fmt.Sprintf("bulk/%s/%06d", u.d.name, i+n)
+			batch = append(batch, u.w.book.add(u.d, key, wire.JSON, int(u.w.between(40, 800))))
+		}
+		u.put(p, batch, nil, true)
+	}
+}
+
+// write writes n keys as one batch. In the same breath it reads what they had: that is what the write has seen.
+func (u *user) write(p *proc, n int) {
+	var batch []*write
+	var calls []call
+	for _, i := range u.w.rng.Perm(u.w.profile.keys)[:min(n, u.w.profile.keys)] {
+		key := fmt.Sprintf("k/%02d", i)
+		kind := wire.JSON
+		if u.w.chance(0.1) {
+			kind = wire.Bytes
+		}
+		if u.w.chance(0.2) {
+			kind = wire.Deleted
+		}
+		x := u.w.book.add(u.d, key, kind, u.size())
+		batch = append(batch, x)
+		see := func(r peer.Reply) {
+			for _, e := range r.Entries {
+				if s := u.genuine(e.Key, e.Kind, e.Value); s != nil && r.Err == "" {
+					x.sees(s)
+				}
+			}
+		}
+		calls = append(calls,
+			call{op: &peer.Op{Verb: peer.Get, Client: me, Key: key}, reply: see},
+			call{op: &peer.Op{Verb: peer.Conflicts, Client: me, Key: key}, reply: see})
+	}
+	u.put(p, batch, calls, u.w.chance(0.7))
+}
+
+func (u *user) size() int {
+	if u.w.chance(u.w.profile.large) {
+		return int(u.w.between(10<<10, 300<<10))
+	}
+	return int(u.w.between(0, 300))
+}
+
+// put asks for a batch, behind what is to be read before.
+func (u *user) put(p *proc, batch []*write, before []call, strict bool) {
+	op := &peer.Op{Verb: peer.Batch, Client: me, Relaxed: !strict}
+	for _, x := range batch {
+		x.batch, x.strict = batch, strict
+		op.Writes = append(op.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
+	}
+	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
+	p.do(append(before, call{op: op, reply: func(r peer.Reply) {
+		if !u.refused(r.Err) {
+			for _, x := range batch {
+				x.acked = true
+			}
+			u.w.log(u.d.name, "written", uint64(batch[0].id), batch[0])
+		}
+	}})...)
+}
+
+// look compares what the device shows, conflicts included, with the mirror and with what may be seen together.
+func (u *user) look(p *proc) {
+	var c content
+	calls := []call{{op: &peer.Op{Verb: peer.List, Client: me, Range: peer.Range{Prefix: "k/"}}, reply: func(r peer.Reply) {
+		if u.refused(r.Err) || r.More || p != u.d.run {
+			c.values = nil
+			return
+		}
+		if u.whole {
+			u.compare(r.Entries, func(key string) bool { return strings.HasPrefix(key, "k/") })
+		}
+		u.take(&c, r.Entries)
+	}}}
+	for i := range u.w.profile.keys {
+		op := &peer.Op{Verb: peer.Conflicts, Client: me, Key: fmt.Sprintf("k/%02d", i)}
+		calls = append(calls, call{op: op, reply: func(r peer.Reply) {
+			if c.values != nil {
+				u.take(&c, r.Entries)
+			}
+			if what := c.inconsistent(); i == u.w.profile.keys-1 && c.values != nil && what != "" {
+				u.w.failf("%s %s", u.d.name, what)
+			}
+		}})
+	}
+	p.do(calls...)
+}
+
+func (u *user) take(c *content, entries []peer.Entry) {
+	for _, e := range entries {
+		if x := u.genuine(e.Key, e.Kind, e.Value); x != nil {
+			c.add(e.Key, x)
+		}
+	}
+}
+
+func (u *user) rename(p *proc) {
+	u.name = fmt.Sprintf("Device %s, the %d.", u.d.name, u.w.rng.IntN(100))
+	p.do(call{op: &peer.Op{Verb: peer.Rename, Client: me, Key: u.name}, reply: func(r peer.Reply) { u.refused(r.Err) }})
+}
+
+// leave shuts the engine down, as closing the page does.
+func (u *user) leave(p *proc) {
+	if p == nil || p.closing {
+		return
+	}
+	p.closing = true
+	u.w.log(u.d.name, "shutdown", 0)
+	p.do(call{op: &peer.Op{Verb: peer.Shutdown, Client: me}, reply: func(r peer.Reply) {
+		if !u.refused(r.Err) && u.whole && u.w.chance(0.5) && u.d.stray == nil {
+			u.since = u.position
+		}
+	}})
+	u.w.after(p.asleep-min(p.asleep, u.w.now)+minute, func() {
+		if !p.dead {
+			u.w.failf("%s does not shut down", u.d.name)
+		}
+	})
+}
+
+// stopped: the engine ended by itself; the user opens another in a while.
+func (u *user) stopped(p *proc) {
+	u.expects = ""
+	if !p.stray {
+		u.comeBack()
+	}
+}
+
+func (u *user) comeBack() {
+	wait := u.w.around(10 * second)
+	if u.w.chance(0.15) {
+		wait = u.w.around(10 * minute)
+	}
+	if !u.w.calm {
+		u.w.after(wait, u.d.open)
+	}
+}
+
+// closed: p has ended, one way or another.
+func (u *user) closed(p *proc) {
+	if t := u.w.pairing; t != nil {
+		t.closed(p)
+	}
+}
