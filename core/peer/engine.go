@@ -129,6 +129,7 @@ func (e *Engine) take(ev Event) {
 		e.offline = false
 		e.redialAll()
 	case Tick:
+		e.woke = 0 // it may have come a little early: then it is asked for again
 	}
 }
 
@@ -163,7 +164,7 @@ func (e *Engine) settle() {
 			e.out.add(Load{IDs: ids})
 		}
 	}
-	if at := e.toWall(e.wake); at != e.woke {
+	if at := e.toWall(e.wake); at != e.woke && e.state != failed {
 		e.woke = at
 		e.out.add(WakeAt{At: at})
 	}

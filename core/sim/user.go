@@ -333,9 +333,11 @@ func (u *user) comeBack() {
 	if u.w.chance(0.15) {
 		wait = u.w.around(10 * minute)
 	}
-	if !u.w.calm {
-		u.w.after(wait, u.d.open)
-	}
+	u.w.after(wait, func() {
+		if !u.w.calm {
+			u.d.open()
+		}
+	})
 }
 
 // closed: p has ended, one way or another.

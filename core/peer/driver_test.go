@@ -1,0 +1,49 @@
+package peer
+
+import (
+	"errors"
+	"testing"
+)
+
+var errTest = errors.New("the disk broke")
+
+// A timer may go off a little before the clock says so. The engine asks for another then, for the driver has none left.
+func TestTickTooEarlyIsAskedForAgain(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	m.pair(m.nodes[0], m.nodes[1])
+	m.until("first copy", m.converged)
+	m.wait(60_000)
+	n := m.nodes[0]
+	at := n.wakeAt
+	if at <= m.now {
+		t.Fatalf("nothing is waited for at %d: %d", m.now, at)
+	}
+	n.wakeAt = 0
+	m.now = at - 1
+	n.step(Tick{})
+	if n.wakeAt != at {
+		t.Errorf("a Tick at %d for WakeAt %d: asked for %d", m.now, at, n.wakeAt)
+	}
+}
+
+// Failed is the last that an engine asks for.
+func TestNothingAfterFailed(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	m.pair(m.nodes[0], m.nodes[1])
+	m.until("first copy", m.converged)
+	var out Actions
+	e := m.nodes[0].e
+	e.Step(m.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
+	out.Reset()
+	e.Step(m.now+40_000, Committed{Err: errTest}, &out)
+	if n := len(out.List); n == 0 {
+		t.Error("nothing happened")
+	} else if f, ok := out.List[n-1].(Failed); !ok || f.Err != EStorage {
+		t.Errorf("the last action is %#v", out.List[n-1])
+	}
+	out.Reset()
+	e.Step(m.now+80_000, Tick{}, &out)
+	if len(out.List) != 0 {
+		t.Errorf("asked for %#v after Failed", out.List)
+	}
+}
