@@ -140,7 +140,7 @@ func (c *cursor) give(batch []*wire.Record) {
 // sendable reports whether a record's position and number can never be another one's.
 func (r *Replica) sendable(pos uint64, d wire.Dot) bool {
 	n := &r.seen.now
-	return pos < n.pos || pos < n.reservedPos && (d.Writer != r.writer.id || d.Seq < n.reservedSeq)
+	return pos < n.pos || pos < n.reservedPos && (d.Writer != r.writer.id || n.writer == d.Writer && d.Seq < n.reservedSeq)
 }
 
 // ChangesSince answers the keys written at position pos or behind it, each with what Get answers now.

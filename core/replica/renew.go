@@ -1,8 +1,10 @@
 package replica
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -133,7 +135,8 @@ func (r *Replica) Reissue() error {
 	return nil
 }
 
-// Drop forgets everything, and answers what that changes. A checkpoint is due before the next commit.
+// Drop forgets everything, and answers what that changes. A checkpoint is due before the next commit. ledger.ErrWait: blocks are
+// missing, and nothing has changed.
 func (r *Replica) Drop() ([]Change, error) {
 	keys, _, err := r.find(&Query{KeysOnly: true})
 	if err != nil {
@@ -141,7 +144,14 @@ func (r *Replica) Drop() ([]Change, error) {
 	}
 	out := make([]Change, len(keys))
 	for i, w := range keys {
-		out[i] = Change{Key: w.key, PrevKind: w.kind}
+		c, e := r.change(w.key, w, nil)
+		if e != nil && (err == nil || !errors.Is(e, ledger.ErrWait)) {
+			err = e
+		}
+		out[i] = c
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.reset()
 	r.must = true

@@ -75,7 +75,8 @@ type durable struct {
 	now, next struct {
 		pos         uint64 // records below are there
 		reservedPos uint64
-		reservedSeq uint64
+		writer      uint64
+		reservedSeq uint64 // of that writer
 		vector      wire.Vector
 	}
 }
@@ -133,9 +134,10 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	return r, nil
 }
 
-// reset makes the namespace an empty one with a writer and an incarnation that nobody knows.
+// reset makes the namespace an empty one with a writer and an incarnation that nobody knows. Positions go on, so that whoever
+// watches may go on from the one that was heard last.
 func (r *Replica) reset() {
-	r.state = state{nextPos: 1 << positionBits, reservedPos: 1 << positionBits}
+	r.state = state{nextPos: max(r.nextPos, 1<<positionBits), reservedPos: max(r.reservedPos, 1<<positionBits)}
 	r.random(r.incarnation[:])
 	r.newWriter()
 	for _, p := range r.pages {
@@ -171,7 +173,8 @@ func (r *Replica) Committed() {
 
 func (r *Replica) snapshot() {
 	n := &r.seen.next
-	n.pos, n.reservedPos, n.reservedSeq, n.vector = r.nextPos, r.reservedPos, r.writer.reserved<<wire.BlockBits, r.vector
+	n.pos, n.reservedPos, n.vector = r.nextPos, r.reservedPos, r.vector
+	n.writer, n.reservedSeq = r.writer.id, r.writer.reserved<<wire.BlockBits
 }
 
 // Vector is what this replica has, its writes that are still being committed included.

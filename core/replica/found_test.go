@@ -1,0 +1,162 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/storage/mem"
+	"github.com/masqdev/masq/core/vault"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// What the simulator found, each as small as it gets.
+
+// opened is a replica with its storage.
+type opened struct {
+	*Replica
+	t     *testing.T
+	store storage.Store
+}
+
+var openedRand = rand.NewChaCha8([32]byte{5})
+
+func openOn(t *testing.T, store storage.Store) *opened {
+	t.Helper()
+	ids, err := store.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	led := ledger.New(vault.New([32]byte{1}, openedRand), ids, ledger.Options{})
+	o := &opened{t: t, store: store, Replica: &Replica{led: led}}
+	o.try(led.Open)
+	if o.Replica, err = Open(led, 1, Config{Rand: openedRand, Watched: func(string) bool { return true }}); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// try does f until it waits for nothing.
+func (o *opened) try(f func() error) {
+	o.t.Helper()
+	for range 100 {
+		err := f()
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, ledger.ErrWait) {
+			o.t.Fatal(err)
+		}
+		blocks, err := o.store.Load(o.led.Wanted())
+		if err == nil {
+			err = o.led.Loaded(blocks)
+		}
+		if err != nil {
+			o.t.Fatal(err)
+		}
+	}
+	o.t.Fatal("waits for ever")
+}
+
+func (o *opened) commit() {
+	o.t.Helper()
+	if o.NeedsCheckpoint() {
+		o.checkpoint()
+	}
+	o.Begin()
+	if err := o.store.Commit(o.led.Begin(), storage.Strict); err != nil {
+		o.t.Fatal(err)
+	}
+	o.led.Committed()
+	o.Committed()
+}
+
+func (o *opened) checkpoint() {
+	o.t.Helper()
+	o.try(o.Checkpoint)
+	o.led.Checkpoint()
+}
+
+func (o *opened) put(now uint64, key, value string) {
+	o.t.Helper()
+	o.try(func() error {
+		_, err := o.Write(now, []Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}})
+		return err
+	})
+}
+
+// news answers what a device with nothing is given.
+func (o *opened) news() []wire.Record {
+	o.t.Helper()
+	var recs []wire.Record
+	o.try(func() error {
+		b, _, _, err := o.Next(nil, 0, 0, 1<<20)
+		if err == nil {
+			recs, err = wire.ParseRecords(b)
+		}
+		return err
+	})
+	return recs
+}
+
+// A new writer's numbers are not given out before storage has them, however many the old writer had.
+func TestRenewedIsNotSentBeforeItIsCommitted(t *testing.T) {
+	o := openOn(t, mem.New())
+	for range 3 {
+		o.put(1, "k", `1`)
+		o.commit()
+		o = openOn(t, o.store)
+	}
+	o.put(2, "k", `2`)
+	o.commit()
+	o.try(o.Renew)
+	if recs := o.news(); len(recs) != 0 {
+		t.Errorf("sent before the commit: %+v", recs)
+	}
+	o.commit()
+	if recs := o.news(); len(recs) != 1 || string(recs[0].Value) != `2` {
+		t.Errorf("after the commit: %+v", recs)
+	}
+}
+
+// Whoever watches goes on from the position heard last, also when all was forgotten or issued anew; and what was forgotten is told.
+func TestPositionsGoOn(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(o *opened)
+	}{
+		{"drop", func(o *opened) {
+			o.try(func() error {
+				changes, err := o.Drop()
+				if err == nil && (len(changes) != 20 || string(changes[7].Previous) != `7`) {
+					t.Errorf("%d changes, the 8th %+v", len(changes), changes[7])
+				}
+				return err
+			})
+		}},
+		{"reissue", func(o *opened) { o.try(o.Reissue) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := openOn(t, mem.New())
+			for i := range 20 {
+				o.put(1, fmt.Sprintf("k%02d", i), fmt.Sprint(i))
+			}
+			o.checkpoint()
+			o.commit()
+			o = openOn(t, o.store) // so that its values are to be loaded
+			before := o.Position()
+			c.do(o)
+			if o.Position() < before {
+				t.Errorf("position %d, then %d", before, o.Position())
+			}
+			o.commit()
+			o = openOn(t, o.store)
+			if o.Position() < before {
+				t.Errorf("position %d, opened again %d", before, o.Position())
+			}
+		})
+	}
+}
