@@ -1,15 +1,11 @@
 package wire
 
-import (
-	"encoding/binary"
-
-	"golang.org/x/crypto/cryptobyte"
-)
+import "encoding/binary"
 
 // A Reader takes fields off the front of bytes that came from outside. After the first failure every further read fails;
-// check once, with Done.
+// check once, with Done. (cryptobyte would do the same, but brings ASN.1 and big numbers along: 50 kB in a browser.)
 type Reader struct {
-	s   cryptobyte.String
+	s   []byte
 	bad bool
 }
 
@@ -18,12 +14,13 @@ func NewReader(b []byte) Reader { return Reader{s: b} }
 
 // Bytes takes n bytes. Appending to them does not write into the input.
 func (r *Reader) Bytes(n int) []byte {
-	var out []byte
-	if r.bad || n < 0 || !r.s.ReadBytes(&out, n) {
+	if r.bad || n < 0 || n > len(r.s) {
 		r.bad = true
 		return nil
 	}
-	return out[:n:n]
+	out := r.s[:n:n]
+	r.s = r.s[n:]
+	return out
 }
 
 // U8 takes a byte.
