@@ -223,9 +223,20 @@ func (r *Replica) remember(v *version) {
 	for _, o := range old {
 		if o.dead = wire.Sees(v.ctx, o.dot); !o.dead {
 			kept = append(kept, o)
+			continue
 		}
+		r.outlives(v, o)
 	}
 	r.mem[v.key] = append(kept, v)
 	r.arrivals = append(r.arrivals, v)
 	r.memBytes += len(v.key) + len(v.value) + 64 + 16*len(v.ctx)
+}
+
+// outlives keeps what o, which v supersedes, had seen and v had not: v was written where o, a tombstone, had been collected.
+func (r *Replica) outlives(v, o *version) {
+	for _, d := range o.ctx {
+		if !wire.Sees(v.ctx, d) && !wire.Sees(r.over[v.key], d) {
+			r.over[v.key] = addDot(r.over[v.key], d)
+		}
+	}
 }

@@ -140,7 +140,7 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 		mem := c.r.mem[key]
 		var kept []*version
 		for _, v := range stored {
-			if c.r.voided(v) || seenByAny(mem, v.dot) || c.collected(v) {
+			if c.r.voided(v) || c.r.superseded(key, v.dot) || c.collected(v) {
 				if seg := c.r.segmentOf(v.loc.seg); seg != nil {
 					seg.kill(v.loc.ord, v.loc.size)
 				}

@@ -96,7 +96,7 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 
 // lacks reports whether a stored record is to be sent: the other does not have it, and nothing in memory has superseded it.
 func (c *cursor) lacks(key string, d wire.Dot, pos uint64) bool {
-	if c.peer.Covers(d) || seenByAny(c.r.mem[key], d) {
+	if c.peer.Covers(d) || c.r.superseded(key, d) {
 		return false
 	}
 	return len(c.r.voids) == 0 || !c.r.voided(&version{dot: d, pos: pos})

@@ -160,3 +160,45 @@ func TestPositionsGoOn(t *testing.T) {
 		})
 	}
 }
+
+// A value stays replaced when the tombstone that replaced it is superseded by a write that did not see it: where that was
+// written, the tombstone had been collected.
+func TestReplacedByACollectedTombstone(t *testing.T) {
+	a, b := openOn(t, mem.New()), openOn(t, mem.New())
+	give := func(from, to *opened) {
+		recs := from.news()
+		to.try(func() error { _, err := to.Apply(recs, 1); return err })
+		to.Join(from.Vector())
+		to.commit()
+	}
+	b.put(1, "k", `"old"`)
+	b.commit()
+	b.checkpoint()
+	b.commit() // "old" is in a page now
+	give(b, a)
+	a.try(func() error { _, err := a.Write(2, []Write{{Key: "k"}}); return err })
+	a.commit()
+	give(a, b)
+	a.Collect(a.Vector())
+	a.checkpoint()
+	a.commit()
+	a.put(3, "k", `"new"`)
+	a.put(4, "k", `"newer"`) // its context says that it has seen all of its writer before, the tombstone included
+	a.commit()
+	give(a, b)
+	for _, opened := range []bool{false, true} {
+		if opened {
+			b = openOn(t, b.store)
+		}
+		b.try(func() error {
+			recs, err := b.Conflicts("k")
+			if err == nil && len(recs) != 0 {
+				t.Errorf("opened again %v: %s is back", opened, recs[0].Value)
+			}
+			return err
+		})
+		if recs := b.news(); len(recs) != 1 {
+			t.Errorf("opened again %v: gives %d records", opened, len(recs))
+		}
+	}
+}

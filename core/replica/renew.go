@@ -73,7 +73,7 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 		}
 		for i := range p.recs {
 			rec := &p.recs[i]
-			if s.isDead(uint32(i)) || !hit(rec.Dot) || seenByAny(r.mem[rec.Key], rec.Dot) {
+			if s.isDead(uint32(i)) || !hit(rec.Dot) || r.superseded(rec.Key, rec.Dot) {
 				continue
 			}
 			vs = append(vs, &version{key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind})

@@ -45,6 +45,7 @@ type Replica struct {
 
 	// What came since the last checkpoint.
 	mem      map[string][]*version // the versions of a key that none in mem supersedes
+	over     map[string][]wire.Dot // what versions had seen that are no longer in mem, and the one that superseded them had not
 	keys     []string              // of mem, ascending
 	arrivals []*version            // by position, superseded ones included
 	memBytes int
@@ -106,7 +107,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	if cfg.Watched == nil {
 		cfg.Watched = func(string) bool { return false }
 	}
-	r := &Replica{led: l, ns: ns, cfg: cfg, mem: map[string][]*version{}}
+	r := &Replica{led: l, ns: ns, cfg: cfg, mem: map[string][]*version{}, over: map[string][]wire.Dot{}}
 	part, items := l.Part(ns)
 	if part == nil && items == nil {
 		r.reset()
@@ -153,6 +154,7 @@ func (r *Replica) reset() {
 
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
+	clear(r.over)
 	r.keys, r.arrivals, r.memBytes = nil, nil, 0
 }
 

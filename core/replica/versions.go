@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/masqdev/masq/core/storage"
@@ -34,15 +35,16 @@ func (r *Replica) lookup(key string) ([]*version, error) {
 	}
 	out := slices.Clip(mem)
 	for _, v := range stored {
-		if !r.voided(v) && !seenByAny(mem, v.dot) {
+		if !r.voided(v) && !r.superseded(key, v.dot) {
 			out = append(out, v)
 		}
 	}
 	return out, nil
 }
 
-func seenByAny(vs []*version, d wire.Dot) bool {
-	return slices.ContainsFunc(vs, func(v *version) bool { return wire.Sees(v.ctx, d) })
+// superseded reports whether something that came since the last checkpoint has superseded a version in a page.
+func (r *Replica) superseded(key string, d wire.Dot) bool {
+	return wire.Sees(r.over[key], d) || slices.ContainsFunc(r.mem[key], func(v *version) bool { return wire.Sees(v.ctx, d) })
 }
 
 // winner is the version that Get answers: the one with the highest (time, writer) that is not a deletion; nil if there is none.
@@ -69,30 +71,23 @@ func later(a, b *version) bool {
 // contextOf is what a write that sees vs has seen of the key.
 func contextOf(vs []*version) []wire.Dot {
 	var out []wire.Dot
-	add := func(d wire.Dot) {
-		i, ok := slices.BinarySearchFunc(out, d.Writer, func(a wire.Dot, w uint64) int {
-			switch {
-			case a.Writer < w:
-				return -1
-			case a.Writer > w:
-				return 1
-			}
-			return 0
-		})
-		switch {
-		case !ok:
-			out = slices.Insert(out, i, d)
-		case d.Seq > out[i].Seq:
-			out[i] = d
-		}
-	}
 	for _, v := range vs {
 		for _, d := range v.ctx {
-			add(d)
+			out = addDot(out, d)
 		}
-		add(v.dot)
+		out = addDot(out, v.dot)
 	}
 	return out
+}
+
+// addDot adds a dot to a context, which it changes.
+func addDot(ctx []wire.Dot, d wire.Dot) []wire.Dot {
+	i, ok := slices.BinarySearchFunc(ctx, d.Writer, func(a wire.Dot, w uint64) int { return cmp.Compare(a.Writer, w) })
+	if !ok {
+		return slices.Insert(ctx, i, d)
+	}
+	ctx[i].Seq = max(ctx[i].Seq, d.Seq)
+	return ctx
 }
 
 // valueOf answers a version's value; ledger.ErrWait if its segment is not loaded.
