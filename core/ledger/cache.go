@@ -7,22 +7,22 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// A Block is an opened block. Parsed is for whoever reads it to keep what it made of Data, and Cost what that weighs in bytes.
+// A Block is an opened block. Parsed is what its reader made of Data, if it had it kept (Ledger.Keep).
 type Block struct {
 	Data   []byte
 	Parsed any
-	Cost   int
 
+	cost   int // of Parsed
 	used   uint64
 	pinned bool
 }
 
-func (b *Block) size() int { return len(b.Data) + b.Cost }
+func (b *Block) size() int { return len(b.Data) + b.cost }
 
 // cache holds opened blocks, and what is wanted from storage.
 type cache struct {
 	limit  int
-	grown  bool // blocks came since the last trim
+	grown  bool // there is more to let go of than at the last trim
 	clock  uint64
 	blocks map[storage.ID]*Block
 	wanted []storage.ID            // to be asked for
@@ -80,6 +80,7 @@ func (c *cache) put(id storage.ID, plain []byte) {
 func (c *cache) pin(id storage.ID, pinned bool) {
 	if b := c.blocks[id]; b != nil {
 		b.pinned = pinned
+		c.grown = true
 	}
 }
 

@@ -95,7 +95,7 @@ func (l *Ledger) readManifest(b []byte) error {
 	}
 	for n := r.U16(); n > 0 && r.Err() == nil; n-- {
 		ns := r.U16()
-		l.parts[ns] = r.LV32(maxItem)
+		l.parts[ns], l.asleep[ns] = r.LV32(maxItem), struct{}{}
 	}
 	if r.Done() != nil || l.first == 0 {
 		return ErrDamaged

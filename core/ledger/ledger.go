@@ -14,6 +14,7 @@ package ledger
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/masqdev/masq/core/storage"
@@ -43,6 +44,7 @@ type Ledger struct {
 	tail   map[storage.ID][]byte   // manifest and log records on their way in
 	items  map[uint16][][]byte     // what the log's tail has for each namespace, until it asks
 	parts  map[uint16][]byte       // the manifest's part of each namespace
+	asleep map[uint16]struct{}     // namespaces with a part that has not been asked for
 	meta   map[string][]byte       // settings
 	refs   map[storage.ID]struct{} // blocks that namespaces named when they were opened
 
@@ -68,7 +70,7 @@ func New(v *vault.Vault, ids []storage.ID, opt Options) *Ledger {
 	}
 	l := &Ledger{
 		v: v, listed: slices.Sorted(slices.Values(ids)), tail: map[storage.ID][]byte{}, items: map[uint16][][]byte{},
-		parts: map[uint16][]byte{}, meta: map[string][]byte{}, refs: map[storage.ID]struct{}{},
+		parts: map[uint16][]byte{}, asleep: map[uint16]struct{}{}, meta: map[string][]byte{}, refs: map[storage.ID]struct{}{},
 		first: 1, next: 1, nextSeg: 1, nextPage: 1, cache: newCache(opt.CacheBytes),
 	}
 	for _, id := range l.listed {
@@ -113,16 +115,16 @@ func (l *Ledger) replay() error {
 		if err := l.readManifest(b); err != nil {
 			return err
 		}
+		if _, ok := l.tail[storage.Log|storage.ID(l.first)]; !ok { // it came in the manifest's group
+			return ErrDamaged
+		}
 	}
 	l.next = l.first
 	for _, id := range l.listed {
 		if id.Class() != storage.Log {
 			continue
 		}
-		if id.N() < l.first { // a checkpoint deletes these with the manifest that it puts
-			return ErrDamaged
-		}
-		if id.N() != l.next {
+		if id.N() != l.next { // none is missing, and a checkpoint deletes those before its own
 			return ErrDamaged
 		}
 		if err := l.readRecord(l.tail[id]); err != nil {
@@ -163,6 +165,12 @@ func (l *Ledger) Loaded(blocks []storage.Block) error {
 // Block answers an opened block, or ErrWait. It must not be changed.
 func (l *Ledger) Block(id storage.ID) (*Block, error) { return l.cache.get(id) }
 
+// Keep keeps with a block what its reader made of it, until the block goes. It weighs cost bytes.
+func (l *Ledger) Keep(b *Block, parsed any, cost int) {
+	b.Parsed, b.cost = parsed, cost
+	l.cache.grown = true
+}
+
 // Want asks for a block that will be needed.
 func (l *Ledger) Want(id storage.ID) {
 	if _, ok := l.cache.blocks[id]; !ok {
@@ -202,6 +210,7 @@ func (l *Ledger) Append(ns uint16, item []byte) {
 func (l *Ledger) Part(ns uint16) (part []byte, items [][]byte) {
 	items = l.items[ns]
 	delete(l.items, ns)
+	delete(l.asleep, ns)
 	return l.parts[ns], items
 }
 
@@ -233,10 +242,28 @@ func (l *Ledger) DelBlock(id storage.ID) {
 }
 
 // Checkpoint has the next group put a manifest of how everything stands now, and delete the log before it. Every namespace that has
-// something in memory must have handed in its part.
+// something in memory must have handed in its part. What belongs to a namespace that was not opened stays as it is.
 func (l *Ledger) Checkpoint() {
 	for n := l.first; n < l.next; n++ {
 		l.gone = append(l.gone, storage.Log|storage.ID(n))
+	}
+	l.first = l.next
+	l.dropOrphans()
+	l.gone = append(l.gone, l.dels...)
+	l.dels = nil
+	l.pending = nil // the manifest says it all
+	for _, ns := range slices.Sorted(maps.Keys(l.items)) {
+		for _, item := range l.items[ns] {
+			l.Append(ns, item)
+		}
+	}
+	l.manifest = l.appendManifest(nil)
+}
+
+// dropOrphans has the blocks deleted that were there at the start and that no namespace names, once all of those have been opened.
+func (l *Ledger) dropOrphans() {
+	if len(l.asleep) > 0 {
+		return
 	}
 	for _, id := range l.listed {
 		if c := id.Class(); c == storage.Segment || c == storage.Page {
@@ -245,12 +272,7 @@ func (l *Ledger) Checkpoint() {
 			}
 		}
 	}
-	l.listed, l.refs = nil, nil
-	l.gone = append(l.gone, l.dels...)
-	l.dels = nil
-	l.first = l.next
-	l.pending = nil // the manifest says it all
-	l.manifest = l.appendManifest(nil)
+	l.listed, l.refs = nil, map[storage.ID]struct{}{}
 }
 
 // Fence has a log record written even if there is nothing else to write: from then on any earlier engine on the same data fails.

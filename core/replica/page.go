@@ -69,7 +69,7 @@ func (r *Replica) page(i int) (*page, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.Parsed, b.Cost = p, 3*len(b.Data)
+	r.led.Keep(b, p, 3*len(b.Data))
 	return p, nil
 }
 

@@ -188,7 +188,7 @@ func (r *Replica) recordsOf(s *segment) (*parsedSegment, error) {
 	if err != nil || len(p.recs) != int(s.records) {
 		return nil, ledger.ErrDamaged
 	}
-	b.Parsed, b.Cost = p, 128*len(p.recs)
+	r.led.Keep(b, p, 128*len(p.recs))
 	return p, nil
 }
 
