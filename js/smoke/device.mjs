@@ -127,6 +127,7 @@ export class Device {
 
   /** online waits until the page says that it is in sync. */
   async online() {
+    await this.backToList();
     await this.page.locator('#sync').filter({ hasText: 'In sync with' }).waitFor();
   }
 
