@@ -36,8 +36,10 @@ export function finds(words, data, where) {
     .map(({ word, form }) => `${where} contains “${word}” as ${form}`);
 }
 
-// What a Chromium profile keeps for sites, as against what it keeps about the user's browsing (history, open tabs, titles).
+// What a Chromium profile keeps for sites, as against what it keeps about the user's browsing (history, titles). Sessions is
+// what it restores open tabs from, with the content of fields that do not say autocomplete="off".
 const siteStorage = [
+  'Sessions',
   'IndexedDB',
   'Local Storage',
   'Session Storage',
