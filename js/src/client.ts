@@ -197,8 +197,7 @@ export class Client {
     if (watch) watch.position = Math.max(watch.position, a.position);
     const p = this.#pending.get(a.n);
     if (!p) return;
-    // Another engine has the data, or is about to: it will be asked.
-    if ((a.code === 'E_FENCED' || a.code === 'E_CLOSED') && !p.once) return;
+    if (moved(a.code) && !p.once) return;
     this.#done(p);
     if (a.code) p.reject(new MasqError(a.code));
     else p.resolve(a);
@@ -224,7 +223,7 @@ export class Client {
   #failed(e: MasqError, final: boolean): void {
     if (final) this.end(e);
     this.#interrupt(new MasqError('E_INTERRUPTED'));
-    if (e.code === 'E_FENCED') return; // what is pending is asked of the next engine
+    if (moved(e.code) && !final) return; // what is pending is asked of the next engine
     this.#reject(e, () => true);
     this.#events.failed(e);
   }
@@ -245,6 +244,11 @@ export class Client {
       p.reject(e);
     }
   }
+}
+
+/** Whether another engine has the data, or is about to: it fenced this one, or the tab that ran this one closed it. */
+function moved(code: string): boolean {
+  return code === 'E_FENCED' || code === 'E_CLOSED';
 }
 
 function within<T>(ms: number, p: Promise<T>): Promise<T | void> {

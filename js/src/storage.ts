@@ -113,10 +113,17 @@ export class BlockStore {
       let tx: IDBTransaction | undefined;
       try {
         tx = this.db.transaction(BLOCKS, mode, { durability: relaxed ? 'relaxed' : 'strict' });
-        tx.oncomplete = () => resolve(result());
+        tx.oncomplete = () => {
+          try {
+            resolve(result());
+          } catch (e) {
+            reject(explain(e));
+          }
+        };
         tx.onabort = () => reject(explain(tx!.error));
         result = work(tx.objectStore(BLOCKS));
-        tx.commit?.(); // spares a turn of the event loop
+        // Spares a turn of the event loop. Not when reading: Chromium then completes before large blocks have arrived.
+        if (mode === 'readwrite') tx.commit?.();
       } catch (e) {
         reject(explain(e));
         abort(tx); // or what was asked for before the failure would be done
