@@ -13,14 +13,17 @@ import (
 //	log record = format u8 = 1 ‖ item*
 //	item       = 1 ‖ lv(setting) ‖ lv32(value)      an empty value deletes
 //	           | 2 ‖ namespace u16 ‖ lv32(item)     of package replica
+//	           | 3                                  a run began here
 //	manifest   = format u8 = 1 ‖ first log record u64 ‖ next segment u64 ‖ next page u64
 //	             ‖ n u32 ‖ (lv(setting) ‖ lv32(value))*n ‖ m u16 ‖ (namespace u16 ‖ lv32(part))*m
+//	             ‖ k u16 ‖ (number u64)*k           old log records that are only numbers still, ascending
 const (
 	recordFormat   = 1
 	manifestFormat = 1
 
 	itemMeta  = 1
 	itemSpace = 2
+	itemFence = 3
 
 	maxMetaKey = 1<<16 - 1
 	maxItem    = storage.MaxBlock
@@ -41,7 +44,7 @@ func checkFormat(got, want uint8) error {
 	return nil
 }
 
-func (l *Ledger) readRecord(b []byte) error {
+func (l *Ledger) readRecord(n uint64, b []byte) error {
 	r := wire.NewReader(b)
 	if err := checkFormat(r.U8(), recordFormat); err != nil {
 		return err
@@ -58,6 +61,8 @@ func (l *Ledger) readRecord(b []byte) error {
 			if r.Err() == nil {
 				l.items[ns] = append(l.items[ns], item)
 			}
+		case itemFence:
+			l.fences = append(l.fences, n)
 		default:
 			r.Fail()
 		}
@@ -79,6 +84,10 @@ func (l *Ledger) appendManifest(b []byte) []byte {
 	for _, ns := range slices.Sorted(maps.Keys(l.parts)) {
 		b = wire.AppendLV32(wire.AppendU16(b, ns), l.parts[ns])
 	}
+	b = wire.AppendU16(b, uint16(len(l.fences)))
+	for _, n := range l.fences {
+		b = wire.AppendU64(b, n)
+	}
 	return b
 }
 
@@ -96,6 +105,9 @@ func (l *Ledger) readManifest(b []byte) error {
 	for n := r.U16(); n > 0 && r.Err() == nil; n-- {
 		ns := r.U16()
 		l.parts[ns], l.asleep[ns] = r.LV32(maxItem), struct{}{}
+	}
+	for n := r.U16(); n > 0 && r.Err() == nil; n-- {
+		l.fences = append(l.fences, r.U64())
 	}
 	if r.Done() != nil || l.first == 0 {
 		return ErrDamaged

@@ -23,7 +23,7 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte{recordFormat + 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := New(testVault(), nil, Options{})
-		sane(t, l.readRecord(b))
+		sane(t, l.readRecord(1, b))
 	})
 }
 

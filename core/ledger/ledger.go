@@ -6,7 +6,8 @@
 // durable. What a Begin took is written as a whole or, after a crash, not at all.
 //
 // Every group adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
-// and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data.
+// and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data. So that a checkpoint
+// does not take it down, the record behind which each run began (Fence) stays, emptied.
 //
 // A checkpoint shortens the log: each namespace writes what it has in memory into blocks (AddBlock), hands in its part of the manifest
 // (SetPart), and Checkpoint puts the manifest and drops the log records before it, all in one group.
@@ -51,6 +52,9 @@ type Ledger struct {
 	first, next       uint64 // log records: the oldest that counts, the next to be written
 	nextSeg, nextPage uint64
 
+	fences []uint64 // numbers of the records that Fence asked for, ascending: an engine from before would add that number
+	blank  []uint64 // of these, what the next manifest makes superfluous but for its number
+
 	fence    bool            // write a record even if there is nothing to say
 	pending  []byte          // items of the next log record
 	adds     []storage.Block // sealed
@@ -91,10 +95,7 @@ func (l *Ledger) Open() error {
 		return nil
 	}
 	waiting := false
-	for _, id := range l.listed {
-		if c := id.Class(); c != storage.Manifest && c != storage.Log {
-			continue
-		}
+	for _, id := range l.toRead() {
 		if _, ok := l.tail[id]; !ok {
 			l.cache.want(id)
 			waiting = true
@@ -110,6 +111,23 @@ func (l *Ledger) Open() error {
 	return nil
 }
 
+// toRead answers the manifest and the log records behind the last gap: only old fences lie before it.
+func (l *Ledger) toRead() []storage.ID {
+	var out []storage.ID
+	for _, id := range l.listed {
+		switch id.Class() {
+		case storage.Manifest:
+			out = append(out, id)
+		case storage.Log:
+			if n := len(out); n > 0 && out[n-1].Class() == storage.Log && out[n-1]+1 != id {
+				out = slices.DeleteFunc(out, func(o storage.ID) bool { return o.Class() == storage.Log })
+			}
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
 func (l *Ledger) replay() error {
 	if b, ok := l.tail[storage.Manifest]; ok {
 		if err := l.readManifest(b); err != nil {
@@ -121,13 +139,14 @@ func (l *Ledger) replay() error {
 	}
 	l.next = l.first
 	for _, id := range l.listed {
-		if id.Class() != storage.Log {
+		if id.Class() != storage.Log || id.N() < l.first && slices.Contains(l.fences, id.N()) {
 			continue
 		}
-		if id.N() != l.next { // none is missing, and a checkpoint deletes those before its own
+		b, ok := l.tail[id]
+		if !ok || id.N() != l.next { // none is missing, and a checkpoint deletes those before its own
 			return ErrDamaged
 		}
-		if err := l.readRecord(l.tail[id]); err != nil {
+		if err := l.readRecord(id.N(), b); err != nil {
 			return err
 		}
 		l.next++
@@ -244,8 +263,18 @@ func (l *Ledger) DelBlock(id storage.ID) {
 // Checkpoint has the next group put a manifest of how everything stands now, and delete the log before it. Every namespace that has
 // something in memory must have handed in its part. What belongs to a namespace that was not opened stays as it is.
 func (l *Ledger) Checkpoint() {
+	for len(l.fences) > maxFences {
+		if n := l.fences[0]; n < l.first {
+			l.gone = append(l.gone, storage.Log|storage.ID(n))
+		}
+		l.fences = l.fences[1:]
+	}
 	for n := l.first; n < l.next; n++ {
-		l.gone = append(l.gone, storage.Log|storage.ID(n))
+		if slices.Contains(l.fences, n) {
+			l.blank = append(l.blank, n)
+		} else {
+			l.gone = append(l.gone, storage.Log|storage.ID(n))
+		}
 	}
 	l.first = l.next
 	l.dropOrphans()
@@ -275,6 +304,10 @@ func (l *Ledger) dropOrphans() {
 	l.listed, l.refs = nil, map[storage.ID]struct{}{}
 }
 
+// maxFences is how many of the records that Fence asked for are kept: an engine that was frozen before the oldest of these is
+// not kept out any more.
+const maxFences = 1024
+
 // Fence has a log record written even if there is nothing else to write: from then on any earlier engine on the same data fails.
 func (l *Ledger) Fence() { l.fence = true }
 
@@ -289,15 +322,27 @@ func (l *Ledger) Pending() bool {
 // Begin takes the next group. The ledger waits for Committed before it takes another.
 func (l *Ledger) Begin() storage.Group {
 	id := storage.Log | storage.ID(l.next)
+	body := []byte{recordFormat}
+	if l.fence {
+		body = append(body, itemFence)
+		l.fences = append(l.fences, l.next)
+	}
 	l.next++
-	g := storage.Group{Adds: append(l.adds, storage.Block{ID: id, Data: l.v.Seal(id, append([]byte{recordFormat}, l.pending...))})}
+	g := storage.Group{Adds: append(l.adds, l.sealed(id, append(body, l.pending...)))}
 	if l.manifest != nil {
-		g.Puts = []storage.Block{{ID: storage.Manifest, Data: l.v.Seal(storage.Manifest, l.manifest)}}
-		g.Dels = l.gone
+		g.Puts = []storage.Block{l.sealed(storage.Manifest, l.manifest)}
+		for _, n := range l.blank {
+			g.Puts = append(g.Puts, l.sealed(storage.Log|storage.ID(n), []byte{recordFormat}))
+		}
+		g.Dels, l.blank = l.gone, nil
 	}
 	l.flying = l.added
 	l.fence, l.pending, l.adds, l.added, l.manifest, l.gone = false, nil, nil, nil, nil, nil
 	return g
+}
+
+func (l *Ledger) sealed(id storage.ID, plain []byte) storage.Block {
+	return storage.Block{ID: id, Data: l.v.Seal(id, plain)}
 }
 
 // Committed says that what Begin took is durable.

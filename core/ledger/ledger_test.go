@@ -197,6 +197,64 @@ func TestFence(t *testing.T) {
 	}
 }
 
+// TestFenceOutlastsCheckpoints: checkpoints delete the log, and yet a ledger from before them cannot write: not after many runs,
+// each of which wrote, took checkpoints and ended at another place in its log.
+func TestFenceOutlastsCheckpoints(t *testing.T) {
+	g := newRig(t, Options{})
+	var old []*rig
+	for run := range 8 {
+		g.Fence()
+		g.SetMeta("secret", []byte("of the first record"))
+		for n := range run%4 + 1 {
+			g.SetMeta("secret", nil)
+			if n%2 == run%2 {
+				g.Checkpoint()
+			}
+			g.commit()
+		}
+		frozen := &rig{t: t, store: g.store.Reopen()}
+		frozen.reopen()
+		old = append(old, frozen)
+		g.reopen()
+	}
+	g.Fence()
+	g.commit()
+	g.Checkpoint()
+	g.commit()
+	before := g.raw()
+	for run, frozen := range old {
+		frozen.SetMeta("k", []byte("stale"))
+		if err := frozen.store.Commit(frozen.Begin(), storage.Strict); !errors.Is(err, storage.ErrExists) {
+			t.Errorf("the ledger of run %d: %v, want ErrExists", run, err)
+		}
+	}
+	if !maps.Equal(before, g.raw()) {
+		t.Error("an old ledger has changed something")
+	}
+	for _, n := range g.blocks(storage.Log) {
+		if n < g.first && len(before[storage.Log|storage.ID(n)]) > len(testVault().Seal(0, []byte{recordFormat})) {
+			t.Errorf("record %d is kept with what was in it", n)
+		}
+	}
+	g.reopen()
+	g.wantMeta(map[string]string{})
+}
+
+// TestFencesAreBounded: the oldest go when there are too many.
+func TestFencesAreBounded(t *testing.T) {
+	g := newRig(t, Options{})
+	for range maxFences + 20 {
+		g.Fence()
+		g.commit()
+		g.Checkpoint()
+		g.commit()
+	}
+	g.reopen()
+	if n := len(g.blocks(storage.Log)); n < maxFences || n > maxFences+2 {
+		t.Errorf("%d log records are kept", n)
+	}
+}
+
 func TestDamage(t *testing.T) {
 	record, manifest := storage.Log|2, storage.Manifest
 	for _, c := range []struct {
