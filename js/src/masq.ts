@@ -200,7 +200,7 @@ export class Masq extends EventTarget {
 
   override addEventListener<K extends keyof MasqEventMap>(
     type: K,
-    listener: ((this: Masq, event: MasqEventMap[K]) => unknown) | EventListenerObject | null,
+    listener: ((event: MasqEventMap[K]) => unknown) | EventListenerObject | null,
     options?: boolean | AddEventListenerOptions,
   ): void {
     super.addEventListener(type, listener as EventListener | null, options);
