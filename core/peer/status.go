@@ -7,7 +7,7 @@ const statusEvery = 250
 
 // reportStatus sends the status if something in it has changed.
 func (e *Engine) reportStatus() {
-	if !e.statusDirty && e.sent {
+	if e.state != open || !e.statusDirty && e.sent {
 		return
 	}
 	s := e.currentStatus()
