@@ -126,6 +126,8 @@ type proc struct {
 	flight *peer.Commit
 	fault  error // what the next commit fails with
 
+	expects peer.Code // what the engine stops with then
+
 	lastOp  uint64
 	calls   map[uint64]*call
 	watches map[uint64]func(peer.Changed)
@@ -397,7 +399,8 @@ func (p *proc) stopped(code peer.Code) {
 	p.w.log(p.name(), "stopped", 0, code)
 	fine := p.closing && code == peer.EClosed ||
 		(p.stray || p.rival) && code == peer.EFenced ||
-		p.d.user.expects == code
+		p.stray && code == peer.EDamaged || // it looked for a block that its successor has deleted
+		p.expects == code
 	if !fine {
 		p.w.failf("%s stopped with %s", p.name(), code)
 	}

@@ -121,11 +121,11 @@ var (
 		d.run.sleep(long)
 	})
 	diskFull = onRunning(func(d *device) {
-		d.run.fault, d.user.expects = storage.ErrQuota, peer.EQuota
+		d.run.fault, d.run.expects = storage.ErrQuota, peer.EQuota
 		d.w.log(d.name, "disk full", 0)
 	})
 	diskError = onRunning(func(d *device) {
-		d.run.fault, d.user.expects = errDisk, peer.EStorage
+		d.run.fault, d.run.expects = errDisk, peer.EStorage
 		d.w.log(d.name, "disk error", 0)
 	})
 	makeBackup = onRunning(func(d *device) {

@@ -40,7 +40,7 @@ func (w *world) heal() {
 		}
 		d.reconnect(true)
 		if p := d.run; p != nil {
-			p.fault, d.user.expects = nil, ""
+			p.fault = nil
 			p.wake()
 			if !p.closing {
 				continue
@@ -234,7 +234,10 @@ func (w *world) checkStatus() {
 			shown = append(shown, x.Name)
 		}
 		for _, x := range w.devices {
-			names = append(names, x.user.name)
+			names = append(names, x.run.status.Self.Name)
+		}
+		if name := s.Self.Name; name != d.user.name && !d.shaky && !slices.Contains(d.user.maybe, name) {
+			w.failf("%s is called %q, not %q", d.name, name, d.user.name)
 		}
 		slices.Sort(shown)
 		slices.Sort(names)

@@ -16,11 +16,12 @@ type user struct {
 	w    *world
 	name string // what the user calls the device
 
+	maybe []string // names given since, of which it is not known whether they were kept
+
 	mirror   map[string]entry // what the watch has told so far
 	whole    bool             // the mirror has been filled
 	position uint64           // of the last Changed
 	since    uint64           // where the next watch goes on, 0: the mirror is filled anew
-	expects  peer.Code        // what the engine may stop with, after a fault
 	filled   bool             // bulk data was written
 	discards bool             // gives up the data that is here by joining: writes nothing meanwhile
 	paired   bool             // is in a circle with others
@@ -159,6 +160,10 @@ func (u *user) refused(code peer.Code) bool {
 	switch code {
 	case peer.OK:
 		return false
+	case peer.EDamaged:
+		if u.d.stray == nil {
+			u.w.failf("%s: an operation was refused with %s", u.d.name, code)
+		}
 	case peer.EClosed, peer.EFenced, peer.EQuota, peer.EStorage:
 	default:
 		u.w.failf("%s: an operation was refused with %s", u.d.name, code)
@@ -297,8 +302,13 @@ func (u *user) take(c *content, entries []peer.Entry) {
 }
 
 func (u *user) rename(p *proc) {
-	u.name = fmt.Sprintf("Device %s, the %d.", u.d.name, u.w.rng.IntN(100))
-	p.do(call{op: &peer.Op{Verb: peer.Rename, Client: me, Key: u.name}, reply: func(r peer.Reply) { u.refused(r.Err) }})
+	name := fmt.Sprintf("Device %s, the %d.", u.d.name, u.w.rng.IntN(100))
+	u.maybe = append(u.maybe, name)
+	p.do(call{op: &peer.Op{Verb: peer.Rename, Client: me, Key: name}, reply: func(r peer.Reply) {
+		if !u.refused(r.Err) {
+			u.name, u.maybe = name, u.maybe[slices.Index(u.maybe, name)+1:]
+		}
+	}})
 }
 
 // leave shuts the engine down, as closing the page does.
@@ -322,7 +332,6 @@ func (u *user) leave(p *proc) {
 
 // stopped: the engine ended by itself; the user opens another in a while.
 func (u *user) stopped(p *proc) {
-	u.expects = ""
 	if !p.stray {
 		u.comeBack()
 	}
