@@ -28,6 +28,9 @@ func (e *Engine) after(f func()) {
 	e.commits.next.then = append(e.commits.next.then, f)
 }
 
+// strictly has everything logged so far committed strictly, though nobody waits for it.
+func (e *Engine) strictly() { e.commits.next.strict = true }
+
 // answer replies to op when everything logged so far is durable, or at once if it is relaxed.
 func (e *Engine) answer(op *Op) {
 	if op.Relaxed {

@@ -88,7 +88,7 @@ func (e *Engine) join(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: ESync})
 		return
 	}
-	if len(e.devices) > 0 {
+	if len(e.devices) > 0 && e.isMember(e.publicIK()) {
 		e.reply(Reply{Op: op.ID, Err: ECircle})
 		return
 	}
@@ -189,9 +189,6 @@ func (p *pairingRun) do(bodies [][]byte) {
 	case st.Err != nil:
 		p.end(pairingCode(st.Err))
 		return
-	case p.host && st.Step == pairing.Compare && p.e.isMember(st.Other.IK):
-		p.do(p.m.Fail(p.e.now, pairing.ErrCircle))
-		return
 	case p.host && st.Step == pairing.BothYes && p.step < Paired:
 		p.grant()
 		return
@@ -221,13 +218,20 @@ func (p *pairingRun) grant() {
 		p.end(EBusy)
 		return
 	}
-	d.adds = &pendingAdd{member: other, acceptance: acceptance, until: e.wall + pendingLives}
-	e.savePending()
+	if !d.member() { // a member that lost its circle with its disk gets it again
+		d.adds = &pendingAdd{member: other, acceptance: acceptance, until: e.wall + pendingLives}
+		e.savePending()
+	}
 	e.invites = inviteGuard{}
 	p.paired(other.NK)
-	p.do(p.m.Grant(e.now, pairing.Grant{
-		Role: pairing.Full, Secret: c.secret, Relays: c.roster.Relays(), Roster: c.roster.Behind(nil),
-	}))
+	p.report()
+	e.after(func() { // the joiner must not be in a circle that has forgotten it after a crash
+		if e.pairing == p {
+			p.send(p.m.Grant(e.now, pairing.Grant{
+				Role: pairing.Full, Secret: c.secret, Relays: c.roster.Relays(), Roster: c.roster.Behind(nil),
+			}))
+		}
+	})
 }
 
 // granted makes the inviter's circle this device's own.
@@ -243,6 +247,9 @@ func (p *pairingRun) granted() {
 	}
 	e.led.SetMeta(metaMoving, []byte{choice})
 	e.moveData()
+	for _, d := range e.devices {
+		d.drop()
+	}
 	e.devices = nil
 	e.refreshDevices()
 	p.paired(host.NK)

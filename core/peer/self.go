@@ -124,7 +124,11 @@ func (e *Engine) saveCircle() {
 	e.saveRoster()
 }
 
-func (e *Engine) saveRoster() { e.led.SetMeta(metaRoster, e.self.circle.roster.Encode()) }
+// saveRoster is strict: what others have been told of the circle must not be forgotten here.
+func (e *Engine) saveRoster() {
+	e.led.SetMeta(metaRoster, e.self.circle.roster.Encode())
+	e.strictly()
+}
 
 func (e *Engine) publicIK() [32]byte { return [32]byte(e.self.ik.Public().(ed25519.PublicKey)) }
 func (e *Engine) publicNK() [32]byte { return [32]byte(e.self.nk.PublicKey().Bytes()) }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -17,6 +18,9 @@ type session struct {
 	e    *Engine
 	id   uint32 // marks records that came by it
 	dead bool
+
+	held      bool   // the roster is not to be told yet
+	heldHeads []byte // the other side's heads meanwhile
 
 	sentDone, gotDone bool
 	listed            bool
@@ -80,8 +84,24 @@ func (s *session) begin() {
 			return
 		}
 		s.e.rosterChanged(s)
+		s.held = true
+		s.e.after(s.release)
+		return
 	}
 	s.sendHeads()
+}
+
+// release begins the exchange of rosters, when an ADD that this session is the first to tell of is durable: signed again after a
+// crash it could be another one, and there is only one for each device.
+func (s *session) release() {
+	s.held = false
+	if s.dead {
+		return
+	}
+	s.sendHeads()
+	if s.heldHeads != nil && s.onHeads(s.heldHeads) != nil && !s.dead {
+		s.l.fail()
+	}
 }
 
 func (s *session) send(msg []byte) {
@@ -170,6 +190,10 @@ func (s *session) onHeads(fields []byte) error {
 	}
 	if roster.ValidName(m.Name) && m.Name != s.d.name {
 		s.d.name, s.d.unsaved, s.e.statusDirty = m.Name, true, true
+	}
+	if s.held {
+		s.heldHeads = bytes.Clone(fields)
+		return nil
 	}
 	if s.sentDone { // only the name was new
 		return nil
@@ -559,15 +583,17 @@ func (sp *space) heard(v wire.Vector) {
 	}
 }
 
-// rosterChanged saves the roster, and sends the news to every other session.
+// rosterChanged saves the roster, and sends the news to every other session once it is durable.
 func (e *Engine) rosterChanged(from *session) {
 	e.saveRoster()
 	e.refreshDevices()
-	for _, d := range e.devices {
-		if s := d.sess; s != nil && s != from && s.sentDone {
-			s.send(wire.AppendRosterEntries(nil, e.self.circle.roster.Behind(nil)))
+	e.after(func() {
+		for _, d := range e.devices {
+			if s := d.sess; s != nil && s != from && s.sentDone {
+				s.send(wire.AppendRosterEntries(nil, e.self.circle.roster.Behind(nil)))
+			}
 		}
-	}
+	})
 }
 
 func (f *flow) cursorKey() string { return "cursor/1/" + string(f.s.d.nk[:]) }

@@ -26,8 +26,9 @@ func (e *Engine) currentStatus() Status {
 	s := Status{Entries: e.space.rep.Count(), Self: Device{Name: e.self.name, Online: true}}
 	s.Self.ID = (&device{ik: e.publicIK()}).id()
 	s.Sync, s.Err = e.syncState(), e.syncErr
+	in := len(e.devices) > 0 && e.isMember(e.publicIK()) // else this device was granted the circle, and not added yet
 	for _, d := range e.devices {
-		if d.adds != nil && !d.member() {
+		if !in || !d.member() {
 			continue
 		}
 		s.Devices = append(s.Devices, Device{

@@ -1,0 +1,121 @@
+package peer
+
+import (
+	"testing"
+
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/storage/mem"
+)
+
+// forgetful is storage that loses in a power cut all that it can: what was committed relaxed since the last strict commit.
+type forgetful struct {
+	storage.Store
+	stable storage.Store
+	loose  []storage.Group
+}
+
+func newForgetful() *forgetful { return &forgetful{Store: mem.New(), stable: mem.New()} }
+
+func (f *forgetful) Commit(g storage.Group, d storage.Durability) error {
+	if err := f.Store.Commit(g, d); err != nil {
+		return err
+	}
+	if f.loose = append(f.loose, g); d == storage.Relaxed {
+		return nil
+	}
+	for _, g := range f.loose {
+		if err := f.stable.Commit(g, d); err != nil {
+			return err
+		}
+	}
+	f.loose = nil
+	return nil
+}
+
+func copyOf(t *testing.T, s storage.Store) storage.Store {
+	t.Helper()
+	ids, err := s.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := s.Load(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := mem.New()
+	if err := out.Commit(storage.Group{Adds: blocks}, storage.Strict); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// powerCut leaves what was strict, and opens the device on it.
+func (n *node) powerCut() {
+	f := n.store.(*forgetful)
+	f.Store, f.loose = copyOf(n.m.t, f.stable), nil
+	n.crash()
+}
+
+// Who has seen the other as paired is paired after a power cut too, whichever side it hits, and so is the third device.
+func TestPairedOutlastsAPowerCut(t *testing.T) {
+	for _, hit := range []int{0, 1} {
+		m := newMesh(t, "Laptop", "Phone", "Tablet")
+		for _, n := range m.nodes {
+			n.store = newForgetful()
+			n.crash()
+		}
+		m.pair(m.nodes[0], m.nodes[1])
+		m.nodes[hit].powerCut()
+		m.pair(m.nodes[1], m.nodes[2])
+		m.nodes[hit+1].powerCut()
+		m.nodes[0].put("k", `1`)
+		m.until("all have it", func() bool { return m.converged() && m.nodes[2].get("k") == `1` })
+		for _, n := range m.nodes {
+			if len(n.status.Devices) != 2 {
+				t.Errorf("hit %d: %s knows %d others", hit, n.name, len(n.status.Devices))
+			}
+		}
+	}
+}
+
+// A device whose disk went back to before it joined may join again.
+func TestJoinAgainAfterARestore(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	b.put("k", `"old"`)
+	before := copyOf(t, b.store)
+	m.pair(a, b)
+	m.until("first copy", m.converged)
+	a.put("k", `"new"`)
+	b.store = before
+	b.crash()
+	m.pair(a, b)
+	m.until("the same again", m.converged)
+	if len(b.status.Devices) != 1 || len(a.status.Devices) != 1 {
+		t.Errorf("status: %+v, %+v", a.status, b.status)
+	}
+}
+
+// A device that was granted a circle, and whose host forgot it before it was added, is not bound to that.
+func TestJoinAgainWhenNeverAdded(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	b.e.self.circle = nil
+	if err := b.e.foundCircle(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.e.foundCircle(); err != nil { // as a GRANT leaves it
+		t.Fatal(err)
+	}
+	b.e.self.circle = a.e.self.circle
+	b.e.refreshDevices()
+	if b.e.currentStatus().Devices != nil {
+		t.Error("the status shows devices, although this one was not added")
+	}
+	if r := b.replies[b.do(Op{Verb: Join, Key: "no link"})]; r.Err != ELink {
+		t.Errorf("join: %+v", r)
+	}
+	b.crash()
+	m.pair(a, b)
+	m.until("first copy", m.converged)
+}
