@@ -10,7 +10,7 @@ import (
 )
 
 // pageBytes is about how long an index page may grow before it is split.
-const pageBytes = 48 << 10
+var pageBytes = 48 << 10 // a variable for the tests, which want many
 
 // pageRef is an index page as the directory has it: the keys from first on, up to the next page's. The block is:
 //

@@ -9,7 +9,7 @@ import (
 )
 
 // segmentBytes is about how long a value segment is. A batch is never split, so that one may be longer.
-const segmentBytes = 64 << 10
+var segmentBytes = 64 << 10 // a variable for the tests, which want many
 
 // segment is a value segment as its directory has it. The block is:
 //

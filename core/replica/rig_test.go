@@ -1,0 +1,362 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/storage/mem"
+	"github.com/masqdev/masq/core/vault"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// rig is a replica on a store in memory.
+type rig struct {
+	*Replica
+	t      testing.TB
+	store  *mem.Store
+	rand   *rand.ChaCha8
+	cache  int            // the ledger's bound
+	strict bool           // check that ErrWait changes nothing
+	flight *storage.Group // being written
+	loads  int            // bytes that were loaded
+}
+
+// newRig makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
+func newRig(t testing.TB, seed byte, cold bool) *rig {
+	g := &rig{t: t, store: mem.New(), rand: rand.NewChaCha8([32]byte{seed}), strict: cold}
+	if cold {
+		g.cache = 1
+	}
+	g.reopen()
+	return g
+}
+
+// small makes segments and pages of about n bytes, so that little data has many of them.
+func small(t testing.TB, n int) {
+	s, p := segmentBytes, pageBytes
+	segmentBytes, pageBytes = n, n
+	t.Cleanup(func() { segmentBytes, pageBytes = s, p })
+}
+
+// reopen is a crash: what is not in the store is gone.
+func (g *rig) reopen() {
+	g.t.Helper()
+	if err := g.tryReopen(); err != nil {
+		g.t.Fatalf("open: %v", err)
+	}
+}
+
+func (g *rig) tryReopen() (err error) {
+	g.flight = nil
+	ids, err := g.store.List()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	led := ledger.New(vault.New([32]byte{1}, zeros{}), ids, ledger.Options{CacheBytes: g.cache})
+	g.Replica = &Replica{led: led}
+	if err := g.wait(led.Open); err != nil {
+		return err
+	}
+	r, err := Open(led, 1, Config{Rand: g.rand, Watched: func(string) bool { return true }})
+	if err != nil {
+		return err
+	}
+	g.Replica = r
+	return nil
+}
+
+// zeros are nonces that may repeat: nothing here is secret.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// do does f until it waits for nothing.
+func (g *rig) do(f func() error) {
+	g.t.Helper()
+	if g.strict {
+		g.led.Trim()
+	}
+	if err := g.wait(f); err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+func (g *rig) wait(f func() error) error {
+	g.t.Helper()
+	for range 1000 {
+		var before string
+		if g.strict && g.vector != nil {
+			before = g.dump()
+		}
+		err := f()
+		if !errors.Is(err, ledger.ErrWait) {
+			return err
+		}
+		if before != "" && g.dump() != before {
+			g.t.Fatal("ErrWait, and something has changed")
+		}
+		wanted := g.led.Wanted()
+		if len(wanted) == 0 {
+			g.t.Fatal("ErrWait, and nothing is wanted")
+		}
+		blocks, err := g.store.Load(wanted)
+		if err != nil {
+			g.t.Fatal(err)
+		}
+		for _, b := range blocks {
+			g.loads += len(b.Data)
+		}
+		if err := g.led.Loaded(blocks); err != nil {
+			return err
+		}
+	}
+	return errors.New("waits for ever")
+}
+
+// dump is everything that the replica has in memory, and what it would write.
+func (g *rig) dump() string {
+	r := g.Replica
+	b := r.appendPart(nil)
+	num := func(ns ...uint64) {
+		for _, n := range ns {
+			b = wire.AppendU64(b, n)
+		}
+	}
+	ver := func(v *version) {
+		rec := v.record(v.value)
+		b = wire.AppendRecord(b, &rec)
+		num(v.pos, uint64(v.loc.seg), uint64(v.from))
+		b = fmt.Append(b, v.dead)
+	}
+	w := r.writer
+	num(w.id, w.reserved, w.block, w.next, uint64(len(w.history)), r.nextPos, uint64(r.memBytes))
+	b = fmt.Append(b, w.ahead, w.settled, r.must, r.led.Pending())
+	for _, v := range r.arrivals {
+		ver(v)
+	}
+	for _, k := range r.keys {
+		for _, v := range r.mem[k] {
+			ver(v)
+		}
+		for _, d := range r.over[k] {
+			num(d.Writer, d.Seq)
+		}
+	}
+	for _, n := range []struct {
+		pos, reservedPos, writer, reservedSeq uint64
+		vector                                wire.Vector
+	}{r.seen.now, r.seen.next} {
+		num(n.pos, n.reservedPos, n.writer, n.reservedSeq)
+		b = wire.AppendVector(b, n.vector)
+	}
+	return string(b)
+}
+
+// begin takes a group, end has it written.
+func (g *rig) begin() {
+	g.Begin()
+	group := g.led.Begin()
+	g.flight = &group
+}
+
+func (g *rig) end() {
+	g.t.Helper()
+	if err := g.store.Commit(*g.flight, storage.Strict); err != nil {
+		g.t.Fatal(err)
+	}
+	g.flight = nil
+	g.led.Committed()
+	g.Committed()
+}
+
+func (g *rig) commit() {
+	g.t.Helper()
+	if g.MustCheckpoint() {
+		g.checkpoint()
+	}
+	g.begin()
+	g.end()
+}
+
+func (g *rig) checkpoint() {
+	g.t.Helper()
+	g.do(g.Checkpoint)
+	g.led.Checkpoint()
+	g.checkSegments()
+}
+
+// save makes everything durable, and lie in pages and segments.
+func (g *rig) save() {
+	g.t.Helper()
+	g.checkpoint()
+	g.commit()
+}
+
+func (g *rig) write(now uint64, writes ...Write) []Change {
+	g.t.Helper()
+	var out []Change
+	g.do(func() (err error) { out, err = g.Write(now, writes); return err })
+	return out
+}
+
+func (g *rig) put(now uint64, key, value string) []Change { return g.write(now, set(key, value)) }
+
+func (g *rig) del(now uint64, key string) []Change { return g.write(now, Write{Key: key}) }
+
+func set(key, value string) Write { return Write{Key: key, Kind: wire.JSON, Value: []byte(value)} }
+
+func (g *rig) apply(from uint32, recs ...wire.Record) []Change {
+	g.t.Helper()
+	var out []Change
+	g.do(func() (err error) { out, err = g.Apply(recs, from); return err })
+	return out
+}
+
+func (g *rig) get(key string) string {
+	g.t.Helper()
+	var out string
+	g.do(func() error {
+		rec, ok, err := g.Get(key)
+		out = "-"
+		if ok {
+			out = string(rec.Value)
+		}
+		return err
+	})
+	return out
+}
+
+// versions are the values of a key, that which counts first.
+func (g *rig) versions(key string) []string {
+	g.t.Helper()
+	var out []string
+	if v := g.get(key); v != "-" {
+		out = append(out, v)
+	}
+	g.do(func() error {
+		recs, err := g.Conflicts(key)
+		if err != nil {
+			return err
+		}
+		for _, r := range recs {
+			out = append(out, string(r.Value))
+		}
+		return nil
+	})
+	return out
+}
+
+func (g *rig) find(q Query) (recs []wire.Record, more bool) {
+	g.t.Helper()
+	g.do(func() (err error) { recs, more, err = g.Range(q); return err })
+	return recs, more
+}
+
+// all is everything that can be read: key=value, and the conflicts behind it.
+func (g *rig) all() string {
+	g.t.Helper()
+	recs, _ := g.find(Query{})
+	if uint64(len(recs)) != g.Count() {
+		g.t.Fatalf("%d keys, counted %d", len(recs), g.Count())
+	}
+	var b strings.Builder
+	for _, r := range recs {
+		b.WriteString(r.Key + "=" + strings.Join(g.versions(r.Key), "/") + " ")
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// next answers the records from pos on, one call of Next.
+func (g *rig) next(peer wire.Vector, from uint32, pos uint64, max int) (recs []wire.Record, next uint64, end bool) {
+	g.t.Helper()
+	g.do(func() error {
+		b, n, e, err := g.Next(peer, from, pos, max)
+		if err != nil {
+			return err
+		}
+		next, end = n, e
+		recs, err = wire.ParseRecords(b)
+		return err
+	})
+	return recs, next, end
+}
+
+// give sends to what it lacks, to the end. It answers how many records that were.
+func (g *rig) give(to *rig, from uint32) (n int) {
+	g.t.Helper()
+	peer, pos := to.Vector(), uint64(0)
+	for {
+		recs, next, end := g.next(peer, 0, pos, 4<<10)
+		to.apply(from, recs...)
+		n += len(recs)
+		if end {
+			to.Join(g.Vector())
+			return n
+		}
+		if next == pos {
+			g.t.Fatal("Next does not go on")
+		}
+		pos = next
+	}
+}
+
+// sync brings both to the same.
+func sync(a, b *rig) {
+	a.t.Helper()
+	a.commit()
+	b.commit()
+	a.give(b, 1)
+	b.give(a, 2)
+	a.commit()
+	b.commit()
+}
+
+// checkSegments recounts what the directory says of the segments.
+func (g *rig) checkSegments() {
+	g.t.Helper()
+	type sum struct{ n, bytes uint32 }
+	count := map[storage.ID]*sum{}
+	for _, s := range g.segs {
+		count[s.id] = &sum{}
+	}
+	for i := range g.pages {
+		var p *page
+		g.do(func() (err error) { p, err = g.page(i); return err })
+		if len(p.keys) != int(g.pages[i].keys) || p.keys[0] < g.pages[i].first || i+1 < len(g.pages) && p.keys[len(p.keys)-1] >= g.pages[i+1].first {
+			g.t.Fatalf("page %d: the directory is wrong", i)
+		}
+		var tombs uint32
+		for k, vs := range p.versions {
+			for _, v := range vs {
+				if v.kind == wire.Deleted {
+					tombs++
+				}
+				s := g.segmentOf(v.loc.seg)
+				if s == nil || s.isDead(v.loc.ord) {
+					g.t.Fatalf("%s lies in a segment that does not have it", p.keys[k])
+				}
+				var rec wire.Record
+				g.do(func() (err error) { rec, err = g.recordAt(v.loc); return err })
+				if rec.Key != p.keys[k] || rec.Dot != v.dot || rec.Kind != v.kind || rec.Time != v.time || !slices.Equal(rec.Context, v.ctx) {
+					g.t.Fatalf("%s: another record lies there", p.keys[k])
+				}
+				count[s.id].n++
+				count[s.id].bytes += v.loc.size
+			}
+		}
+		if tombs != g.pages[i].tombs {
+			g.t.Fatalf("page %d: %d tombstones, the directory says %d", i, tombs, g.pages[i].tombs)
+		}
+	}
+	for _, s := range g.segs {
+		if c := count[s.id]; uint64(c.n) != s.alive() || c.bytes != s.live {
+			g.t.Fatalf("segment %x: %d records of %d bytes count, the directory says %d of %d", s.id, c.n, c.bytes, s.alive(), s.live)
+		}
+	}
+}
