@@ -345,6 +345,7 @@ export class Writer {
   }
 
   #text(s: string): void {
+    if (s === '') return this.#u16(0);
     this.#room(2 + 3 * s.length);
     const { written } = utf8.encodeInto(s, this.#buf.subarray(this.#at + 2));
     if (written > 0xffff) throw new BorderError('text too long');

@@ -210,8 +210,7 @@ export class Masq extends EventTarget {
     if (options.durability !== undefined && options.durability !== 'strict' && options.durability !== 'relaxed') {
       throw new MasqError('E_OPTIONS', "durability is 'strict' or 'relaxed'");
     }
-    const bytes = writes.reduce((n, w) => n + OP_BYTES + bytesOf(w.key) + w.value.length, 0);
-    if (bytes > BATCH_BYTES_MAX) throw new MasqError('E_TOOBIG', `the batch has ${bytes} bytes`);
+    if (writes.length > 1) checkSize(writes);
     await this.#client.ask({ verb: Verb.Batch, writes, relaxed: options.durability === 'relaxed' });
   }
 
@@ -238,6 +237,11 @@ export class Masq extends EventTarget {
       from: c.client === this.#client.id ? 'here' : c.device || 'tab',
     };
   }
+}
+
+function checkSize(writes: Write[]): void {
+  const bytes = writes.reduce((n, w) => n + OP_BYTES + bytesOf(w.key) + w.value.length, 0);
+  if (bytes > BATCH_BYTES_MAX) throw new MasqError('E_TOOBIG', `the batch has ${bytes} bytes`);
 }
 
 function putOf(key: string, value: unknown): Write {

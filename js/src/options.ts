@@ -46,6 +46,8 @@ const SYNC_MAX = 8;
 const ID_BYTES_MAX = 255;
 const NAME_CHARACTERS_MAX = 40;
 
+declare const MASQ_SCRIPT: boolean; // set by the build: whether this is the file for a script tag
+
 /** In a script tag, the script's own address; in a module there is none. */
 export const script =
   typeof document === 'undefined' ? undefined : (document.currentScript as HTMLScriptElement | null)?.src;
@@ -72,8 +74,9 @@ export function resolveOptions(o: ConnectOptions): Options {
 
 /** Where worker.js is if it is beside the script, provided that this is the page's origin. */
 export function workerBeside(): string | undefined {
-  const url = new URL('worker.js', script ?? import.meta.url);
-  return url.origin === location.origin ? url.href : undefined;
+  const base = script ?? import.meta.url;
+  const url = base ? new URL('worker.js', base) : undefined;
+  return url?.origin === location.origin ? url.href : undefined;
 }
 
 /** Checks a device's name, or makes one up. Throws E_OPTIONS. */
@@ -119,8 +122,12 @@ function relayURL(value: unknown): string {
 }
 
 function defaultWasm(): string {
-  // Written out like this because bundlers look for it.
-  return (script ? new URL('masq.wasm', script) : new URL('./masq.wasm', import.meta.url)).href;
+  if (MASQ_SCRIPT) return new URL('masq.wasm', script).href;
+  try {
+    return new URL('./masq.wasm', import.meta.url).href; // written out like this because bundlers look for it
+  } catch {
+    return new URL('masq.wasm', script ?? document.baseURI).href; // bundled into what is no module
+  }
 }
 
 function absolute(url: string | URL, what: string): string {
