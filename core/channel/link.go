@@ -43,6 +43,7 @@ const HandshakeTimeout = 10_000
 type Result struct {
 	Send     []byte // a relay frame to send, nil: none
 	Messages []byte // whole messages, one behind the other, for wire.NextMessage; they alias what was received
+	Taken    bool   // it was a frame of the session, though its message may not be whole yet: the other side lives
 	Up       bool   // a new session stands; the one before it, if there was one, is over. Call Seal.
 	Down     bool   // the session is over and there is none
 	Renew    bool   // a new handshake is due: send BYE{renew}, and if the pair is the initiator, Begin
@@ -170,7 +171,7 @@ func (l *Link) carry(now uint64, body []byte) Result {
 	if err != nil {
 		return l.down(err)
 	}
-	return Result{Messages: msgs}
+	return Result{Messages: msgs, Taken: true}
 }
 
 func (l *Link) down(err error) Result {

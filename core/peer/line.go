@@ -169,6 +169,9 @@ func (l *line) joinedTimers() {
 	if e.due(l.pingAt) {
 		e.out.add(Ping{Conn: l.conn})
 		l.pingAt, l.pongBy = e.now+pingEvery, e.now+pongTimeout
+		if s := l.d.sess; s != nil && s.l == l {
+			l.pongBy += s.allowance()
+		}
 		e.need(l.pongBy)
 	}
 	e.need(l.pingAt)
@@ -230,6 +233,7 @@ func (l *line) hangup() {
 }
 
 func (l *line) frame(data []byte) {
+	l.pongBy = 0 // a pong waits behind what comes
 	f, err := wire.ParseRelay(data)
 	if err != nil {
 		l.fail()
@@ -321,7 +325,11 @@ func (l *line) send(frame []byte) { l.d.e.out.add(Send{Conn: l.conn, Data: frame
 
 // data takes one body from the other device.
 func (l *line) data(body []byte) {
-	if l.result(l.link.Receive(l.d.e.now, body)) {
+	res := l.link.Receive(l.d.e.now, body)
+	if s := l.d.sess; res.Taken && s != nil && s.l == l {
+		s.progress = l.d.e.now
+	}
+	if l.result(res) {
 		l.d.e.need(l.link.Deadline())
 	}
 }

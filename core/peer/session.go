@@ -27,7 +27,7 @@ type session struct {
 	flows             []*flow // one for each namespace that both have
 
 	out      int      // bytes of DATA and END without CREDIT
-	progress Millis   // when CREDIT or ACK last came, or out left zero
+	progress Millis   // when anything last came, or out left zero
 	in       int      // bytes of DATA and END that came and were not returned
 	credit   int      // of those, bytes taken
 	toldAt   Millis   // when HAVE was last sent
@@ -571,10 +571,13 @@ func (f *flow) tell() {
 }
 
 func (s *session) timers() {
-	if s.out > 0 && s.e.due(s.progress+ackTimeout) {
+	if s.out > 0 && s.e.due(s.progress+ackTimeout+s.allowance()) {
 		s.l.fail()
 	}
 }
+
+// allowance is how much longer to wait because data is on its way: a line of 8 KiB a second is slow, not dead.
+func (s *session) allowance() Millis { return Millis(s.out) / 8 }
 
 // heard checks what another device says of this one's own writing.
 func (sp *space) heard(v wire.Vector) {
