@@ -66,8 +66,8 @@ test: need ## check everything that has to hold before a change is merged
 	$(STEP) 'Go tests' $(MAKE) test-go
 	$(STEP) 'Go tests in the browser' $(MAKE) test-browser
 	$(STEP) 'TypeScript tests' $(MAKE) test-js
-	$(STEP) 'sizes' $(MAKE) size
 	$(STEP) 'smoke test' $(MAKE) smoke
+	$(STEP) 'sizes' $(MAKE) size
 	@printf '\nall is well\n'
 
 test-go:
@@ -77,7 +77,7 @@ test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 	@$(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/...
 
 test-js: web chrome
-	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test smoke/search.test.mjs
+	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs
 
 test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
