@@ -1,8 +1,7 @@
 package ledger
 
 import (
-	"cmp"
-	"slices"
+	"sort"
 
 	"github.com/masqdev/masq/core/storage"
 )
@@ -104,7 +103,7 @@ func (c *cache) trim() {
 			ids = append(ids, id)
 		}
 	}
-	slices.SortFunc(ids, func(a, b storage.ID) int { return cmp.Compare(c.blocks[a].used, c.blocks[b].used) })
+	sort.Slice(ids, func(i, j int) bool { return c.blocks[ids[i]].used < c.blocks[ids[j]].used })
 	for _, id := range ids {
 		if total <= c.limit*3/4 {
 			return

@@ -3,6 +3,7 @@ package ledger
 import (
 	"maps"
 	"slices"
+	"sort"
 
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
@@ -73,6 +74,16 @@ func (l *Ledger) readRecord(n uint64, b []byte) error {
 	return nil
 }
 
+// sortedSpaces answers the namespaces of m, ascending.
+func sortedSpaces[T any](m map[uint16]T) []uint16 {
+	out := make([]uint16, 0, len(m))
+	for ns := range m {
+		out = append(out, ns)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
+	return out
+}
+
 func (l *Ledger) appendManifest(b []byte) []byte {
 	b = append(b, manifestFormat)
 	b = wire.AppendU64(wire.AppendU64(wire.AppendU64(b, l.first), l.nextSeg), l.nextPage)
@@ -81,7 +92,7 @@ func (l *Ledger) appendManifest(b []byte) []byte {
 		b = appendMeta(b, key, l.meta[key])
 	}
 	b = wire.AppendU16(b, uint16(len(l.parts)))
-	for _, ns := range slices.Sorted(maps.Keys(l.parts)) {
+	for _, ns := range sortedSpaces(l.parts) {
 		b = wire.AppendLV32(wire.AppendU16(b, ns), l.parts[ns])
 	}
 	b = wire.AppendU16(b, uint16(len(l.fences)))

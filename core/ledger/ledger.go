@@ -15,8 +15,8 @@ package ledger
 
 import (
 	"errors"
-	"maps"
 	"slices"
+	"sort"
 
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/vault"
@@ -73,10 +73,11 @@ func New(v *vault.Vault, ids []storage.ID, opt Options) *Ledger {
 		opt.CacheBytes = defaultCache
 	}
 	l := &Ledger{
-		v: v, listed: slices.Sorted(slices.Values(ids)), tail: map[storage.ID][]byte{}, items: map[uint16][][]byte{},
+		v: v, listed: slices.Clone(ids), tail: map[storage.ID][]byte{}, items: map[uint16][][]byte{},
 		parts: map[uint16][]byte{}, asleep: map[uint16]struct{}{}, meta: map[string][]byte{}, refs: map[storage.ID]struct{}{},
 		first: 1, next: 1, nextSeg: 1, nextPage: 1, cache: newCache(opt.CacheBytes),
 	}
+	sort.Slice(l.listed, func(i, j int) bool { return l.listed[i] < l.listed[j] })
 	for _, id := range l.listed {
 		switch id.Class() {
 		case storage.Segment:
@@ -281,7 +282,7 @@ func (l *Ledger) Checkpoint() {
 	l.gone = append(l.gone, l.dels...)
 	l.dels = nil
 	l.pending = nil // the manifest says it all
-	for _, ns := range slices.Sorted(maps.Keys(l.items)) {
+	for _, ns := range sortedSpaces(l.items) {
 		for _, item := range l.items[ns] {
 			l.Append(ns, item)
 		}

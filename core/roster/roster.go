@@ -13,6 +13,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"slices"
+	"sort"
 
 	"github.com/masqdev/masq/core/wire"
 )
@@ -167,7 +168,8 @@ func (r *Roster) count() []Member {
 			out = append(out, e.member)
 		}
 	}
-	slices.SortFunc(out[1:], func(a, b Member) int { return bytes.Compare(a.Entry[:], b.Entry[:]) })
+	added := out[1:]
+	sort.Slice(added, func(i, j int) bool { return bytes.Compare(added[i].Entry[:], added[j].Entry[:]) < 0 })
 	kept := out[:0]
 	for _, m := range out {
 		if !slices.ContainsFunc(kept, func(k Member) bool { return k.IK == m.IK || k.NK == m.NK }) {
@@ -197,6 +199,11 @@ func (r *Roster) Relays() []string {
 	return slices.Clone(r.entries[r.relays].relays)
 }
 
+// sortIDs is sort.Slice, here and elsewhere in the engine, because each type that slices.Sort is used with weighs 5 kB in a browser.
+func sortIDs(ids []ID) {
+	sort.Slice(ids, func(i, j int) bool { return bytes.Compare(ids[i][:], ids[j][:]) < 0 })
+}
+
 // Heads are the ids of the entries that no other stands behind, ascending: they say what a roster has.
 func (r *Roster) Heads() []ID {
 	var out []ID
@@ -205,7 +212,7 @@ func (r *Roster) Heads() []ID {
 			out = append(out, r.entries[i].id)
 		}
 	}
-	slices.SortFunc(out, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	sortIDs(out)
 	return out
 }
 
@@ -280,7 +287,7 @@ func (r *Roster) prevOf(ik ed25519.PrivateKey) []ID {
 		}
 	}
 	heads = heads[:maxPrev]
-	slices.SortFunc(heads, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	sortIDs(heads)
 	return heads
 }
 
