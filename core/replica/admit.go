@@ -1,10 +1,8 @@
 package replica
 
 import (
-	"errors"
 	"slices"
 
-	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -127,9 +125,7 @@ func (s *stage) before(key string) {
 	}
 	vs, err := s.r.lookup(key)
 	if err != nil {
-		if s.err == nil || !errors.Is(err, ledger.ErrWait) {
-			s.err = err
-		}
+		s.err = worse(s.err, err)
 		return
 	}
 	s.order = append(s.order, key)
@@ -171,9 +167,7 @@ func (s *stage) changes() ([]Change, error) {
 			s.count--
 		}
 		c, err := s.r.change(key, was, is)
-		if err != nil && (s.err == nil || !errors.Is(err, ledger.ErrWait)) {
-			s.err = err
-		}
+		s.err = worse(s.err, err)
 		out = append(out, c)
 	}
 	return out, s.err
@@ -192,9 +186,8 @@ func (r *Replica) change(key string, was, is *version) (c Change, err error) {
 		c.PrevKind = was.kind
 		if watched {
 			var e error
-			if c.Previous, e = r.valueOf(was); e != nil {
-				err = e
-			}
+			c.Previous, e = r.valueOf(was)
+			err = worse(err, e)
 		}
 	}
 	return c, err
@@ -225,10 +218,12 @@ func (r *Replica) remember(v *version) {
 			kept = append(kept, o)
 			continue
 		}
+		r.alive--
 		r.outlives(v, o)
 	}
 	r.mem[v.key] = append(kept, v)
 	r.arrivals = append(r.arrivals, v)
+	r.alive++
 	r.memBytes += len(v.key) + len(v.value) + 64 + 16*len(v.ctx)
 }
 

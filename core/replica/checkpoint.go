@@ -1,10 +1,8 @@
 package replica
 
 import (
-	"errors"
 	"slices"
 
-	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -35,8 +33,7 @@ func (r *Replica) Checkpoint() error {
 	c.writeSegments()
 	c.writePages()
 	r.forgetMemory()
-	r.must = false
-	r.broom++
+	r.must, r.voids = false, nil
 	r.led.SetPart(r.ns, r.appendPart(nil))
 	return nil
 }
@@ -66,18 +63,47 @@ func (c *checkpoint) gather() error {
 	for _, key := range r.keys {
 		c.touch(key)
 	}
-	err := c.chooseVictims()
-	if n := len(r.pages); n > 0 && len(r.everyone) > 0 {
-		if i := r.broom % n; r.pages[i].tombs > 0 {
-			c.touched[i] = struct{}{}
-		}
-	}
+	err := worse(c.chooseVictims(), c.touchVoided())
+	c.sweep()
 	for i := range c.touched {
-		if _, e := r.page(i); e != nil && (err == nil || !errors.Is(e, ledger.ErrWait)) {
-			err = e
+		_, e := r.page(i)
+		err = worse(err, e)
+	}
+	return err
+}
+
+// touchVoided touches the pages of what a void takes away, so that no void outlives the checkpoint.
+func (c *checkpoint) touchVoided() (err error) {
+	for _, s := range c.r.segs {
+		if !slices.ContainsFunc(c.r.voids, s.mayHave) {
+			continue
+		}
+		p, e := c.r.recordsOf(s)
+		if err = worse(err, e); e != nil {
+			continue
+		}
+		for i := range p.recs {
+			if !s.isDead(uint32(i)) && c.r.voided(p.recs[i].Dot, p.pos[i]) {
+				c.touch(p.recs[i].Key)
+			}
 		}
 	}
 	return err
+}
+
+// sweep touches the next page that has tombstones, in case everyone has them by now.
+func (c *checkpoint) sweep() {
+	r := c.r
+	if len(r.everyone) == 0 {
+		return
+	}
+	for range r.pages {
+		r.broom = (r.broom + 1) % len(r.pages)
+		if r.pages[r.broom].tombs > 0 {
+			c.touched[r.broom] = struct{}{}
+			return
+		}
+	}
 }
 
 func (c *checkpoint) touch(key string) {
@@ -94,13 +120,13 @@ func (c *checkpoint) chooseVictims() error {
 		if s.live*2 >= s.bytes || total+int(s.live) > compactBytes {
 			continue
 		}
+		if s.count == 0 {
+			c.victims = append(c.victims, victim{s, &parsedSegment{}})
+			continue
+		}
 		total += int(s.live)
 		p, err := c.r.recordsOf(s)
-		if err != nil {
-			if !errors.Is(err, ledger.ErrWait) {
-				return err
-			}
-			missing = err
+		if missing = worse(missing, err); err != nil {
 			continue
 		}
 		c.victims = append(c.victims, victim{s, p})
@@ -140,7 +166,7 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 		mem := c.r.mem[key]
 		var kept []*version
 		for _, v := range stored {
-			if c.r.voided(v) || c.r.superseded(key, v.dot) || c.collected(v) {
+			if c.r.voided(v.dot, v.pos) || c.r.superseded(key, v.dot) || c.collected(v) {
 				if seg := c.r.segmentOf(v.loc.seg); seg != nil {
 					seg.kill(v.loc.ord, v.loc.size)
 				}
@@ -158,9 +184,12 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 	c.merged[i] = in
 }
 
-// collected reports whether v is a tombstone that everyone has.
+// collected reports whether v is a tombstone that may go: everyone has it, and nothing that it had seen can come here any more. Something
+// could that is on its way from a device which did not have the tombstone when it sent it.
 func (c *checkpoint) collected(v *version) bool {
-	return v.kind == wire.Deleted && c.r.everyone.Covers(v.dot)
+	all := c.r.vector
+	return v.kind == wire.Deleted && c.r.everyone.Covers(v.dot) && all.Covers(v.dot) &&
+		!slices.ContainsFunc(v.ctx, func(d wire.Dot) bool { return !all.Covers(d) })
 }
 
 // writeSegments writes what is in memory, in its order, and then what is left of the victims.

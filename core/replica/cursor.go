@@ -71,12 +71,12 @@ func (c *cursor) segments() (stop bool, err error) {
 func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 	i, _ := slices.BinarySearch(p.pos, c.next)
 	for i < len(p.recs) {
-		if !c.r.sendable(p.pos[i], p.recs[i].Dot) {
-			return true
-		}
 		j := i + 1
 		for j < len(p.recs) && p.recs[j].Dot == p.recs[i].Dot {
 			j++
+		}
+		if !c.r.sendable(p.pos[j-1], p.recs[i].Dot) {
+			return true
 		}
 		var batch []*wire.Record
 		for k := i; k < j; k++ {
@@ -96,10 +96,7 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 
 // lacks reports whether a stored record is to be sent: the other does not have it, and nothing in memory has superseded it.
 func (c *cursor) lacks(key string, d wire.Dot, pos uint64) bool {
-	if c.peer.Covers(d) || c.r.superseded(key, d) {
-		return false
-	}
-	return len(c.r.voids) == 0 || !c.r.voided(&version{dot: d, pos: pos})
+	return !c.peer.Covers(d) && !c.r.superseded(key, d) && !c.r.voided(d, pos)
 }
 
 // arrivals walks what is in memory.
@@ -107,12 +104,12 @@ func (c *cursor) arrivals() (stop bool) {
 	all := c.r.arrivals
 	i, _ := slices.BinarySearchFunc(all, c.next, func(v *version, p uint64) int { return cmp.Compare(v.pos, p) })
 	for i < len(all) {
-		if len(c.out) >= c.max || !c.r.sendable(all[i].pos, all[i].dot) {
-			return true
-		}
 		j := i + 1
 		for j < len(all) && all[j].dot == all[i].dot {
 			j++
+		}
+		if len(c.out) >= c.max || !c.r.sendable(all[j-1].pos, all[i].dot) {
+			return true
 		}
 		var batch []*wire.Record
 		for _, v := range all[i:j] {
@@ -197,11 +194,11 @@ func sorted(set map[string]struct{}) []string {
 	return out
 }
 
+// segmentOf finds a segment; their numbers ascend as their positions do.
 func (r *Replica) segmentOf(id storage.ID) *segment {
-	for _, s := range r.segs {
-		if s.id == id {
-			return s
-		}
+	i, ok := slices.BinarySearchFunc(r.segs, id, func(s *segment, id storage.ID) int { return cmp.Compare(s.id, id) })
+	if !ok {
+		return nil
 	}
-	return nil
+	return r.segs[i]
 }

@@ -12,12 +12,11 @@ import (
 //	2 join      vector
 //	3 reserved  writer u64 ‖ blocks u64 ‖ positions u64
 //	4 reset     incarnation(8) ‖ writer u64
-//	5 renew     void: writer u64 ‖ from u64 ‖ before u64, then the new writer u64
+//	5 renew     void: writer u64 ‖ from u64 ‖ before u64, then the new writer u64 ‖ incarnation(8)
 //
 // The manifest's part:
 //
 //	format u8 = 1 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
-//	‖ n u16 ‖ (writer u64 ‖ from u64 ‖ before u64)*n
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ keys u32 ‖ tombstones u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
@@ -29,7 +28,6 @@ const (
 	itemRenew    = 5
 
 	partFormat = 1
-	maxVoids   = 1 << 10
 )
 
 func (r *Replica) logRecords(first uint64, records []byte, own bool, h wire.Hash) {
@@ -57,15 +55,9 @@ func (r *Replica) logReset() {
 }
 
 func (r *Replica) logRenew(x void) {
-	b := appendVoid([]byte{itemRenew}, x)
-	r.led.Append(r.ns, wire.AppendU64(b, r.writer.id))
+	b := wire.AppendU64(wire.AppendU64(wire.AppendU64([]byte{itemRenew}, x.writer), x.from), x.before)
+	r.led.Append(r.ns, append(wire.AppendU64(b, r.writer.id), r.incarnation[:]...))
 }
-
-func appendVoid(b []byte, x void) []byte {
-	return wire.AppendU64(wire.AppendU64(wire.AppendU64(b, x.writer), x.from), x.before)
-}
-
-func readVoid(in *wire.Reader) void { return void{in.U64(), in.U64(), in.U64()} }
 
 // replay takes one item of the log's tail in.
 func (r *Replica) replay(item []byte) error {
@@ -94,9 +86,10 @@ func (r *Replica) replay(item []byte) error {
 		r.pages, r.segs = nil, nil
 		r.forgetMemory()
 	case itemRenew:
-		x, id := readVoid(&in), in.U64()
+		x := void{in.U64(), in.U64(), in.U64()}
+		r.writer = writerState{id: in.U64(), reserved: 1}
+		copy(r.incarnation[:], in.Bytes(8))
 		r.voidFrom(x)
-		r.writer = writerState{id: id, reserved: 1}
 	default:
 		in.Fail()
 	}
@@ -135,10 +128,6 @@ func (r *Replica) appendPart(b []byte) []byte {
 	b = wire.AppendU64(wire.AppendU64(b, r.writer.id), r.writer.reserved)
 	b = wire.AppendU64(wire.AppendU64(b, r.reservedPos), r.count)
 	b = wire.AppendLV32(b, wire.AppendVector(nil, r.vector))
-	b = wire.AppendU16(b, uint16(len(r.voids)))
-	for _, x := range r.voids {
-		b = appendVoid(b, x)
-	}
 	b = wire.AppendU32(b, uint32(len(r.pages)))
 	for _, p := range r.pages {
 		b = wire.AppendU32(wire.AppendU32(wire.AppendU64(b, uint64(p.id)), p.keys), p.tombs)
@@ -153,11 +142,8 @@ func (r *Replica) appendPart(b []byte) []byte {
 
 func (r *Replica) readPart(b []byte) error {
 	in := wire.NewReader(b)
-	switch f := in.U8(); {
-	case f > partFormat:
-		return ledger.ErrVersion
-	case f < partFormat:
-		return ledger.ErrDamaged
+	if err := checkFormat(in.U8(), partFormat); err != nil {
+		return err
 	}
 	copy(r.incarnation[:], in.Bytes(8))
 	r.writer = writerState{id: in.U64(), reserved: in.U64()}
@@ -167,13 +153,6 @@ func (r *Replica) readPart(b []byte) error {
 		return ledger.ErrDamaged
 	}
 	r.vector = v
-	n := int(in.U16())
-	if n > maxVoids {
-		return ledger.ErrDamaged
-	}
-	for range n {
-		r.voids = append(r.voids, readVoid(&in))
-	}
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
 		r.pages = append(r.pages, pageRef{
 			id: storage.ID(in.U64()), keys: in.U32(), tombs: in.U32(), first: string(in.LV(wire.MaxKey)),
@@ -189,6 +168,17 @@ func (r *Replica) readPart(b []byte) error {
 	return nil
 }
 
+// checkFormat tells a newer format from damage.
+func checkFormat(got, want uint8) error {
+	switch {
+	case got > want:
+		return ledger.ErrVersion
+	case got < want:
+		return ledger.ErrDamaged
+	}
+	return nil
+}
+
 // sound checks that what the directories say is in order.
 func (r *Replica) sound() bool {
 	for i, p := range r.pages {
@@ -197,8 +187,10 @@ func (r *Replica) sound() bool {
 		}
 	}
 	for i, s := range r.segs {
-		if s.id.Class() != storage.Segment || s.first >= s.behind || i > 0 && s.first < r.segs[i-1].behind ||
-			len(s.dead) != (int(s.records)+7)/8 {
+		if s.id.Class() != storage.Segment || s.first >= s.behind || len(s.dead) != (int(s.records)+7)/8 {
+			return false
+		}
+		if i > 0 && (s.first < r.segs[i-1].behind || s.id <= r.segs[i-1].id) {
 			return false
 		}
 	}

@@ -409,7 +409,7 @@ func (w *model) quiet() {
 }
 
 func TestModel(t *testing.T) {
-	seeds, steps := uint64(30), 1500
+	seeds, steps := uint64(12), 1500
 	if testing.Short() {
 		seeds = 5
 	}

@@ -15,11 +15,12 @@ type writerState struct {
 	reserved uint64 // blocks below may have been used
 
 	// Of this run.
-	block   uint64      // the block in use, 0 before the first write
-	next    uint64      // the next sequence number in it
-	ahead   bool        // the block behind it is reserved too
-	history []wire.Hash // by number within the block: the hash at its opening, then after each dot
-	settled bool        // all blocks of earlier runs are settled
+	block    uint64               // the block in use, 0 before the first write
+	next     uint64               // the next sequence number in it
+	ahead    bool                 // the block behind it is reserved too
+	history  []wire.Hash          // by number within the block: the hash at its opening, then after each dot
+	openings map[uint64]wire.Hash // of every block of this run
+	settled  bool                 // all blocks of earlier runs are settled
 }
 
 func (r *Replica) newWriter() {
@@ -63,6 +64,10 @@ func (r *Replica) openBlock() {
 	var h wire.Hash
 	r.random(h[:])
 	w.history = append(make([]wire.Hash, 0, 64), h)
+	if w.openings == nil {
+		w.openings = map[uint64]wire.Hash{}
+	}
+	w.openings[w.block] = h
 }
 
 // wrote brings the vector and the block's hash up to a dot just written, whose encoded records are given.
@@ -72,7 +77,8 @@ func (r *Replica) wrote(d wire.Dot, records []byte) wire.Hash {
 	sum := sha256.New()
 	sum.Write(last[:])
 	sum.Write(records)
-	h := wire.Hash(sum.Sum(nil)[:8])
+	h := last
+	copy(h[len(opening(h)):], sum.Sum(nil))
 	w.history = append(w.history, h)
 	r.setTail(d, h)
 	return h
@@ -145,26 +151,32 @@ func (r *Replica) Heard(v wire.Vector) (copied bool) {
 	for _, t := range e.Tails {
 		b := t.Seq >> wire.BlockBits
 		switch {
-		case b >= limit:
+		case b >= limit || r.contradicts(t):
 			return true
 		case b == w.block && w.block != 0:
 			i := t.Seq - w.block<<wire.BlockBits + 1
 			if t.Seq >= w.next || w.history[i] != t.Hash {
 				return true
 			}
-		case r.contradicts(t):
-			return true
 		}
 	}
 	return false
 }
 
-// contradicts reports whether this replica has another hash at the same number of an earlier block.
+// contradicts reports whether the block was opened by another than this replica, as far as it remembers, or has another hash at the
+// same number.
 func (r *Replica) contradicts(t wire.Tail) bool {
+	block := t.Seq >> wire.BlockBits
+	if h, ok := r.writer.openings[block]; ok && opening(h) != opening(t.Hash) {
+		return true
+	}
 	for _, mine := range r.vector.Of(r.writer.id).Tails {
-		if mine.Seq == t.Seq && mine.Hash != t.Hash {
-			return true
+		if mine.Seq>>wire.BlockBits == block {
+			return opening(mine.Hash) != opening(t.Hash) || mine.Seq == t.Seq && mine.Hash != t.Hash
 		}
 	}
 	return false
 }
+
+// opening is the part of a hash that is the same in all of a block, and in no other.
+func opening(h wire.Hash) [4]byte { return [4]byte(h[:4]) }

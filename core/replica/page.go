@@ -14,7 +14,7 @@ var pageBytes = 48 << 10 // a variable for the tests, which want many
 
 // pageRef is an index page as the directory has it: the keys from first on, up to the next page's. The block is:
 //
-//	format u8 = 1 ‖ n u32 ‖ (lv(key) ‖ m u16 ‖ version*m)*n
+//	format u8 = 1 ‖ n u32 ‖ (lv(key) ‖ m u32 ‖ version*m)*n
 //	version = kind u8 ‖ writer u64 ‖ seq u64 ‖ time u64 ‖ position u64
 //	          ‖ segment u64 ‖ offset u32 ‖ size u32 ‖ ord u32 ‖ k u16 ‖ (writer u64 ‖ seq u64)*k
 type pageRef struct {
@@ -24,7 +24,11 @@ type pageRef struct {
 	tombs uint32
 }
 
-const pageFormat = 1
+const (
+	pageFormat = 1
+	minVersion = 1 + 16 + 8 + 8 + 8 + 12 + 2 // bytes of a version
+	minEntry   = 2 + 1 + 4 + minVersion      // and of a key
+)
 
 // page is an index page opened: keys ascending, each with its versions.
 type page struct {
@@ -75,11 +79,11 @@ func (r *Replica) page(i int) (*page, error) {
 
 func parsePage(b []byte) (*page, error) {
 	in := wire.NewReader(b)
-	if f := in.U8(); f > pageFormat {
-		return nil, ledger.ErrVersion
+	if err := checkFormat(in.U8(), pageFormat); err != nil {
+		return nil, err
 	}
 	n := int(in.U32())
-	if n > in.Len() {
+	if in.Len() < n*minEntry {
 		return nil, ledger.ErrDamaged
 	}
 	p := &page{keys: make([]string, 0, n), versions: make([][]*version, 0, n)}
@@ -101,8 +105,8 @@ func parsePage(b []byte) (*page, error) {
 }
 
 func readVersions(in *wire.Reader, key string) ([]*version, error) {
-	m := int(in.U16())
-	if m == 0 || m > in.Len() {
+	m := int(in.U32())
+	if m == 0 || in.Len() < m*minVersion {
 		return nil, ledger.ErrDamaged
 	}
 	vs := make([]*version, 0, m)
@@ -124,7 +128,7 @@ func readVersions(in *wire.Reader, key string) ([]*version, error) {
 }
 
 func appendVersions(b []byte, key string, vs []*version) []byte {
-	b = wire.AppendU16(wire.AppendLV(b, []byte(key)), uint16(len(vs)))
+	b = wire.AppendU32(wire.AppendLV(b, []byte(key)), uint32(len(vs)))
 	for _, v := range vs {
 		b = wire.AppendU64(wire.AppendU64(append(b, byte(v.kind)), v.dot.Writer), v.dot.Seq)
 		b = wire.AppendU64(wire.AppendU64(b, v.time), v.pos)

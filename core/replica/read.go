@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"slices"
+	"sort"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/wire"
@@ -30,12 +31,7 @@ func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
 	}
 	w := winner(vs)
 	rest := slices.DeleteFunc(slices.Clone(vs), func(v *version) bool { return v == w || v.kind == wire.Deleted })
-	slices.SortFunc(rest, func(a, b *version) int {
-		if later(a, b) {
-			return -1
-		}
-		return 1
-	})
+	sort.Slice(rest, func(i, j int) bool { return later(rest[i], rest[j]) })
 	return r.records(rest, false)
 }
 

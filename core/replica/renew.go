@@ -1,15 +1,13 @@
 package replica
 
 import (
-	"errors"
 	"slices"
 
-	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Renew takes a new writer, because this replica was copied or rolled back (Heard). What it wrote in the block that is now also
-// another's is issued anew. ledger.ErrWait: blocks are missing, and nothing has changed.
+// Renew takes a new writer and a new incarnation, because this replica was copied or rolled back (Heard). What it wrote in the block that is now also
+// another's is issued anew. Sessions that stand have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing, and nothing has changed.
 func (r *Replica) Renew() error {
 	w := r.writer
 	first := w.block
@@ -23,6 +21,7 @@ func (r *Replica) Renew() error {
 	}
 	r.voidFrom(x)
 	r.newWriter()
+	r.random(r.incarnation[:]) // a log that was rolled back has given positions to others before
 	r.logRenew(x)
 	for i := 0; i < len(lost); {
 		j := i + 1
@@ -61,19 +60,17 @@ func (r *Replica) issue(old []*version, values [][]byte, ctx func([]wire.Dot) []
 
 // ownFrom finds the versions that a void takes away and that still count, in their order, with their values.
 func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
-	hit := func(d wire.Dot) bool { return d.Writer == x.writer && d.Seq >= x.from }
 	for _, s := range r.segs {
-		if !slices.ContainsFunc(s.writers, func(w writerRange) bool { return w.writer == x.writer && w.high >= x.from }) {
+		if !s.mayHave(x) {
 			continue
 		}
 		p, e := r.recordsOf(s)
-		if e != nil {
-			err = e
+		if err = worse(err, e); e != nil {
 			continue
 		}
 		for i := range p.recs {
 			rec := &p.recs[i]
-			if s.isDead(uint32(i)) || !hit(rec.Dot) || r.superseded(rec.Key, rec.Dot) {
+			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot) {
 				continue
 			}
 			vs = append(vs, &version{key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind})
@@ -81,7 +78,7 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 		}
 	}
 	for _, v := range r.arrivals {
-		if !v.dead && hit(v.dot) {
+		if !v.dead && x.hits(v.dot) {
 			vs, values = append(vs, v), append(values, v.value)
 		}
 	}
@@ -92,14 +89,30 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 func (r *Replica) voidFrom(x void) {
 	r.voids = append(r.voids, x)
 	for _, v := range r.arrivals {
-		if !v.dead && r.voided(v) {
+		if !v.dead && r.voided(v.dot, v.pos) {
 			v.dead = true
+			r.alive--
 			r.mem[v.key] = slices.DeleteFunc(slices.Clone(r.mem[v.key]), func(o *version) bool { return o == v })
 		}
 	}
-	e := r.vector.Of(x.writer)
+	r.vector = x.cut(r.vector)
+	r.seen.now.vector, r.seen.next.vector = x.cut(r.seen.now.vector), x.cut(r.seen.next.vector)
+}
+
+// hits reports whether the void is of d, provided that it came before.
+func (x void) hits(d wire.Dot) bool { return d.Writer == x.writer && d.Seq >= x.from }
+
+// cut is a vector without what the void takes away.
+func (x void) cut(v wire.Vector) wire.Vector {
+	e := v.Of(x.writer)
+	e.Settled = min(e.Settled, x.from-1)
 	e.Tails = slices.DeleteFunc(slices.Clone(e.Tails), func(t wire.Tail) bool { return t.Seq >= x.from })
-	r.vector = r.vector.Set(e)
+	return v.Set(e)
+}
+
+// mayHave reports whether the segment may have records that the void is of.
+func (s *segment) mayHave(x void) bool {
+	return slices.ContainsFunc(s.writers, func(w writerRange) bool { return w.writer == x.writer && w.high >= x.from })
 }
 
 // Reissue issues everything anew under a new writer, in an empty log, because this device enters another circle; tombstones are
@@ -145,9 +158,7 @@ func (r *Replica) Drop() ([]Change, error) {
 	out := make([]Change, len(keys))
 	for i, w := range keys {
 		c, e := r.change(w.key, w, nil)
-		if e != nil && (err == nil || !errors.Is(e, ledger.ErrWait)) {
-			err = e
-		}
+		err = worse(err, e)
 		out[i] = c
 	}
 	if err != nil {

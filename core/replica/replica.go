@@ -48,12 +48,13 @@ type Replica struct {
 	over     map[string][]wire.Dot // what versions had seen that are no longer in mem, and the one that superseded them had not
 	keys     []string              // of mem, ascending
 	arrivals []*version            // by position, superseded ones included
+	alive    uint64                // of arrivals, how many are not
 	memBytes int
 
 	must bool // a checkpoint is due before anything else is committed
 
 	everyone wire.Vector // what every device has durably: tombstones that it covers may go
-	broom    int         // the page to be looked through for such tombstones next
+	broom    int         // the page that was last looked through for such tombstones
 }
 
 // state is what a namespace keeps besides its keys.
@@ -63,7 +64,7 @@ type state struct {
 	count       uint64 // keys that have a value
 	nextPos     uint64 // of the next record
 	reservedPos uint64 // positions below may be given out
-	voids       []void
+	voids       []void // since the last checkpoint; not in the manifest
 }
 
 // void says that versions of a writer from a number on, which came before a position, are not what others have under that dot.
@@ -155,7 +156,7 @@ func (r *Replica) reset() {
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
 	clear(r.over)
-	r.keys, r.arrivals, r.memBytes = nil, nil, 0
+	r.keys, r.arrivals, r.alive, r.memBytes = nil, nil, 0, 0
 }
 
 func (r *Replica) random(b []byte) {
@@ -203,11 +204,14 @@ func (r *Replica) Position() uint64 { return r.nextPos }
 // Count is how many keys have a value.
 func (r *Replica) Count() uint64 { return r.count }
 
-// CountAfter is how many records lie at pos or behind it, estimated within a segment. It is 0 exactly when there are none.
+// CountAfter is how many records that count lie at pos or behind it, estimated within a segment. It is not 0 when there are some.
 func (r *Replica) CountAfter(pos uint64) uint64 {
 	var n uint64
-	for _, s := range r.segs {
-		n += s.countAfter(pos)
+	for i := len(r.segs) - 1; i >= 0 && r.segs[i].behind > pos; i-- {
+		n += r.segs[i].countAfter(pos)
+	}
+	if len(r.arrivals) == 0 || pos <= r.arrivals[0].pos {
+		return n + r.alive
 	}
 	i, _ := slices.BinarySearchFunc(r.arrivals, pos, func(v *version, p uint64) int { return cmp.Compare(v.pos, p) })
 	for _, v := range r.arrivals[i:] {

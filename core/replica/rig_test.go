@@ -355,8 +355,8 @@ func (g *rig) checkSegments() {
 		}
 	}
 	for _, s := range g.segs {
-		if c := count[s.id]; uint64(c.n) != s.alive() || c.bytes != s.live {
-			g.t.Fatalf("segment %x: %d records of %d bytes count, the directory says %d of %d", s.id, c.n, c.bytes, s.alive(), s.live)
+		if c := count[s.id]; c.n != s.count || c.bytes != s.live {
+			g.t.Fatalf("segment %x: %d records of %d bytes count, the directory says %d of %d", s.id, c.n, c.bytes, s.count, s.live)
 		}
 	}
 }

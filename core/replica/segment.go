@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
@@ -20,6 +21,7 @@ type segment struct {
 	records       uint32
 	bytes         uint32 // of the records
 	live          uint32 // of those, what is not superseded
+	count         uint32 // and how many those are; not stored
 	dead          []byte // a bit a record
 	writers       []writerRange
 }
@@ -27,7 +29,10 @@ type segment struct {
 // writerRange is which of a writer's sequence numbers a segment has, at most.
 type writerRange struct{ writer, low, high uint64 }
 
-const segmentFormat = 1
+const (
+	segmentFormat = 1
+	minRecord     = 1 + 16 + 8 + 2 + 2 + 1 + 4 // bytes of a record
+)
 
 func (s *segment) isDead(ord uint32) bool { return s.dead[ord/8]&(1<<(ord%8)) != 0 }
 
@@ -35,21 +40,13 @@ func (s *segment) kill(ord, size uint32) {
 	if ord < s.records && !s.isDead(ord) {
 		s.dead[ord/8] |= 1 << (ord % 8)
 		s.live -= min(size, s.live)
+		s.count--
 	}
 }
 
-func (s *segment) alive() uint64 {
-	n := uint64(s.records)
-	for _, b := range s.dead {
-		for ; b != 0; b &= b - 1 {
-			n--
-		}
-	}
-	return n
-}
-
+// countAfter estimates how many of the records that count lie at pos or behind it.
 func (s *segment) countAfter(pos uint64) uint64 {
-	switch n := s.alive(); {
+	switch n := uint64(s.count); {
 	case pos <= s.first:
 		return n
 	case pos >= s.behind || n == 0:
@@ -86,6 +83,10 @@ func readSegment(in *wire.Reader) *segment {
 	s := &segment{id: storage.ID(in.U64()), first: in.U64(), behind: in.U64()}
 	s.records, s.bytes, s.live = in.U32(), in.U32(), in.U32()
 	s.dead = slices.Clone(in.LV32(storage.MaxBlock))
+	s.count = s.records
+	for _, b := range s.dead {
+		s.count -= min(s.count, uint32(bits.OnesCount8(b)))
+	}
 	for n := in.U16(); n > 0 && in.Err() == nil; n-- {
 		s.writers = append(s.writers, writerRange{in.U64(), in.U64(), in.U64()})
 	}
@@ -136,7 +137,7 @@ func (w *segmentWriter) close() {
 	}
 	n := len(w.pos)
 	s.behind = w.pos[n-1] + 1
-	s.records, s.bytes, s.live = uint32(n), uint32(len(w.body)), uint32(len(w.body))
+	s.records, s.count, s.bytes, s.live = uint32(n), uint32(n), uint32(len(w.body)), uint32(len(w.body))
 	s.dead = make([]byte, (n+7)/8)
 	head := wire.AppendU32([]byte{segmentFormat}, uint32(n))
 	for _, p := range w.pos {
@@ -194,11 +195,11 @@ func (r *Replica) recordsOf(s *segment) (*parsedSegment, error) {
 
 func parseSegment(b []byte, first uint64) (*parsedSegment, error) {
 	in := wire.NewReader(b)
-	if f := in.U8(); f > segmentFormat {
-		return nil, ledger.ErrVersion
+	if err := checkFormat(in.U8(), segmentFormat); err != nil {
+		return nil, err
 	}
 	n := int(in.U32())
-	if in.Len() < 4*n {
+	if in.Len() < n*(4+minRecord) {
 		return nil, ledger.ErrDamaged
 	}
 	p := &parsedSegment{pos: make([]uint64, n), recs: make([]wire.Record, 0, n)}

@@ -2,8 +2,10 @@ package replica
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
+	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -16,14 +18,9 @@ type location struct {
 	ord  uint32
 }
 
-// voided reports whether a void takes the version away.
-func (r *Replica) voided(v *version) bool {
-	for _, x := range r.voids {
-		if v.dot.Writer == x.writer && v.dot.Seq >= x.from && v.pos < x.before {
-			return true
-		}
-	}
-	return false
+// voided reports whether a void takes the version with this dot and position away.
+func (r *Replica) voided(d wire.Dot, pos uint64) bool {
+	return slices.ContainsFunc(r.voids, func(x void) bool { return x.hits(d) && pos < x.before })
 }
 
 // lookup answers the versions of a key, none of which another one's context reaches.
@@ -35,11 +32,19 @@ func (r *Replica) lookup(key string) ([]*version, error) {
 	}
 	out := slices.Clip(mem)
 	for _, v := range stored {
-		if !r.voided(v) && !r.superseded(key, v.dot) {
+		if !r.voided(v.dot, v.pos) && !r.superseded(key, v.dot) {
 			out = append(out, v)
 		}
 	}
 	return out, nil
+}
+
+// worse is the error to go on with when err is there and e comes: all that is missing is asked for at once, but damage ends it.
+func worse(err, e error) error {
+	if e != nil && (err == nil || !errors.Is(e, ledger.ErrWait)) {
+		return e
+	}
+	return err
 }
 
 // superseded reports whether something that came since the last checkpoint has superseded a version in a page.
