@@ -41,12 +41,11 @@ type flow struct {
 	sp     *space
 	number uint16 // the other's number for it
 
-	ready     bool        // the other's VECTOR is here: sending may begin
-	peer      wire.Vector // what the other has, or will have once it has taken what was sent
-	pos       uint64      // the cursor
-	dirty     bool        // DATA went out since the last END
-	holdUntil Millis      // do not forward other writers' records before
-	ends      []sentEnd   // not acknowledged yet
+	ready bool        // the other's VECTOR is here: sending may begin
+	peer  wire.Vector // what the other has, or will have once it has taken what was sent
+	pos   uint64      // the cursor
+	dirty bool        // DATA went out since the last END
+	ends  []sentEnd   // not acknowledged yet
 
 	told      wire.Vector      // what the other knows this device to have durably
 	receiving bool             // DATA came since the last END
@@ -536,6 +535,7 @@ func (f *flow) end() {
 	if !f.dirty && f.peer.CoversAll(v) {
 		if len(f.ends) == 0 && f.s.d.acked < f.pos { // all that came since came from there
 			f.s.d.acked, f.s.d.unsaved = f.pos, true
+			f.s.e.statusDirty = true
 		}
 		return
 	}

@@ -46,6 +46,7 @@ export class Editor {
       class: 'text',
       'aria-label': 'Text',
       placeholder: 'Write here',
+      autocomplete: 'off', // or the browser writes it in the clear into what it restores tabs from
       rows: 1,
       oninput: changed,
     })
