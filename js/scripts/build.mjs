@@ -1,14 +1,14 @@
 // Builds dist/: the npm package and the file for a script tag, and copies what is served, the demo included, to ../web/dist.
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { execFileSync } from 'node:child_process'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 
-const js = join(dirname(fileURLToPath(import.meta.url)), '..');
-const dist = join(js, 'dist');
-const web = join(js, '..', 'web');
-const goroot = execFileSync('go', ['env', 'GOROOT'], { encoding: 'utf8' }).trim();
+const js = join(dirname(fileURLToPath(import.meta.url)), '..')
+const dist = join(js, 'dist')
+const web = join(js, '..', 'web')
+const goroot = execFileSync('go', ['env', 'GOROOT'], { encoding: 'utf8' }).trim()
 
 const common = {
   bundle: true,
@@ -19,15 +19,15 @@ const common = {
   legalComments: 'none', // dist/LICENSES.txt has them all
   logLevel: 'warning',
   logOverride: { 'empty-import-meta': 'silent' }, // a script tag's address is taken from currentScript
-};
+}
 
 /** Takes wasm_exec.js from the Go toolchain that builds the WebAssembly: the two must match. */
 const wasmExec = {
   name: 'wasm_exec',
   setup(b) {
-    b.onResolve({ filter: /\/wasm_exec\.js$/ }, () => ({ path: join(goroot, 'lib', 'wasm', 'wasm_exec.js') }));
+    b.onResolve({ filter: /\/wasm_exec\.js$/ }, () => ({ path: join(goroot, 'lib', 'wasm', 'wasm_exec.js') }))
   },
-};
+}
 
 /** The Worker's bundle, as code. */
 export async function workerCode() {
@@ -37,8 +37,8 @@ export async function workerCode() {
     format: 'iife',
     plugins: [wasmExec],
     write: false,
-  });
-  return out.outputFiles[0].text;
+  })
+  return out.outputFiles[0].text
 }
 
 /** Resolves the import masq:worker to the Worker's code as text. */
@@ -46,17 +46,17 @@ export function inlineWorker(code) {
   return {
     name: 'masq:worker',
     setup(b) {
-      b.onResolve({ filter: /^masq:worker$/ }, () => ({ path: 'worker', namespace: 'masq' }));
-      b.onLoad({ filter: /.*/, namespace: 'masq' }, () => ({ contents: code, loader: 'text' }));
+      b.onResolve({ filter: /^masq:worker$/ }, () => ({ path: 'worker', namespace: 'masq' }))
+      b.onLoad({ filter: /.*/, namespace: 'masq' }, () => ({ contents: code, loader: 'text' }))
     },
-  };
+  }
 }
 
 async function scripts() {
-  const code = await workerCode();
-  const plugins = [inlineWorker(code)];
-  writeFileSync(join(dist, 'worker.js'), code);
-  const src = (name) => join(js, 'src', name);
+  const code = await workerCode()
+  const plugins = [inlineWorker(code)]
+  writeFileSync(join(dist, 'worker.js'), code)
+  const src = (name) => join(js, 'src', name)
   await Promise.all([
     build({
       ...common,
@@ -83,8 +83,8 @@ async function scripts() {
       format: 'iife',
       globalName: 'MasqStorage',
     }),
-  ]);
-  return plugins;
+  ])
+  return plugins
 }
 
 function wasm() {
@@ -96,12 +96,12 @@ function wasm() {
       env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' },
       stdio: 'inherit',
     },
-  );
+  )
 }
 
 function types() {
-  const tsc = join(js, 'node_modules', 'typescript', 'bin', 'tsc');
-  execFileSync(process.execPath, [tsc, '-p', join(js, 'tsconfig.build.json')], { stdio: 'inherit' });
+  const tsc = join(js, 'node_modules', 'typescript', 'bin', 'tsc')
+  execFileSync(process.execPath, [tsc, '-p', join(js, 'tsconfig.build.json')], { stdio: 'inherit' })
 }
 
 /** What others' code in the bundles asks to be passed on with it. */
@@ -109,22 +109,22 @@ function licenses() {
   const parts = [
     ['qr (in the QR chunk)', join(js, 'node_modules/qr/LICENSE-MIT')],
     ['Go (wasm_exec.js in the Worker, and the runtime in masq.wasm)', join(goroot, 'LICENSE')],
-  ];
+  ]
   const texts = parts
     .filter(([, file]) => existsSync(file))
-    .map(([what, file]) => `${what}\n\n${readFileSync(file, 'utf8')}`);
-  writeFileSync(join(dist, 'LICENSES.txt'), texts.join('\n----\n\n'));
+    .map(([what, file]) => `${what}\n\n${readFileSync(file, 'utf8')}`)
+  writeFileSync(join(dist, 'LICENSES.txt'), texts.join('\n----\n\n'))
 }
 
 async function demo(plugins) {
-  const from = join(web, 'demo');
-  const to = join(web, 'dist');
-  mkdirSync(to, { recursive: true });
+  const from = join(web, 'demo')
+  const to = join(web, 'dist')
+  mkdirSync(to, { recursive: true })
   for (const f of ['masq.global.js', 'worker.js', 'storage.js', 'qr.js', 'masq.wasm', 'LICENSES.txt'])
-    copyFileSync(join(dist, f), join(to, f));
-  if (!existsSync(join(from, 'main.ts'))) return;
-  const alias = { '@masq/client': join(js, 'src/index.ts') };
-  const entry = (name, file) => ({ [name]: join(from, file) });
+    copyFileSync(join(dist, f), join(to, f))
+  if (!existsSync(join(from, 'main.ts'))) return
+  const alias = { '@masq/client': join(js, 'src/index.ts') }
+  const entry = (name, file) => ({ [name]: join(from, file) })
   await build({
     ...common,
     entryPoints: entry('demo', 'main.ts'),
@@ -134,18 +134,18 @@ async function demo(plugins) {
     chunkNames: '[name]',
     alias,
     plugins,
-  });
-  await build({ ...common, entryPoints: entry('invite', 'invite.ts'), outdir: to, format: 'iife', alias, plugins });
-  await build({ ...common, entryPoints: entry('demo', 'style.css'), outdir: to });
-  for (const f of ['index.html', 'icon.svg']) copyFileSync(join(from, f), join(to, f));
+  })
+  await build({ ...common, entryPoints: entry('invite', 'invite.ts'), outdir: to, format: 'iife', alias, plugins })
+  await build({ ...common, entryPoints: entry('demo', 'style.css'), outdir: to })
+  for (const f of ['index.html', 'icon.svg']) copyFileSync(join(from, f), join(to, f))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  rmSync(dist, { recursive: true, force: true });
-  mkdirSync(dist, { recursive: true });
-  wasm();
-  types();
-  const plugins = await scripts();
-  licenses();
-  await demo(plugins);
+  rmSync(dist, { recursive: true, force: true })
+  mkdirSync(dist, { recursive: true })
+  wasm()
+  types()
+  const plugins = await scripts()
+  licenses()
+  await demo(plugins)
 }

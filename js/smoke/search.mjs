@@ -1,6 +1,6 @@
 // Looking for what must not be there: the user's words, in what the Sync Server passes on and in what lies on the disk.
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 
 /**
  * needles are the forms in which a word might stand somewhere: as it is, in UTF-16, in hex, and in base64 wherever it begins
@@ -8,24 +8,24 @@ import { join } from 'node:path';
  * left of them to tell them from chance.
  */
 export function needles(word) {
-  const raw = Buffer.from(word);
-  const wide = Buffer.from(word, 'utf16le');
+  const raw = Buffer.from(word)
+  const wide = Buffer.from(word, 'utf16le')
   const found = [
     { word, form: 'UTF-8', bytes: raw },
     { word, form: 'UTF-16LE', bytes: wide },
     { word, form: 'UTF-16BE', bytes: Buffer.from(wide).swap16() },
-  ];
-  if (raw.length < 8) return found;
-  found.push({ word, form: 'hex', bytes: Buffer.from(raw.toString('hex')) });
+  ]
+  if (raw.length < 8) return found
+  found.push({ word, form: 'hex', bytes: Buffer.from(raw.toString('hex')) })
   for (let before = 0; before < 3; before++) {
     // Only the characters that are made of the word alone: those of whole groups of three bytes.
-    const whole = raw.subarray((3 - before) % 3);
-    const text = whole.subarray(0, whole.length - (whole.length % 3)).toString('base64');
-    found.push({ word, form: 'base64', bytes: Buffer.from(text) });
-    const url = text.replaceAll('+', '-').replaceAll('/', '_');
-    if (url !== text) found.push({ word, form: 'base64url', bytes: Buffer.from(url) });
+    const whole = raw.subarray((3 - before) % 3)
+    const text = whole.subarray(0, whole.length - (whole.length % 3)).toString('base64')
+    found.push({ word, form: 'base64', bytes: Buffer.from(text) })
+    const url = text.replaceAll('+', '-').replaceAll('/', '_')
+    if (url !== text) found.push({ word, form: 'base64url', bytes: Buffer.from(url) })
   }
-  return found;
+  return found
 }
 
 /** finds answers what of words is in data, as sentences. */
@@ -33,7 +33,7 @@ export function finds(words, data, where) {
   return words
     .flatMap(needles)
     .filter(({ bytes }) => data.includes(bytes))
-    .map(({ word, form }) => `${where} contains “${word}” as ${form}`);
+    .map(({ word, form }) => `${where} contains “${word}” as ${form}`)
 }
 
 // What a Chromium profile keeps for sites, as against what it keeps about the user's browsing (history, titles). Sessions is
@@ -52,21 +52,21 @@ const siteStorage = [
   'SharedStorage',
   'blob_storage',
   'databases',
-];
+]
 
 /** searchProfile looks for words in the site storage of a closed profile: in the files' names and in their content. */
 export function searchProfile(dir, words) {
-  const files = siteStorage.flatMap((name) => walk(join(dir, 'Default', name)));
+  const files = siteStorage.flatMap((name) => walk(join(dir, 'Default', name)))
   const found = files.flatMap((file) => [
     ...finds(words, Buffer.from(file), file),
     ...finds(words, readFileSync(file), file),
-  ]);
-  return { files, found };
+  ])
+  return { files, found }
 }
 
 function walk(path) {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  if (!stat) return [];
-  if (!stat.isDirectory()) return [path];
-  return readdirSync(path).flatMap((name) => walk(join(path, name)));
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (!stat) return []
+  if (!stat.isDirectory()) return [path]
+  return readdirSync(path).flatMap((name) => walk(join(path, name)))
 }

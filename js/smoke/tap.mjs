@@ -1,55 +1,55 @@
 // The server of the smoke test: core/relay/tap, which is the real Sync Server with the real pages, and with controls.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline';
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 
-const program = new URL('../../.build/tap', import.meta.url).pathname;
+const program = new URL('../../.build/tap', import.meta.url).pathname
 
 /** Tap is the server. What passes through it is kept in a file. */
 export class Tap {
-  #child;
-  #file;
+  #child
+  #file
 
   /** start runs the server, on free ports. file is where it keeps what passes. */
   static async start(file) {
-    const tap = new Tap();
-    tap.#file = file;
-    tap.#child = spawn(program, ['-frames', file], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = await once(createInterface({ input: tap.#child.stdout }), 'line');
-    const { page, control } = Object.fromEntries(line.split(' ').map((pair) => pair.split(/=(.*)/)));
-    return Object.assign(tap, { origin: page, control });
+    const tap = new Tap()
+    tap.#file = file
+    tap.#child = spawn(program, ['-frames', file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [line] = await once(createInterface({ input: tap.#child.stdout }), 'line')
+    const { page, control } = Object.fromEntries(line.split(' ').map((pair) => pair.split(/=(.*)/)))
+    return Object.assign(tap, { origin: page, control })
   }
 
   async stop() {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    this.#child.kill('SIGTERM');
-    await once(this.#child, 'exit');
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    this.#child.kill('SIGTERM')
+    await once(this.#child, 'exit')
   }
 
   /** tell tells the server something: stop (an outage), start (its end), flip (a bit in the next frame). It answers its counts. */
   async tell(what) {
-    const answer = await fetch(`${this.control}/${what}`, { method: 'POST' });
-    if (!answer.ok) throw new Error(`tap: ${what}: ${await answer.text()}`);
-    return answer.json();
+    const answer = await fetch(`${this.control}/${what}`, { method: 'POST' })
+    if (!answer.ok) throw new Error(`tap: ${what}: ${await answer.text()}`)
+    return answer.json()
   }
 
   /** frames answers what has passed so far: the bodies of all DATA frames. */
   frames() {
-    const all = readFileSync(this.#file);
-    const bodies = [];
+    const all = readFileSync(this.#file)
+    const bodies = []
     for (let at = 0; at + 4 <= all.length;) {
-      const end = at + 4 + all.readUInt32BE(at);
-      if (end > all.length) break; // is being written
-      bodies.push(all.subarray(at + 4, end));
-      at = end;
+      const end = at + 4 + all.readUInt32BE(at)
+      if (end > all.length) break // is being written
+      bodies.push(all.subarray(at + 4, end))
+      at = end
     }
-    return bodies;
+    return bodies
   }
 
   /** handshakes is how many session handshakes have begun: of frames in the form of M1 (core/PROTOCOL.md, "The session"). */
   handshakes() {
-    const length = 4 + 1 + 32 + 1184 + 16;
-    return this.frames().filter((body) => body.length === length && body[4] === 1).length;
+    const length = 4 + 1 + 32 + 1184 + 16
+    return this.frames().filter((body) => body.length === length && body[4] === 1).length
   }
 }

@@ -11,246 +11,245 @@ import {
   type RawChange,
   type StatusAction,
   type TabAction,
-} from './border.js';
-import { MasqError } from './errors.js';
-import { Link, randomId } from './link.js';
-import type { Options } from './options.js';
+} from './border.js'
+import { MasqError } from './errors.js'
+import { Link, randomId } from './link.js'
+import type { Options } from './options.js'
 
 /** What a reply says. Bytes in it are views into a message of this tab's own. */
 export interface Answer {
-  entries: Entry[];
-  text: string;
-  more: boolean;
-  n: number; // of the op
+  entries: Entry[]
+  text: string
+  more: boolean
+  n: number // of the op
 }
 
 /** An op without its id. */
-export type Ask = Omit<Op, 'client' | 'n'>;
+export type Ask = Omit<Op, 'client' | 'n'>
 
-type PairingAction = Extract<TabAction, { type: 'pairing' }>;
+type PairingAction = Extract<TabAction, { type: 'pairing' }>
 
 interface Pending {
-  n: number;
-  bytes: Uint8Array | undefined; // until its turn ends, undefined
-  from: number;
-  to: number;
-  sent: boolean;
-  once: boolean; // of a pairing, which lives and dies with one engine
-  resolve: (a: Answer) => void;
-  reject: (e: MasqError) => void;
+  n: number
+  bytes: Uint8Array | undefined // until its turn ends, undefined
+  from: number
+  to: number
+  sent: boolean
+  once: boolean // of a pairing, which lives and dies with one engine
+  resolve: (a: Answer) => void
+  reject: (e: MasqError) => void
 }
 
 interface Watch {
-  prefix: string;
-  position: number; // how far it has been told
-  told: (changes: RawChange[]) => void;
+  prefix: string
+  position: number // how far it has been told
+  told: (changes: RawChange[]) => void
 }
 
 /** What a Client tells the Masq that it belongs to. */
 export interface ClientEvents {
-  status(s: StatusAction): void;
+  status(s: StatusAction): void
   /** The engine failed. There may be another. */
-  failed(e: MasqError): void;
+  failed(e: MasqError): void
 }
 
 /** Unanswered operations of one tab: above this many bytes, E_BUSY. */
-const PENDING_BYTES_MAX = 64 << 20;
-const CLOSE_MS_MAX = 5000;
-const WATCHES_MAX = 10_000;
+const PENDING_BYTES_MAX = 64 << 20
+const CLOSE_MS_MAX = 5000
+const WATCHES_MAX = 10_000
 
 export class Client {
-  readonly #link: Link;
-  readonly #events: ClientEvents;
-  readonly id = randomId();
-  #n = 0;
-  #turn = new Writer();
-  #pending = new Map<number, Pending>();
-  #pendingBytes = 0;
-  #unsent: Pending[] = [];
-  #watches = new Map<number, Watch>();
-  #pairings = new Map<number, (p: PairingAction | MasqError) => void>();
-  #ended: MasqError | undefined;
-  #idle: (() => void) | undefined; // called when nothing is pending
+  readonly #link: Link
+  readonly #events: ClientEvents
+  readonly id = randomId()
+  #n = 0
+  #turn = new Writer()
+  #pending = new Map<number, Pending>()
+  #pendingBytes = 0
+  #unsent: Pending[] = []
+  #watches = new Map<number, Watch>()
+  #pairings = new Map<number, (p: PairingAction | MasqError) => void>()
+  #ended: MasqError | undefined
+  #idle: (() => void) | undefined // called when nothing is pending
 
   constructor(options: Options, events: ClientEvents) {
-    this.#events = events;
+    this.#events = events
     this.#link = new Link(options, this.id, {
       welcome: () => this.#askAgain(),
       out: (bytes) => this.#out(bytes),
       failed: (code, detail, final) => this.#failed(new MasqError(code, detail), final),
       waiting: () => this.#pending.size > 0,
-    });
+    })
   }
 
   /** Asks the engine. Rejects with MasqError. What `op` refers to may change after the call. */
   ask(op: Ask): Promise<Answer> {
-    return new Promise((resolve, reject) => this.#put(++this.#n, op, resolve, reject));
+    return new Promise((resolve, reject) => this.#put(++this.#n, op, resolve, reject))
   }
 
   /** Tells of changes from now on; `undefined` ends it. Throws MasqError. */
   watch(prefix: string, told: (changes: RawChange[]) => void): () => void {
-    if (this.#ended) throw this.#ended;
-    if (this.#watches.size >= WATCHES_MAX) throw new MasqError('E_BUSY', `${WATCHES_MAX} watches`);
-    const n = ++this.#n;
-    this.#watches.set(n, { prefix, position: 0, told });
+    if (this.#ended) throw this.#ended
+    if (this.#watches.size >= WATCHES_MAX) throw new MasqError('E_BUSY', `${WATCHES_MAX} watches`)
+    const n = ++this.#n
+    this.#watches.set(n, { prefix, position: 0, told })
     const failed = (e: MasqError): void => {
-      if (this.#watches.delete(n) && e.code !== 'E_CLOSED') reportError(e);
-    };
-    this.#put(n, { verb: Verb.Watch, range: { prefix } }, () => undefined, failed);
+      if (this.#watches.delete(n) && e.code !== 'E_CLOSED') reportError(e)
+    }
+    this.#put(n, { verb: Verb.Watch, range: { prefix } }, () => undefined, failed)
     return () => {
-      if (!this.#watches.delete(n) || this.#ended) return;
-      this.ask({ verb: Verb.Unwatch, target: { client: this.id, n } }).catch(() => undefined);
-    };
+      if (!this.#watches.delete(n) || this.#ended) return
+      this.ask({ verb: Verb.Unwatch, target: { client: this.id, n } }).catch(() => undefined)
+    }
   }
 
   /** Asks for an invite or a join; `told` hears how it goes on, or of an error that ends it. */
   async pair(op: Ask, told: (p: PairingAction | MasqError) => void): Promise<Answer> {
-    const n = this.#n + 1;
-    this.#pairings.set(n, told);
+    const n = this.#n + 1
+    this.#pairings.set(n, told)
     try {
-      return await this.ask(op);
+      return await this.ask(op)
     } catch (e) {
-      this.#pairings.delete(n);
-      throw e;
+      this.#pairings.delete(n)
+      throw e
     }
   }
 
   /** Waits for what is pending, not for long, lets the engine end well if it is this tab's, and ends. */
   async close(): Promise<void> {
-    if (this.#ended) return;
-    const idle = new Promise<void>((resolve) => (this.#idle = resolve));
-    if (this.#pending.size > 0) await within(CLOSE_MS_MAX, idle);
+    if (this.#ended) return
+    const idle = new Promise<void>((resolve) => (this.#idle = resolve))
+    if (this.#pending.size > 0) await within(CLOSE_MS_MAX, idle)
     if (this.#link.leader && !this.#ended)
       await within(
         CLOSE_MS_MAX,
         this.ask({ verb: Verb.Shutdown }).catch(() => undefined),
-      );
-    this.end(new MasqError('E_CLOSED'));
+      )
+    this.end(new MasqError('E_CLOSED'))
   }
 
   /** Ends at once: everything pending rejects with `e`, and so does every later op. */
   end(e: MasqError): void {
-    if (this.#ended) return;
-    this.#ended = e;
-    this.#link.close();
-    this.#watches.clear();
-    this.#interrupt(e);
-    this.#reject(e, () => true);
+    if (this.#ended) return
+    this.#ended = e
+    this.#link.close()
+    this.#watches.clear()
+    this.#interrupt(e)
+    this.#reject(e, () => true)
   }
 
   #put(n: number, op: Ask, resolve: Pending['resolve'], reject: Pending['reject']): void {
-    if (this.#ended) return reject(this.#ended);
-    if (this.#pendingBytes > PENDING_BYTES_MAX) return reject(new MasqError('E_BUSY', 'await what you put'));
-    const from = this.#turn.length;
-    this.#turn.op({ ...op, client: this.id, n });
-    const to = this.#turn.length;
-    const once =
-      op.verb === Verb.Invite || op.verb === Verb.Join || op.verb === Verb.Confirm || op.verb === Verb.Cancel;
-    const p: Pending = { n, bytes: undefined, from, to, sent: false, once, resolve, reject };
-    this.#pending.set(n, p);
-    this.#pendingBytes += to - from;
-    if (this.#unsent.push(p) === 1) queueMicrotask(() => this.#send());
+    if (this.#ended) return reject(this.#ended)
+    if (this.#pendingBytes > PENDING_BYTES_MAX) return reject(new MasqError('E_BUSY', 'await what you put'))
+    const from = this.#turn.length
+    this.#turn.op({ ...op, client: this.id, n })
+    const to = this.#turn.length
+    const once = op.verb === Verb.Invite || op.verb === Verb.Join || op.verb === Verb.Confirm || op.verb === Verb.Cancel
+    const p: Pending = { n, bytes: undefined, from, to, sent: false, once, resolve, reject }
+    this.#pending.set(n, p)
+    this.#pendingBytes += to - from
+    if (this.#unsent.push(p) === 1) queueMicrotask(() => this.#send())
   }
 
   /** Sends what was asked in this turn, all in one message. */
   #send(): void {
-    const unsent = this.#unsent;
-    this.#unsent = [];
-    if (this.#turn.length === 0) return;
-    const bytes = this.#turn.take();
-    const sent = this.#link.post(bytes);
+    const unsent = this.#unsent
+    this.#unsent = []
+    if (this.#turn.length === 0) return
+    const bytes = this.#turn.take()
+    const sent = this.#link.post(bytes)
     for (const p of unsent) {
-      p.bytes = bytes.subarray(p.from, p.to);
-      p.sent = sent;
+      p.bytes = bytes.subarray(p.from, p.to)
+      p.sent = sent
     }
   }
 
   /** A new engine: it gets the watches, from where they were, and everything that was not answered. */
   #askAgain(): void {
-    this.#interrupt(new MasqError('E_INTERRUPTED'));
-    const w = new Writer();
+    this.#interrupt(new MasqError('E_INTERRUPTED'))
+    const w = new Writer()
     for (const [n, watch] of this.#watches) {
       if (!this.#pending.has(n)) {
-        w.op({ client: this.id, n, verb: Verb.Watch, range: { prefix: watch.prefix }, since: watch.position });
+        w.op({ client: this.id, n, verb: Verb.Watch, range: { prefix: watch.prefix }, since: watch.position })
       }
     }
     for (const p of this.#pending.values()) {
-      if (!p.bytes) continue; // of this turn, which ends with #send
-      w.raw(p.bytes);
-      p.sent = true;
+      if (!p.bytes) continue // of this turn, which ends with #send
+      w.raw(p.bytes)
+      p.sent = true
     }
-    if (w.length > 0) this.#link.post(w.take());
+    if (w.length > 0) this.#link.post(w.take())
   }
 
   #out(bytes: Uint8Array): void {
     for (const m of messages(bytes)) {
-      const a = readAction(m);
-      if (a.type === 'reply') this.#reply(a);
-      else if (a.type === 'changed') this.#changed(a);
-      else if (a.type === 'status') this.#events.status(a);
-      else if (a.type === 'pairing') this.#pairing(a);
+      const a = readAction(m)
+      if (a.type === 'reply') this.#reply(a)
+      else if (a.type === 'changed') this.#changed(a)
+      else if (a.type === 'status') this.#events.status(a)
+      else if (a.type === 'pairing') this.#pairing(a)
     }
   }
 
   #reply(a: Extract<TabAction, { type: 'reply' }>): void {
-    const watch = this.#watches.get(a.n);
-    if (watch) watch.position = Math.max(watch.position, a.position);
-    const p = this.#pending.get(a.n);
-    if (!p) return;
-    if (moved(a.code) && !p.once) return;
-    this.#done(p);
-    if (a.code) p.reject(new MasqError(a.code));
-    else p.resolve(a);
+    const watch = this.#watches.get(a.n)
+    if (watch) watch.position = Math.max(watch.position, a.position)
+    const p = this.#pending.get(a.n)
+    if (!p) return
+    if (moved(a.code) && !p.once) return
+    this.#done(p)
+    if (a.code) p.reject(new MasqError(a.code))
+    else p.resolve(a)
   }
 
   #changed(a: Extract<TabAction, { type: 'changed' }>): void {
-    const watch = this.#watches.get(a.n);
-    if (!watch) return;
-    watch.position = a.position;
-    watch.told(a.changes);
+    const watch = this.#watches.get(a.n)
+    if (!watch) return
+    watch.position = a.position
+    watch.told(a.changes)
   }
 
   #pairing(a: PairingAction): void {
-    this.#pairings.get(a.n)?.(a);
+    this.#pairings.get(a.n)?.(a)
   }
 
   #done(p: Pending): void {
-    this.#pending.delete(p.n);
-    this.#pendingBytes -= p.to - p.from;
-    if (this.#pending.size === 0) this.#idle?.();
+    this.#pending.delete(p.n)
+    this.#pendingBytes -= p.to - p.from
+    if (this.#pending.size === 0) this.#idle?.()
   }
 
   #failed(e: MasqError, final: boolean): void {
-    if (final) this.end(e);
-    this.#interrupt(new MasqError('E_INTERRUPTED'));
-    if (moved(e.code) && !final) return; // what is pending is asked of the next engine
-    this.#reject(e, () => true);
-    this.#events.failed(e);
+    if (final) this.end(e)
+    this.#interrupt(new MasqError('E_INTERRUPTED'))
+    if (moved(e.code) && !final) return // what is pending is asked of the next engine
+    this.#reject(e, () => true)
+    this.#events.failed(e)
   }
 
   /** Ends the pairings that an engine which is gone knew of. */
   #interrupt(e: MasqError): void {
-    this.#reject(e, (p) => p.once && p.sent);
+    this.#reject(e, (p) => p.once && p.sent)
     for (const [n, told] of this.#pairings) {
-      if (this.#pending.has(n)) continue; // not asked yet
-      this.#pairings.delete(n);
-      told(e);
+      if (this.#pending.has(n)) continue // not asked yet
+      this.#pairings.delete(n)
+      told(e)
     }
   }
 
   #reject(e: MasqError, which: (p: Pending) => boolean): void {
     for (const p of [...this.#pending.values()].filter(which)) {
-      this.#done(p);
-      p.reject(e);
+      this.#done(p)
+      p.reject(e)
     }
   }
 }
 
 /** Whether another engine has the data, or is about to: it fenced this one, or the tab that ran this one closed it. */
 function moved(code: string): boolean {
-  return code === 'E_FENCED' || code === 'E_CLOSED';
+  return code === 'E_FENCED' || code === 'E_CLOSED'
 }
 
 function within<T>(ms: number, p: Promise<T>): Promise<T | void> {
-  return Promise.race([p, new Promise<void>((resolve) => setTimeout(resolve, ms))]);
+  return Promise.race([p, new Promise<void>((resolve) => setTimeout(resolve, ms))])
 }

@@ -1,149 +1,149 @@
 // Drives the engine inside the Worker: events in, actions out, storage, sockets and time.
 
-import { STATUS, StorageFailure, Writer, clientOf, forTab, messages, readAction } from './border.js';
-import type { Message, WorkerAction } from './border.js';
-import { storeKey } from './keys.js';
-import { names, storageCodes, type Init } from './messages.js';
-import { Sockets } from './socket.js';
-import { BlockStore, StorageError, type StoredBlock } from './storage.js';
-import { WasmError, compile, run, type Step } from './wasm.js';
+import { STATUS, StorageFailure, Writer, clientOf, forTab, messages, readAction } from './border.js'
+import type { Message, WorkerAction } from './border.js'
+import { storeKey } from './keys.js'
+import { names, storageCodes, type Init } from './messages.js'
+import { Sockets } from './socket.js'
+import { BlockStore, StorageError, type StoredBlock } from './storage.js'
+import { WasmError, compile, run, type Step } from './wasm.js'
 
 /** What the engine has for the tabs. */
 export interface EngineEvents {
   /** A message for one tab. It is a view that is valid during the call. */
-  tab(client: number, message: Uint8Array): void;
+  tab(client: number, message: Uint8Array): void
   /** A status message, for all tabs. It is a view that is valid during the call. */
-  status(message: Uint8Array): void;
+  status(message: Uint8Array): void
   /** The actions of one step have all been seen. */
-  flush(): void;
+  flush(): void
   /** The engine has stopped for good. */
-  failed(code: string, detail: string): void;
+  failed(code: string, detail: string): void
 }
 
-const OUTPUT_BYTES = 64 << 10;
-const OUTPUT_BYTES_KEPT = 4 << 20;
-const TIMER_MS_MAX = 2 ** 31 - 1;
+const OUTPUT_BYTES = 64 << 10
+const OUTPUT_BYTES_KEPT = 4 << 20
+const TIMER_MS_MAX = 2 ** 31 - 1
 
 /** One engine, from start to failure. */
 export class Engine {
-  #init: Init;
-  #events: EngineEvents;
-  #in = new Writer(); // events of this turn
-  #out = new Uint8Array(OUTPUT_BYTES);
-  #step: Step | undefined;
-  #store: BlockStore | undefined;
-  #sockets: Sockets;
-  #scheduled = false;
-  #stopped = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #init: Init
+  #events: EngineEvents
+  #in = new Writer() // events of this turn
+  #out = new Uint8Array(OUTPUT_BYTES)
+  #step: Step | undefined
+  #store: BlockStore | undefined
+  #sockets: Sockets
+  #scheduled = false
+  #stopped = false
+  #timer: ReturnType<typeof setTimeout> | undefined
 
   constructor(init: Init, events: EngineEvents) {
-    this.#init = init;
-    this.#events = events;
+    this.#init = init
+    this.#events = events
     this.#sockets = new Sockets({
       opened: (conn) => this.#feed((w) => w.opened(conn)),
       frame: (conn, data) => this.#feed((w) => w.frame(conn, data)),
       pong: (conn) => this.#feed((w) => w.pong(conn)),
       closed: (conn, code) => this.#feed((w) => w.closed(conn, code)),
-    });
+    })
   }
 
   /** Loads everything and gives the engine its first events; ops that came meanwhile follow. Never rejects. */
   async start(): Promise<void> {
     try {
-      const module = compile(this.#init.wasm);
-      module.catch(() => undefined); // awaited below, unless storage fails first
-      const store = await BlockStore.open(names.database(this.#init.app));
-      this.#store = store;
-      store.onlost = () => this.#fail('E_STORAGE', 'the browser took the data away');
-      const [key, ids] = await Promise.all([storeKey(store), store.list()]);
-      const host = { grow: (n: number) => this.#grow(n), error: (text: string) => console.error(`masq: ${text}`) };
-      const step = await run(await module, host, () => this.#fail('E_INTERNAL', 'the engine ended'));
-      if (!this.#stopped) this.#begin(step, key, ids);
+      const module = compile(this.#init.wasm)
+      module.catch(() => undefined) // awaited below, unless storage fails first
+      const store = await BlockStore.open(names.database(this.#init.app))
+      this.#store = store
+      store.onlost = () => this.#fail('E_STORAGE', 'the browser took the data away')
+      const [key, ids] = await Promise.all([storeKey(store), store.list()])
+      const host = { grow: (n: number) => this.#grow(n), error: (text: string) => console.error(`masq: ${text}`) }
+      const step = await run(await module, host, () => this.#fail('E_INTERNAL', 'the engine ended'))
+      if (!this.#stopped) this.#begin(step, key, ids)
     } catch (e) {
-      if (e instanceof StorageError) this.#fail(storageCodes[e.reason], e.message);
-      else if (e instanceof WasmError) this.#fail('E_WASM', e.message);
-      else this.#fail('E_INTERNAL', String(e));
+      if (e instanceof StorageError) this.#fail(storageCodes[e.reason], e.message)
+      else if (e instanceof WasmError) this.#fail('E_WASM', e.message)
+      else this.#fail('E_INTERNAL', String(e))
     }
   }
 
   /** Takes op messages of a tab. */
   ops(bytes: Uint8Array): void {
-    this.#feed((w) => w.raw(bytes));
+    this.#feed((w) => w.raw(bytes))
   }
 
   /** Tells the engine what is known of the network. */
   online(yes: boolean): void {
-    this.#feed((w) => w.online(yes));
+    this.#feed((w) => w.online(yes))
   }
 
   #begin(step: Step, key: Uint8Array, ids: number[]): void {
-    const { app, name, url, sync } = this.#init;
-    const first = new Writer();
-    first.config({ key, app, name, url, sync });
-    first.start(ids);
-    key.fill(0);
-    this.#step = step;
-    this.#turn(first);
-    first.wipe();
-    if (!navigator.onLine) this.online(false);
-    this.#schedule();
+    const { app, name, url, sync } = this.#init
+    const first = new Writer()
+    first.config({ key, app, name, url, sync })
+    first.start(ids)
+    key.fill(0)
+    this.#step = step
+    this.#turn(first)
+    first.wipe()
+    if (!navigator.onLine) this.online(false)
+    this.#schedule()
   }
 
   #feed(write: (w: Writer) => void): void {
-    if (this.#stopped) return;
-    write(this.#in);
-    this.#schedule();
+    if (this.#stopped) return
+    write(this.#in)
+    this.#schedule()
   }
 
   /** All events of a turn make one step. */
   #schedule(): void {
-    if (this.#scheduled || !this.#step) return;
-    this.#scheduled = true;
+    if (this.#scheduled || !this.#step) return
+    this.#scheduled = true
     queueMicrotask(() => {
-      this.#scheduled = false;
-      if (this.#in.length > 0) this.#turn(this.#in);
-    });
+      this.#scheduled = false
+      if (this.#in.length > 0) this.#turn(this.#in)
+    })
   }
 
   #turn(events: Writer): void {
-    if (this.#stopped || !this.#step) return;
-    const n = this.#step(Date.now(), events.length, events.buffer);
-    events.reset();
-    for (const m of messages(this.#out.subarray(0, n))) this.#act(m);
-    if (this.#out.length > OUTPUT_BYTES_KEPT) this.#grow(0);
-    this.#events.flush();
+    if (this.#stopped || !this.#step) return
+    const n = this.#step(Date.now(), events.length, events.buffer)
+    events.reset()
+    for (const m of messages(this.#out.subarray(0, n))) this.#act(m)
+    if (this.#out.length > OUTPUT_BYTES_KEPT) this.#grow(0)
+    this.#events.flush()
   }
 
   #grow(n: number): Uint8Array {
-    this.#out = new Uint8Array(Math.max(n, OUTPUT_BYTES));
-    return this.#out;
+    this.#out = new Uint8Array(Math.max(n, OUTPUT_BYTES))
+    return this.#out
   }
 
   #act(m: Message): void {
-    if (forTab(m.type)) this.#events.tab(clientOf(m), m.whole);
-    else if (m.type === STATUS) this.#events.status(m.whole);
-    else this.#carryOut(readAction(m) as WorkerAction);
+    if (forTab(m.type)) this.#events.tab(clientOf(m), m.whole)
+    else if (m.type === STATUS) this.#events.status(m.whole)
+    else this.#carryOut(readAction(m) as WorkerAction)
   }
 
   #carryOut(a: WorkerAction): void {
     switch (a.type) {
       case 'dial':
-        return this.#sockets.dial(a.conn, a.url);
+        return this.#sockets.dial(a.conn, a.url)
       case 'send':
-        return this.#sockets.send(a.conn, a.data);
+        return this.#sockets.send(a.conn, a.data)
       case 'ping':
-        return this.#sockets.ping(a.conn);
+        return this.#sockets.ping(a.conn)
       case 'hangup':
-        return this.#sockets.hangup(a.conn);
+        return this.#sockets.hangup(a.conn)
       case 'commit':
-        return this.#commit(a.adds as StoredBlock[], a.puts as StoredBlock[], a.dels, a.relaxed);
+        return this.#commit(a.adds as StoredBlock[], a.puts as StoredBlock[], a.dels, a.relaxed)
       case 'load':
-        return this.#load(a.ids);
+        return this.#load(a.ids)
       case 'wakeAt':
-        return this.#wakeAt(a.at);
+        return this.#wakeAt(a.at)
       case 'failed':
-        return this.#fail(a.code, 'the engine stopped');
+        return this.#fail(a.code, 'the engine stopped')
     }
   }
 
@@ -151,7 +151,7 @@ export class Engine {
     this.#store!.commit(adds, puts, dels, relaxed).then(
       () => this.#feed((w) => w.committed(StorageFailure.None)),
       (e: unknown) => this.#feed((w) => w.committed(failureOf(e))),
-    );
+    )
   }
 
   #load(ids: number[]): void {
@@ -164,29 +164,29 @@ export class Engine {
           ),
         ),
       (e: unknown) => this.#feed((w) => w.loaded(failureOf(e), [])),
-    );
+    )
   }
 
   #wakeAt(at: number): void {
-    clearTimeout(this.#timer);
-    if (at === 0) return;
-    const wait = Math.min(Math.max(at - Date.now(), 0), TIMER_MS_MAX);
-    this.#timer = setTimeout(() => this.#feed((w) => w.tick()), wait);
+    clearTimeout(this.#timer)
+    if (at === 0) return
+    const wait = Math.min(Math.max(at - Date.now(), 0), TIMER_MS_MAX)
+    this.#timer = setTimeout(() => this.#feed((w) => w.tick()), wait)
   }
 
   #fail(code: string, detail: string): void {
-    if (this.#stopped) return;
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-    this.#sockets.close();
-    if (this.#store) this.#store.onlost = undefined;
-    this.#store?.close();
-    this.#events.failed(code, detail);
+    if (this.#stopped) return
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#sockets.close()
+    if (this.#store) this.#store.onlost = undefined
+    this.#store?.close()
+    this.#events.failed(code, detail)
   }
 }
 
 function failureOf(e: unknown): number {
-  const reason = e instanceof StorageError ? e.reason : 'other';
-  if (reason === 'exists') return StorageFailure.Exists;
-  return reason === 'quota' ? StorageFailure.Quota : StorageFailure.Other;
+  const reason = e instanceof StorageError ? e.reason : 'other'
+  if (reason === 'exists') return StorageFailure.Exists
+  return reason === 'quota' ? StorageFailure.Quota : StorageFailure.Other
 }

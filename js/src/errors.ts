@@ -1,5 +1,5 @@
 /** Every code that an error of Masq's can have. js/README.md says what to do about each. */
-export type MasqErrorCode = keyof typeof sentences;
+export type MasqErrorCode = keyof typeof sentences
 
 // One sentence for each code: what is wrong, and what to do.
 const sentences = {
@@ -30,18 +30,18 @@ const sentences = {
     'This device already has data. Call confirm with bring: true to bring it along, or discard: true to delete it.',
   E_INTERRUPTED: 'The tab that runs Masq was closed during the pairing. Start it again.',
   E_INTERNAL: 'A bug in Masq: the console says where. Reload the page.',
-} as const;
+} as const
 
 /** What everything in Masq rejects with or throws: a `code` to test for, and a `message` that says what to do. */
 export class MasqError extends Error {
-  override name = 'MasqError';
+  override name = 'MasqError'
   /** Which error it is; stable across versions. */
-  readonly code: MasqErrorCode;
+  readonly code: MasqErrorCode
 
   /** @internal */
   constructor(code: string, detail = '') {
-    const known = code in sentences ? (code as MasqErrorCode) : 'E_INTERNAL';
-    super(detail ? `${sentences[known]} (${detail})` : sentences[known]);
-    this.code = known;
+    const known = code in sentences ? (code as MasqErrorCode) : 'E_INTERNAL'
+    super(detail ? `${sentences[known]} (${detail})` : sentences[known])
+    this.code = known
   }
 }

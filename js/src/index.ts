@@ -11,9 +11,9 @@
  * @module
  */
 
-import { MasqError } from './errors.js';
-import { Masq } from './masq.js';
-import { resolveOptions, type ConnectOptions } from './options.js';
+import { MasqError } from './errors.js'
+import { Masq } from './masq.js'
+import { resolveOptions, type ConnectOptions } from './options.js'
 
 /**
  * Opens the application's data on this device, and syncs it from then on. Tabs of one browser share one engine.
@@ -22,20 +22,20 @@ import { resolveOptions, type ConnectOptions } from './options.js';
  * E_STORAGE, E_QUOTA, E_DAMAGED, E_VERSION: the data cannot be opened.
  */
 export async function connect(options: ConnectOptions): Promise<Masq> {
-  checkPlatform();
-  return Masq.open(resolveOptions(options));
+  checkPlatform()
+  return Masq.open(resolveOptions(options))
 }
 
 function checkPlatform(): void {
-  if (!globalThis.isSecureContext || !globalThis.crypto?.subtle || !navigator.locks) throw new MasqError('E_INSECURE');
+  if (!globalThis.isSecureContext || !globalThis.crypto?.subtle || !navigator.locks) throw new MasqError('E_INSECURE')
   for (const name of ['indexedDB', 'Worker', 'WebAssembly', 'BroadcastChannel'] as const) {
-    if (!(name in globalThis)) throw new MasqError('E_UNSUPPORTED', `it lacks ${name}`);
+    if (!(name in globalThis)) throw new MasqError('E_UNSUPPORTED', `it lacks ${name}`)
   }
 }
 
-export { MasqError, type MasqErrorCode } from './errors.js';
-export { takeInvite } from './invite.js';
-export type { BatchOperation, Change, Masq, MasqEventMap, RangeOptions, WriteOptions } from './masq.js';
-export type { ConnectOptions } from './options.js';
-export type { Pairing, PairingStep } from './pairing.js';
-export type { Device, Status, SyncState } from './status.js';
+export { MasqError, type MasqErrorCode } from './errors.js'
+export { takeInvite } from './invite.js'
+export type { BatchOperation, Change, Masq, MasqEventMap, RangeOptions, WriteOptions } from './masq.js'
+export type { ConnectOptions } from './options.js'
+export type { Pairing, PairingStep } from './pairing.js'
+export type { Device, Status, SyncState } from './status.js'

@@ -3,8 +3,8 @@
  * it before anything else of the page runs, ask the user, then give the link to `masq.join()`.
  */
 export function takeInvite(): string | undefined {
-  if (!location.hash.startsWith('#masq=1.')) return undefined;
-  const link = location.href;
-  history.replaceState(history.state, '', location.pathname + location.search);
-  return link;
+  if (!location.hash.startsWith('#masq=1.')) return undefined
+  const link = location.href
+  history.replaceState(history.state, '', location.pathname + location.search)
+  return link
 }

@@ -2,237 +2,237 @@
 // leader goes, the browser gives the lock to another tab; when it is there but does not answer (a frozen tab), the lock is
 // stolen from it, and storage sees to it that its engine can do no harm.
 
-import { BORDER_VERSION } from './border.js';
-import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js';
-import type { Options } from './options.js';
-import { workerMakers } from './spawn.js';
+import { BORDER_VERSION } from './border.js'
+import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
+import type { Options } from './options.js'
+import { workerMakers } from './spawn.js'
 
 /** What a Link tells the tab. */
 export interface LinkEvents {
   /** There is a new engine, which knows nothing of this tab: ask again for everything. */
-  welcome(): void;
+  welcome(): void
   /** Messages of the border. */
-  out(bytes: Uint8Array): void;
+  out(bytes: Uint8Array): void
   /** The engine failed. If `final`, there will be no other. */
-  failed(code: string, detail: string, final: boolean): void;
+  failed(code: string, detail: string, final: boolean): void
   /** Whether something waits for an answer. */
-  waiting(): boolean;
+  waiting(): boolean
 }
 
-const TICK_MS = 1000;
-const QUIET_MS = 3000; // silence after which the engine is asked whether it is alive
-const DEAD_MS = 3000; // and after which, unanswered, its lock is taken
-const RESTART_MS = 250;
-const RESTART_MS_MAX = 30_000;
-const STEADY_MS = 60_000; // an engine that ran this long failed anew, not again
+const TICK_MS = 1000
+const QUIET_MS = 3000 // silence after which the engine is asked whether it is alive
+const DEAD_MS = 3000 // and after which, unanswered, its lock is taken
+const RESTART_MS = 250
+const RESTART_MS_MAX = 30_000
+const STEADY_MS = 60_000 // an engine that ran this long failed anew, not again
 
 /** Failures that another engine on the same data would meet again. */
-const FINAL = ['E_DAMAGED', 'E_VERSION', 'E_WASM', 'E_WORKER', 'E_UNSUPPORTED'];
+const FINAL = ['E_DAMAGED', 'E_VERSION', 'E_WASM', 'E_WORKER', 'E_UNSUPPORTED']
 
 export class Link {
-  readonly client: number;
-  #options: Options;
-  #events: LinkEvents;
-  #engine = 0; // the engine that has welcomed this tab
-  #worker: Worker | undefined; // if this tab is the leader
-  #mine = 0; // the number of its engine
-  #stepDown: (() => void) | undefined; // gives the lock back
-  #queue: AbortController | undefined; // of the request for the lock
-  #discovery: BroadcastChannel;
-  #port: BroadcastChannel;
-  #release: (() => void) | undefined; // gives back the tab's own lock
-  #timer: ReturnType<typeof setInterval>;
-  #ticked = Date.now();
-  #heard = Date.now();
-  #asked = 0; // when the engine was asked whether it is alive; 0: it was not, or has answered
-  #started = 0;
-  #restarts = 0;
-  #closed = false;
+  readonly client: number
+  #options: Options
+  #events: LinkEvents
+  #engine = 0 // the engine that has welcomed this tab
+  #worker: Worker | undefined // if this tab is the leader
+  #mine = 0 // the number of its engine
+  #stepDown: (() => void) | undefined // gives the lock back
+  #queue: AbortController | undefined // of the request for the lock
+  #discovery: BroadcastChannel
+  #port: BroadcastChannel
+  #release: (() => void) | undefined // gives back the tab's own lock
+  #timer: ReturnType<typeof setInterval>
+  #ticked = Date.now()
+  #heard = Date.now()
+  #asked = 0 // when the engine was asked whether it is alive; 0: it was not, or has answered
+  #started = 0
+  #restarts = 0
+  #closed = false
 
   constructor(options: Options, client: number, events: LinkEvents) {
-    this.client = client;
-    this.#options = options;
-    this.#events = events;
-    this.#discovery = new BroadcastChannel(names.discovery(options.app));
-    this.#port = new BroadcastChannel(names.port(options.app, client));
+    this.client = client
+    this.#options = options
+    this.#events = events
+    this.#discovery = new BroadcastChannel(names.discovery(options.app))
+    this.#port = new BroadcastChannel(names.port(options.app, client))
     this.#discovery.onmessage = (e: MessageEvent<ToWorker | Announce>) => {
-      if (e.data.t === 'engine' && e.data.engine !== this.#mine) this.#hello();
-    };
-    this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data);
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    document.addEventListener('visibilitychange', this.#seen);
-    void navigator.locks.request(names.tabLock(options.app, client), () => this.#live());
+      if (e.data.t === 'engine' && e.data.engine !== this.#mine) this.#hello()
+    }
+    this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
+    this.#timer = setInterval(() => this.#tick(), TICK_MS)
+    document.addEventListener('visibilitychange', this.#seen)
+    void navigator.locks.request(names.tabLock(options.app, client), () => this.#live())
   }
 
   /** Sends ops. If there is no engine now it answers false and drops them: a welcome will follow. */
   post(bytes: Uint8Array): boolean {
-    if (this.#engine) this.#send({ t: 'ops', client: this.client, engine: this.#engine, bytes });
-    return this.#engine !== 0;
+    if (this.#engine) this.#send({ t: 'ops', client: this.client, engine: this.#engine, bytes })
+    return this.#engine !== 0
   }
 
   /** Whether this tab runs the engine. */
   get leader(): boolean {
-    return this.#worker !== undefined;
+    return this.#worker !== undefined
   }
 
   /** Lets go of everything. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (!this.leader) this.#send({ t: 'bye', client: this.client });
-    clearInterval(this.#timer);
-    document.removeEventListener('visibilitychange', this.#seen);
-    this.#queue?.abort();
-    this.#worker?.terminate();
-    this.#worker = undefined;
-    this.#stepDown?.();
-    this.#discovery.close();
-    this.#port.close();
-    this.#release?.();
+    if (this.#closed) return
+    this.#closed = true
+    if (!this.leader) this.#send({ t: 'bye', client: this.client })
+    clearInterval(this.#timer)
+    document.removeEventListener('visibilitychange', this.#seen)
+    this.#queue?.abort()
+    this.#worker?.terminate()
+    this.#worker = undefined
+    this.#stepDown?.()
+    this.#discovery.close()
+    this.#port.close()
+    this.#release?.()
   }
 
   /** Runs with the tab's own lock held, until the tab is closed. */
   #live(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    this.#hello();
-    this.#compete(false);
-    return new Promise((resolve) => (this.#release = resolve));
+    if (this.#closed) return Promise.resolve()
+    this.#hello()
+    this.#compete(false)
+    return new Promise((resolve) => (this.#release = resolve))
   }
 
   #compete(steal: boolean): void {
-    const { app } = this.#options;
-    this.#queue?.abort();
-    const queue = new AbortController();
-    this.#queue = queue;
+    const { app } = this.#options
+    this.#queue?.abort()
+    const queue = new AbortController()
+    this.#queue = queue
     navigator.locks
       .request(names.lock(app), steal ? { steal } : { signal: queue.signal }, () => this.#lead())
       .catch(() => {
-        if (!queue.signal.aborted && !this.#closed) this.#deposed();
-      });
+        if (!queue.signal.aborted && !this.#closed) this.#deposed()
+      })
   }
 
   /** Runs with the lock held, until the tab steps down. */
   #lead(): Promise<void> {
-    if (this.#closed) return Promise.resolve();
-    const over = new Promise<void>((resolve) => (this.#stepDown = resolve));
-    this.#spawn(workerMakers(this.#options.worker)); // may step down at once
-    return over;
+    if (this.#closed) return Promise.resolve()
+    const over = new Promise<void>((resolve) => (this.#stepDown = resolve))
+    this.#spawn(workerMakers(this.#options.worker)) // may step down at once
+    return over
   }
 
   /** The lock was stolen. */
   #deposed(): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
-    this.#mine = 0;
-    this.#stepDown = undefined;
-    this.#engine = 0;
-    this.#hello();
-    this.#compete(false);
+    this.#worker?.terminate()
+    this.#worker = undefined
+    this.#mine = 0
+    this.#stepDown = undefined
+    this.#engine = 0
+    this.#hello()
+    this.#compete(false)
   }
 
   #spawn(makers: (() => Worker)[]): void {
-    const [make, ...others] = makers;
-    const init = this.#init();
-    let worker: Worker;
+    const [make, ...others] = makers
+    const init = this.#init()
+    let worker: Worker
     try {
-      worker = make!();
+      worker = make!()
     } catch {
-      return this.#notSpawned(others);
+      return this.#notSpawned(others)
     }
-    this.#worker = worker;
-    this.#mine = init.engine;
-    this.#engine = 0;
-    this.#started = Date.now();
-    worker.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data);
+    this.#worker = worker
+    this.#mine = init.engine
+    this.#engine = 0
+    this.#started = Date.now()
+    worker.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     worker.onerror = (e) => {
-      if (worker !== this.#worker) return;
+      if (worker !== this.#worker) return
       if (this.#engine !== init.engine) {
-        e.preventDefault();
-        this.#notSpawned(others);
+        e.preventDefault()
+        this.#notSpawned(others)
       }
-    };
-    worker.postMessage(init);
-    worker.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker);
+    }
+    worker.postMessage(init)
+    worker.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker)
   }
 
   #notSpawned(others: (() => Worker)[]): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
-    if (others.length > 0) return this.#spawn(others);
-    this.#stepDown?.();
-    this.#events.failed('E_WORKER', '', true);
+    this.#worker?.terminate()
+    this.#worker = undefined
+    if (others.length > 0) return this.#spawn(others)
+    this.#stepDown?.()
+    this.#events.failed('E_WORKER', '', true)
   }
 
   #init(): Init {
-    const { app, name, url, sync, wasm } = this.#options;
-    return { t: 'init', engine: randomId(), app, name, url, sync, wasm };
+    const { app, name, url, sync, wasm } = this.#options
+    return { t: 'init', engine: randomId(), app, name, url, sync, wasm }
   }
 
   #hello(): void {
     if (!this.#closed)
-      this.#discovery.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker);
+      this.#discovery.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker)
   }
 
   #send(m: ToWorker): void {
-    if (this.#worker) this.#worker.postMessage(m);
-    else this.#port.postMessage(m);
+    if (this.#worker) this.#worker.postMessage(m)
+    else this.#port.postMessage(m)
   }
 
   #take(m: ToTab): void {
-    if (this.#closed || (this.#mine && m.engine !== this.#mine)) return; // from an engine that has lost the lock
-    if (m.t !== 'welcome' && m.t !== 'failed' && m.engine !== this.#engine) return;
-    this.#heard = Date.now();
-    this.#asked = 0;
-    if (m.t === 'out') return this.#events.out(m.bytes);
-    if (m.t === 'failed') return this.#failed(m.code, m.detail);
-    if (m.engine === this.#engine) return;
-    this.#engine = m.engine;
-    this.#events.welcome();
+    if (this.#closed || (this.#mine && m.engine !== this.#mine)) return // from an engine that has lost the lock
+    if (m.t !== 'welcome' && m.t !== 'failed' && m.engine !== this.#engine) return
+    this.#heard = Date.now()
+    this.#asked = 0
+    if (m.t === 'out') return this.#events.out(m.bytes)
+    if (m.t === 'failed') return this.#failed(m.code, m.detail)
+    if (m.engine === this.#engine) return
+    this.#engine = m.engine
+    this.#events.welcome()
   }
 
   #failed(code: string, detail: string): void {
-    const final = FINAL.includes(code);
-    this.#engine = 0;
-    this.#events.failed(code, detail, final);
-    if (final || this.#closed || !this.#worker) return; // the Worker stays and tells every tab that comes
-    const worker = this.#worker;
-    if (Date.now() - this.#started > STEADY_MS) this.#restarts = 0;
+    const final = FINAL.includes(code)
+    this.#engine = 0
+    this.#events.failed(code, detail, final)
+    if (final || this.#closed || !this.#worker) return // the Worker stays and tells every tab that comes
+    const worker = this.#worker
+    if (Date.now() - this.#started > STEADY_MS) this.#restarts = 0
     setTimeout(
       () => {
-        if (this.#closed || worker !== this.#worker) return;
-        worker.terminate();
-        this.#spawn(workerMakers(this.#options.worker));
+        if (this.#closed || worker !== this.#worker) return
+        worker.terminate()
+        this.#spawn(workerMakers(this.#options.worker))
       },
       Math.min(RESTART_MS * 2 ** this.#restarts++, RESTART_MS_MAX),
-    );
+    )
   }
 
   /** Looks after an engine in another tab. */
   #tick(): void {
-    const now = Date.now();
-    const late = now - this.#ticked > 2 * TICK_MS; // this tab itself was frozen or asleep: give the other time
-    this.#ticked = now;
-    if (this.leader || !this.#queue) return;
+    const now = Date.now()
+    const late = now - this.#ticked > 2 * TICK_MS // this tab itself was frozen or asleep: give the other time
+    this.#ticked = now
+    if (this.leader || !this.#queue) return
     if (late) {
-      this.#heard = now;
-      this.#asked = 0;
+      this.#heard = now
+      this.#asked = 0
     } else if (this.#asked && now - this.#asked > DEAD_MS) {
-      this.#asked = 0;
-      this.#heard = now;
-      this.#engine = 0;
-      this.#compete(true);
+      this.#asked = 0
+      this.#heard = now
+      this.#engine = 0
+      this.#compete(true)
     } else if (!this.#asked && now - this.#heard > QUIET_MS && (!document.hidden || this.#events.waiting())) {
-      this.#asked = now;
-      this.#hello();
+      this.#asked = now
+      this.#hello()
     }
   }
 
   #seen = (): void => {
-    if (!document.hidden) this.#send({ t: 'wake', client: this.client });
-  };
+    if (!document.hidden) this.#send({ t: 'wake', client: this.client })
+  }
 }
 
 /** A random number of 32 bits that is not 0. */
 export function randomId(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]! || 1;
+  return crypto.getRandomValues(new Uint32Array(1))[0]! || 1
 }

@@ -4,17 +4,17 @@
 // every other. `engine` is a random number of one Worker: while a tab is thawed there may be two of them for a moment,
 // and each side ignores what is not from or for the engine that it means.
 
-import type { StorageCause } from './storage.js';
+import type { StorageCause } from './storage.js'
 
 /** What the Worker is started with. */
 export interface Init {
-  t: 'init';
-  engine: number;
-  app: string; // application id
-  name: string; // the device's
-  url: string; // to which invites lead
-  sync: string[];
-  wasm: string; // URL
+  t: 'init'
+  engine: number
+  app: string // application id
+  name: string // the device's
+  url: string // to which invites lead
+  sync: string[]
+  wasm: string // URL
 }
 
 /** From a tab to the Worker. */
@@ -23,18 +23,18 @@ export type ToWorker =
   | { t: 'hello'; client: number; version: number } // also asks whether the Worker is alive
   | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the border
   | { t: 'wake'; client: number } // the page is seen again: sockets may be dead
-  | { t: 'bye'; client: number };
+  | { t: 'bye'; client: number }
 
 /** From the Worker to one tab. */
 export type ToTab =
   | { t: 'welcome'; engine: number } // answers hello
   | { t: 'out'; engine: number; bytes: Uint8Array } // reply, changed, status and pairing messages of the border
-  | { t: 'failed'; engine: number; code: string; detail: string };
+  | { t: 'failed'; engine: number; code: string; detail: string }
 
 /** From the Worker to all tabs: say hello to me. */
 export interface Announce {
-  t: 'engine';
-  engine: number;
+  t: 'engine'
+  engine: number
 }
 
 /** Names that tabs of one application share; `app` is its id. */
@@ -44,7 +44,7 @@ export const names = {
   tabLock: (app: string, client: number): string => `masq:${app}:tab:${client}`,
   discovery: (app: string): string => `masq:${app}`,
   port: (app: string, client: number): string => `masq:${app}:${client}`,
-};
+}
 
 /** The error code for each way in which storage fails. */
 export const storageCodes: Record<StorageCause, string> = {
@@ -53,4 +53,4 @@ export const storageCodes: Record<StorageCause, string> = {
   closed: 'E_STORAGE',
   version: 'E_VERSION',
   other: 'E_STORAGE',
-};
+}

@@ -1,17 +1,17 @@
-import { Verb, type TabAction } from './border.js';
-import type { Client } from './client.js';
-import { MasqError } from './errors.js';
-import { loadQR } from './load-qr.js';
+import { Verb, type TabAction } from './border.js'
+import type { Client } from './client.js'
+import { MasqError } from './errors.js'
+import { loadQR } from './load-qr.js'
 
 /**
  * How far a pairing has got: `waiting` for the other device; `compare`: both users compare the digits and the names and
  * say yes or no; `confirmed`: yes here, not yet there; `paired`: both said yes; `done`: the two are in sync; `failed`.
  */
-export type PairingStep = 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done' | 'failed';
+export type PairingStep = 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done' | 'failed'
 
-const steps: PairingStep[] = ['waiting', 'waiting', 'compare', 'confirmed', 'paired', 'done', 'failed'];
+const steps: PairingStep[] = ['waiting', 'waiting', 'compare', 'confirmed', 'paired', 'done', 'failed']
 
-type State = Extract<TabAction, { type: 'pairing' }>;
+type State = Extract<TabAction, { type: 'pairing' }>
 
 /**
  * A pairing under way, on either side: made by `masq.invite()` or `masq.join()`. Dispatches `change` when a property has
@@ -27,60 +27,60 @@ type State = Extract<TabAction, { type: 'pairing' }>;
  */
 export class Pairing extends EventTarget {
   /** The link that the other device opens. */
-  readonly link: string;
+  readonly link: string
   /** How far it has got. */
-  step: PairingStep = 'waiting';
+  step: PairingStep = 'waiting'
   /** Six digits, the same on both devices, from `compare` on; empty before. */
-  digits = '';
+  digits = ''
   /** The other device's name, from `compare` on; empty before. */
-  name = '';
+  name = ''
   /** When the present step ends by itself, in Unix milliseconds; 0: it does not. */
-  expires = 0;
+  expires = 0
   /** Joining: this device has data of its own, and `confirm` must say what becomes of it. */
-  hasData = false;
+  hasData = false
   /** Why it failed. */
-  error: MasqError | undefined;
+  error: MasqError | undefined
   /** Resolves when there are digits to compare. Rejects with MasqError when the pairing fails before. */
-  readonly compared: Promise<void>;
+  readonly compared: Promise<void>
   /** Resolves when the two devices are in sync. Rejects with MasqError when the pairing fails. */
-  readonly done: Promise<void>;
+  readonly done: Promise<void>
 
-  #client: Client;
-  #n = 0;
-  #settle!: { compared: () => void; done: () => void; fail: (e: MasqError) => void };
+  #client: Client
+  #n = 0
+  #settle!: { compared: () => void; done: () => void; fail: (e: MasqError) => void }
 
   private constructor(client: Client, link: string) {
-    super();
-    this.#client = client;
-    this.link = link;
-    let failCompared: (e: MasqError) => void;
-    let compared: () => void;
-    this.compared = new Promise((resolve, reject) => ([compared, failCompared] = [resolve, reject]));
+    super()
+    this.#client = client
+    this.link = link
+    let failCompared: (e: MasqError) => void
+    let compared: () => void
+    this.compared = new Promise((resolve, reject) => ([compared, failCompared] = [resolve, reject]))
     this.done = new Promise((resolve, reject) => {
-      const fail = (e: MasqError): void => (failCompared(e), reject(e));
-      this.#settle = { compared, done: resolve, fail };
-    });
-    this.compared.catch(() => undefined); // who does not ask is not bothered
-    this.done.catch(() => undefined);
+      const fail = (e: MasqError): void => (failCompared(e), reject(e))
+      this.#settle = { compared, done: resolve, fail }
+    })
+    this.compared.catch(() => undefined) // who does not ask is not bothered
+    this.done.catch(() => undefined)
   }
 
   /** @internal */
   static async start(client: Client, link?: string): Promise<Pairing> {
-    const early: (State | MasqError)[] = [];
-    let told = (s: State | MasqError): void => void early.push(s);
-    const op = link === undefined ? { verb: Verb.Invite } : { verb: Verb.Join, key: link };
-    const answer = await client.pair(op, (s) => told(s));
-    const pairing = new Pairing(client, link ?? answer.text);
-    pairing.#n = answer.n;
-    told = (s) => pairing.#told(s);
-    early.forEach(told);
-    return pairing;
+    const early: (State | MasqError)[] = []
+    let told = (s: State | MasqError): void => void early.push(s)
+    const op = link === undefined ? { verb: Verb.Invite } : { verb: Verb.Join, key: link }
+    const answer = await client.pair(op, (s) => told(s))
+    const pairing = new Pairing(client, link ?? answer.text)
+    pairing.#n = answer.n
+    told = (s) => pairing.#told(s)
+    early.forEach(told)
+    return pairing
   }
 
   /** The link as a QR code: an SVG image, black on white with a margin. */
   async qr(): Promise<string> {
-    const { svg } = await loadQR();
-    return svg(this.link);
+    const { svg } = await loadQR()
+    return svg(this.link)
   }
 
   /**
@@ -89,38 +89,38 @@ export class Pairing extends EventTarget {
    * said, with E_EXPIRED if it is too late.
    */
   async confirm({ bring = false, discard = false }: { bring?: boolean; discard?: boolean } = {}): Promise<void> {
-    if (bring && discard) throw new MasqError('E_OPTIONS', 'bring or discard, not both');
-    await this.#client.ask({ verb: Verb.Confirm, target: this.#target(), bring, discard });
+    if (bring && discard) throw new MasqError('E_OPTIONS', 'bring or discard, not both')
+    await this.#client.ask({ verb: Verb.Confirm, target: this.#target(), bring, discard })
   }
 
   /** The user says no, or changes their mind. The other device hears of it, and the link is of no use any more. */
   async cancel(): Promise<void> {
-    if (this.step === 'failed' || this.step === 'done') return;
-    await this.#client.ask({ verb: Verb.Cancel, target: this.#target() });
+    if (this.step === 'failed' || this.step === 'done') return
+    await this.#client.ask({ verb: Verb.Cancel, target: this.#target() })
   }
 
   #target(): { client: number; n: number } {
-    return { client: this.#client.id, n: this.#n };
+    return { client: this.#client.id, n: this.#n }
   }
 
   #told(s: State | MasqError): void {
     if (s instanceof MasqError) {
-      if (this.step === 'failed' || this.step === 'done') return;
-      this.step = 'failed';
-      this.error = s;
+      if (this.step === 'failed' || this.step === 'done') return
+      this.step = 'failed'
+      this.error = s
     } else {
-      this.step = steps[s.step] ?? 'failed';
+      this.step = steps[s.step] ?? 'failed'
       Object.assign(this, {
         digits: s.digits || this.digits,
         name: s.name || this.name,
         expires: s.expires,
         hasData: s.hasData,
-      });
-      if (this.step === 'failed') this.error = new MasqError(s.code);
+      })
+      if (this.step === 'failed') this.error = new MasqError(s.code)
     }
-    if (this.error) this.#settle.fail(this.error);
-    else if (this.step !== 'waiting') this.#settle.compared();
-    if (this.step === 'done') this.#settle.done();
-    this.dispatchEvent(new Event('change'));
+    if (this.error) this.#settle.fail(this.error)
+    else if (this.step !== 'waiting') this.#settle.compared()
+    if (this.step === 'done') this.#settle.done()
+    this.dispatchEvent(new Event('change'))
   }
 }

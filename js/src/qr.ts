@@ -1,8 +1,8 @@
 // A chunk of its own, loaded when a QR code is asked for.
 
-import encodeQR from 'qr';
+import encodeQR from 'qr'
 
 /** `text` as a QR code, an SVG image. */
 export function svg(text: string): string {
-  return encodeQR(text, 'svg', { ecc: 'medium', border: 4 });
+  return encodeQR(text, 'svg', { ecc: 'medium', border: 4 })
 }

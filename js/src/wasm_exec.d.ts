@@ -1,8 +1,8 @@
 // The part of the Go toolchain's wasm_exec.js that is used here.
-export {};
+export {}
 declare global {
   class Go {
-    importObject: WebAssembly.Imports;
-    run(instance: WebAssembly.Instance): Promise<void>;
+    importObject: WebAssembly.Imports
+    run(instance: WebAssembly.Instance): Promise<void>
   }
 }

@@ -1,4 +1,4 @@
 declare module 'masq:worker' {
-  const code: string;
-  export default code;
+  const code: string
+  export default code
 }

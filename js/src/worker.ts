@@ -1,79 +1,79 @@
 // The Worker: one engine, and the tabs that use it. Started by the tab that holds the lock; see link.ts.
 
-import { BORDER_VERSION, Verb, Writer, messages } from './border.js';
-import { Engine } from './engine.js';
-import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js';
+import { BORDER_VERSION, Verb, Writer, messages } from './border.js'
+import { Engine } from './engine.js'
+import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 
-const OP = 11;
-const VERB_AT = 8; // behind the id in an op's body
+const OP = 11
+const VERB_AT = 8 // behind the id in an op's body
 
 /** What a tab is spoken to by: the Worker's own scope or a BroadcastChannel. */
 interface Port {
-  postMessage(message: ToTab): void;
-  close?(): void;
+  postMessage(message: ToTab): void
+  close?(): void
 }
 
 /** A tab, the messages that wait for it, and its ops that go on until they are ended. */
 interface Tab {
-  port: Port;
-  out: Uint8Array[];
-  lasting: Map<number, number>; // n of a watch or a pairing → the verb that ends it
+  port: Port
+  out: Uint8Array[]
+  lasting: Map<number, number> // n of a watch or a pairing → the verb that ends it
 }
 
 const scope = globalThis as unknown as {
-  postMessage(message: ToTab): void;
-  onmessage: ((e: MessageEvent<ToWorker>) => void) | null;
-};
+  postMessage(message: ToTab): void
+  onmessage: ((e: MessageEvent<ToWorker>) => void) | null
+}
 
 /** The tabs of one engine. */
 class Hub {
-  #init: Init;
-  #engine: Engine;
-  #tabs = new Map<number, Tab>();
-  #status: Uint8Array | undefined; // the newest status message, for tabs that come
-  #failed: ToTab | undefined;
-  #ended = 0; // numbers the Hub's own ops
+  #init: Init
+  #engine: Engine
+  #tabs = new Map<number, Tab>()
+  #status: Uint8Array | undefined // the newest status message, for tabs that come
+  #failed: ToTab | undefined
+  #ended = 0 // numbers the Hub's own ops
 
   constructor(init: Init) {
-    this.#init = init;
+    this.#init = init
     this.#engine = new Engine(init, {
       tab: (client, message) => this.#tabs.get(client)?.out.push(message.slice()),
       status: (message) => this.#setStatus(message.slice()),
       flush: () => this.#tabs.forEach((tab) => this.#send(tab)),
       failed: (code, detail) => this.#fail(code, detail),
-    });
-    addEventListener('online', () => this.#engine.online(true));
-    addEventListener('offline', () => this.#engine.online(false));
-    const discovery = new BroadcastChannel(names.discovery(init.app));
+    })
+    addEventListener('online', () => this.#engine.online(true))
+    addEventListener('offline', () => this.#engine.online(false))
+    const discovery = new BroadcastChannel(names.discovery(init.app))
     discovery.onmessage = (e: MessageEvent<ToWorker | Announce>) => {
-      if (e.data.t === 'hello') this.#hello(e.data, undefined);
-    };
-    discovery.postMessage({ t: 'engine', engine: init.engine } satisfies Announce);
-    void this.#engine.start();
+      if (e.data.t === 'hello') this.#hello(e.data, undefined)
+    }
+    discovery.postMessage({ t: 'engine', engine: init.engine } satisfies Announce)
+    void this.#engine.start()
   }
 
   /** Takes a message that came on the tab's own port. */
   take(m: ToWorker, port?: Port): void {
     switch (m.t) {
       case 'hello':
-        return this.#hello(m, port);
+        return this.#hello(m, port)
       case 'ops':
-        if (m.engine === this.#init.engine) this.#ops(m.client, m.bytes);
-        return;
+        if (m.engine === this.#init.engine) this.#ops(m.client, m.bytes)
+        return
       case 'wake':
-        return this.#engine.online(true);
+        return this.#engine.online(true)
       case 'bye':
-        return this.#leave(m.client);
+        return this.#leave(m.client)
     }
   }
 
   #hello({ client, version }: { client: number; version: number }, port: Port | undefined): void {
-    let tab = this.#tabs.get(client);
-    const known = tab !== undefined;
+    let tab = this.#tabs.get(client)
+    const known = tab !== undefined
     if (!tab) {
-      tab = { port: port ?? this.#channel(client), out: [], lasting: new Map() };
-      this.#tabs.set(client, tab);
-      if (!port) this.#leaveWhenGone(client);
+      tab = { port: port ?? this.#channel(client), out: [], lasting: new Map() }
+      this.#tabs.set(client, tab)
+      if (!port) this.#leaveWhenGone(client)
     }
     if (version !== BORDER_VERSION) {
       this.#post(tab, {
@@ -81,93 +81,93 @@ class Hub {
         engine: this.#init.engine,
         code: 'E_VERSION',
         detail: 'another tab runs another version',
-      });
-      return;
+      })
+      return
     }
-    this.#post(tab, { t: 'welcome', engine: this.#init.engine });
-    if (this.#failed) this.#post(tab, this.#failed);
-    else if (this.#status && !known) this.#post(tab, { t: 'out', engine: this.#init.engine, bytes: this.#status });
+    this.#post(tab, { t: 'welcome', engine: this.#init.engine })
+    if (this.#failed) this.#post(tab, this.#failed)
+    else if (this.#status && !known) this.#post(tab, { t: 'out', engine: this.#init.engine, bytes: this.#status })
   }
 
   #channel(client: number): Port {
-    const channel = new BroadcastChannel(names.port(this.#init.app, client));
-    channel.onmessage = (e: MessageEvent<ToWorker>) => this.take(e.data);
-    return channel;
+    const channel = new BroadcastChannel(names.port(this.#init.app, client))
+    channel.onmessage = (e: MessageEvent<ToWorker>) => this.take(e.data)
+    return channel
   }
 
   /** A tab holds a lock as long as it lives: who gets it knows that the tab has gone, crashed or not. */
   #leaveWhenGone(client: number): void {
-    void navigator.locks.request(names.tabLock(this.#init.app, client), () => this.#leave(client));
+    void navigator.locks.request(names.tabLock(this.#init.app, client), () => this.#leave(client))
   }
 
   #leave(client: number): void {
-    const tab = this.#tabs.get(client);
-    if (!tab) return;
-    this.#tabs.delete(client);
-    tab.port.close?.();
-    const w = new Writer();
-    for (const [n, verb] of tab.lasting) this.#end(w, client, n, verb);
-    if (w.length > 0) this.#engine.ops(w.take());
+    const tab = this.#tabs.get(client)
+    if (!tab) return
+    this.#tabs.delete(client)
+    tab.port.close?.()
+    const w = new Writer()
+    for (const [n, verb] of tab.lasting) this.#end(w, client, n, verb)
+    if (w.length > 0) this.#engine.ops(w.take())
   }
 
   /** Writes the op that ends a watch or pairing of another client: ids of the Hub's own ops have client 0. */
   #end(w: Writer, client: number, n: number, verb: number): void {
-    w.op({ client: 0, n: ++this.#ended, verb, target: { client, n } });
+    w.op({ client: 0, n: ++this.#ended, verb, target: { client, n } })
   }
 
   #ops(client: number, bytes: Uint8Array): void {
-    const tab = this.#tabs.get(client);
-    if (!tab || this.#failed) return;
+    const tab = this.#tabs.get(client)
+    if (!tab || this.#failed) return
     for (const m of messages(bytes)) {
-      const view = new DataView(m.body.buffer, m.body.byteOffset, m.body.byteLength);
-      if (m.type !== OP || view.getUint32(0) !== client) throw new Error('masq: a tab sent what is not its own op');
-      const n = view.getUint32(4);
-      const verb = view.getUint8(VERB_AT);
-      if (verb === Verb.Watch) tab.lasting.set(n, Verb.Unwatch);
-      else if (verb === Verb.Invite || verb === Verb.Join) tab.lasting.set(n, Verb.Cancel);
-      else if (verb === Verb.Unwatch || verb === Verb.Cancel) tab.lasting.delete(view.getUint32(14));
+      const view = new DataView(m.body.buffer, m.body.byteOffset, m.body.byteLength)
+      if (m.type !== OP || view.getUint32(0) !== client) throw new Error('masq: a tab sent what is not its own op')
+      const n = view.getUint32(4)
+      const verb = view.getUint8(VERB_AT)
+      if (verb === Verb.Watch) tab.lasting.set(n, Verb.Unwatch)
+      else if (verb === Verb.Invite || verb === Verb.Join) tab.lasting.set(n, Verb.Cancel)
+      else if (verb === Verb.Unwatch || verb === Verb.Cancel) tab.lasting.delete(view.getUint32(14))
     }
-    this.#engine.ops(bytes);
+    this.#engine.ops(bytes)
   }
 
   #setStatus(message: Uint8Array): void {
-    this.#status = message;
-    for (const tab of this.#tabs.values()) tab.out.push(message);
+    this.#status = message
+    for (const tab of this.#tabs.values()) tab.out.push(message)
   }
 
   #send(tab: Tab): void {
-    if (tab.out.length === 0) return;
-    const bytes = concat(tab.out);
-    tab.out = [];
-    this.#post(tab, { t: 'out', engine: this.#init.engine, bytes });
+    if (tab.out.length === 0) return
+    const bytes = concat(tab.out)
+    tab.out = []
+    this.#post(tab, { t: 'out', engine: this.#init.engine, bytes })
   }
 
   #post(tab: Tab, message: ToTab): void {
-    tab.port.postMessage(message);
+    tab.port.postMessage(message)
   }
 
   #fail(code: string, detail: string): void {
-    this.#failed = { t: 'failed', engine: this.#init.engine, code, detail };
+    this.#failed = { t: 'failed', engine: this.#init.engine, code, detail }
     for (const tab of this.#tabs.values()) {
-      this.#send(tab);
-      this.#post(tab, this.#failed);
+      this.#send(tab)
+      this.#post(tab, this.#failed)
     }
   }
 }
 
 function concat(parts: Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0]!;
-  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0));
-  let at = 0;
+  if (parts.length === 1) return parts[0]!
+  const out = new Uint8Array(parts.reduce((n, p) => n + p.length, 0))
+  let at = 0
   for (const p of parts) {
-    out.set(p, at);
-    at += p.length;
+    out.set(p, at)
+    at += p.length
   }
-  return out;
+  return out
 }
 
-let hub: Hub | undefined;
+let hub: Hub | undefined
 scope.onmessage = (e) => {
-  if (e.data.t === 'init') hub ??= new Hub(e.data);
-  else hub?.take(e.data, { postMessage: (m) => scope.postMessage(m) });
-};
+  if (e.data.t === 'init') hub ??= new Hub(e.data)
+  else hub?.take(e.data, { postMessage: (m) => scope.postMessage(m) })
+}

@@ -1,17 +1,17 @@
 // The API in a real browser, in one tab.
-import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { Page } from 'playwright-core';
-import { Stand, codeOf, run } from './browser.js';
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { Stand, codeOf, run } from './browser.js'
 
-let stand: Stand;
-let page: Page;
+let stand: Stand
+let page: Page
 
 before(async () => {
-  stand = await Stand.open();
-  page = await stand.tab(await stand.profile());
-});
-after(() => stand.close());
+  stand = await Stand.open()
+  page = await stand.tab(await stand.profile())
+})
+after(() => stand.close())
 
 test('what is put is got, of every kind', async () => {
   const values = [
@@ -26,28 +26,28 @@ test('what is put is got, of every kind', async () => {
     '{ a: { b: [1, null] } }',
     'new Date(0)',
     'NaN',
-  ];
+  ]
   for (const v of values) {
     const got = await run<boolean>(
       page,
       `(await masq.put('k', ${v}), JSON.stringify(await masq.get('k')) === JSON.stringify(${v}))`,
-    );
-    assert.ok(got, v);
+    )
+    assert.ok(got, v)
   }
   const bytes = [
     'new Uint8Array([0, 255])',
     'new Uint8Array([9, 1, 2]).subarray(1)',
     'new Uint8Array([1, 2]).buffer',
     'new Uint8Array()',
-  ];
-  const want = ['0,255', '1,2', '1,2', ''];
+  ]
+  const want = ['0,255', '1,2', '1,2', '']
   for (const [i, v] of bytes.entries()) {
-    assert.equal(await run(page, `(await masq.put('k', ${v}), String(await masq.get('k')))`), want[i], v);
+    assert.equal(await run(page, `(await masq.put('k', ${v}), String(await masq.get('k')))`), want[i], v)
   }
-  assert.equal(await run(page, `(await masq.get('k')) instanceof Uint8Array`), true);
-  assert.equal(await run(page, `masq.get('nothing')`), undefined);
-  assert.equal(await run(page, `(await masq.del('k'), await masq.get('k'))`), undefined);
-});
+  assert.equal(await run(page, `(await masq.get('k')) instanceof Uint8Array`), true)
+  assert.equal(await run(page, `masq.get('nothing')`), undefined)
+  assert.equal(await run(page, `(await masq.del('k'), await masq.get('k'))`), undefined)
+})
 
 test('bad input is refused with a code, at once, and nothing else suffers', async () => {
   const table: [string, string][] = [
@@ -99,44 +99,41 @@ test('bad input is refused with a code, at once, and nothing else suffers', asyn
     [`Masq.connect({ app: { name: 'T' }, device: '\\u202e' })`, 'E_OPTIONS'],
     [`Masq.connect({ app: { name: 'T' }, id: 'x'.repeat(256) })`, 'E_OPTIONS'],
     [`Masq.connect({ app: { name: 'T' }, wasm: 'http://' })`, 'E_OPTIONS'],
-  ];
-  for (const [code, want] of table) assert.equal(await codeOf(page, code), want, code);
-  assert.equal(await run(page, `(await masq.put('fine', 1), await masq.get('fine'))`), 1);
+  ]
+  for (const [code, want] of table) assert.equal(await codeOf(page, code), want, code)
+  assert.equal(await run(page, `(await masq.put('fine', 1), await masq.get('fine'))`), 1)
   const e = await run<{ name: string; message: string }>(
     page,
     `masq.put('', 1).catch((e) => ({ name: e.name, message: e.message, is: e instanceof Masq.MasqError }))`,
-  );
-  assert.deepEqual(e, { name: 'MasqError', message: e.message, is: true });
-  assert.match(e.message, /1 to 1,024 bytes.*Use another key\. \(got an empty one\)/);
-});
+  )
+  assert.deepEqual(e, { name: 'MasqError', message: e.message, is: true })
+  assert.match(e.message, /1 to 1,024 bytes.*Use another key\. \(got an empty one\)/)
+})
 
 test('a range comes in order, whole, and page by page', async () => {
-  await run(
-    page,
-    `Promise.all(Array.from({ length: 2500 }, (_, i) => masq.put('r/' + String(i).padStart(4, '0'), i)))`,
-  );
-  const list = (range: string): Promise<[string, number][]> => run(page, `masq.list(${range})`);
-  const all = await list(`{ prefix: 'r/' }`);
+  await run(page, `Promise.all(Array.from({ length: 2500 }, (_, i) => masq.put('r/' + String(i).padStart(4, '0'), i)))`)
+  const list = (range: string): Promise<[string, number][]> => run(page, `masq.list(${range})`)
+  const all = await list(`{ prefix: 'r/' }`)
   assert.deepEqual(
     all.map(([, v]) => v),
     Array.from({ length: 2500 }, (_, i) => i),
-  );
+  )
   assert.deepEqual(await list(`{ prefix: 'r/', gte: 'r/0010', lt: 'r/0012' }`), [
     ['r/0010', 10],
     ['r/0011', 11],
-  ]);
+  ])
   assert.deepEqual(await list(`{ prefix: 'r/', reverse: true, limit: 2 }`), [
     ['r/2499', 2499],
     ['r/2498', 2498],
-  ]);
-  assert.equal((await list(`{ prefix: 'r/', reverse: true, limit: 1500 }`)).at(-1)![1], 1000);
-  assert.deepEqual(await list(`{ prefix: 'r/', limit: 0 }`), []);
-  assert.deepEqual(await list(`{ prefix: 'nothing/' }`), []);
-  const walked = `(async () => { let n = 0; for await (const k of masq.keys({ prefix: 'r/' })) { if (++n === 1200) return k } })()`;
-  assert.equal(await run(page, walked), 'r/1199');
-  const entries = `(async () => { let sum = 0; for await (const [, v] of masq.entries({ prefix: 'r/' })) sum += v; return sum })()`;
-  assert.equal(await run(page, entries), (2499 * 2500) / 2);
-});
+  ])
+  assert.equal((await list(`{ prefix: 'r/', reverse: true, limit: 1500 }`)).at(-1)![1], 1000)
+  assert.deepEqual(await list(`{ prefix: 'r/', limit: 0 }`), [])
+  assert.deepEqual(await list(`{ prefix: 'nothing/' }`), [])
+  const walked = `(async () => { let n = 0; for await (const k of masq.keys({ prefix: 'r/' })) { if (++n === 1200) return k } })()`
+  assert.equal(await run(page, walked), 'r/1199')
+  const entries = `(async () => { let sum = 0; for await (const [, v] of masq.entries({ prefix: 'r/' })) sum += v; return sum })()`
+  assert.equal(await run(page, entries), (2499 * 2500) / 2)
+})
 
 test('a watch tells what changed, in order, until it is stopped', async () => {
   const seen = await run(
@@ -152,14 +149,14 @@ test('a watch tells what changed, in order, until it is stopped', async () => {
     await masq.put('w/1', 'c');
     return JSON.stringify(seen);
   })()`,
-  );
+  )
   assert.deepEqual(JSON.parse(seen as string), [
     ['w/1', 'a', null, false, 'here'],
     ['w/1', 'b', 'a', false, 'here'],
     ['w/2', { 0: 1 }, null, false, 'here'],
     ['w/1', null, 'b', true, 'here'],
-  ]);
-});
+  ])
+})
 
 test('a listener that throws harms nobody else', async () => {
   const seen = await run(
@@ -173,17 +170,17 @@ test('a listener that throws harms nobody else', async () => {
     stops.forEach((s) => s());
     return [errors, seen];
   })()`,
-  );
-  assert.deepEqual(seen, [['mine'], ['t/1']]);
-});
+  )
+  assert.deepEqual(seen, [['mine'], ['t/1']])
+})
 
 test('a batch counts the last of several operations on one key', async () => {
   await run(
     page,
     `masq.batch([{ type: 'put', key: 'b', value: 1 }, { type: 'del', key: 'b' }, { type: 'put', key: 'b', value: 3 }])`,
-  );
-  assert.equal(await run(page, `masq.get('b')`), 3);
-});
+  )
+  assert.equal(await run(page, `masq.get('b')`), 3)
+})
 
 test('a value is taken at the call', async () => {
   assert.equal(
@@ -192,38 +189,38 @@ test('a value is taken at the call', async () => {
       `(async () => { const v = { n: 1 }; const p = masq.put('v', v); v.n = 2; await p; return (await masq.get('v')).n })()`,
     ),
     1,
-  );
-});
+  )
+})
 
 test('status and devices', async () => {
-  const status = await run<Record<string, unknown>>(page, 'masq.status');
-  assert.equal(status.store, 'embedded');
-  assert.equal(status.sync, 'off');
-  assert.deepEqual(status.devices, []);
-  assert.match((status.self as { name: string }).name, /^Chrome on /);
+  const status = await run<Record<string, unknown>>(page, 'masq.status')
+  assert.equal(status.store, 'embedded')
+  assert.equal(status.sync, 'off')
+  assert.deepEqual(status.devices, [])
+  assert.match((status.self as { name: string }).name, /^Chrome on /)
   await run(
     page,
     `new Promise((resolve) => { masq.addEventListener('status', resolve, { once: true }); masq.rename('My desk') })`,
-  );
-  const devices = await run<{ name: string; self: boolean; online: boolean }[]>(page, 'masq.devices()');
+  )
+  const devices = await run<{ name: string; self: boolean; online: boolean }[]>(page, 'masq.devices()')
   assert.deepEqual(
     devices.map((d) => [d.name, d.self, d.online]),
     [['My desk', true, true]],
-  );
-});
+  )
+})
 
 test('data is there after a reload, and apart for another id', async () => {
-  await run(page, `masq.put('kept', { a: 1 })`);
-  await page.reload();
+  await run(page, `masq.put('kept', { a: 1 })`)
+  await page.reload()
   assert.deepEqual(await run(page, `(globalThis.masq = await Masq.connect({ app: { name: 'T' } })).get('kept')`), {
     a: 1,
-  });
+  })
   assert.equal(
     await run(page, `(globalThis.other = await Masq.connect({ app: { name: 'U' }, id: 'another' })).get('kept')`),
     undefined,
-  );
-  await run(page, 'other.close()');
-});
+  )
+  await run(page, 'other.close()')
+})
 
 test('after close everything rejects, what was asked before is done, and it opens again', async () => {
   const codes = await run<string[]>(
@@ -237,17 +234,17 @@ test('after close everything rejects, what was asked before is done, and it open
     try { masq.watch('', () => {}) } catch (e) { out.push(e.code) }
     return out;
   })()`,
-  );
-  assert.deepEqual(codes, ['', '', 'E_CLOSED', 'E_CLOSED', 'E_CLOSED', 'E_CLOSED', 'E_CLOSED', '', 'E_CLOSED']);
-  assert.equal(await run(page, `(globalThis.masq = await Masq.connect({ app: { name: 'T' } })).get('last')`), 1);
-});
+  )
+  assert.deepEqual(codes, ['', '', 'E_CLOSED', 'E_CLOSED', 'E_CLOSED', 'E_CLOSED', 'E_CLOSED', '', 'E_CLOSED'])
+  assert.equal(await run(page, `(globalThis.masq = await Masq.connect({ app: { name: 'T' } })).get('last')`), 1)
+})
 
 test('an invite needs a Sync Server, and its link is taken out of the address', async () => {
-  assert.equal(await codeOf(page, 'masq.invite()'), 'E_SYNC');
-  await page.goto(stand.url('/?q=1#masq=1.AAAA'));
+  assert.equal(await codeOf(page, 'masq.invite()'), 'E_SYNC')
+  await page.goto(stand.url('/?q=1#masq=1.AAAA'))
   assert.deepEqual(await run(page, '[Masq.takeInvite(), Masq.takeInvite(), location.href]'), [
     stand.url('/?q=1#masq=1.AAAA'),
     undefined,
     stand.url('/?q=1'),
-  ]);
-});
+  ])
+})

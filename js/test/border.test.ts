@@ -1,30 +1,30 @@
 // Both halves of the border agree on the bytes in wasm/client/border/testdata/border.txt.
-import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { test } from 'node:test';
-import { BorderError, Kind, StorageFailure, Verb, Writer, messages, readAction, type Action } from '../src/border.js';
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { BorderError, Kind, StorageFailure, Verb, Writer, messages, readAction, type Action } from '../src/border.js'
 
-const file = new URL('../../wasm/client/border/testdata/border.txt', import.meta.url);
-const golden = new Map<string, Uint8Array>();
+const file = new URL('../../wasm/client/border/testdata/border.txt', import.meta.url)
+const golden = new Map<string, Uint8Array>()
 for (const line of readFileSync(file, 'utf8').split('\n')) {
-  const [name, hex] = line.split(' ');
-  if (name && hex && name !== '#') golden.set(name, new Uint8Array(Buffer.from(hex, 'hex')));
+  const [name, hex] = line.split(' ')
+  if (name && hex && name !== '#') golden.set(name, new Uint8Array(Buffer.from(hex, 'hex')))
 }
 
-const bytes = (...b: number[]): Uint8Array => new Uint8Array(b);
-const ascii = (s: string): Uint8Array => new TextEncoder().encode(s);
-const LOG = 2 ** 48;
-const PAGE = 3 * 2 ** 48;
-const LAST = 2 ** 48 - 1;
-const op = { client: 5, verb: Verb.Get };
+const bytes = (...b: number[]): Uint8Array => new Uint8Array(b)
+const ascii = (s: string): Uint8Array => new TextEncoder().encode(s)
+const LOG = 2 ** 48
+const PAGE = 3 * 2 ** 48
+const LAST = 2 ** 48 - 1
+const op = { client: 5, verb: Verb.Get }
 
 const events: Record<string, (w: Writer) => void> = {
   'event.config': (w) => {
-    const key = new Uint8Array(32);
-    key.set([1, 2]);
-    key[31] = 32;
-    const sync = ['wss://a.example', 'ws://localhost:6280/x'];
-    w.config({ key, app: 'https://notes.example', name: 'Jürgen’s laptop', url: 'https://notes.example/app', sync });
+    const key = new Uint8Array(32)
+    key.set([1, 2])
+    key[31] = 32
+    const sync = ['wss://a.example', 'ws://localhost:6280/x']
+    w.config({ key, app: 'https://notes.example', name: 'Jürgen’s laptop', url: 'https://notes.example/app', sync })
   },
   'event.start': (w) => w.start([0, LOG + 7, PAGE + LAST]),
   'event.start.empty': (w) => w.start([]),
@@ -70,10 +70,10 @@ const events: Record<string, (w: Writer) => void> = {
       ],
     }),
   'event.op.byteordered': (w) => w.op({ ...op, n: 5, key: '\ufeffmark' }),
-};
+}
 
-const nobody = { id: '', name: '', online: false, toReceive: false, lastHeard: 0, toSend: 0 };
-const nothing = { code: '', more: false, position: 0, text: '', entries: [] };
+const nobody = { id: '', name: '', online: false, toReceive: false, lastHeard: 0, toSend: 0 }
+const nothing = { code: '', more: false, position: 0, text: '', entries: [] }
 const actions: Record<string, Action> = {
   'action.reply': { type: 'reply', client: 5, n: 1, ...nothing },
   'action.reply.error': { type: 'reply', client: 5, n: 1, ...nothing, code: 'E_QUOTA' },
@@ -158,64 +158,64 @@ const actions: Record<string, Action> = {
   'action.load': { type: 'load', ids: [PAGE + LAST, 0] },
   'action.wakeat': { type: 'wakeAt', at: 1700000000000 },
   'action.failed': { type: 'failed', code: 'E_FENCED' },
-};
+}
 
-const hex = (b: Uint8Array | undefined): string => Buffer.from(b ?? []).toString('hex');
-const read = (b: Uint8Array): Action[] => [...messages(b)].map(readAction);
+const hex = (b: Uint8Array | undefined): string => Buffer.from(b ?? []).toString('hex')
+const read = (b: Uint8Array): Action[] => [...messages(b)].map(readAction)
 
 test('events are written as the engine reads them', () => {
   for (const [name, write] of Object.entries(events)) {
-    const w = new Writer();
-    write(w);
-    assert.equal(`${name} ${hex(w.take())}`, `${name} ${hex(golden.get(name))}`);
+    const w = new Writer()
+    write(w)
+    assert.equal(`${name} ${hex(w.take())}`, `${name} ${hex(golden.get(name))}`)
   }
-});
+})
 
 test('actions are read as the engine writes them', () => {
   for (const [name, want] of Object.entries(actions)) {
-    const got = read(golden.get(name)!);
-    assert.deepEqual(got, [want], name);
+    const got = read(golden.get(name)!)
+    assert.deepEqual(got, [want], name)
   }
-  assert.equal(golden.size, Object.keys(events).length + Object.keys(actions).length);
-});
+  assert.equal(golden.size, Object.keys(events).length + Object.keys(actions).length)
+})
 
 test('several messages come apart, none is none', () => {
-  const both = Buffer.concat([golden.get('action.ping')!, golden.get('action.wakeat')!]);
-  assert.deepEqual(read(new Uint8Array(both)), [actions['action.ping'], actions['action.wakeat']]);
-  assert.deepEqual(read(bytes()), []);
-});
+  const both = Buffer.concat([golden.get('action.ping')!, golden.get('action.wakeat')!])
+  assert.deepEqual(read(new Uint8Array(both)), [actions['action.ping'], actions['action.wakeat']])
+  assert.deepEqual(read(bytes()), [])
+})
 
 test('what is cut, too long or unknown is refused, and garbage never does harm', () => {
   for (const name of Object.keys(actions)) {
-    const b = golden.get(name)!;
-    for (let n = 1; n < b.length; n++) assert.throws(() => read(b.subarray(0, n)), BorderError, `${name} cut to ${n}`);
-    const long = new Uint8Array([...b, 0]);
-    long[4]!++;
-    if (name !== 'action.send') assert.throws(() => read(long), BorderError, `${name} with a byte more`);
+    const b = golden.get(name)!
+    for (let n = 1; n < b.length; n++) assert.throws(() => read(b.subarray(0, n)), BorderError, `${name} cut to ${n}`)
+    const long = new Uint8Array([...b, 0])
+    long[4]!++
+    if (name !== 'action.send') assert.throws(() => read(long), BorderError, `${name} with a byte more`)
   }
-  assert.throws(() => read(bytes(99, 0, 0, 0, 0)), BorderError);
-  assert.throws(() => read(bytes(10, 0, 0, 0, 4, 255, 255, 255, 255)), BorderError);
-  let seed = 1;
-  const random = (): number => (seed = (seed * 48271) % 2147483647) & 255;
+  assert.throws(() => read(bytes(99, 0, 0, 0, 0)), BorderError)
+  assert.throws(() => read(bytes(10, 0, 0, 0, 4, 255, 255, 255, 255)), BorderError)
+  let seed = 1
+  const random = (): number => (seed = (seed * 48271) % 2147483647) & 255
   for (let i = 0; i < 20_000; i++) {
-    const [, start] = [...golden][random() % golden.size]!;
-    const b = start.slice();
-    b[random() % b.length] = random();
+    const [, start] = [...golden][random() % golden.size]!
+    const b = start.slice()
+    b[random() % b.length] = random()
     try {
-      read(b);
+      read(b)
     } catch (e) {
-      assert.ok(e instanceof BorderError, String(e));
+      assert.ok(e instanceof BorderError, String(e))
     }
   }
-});
+})
 
 test('the writer grows, and forgets', () => {
-  const w = new Writer();
-  w.frame(1, new Uint8Array(9 << 20).fill(7));
-  assert.equal(w.length, 5 + 4 + (9 << 20));
-  w.wipe();
-  assert.ok(w.buffer.every((b) => b === 0));
-  w.reset();
-  assert.ok(w.buffer.length < 1 << 20);
-  assert.throws(() => w.op({ client: 1, n: 1, verb: 1, key: 'x'.repeat(70_000) }), BorderError);
-});
+  const w = new Writer()
+  w.frame(1, new Uint8Array(9 << 20).fill(7))
+  assert.equal(w.length, 5 + 4 + (9 << 20))
+  w.wipe()
+  assert.ok(w.buffer.every((b) => b === 0))
+  w.reset()
+  assert.ok(w.buffer.length < 1 << 20)
+  assert.throws(() => w.op({ client: 1, n: 1, verb: 1, key: 'x'.repeat(70_000) }), BorderError)
+})

@@ -1,37 +1,37 @@
 // Several tabs share one engine, whatever becomes of the tab that runs it.
-import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { Page } from 'playwright-core';
-import { Stand, codeOf, run } from './browser.js';
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { Stand, codeOf, run } from './browser.js'
 
-let stand: Stand;
-before(async () => void (stand = await Stand.open()));
-after(() => stand.close());
+let stand: Stand
+before(async () => void (stand = await Stand.open()))
+after(() => stand.close())
 
 /** Collects what a watch of everything tells, as `key=value from`. */
 const watch = (page: Page): Promise<unknown> =>
   run(
     page,
     `(globalThis.seen = [], masq.watch('', (c) => seen.push(c.key + '=' + c.value + ' ' + c.from)), masq.get(''.padEnd(1, '-')))`,
-  );
+  )
 const seen = (page: Page, want: string): Promise<unknown> =>
-  page.waitForFunction(`seen.includes(${JSON.stringify(want)})`);
-const put = (page: Page, key: string, value: number): Promise<unknown> => run(page, `masq.put('${key}', ${value})`);
-const get = (page: Page, key: string): Promise<unknown> => run(page, `masq.get('${key}')`);
-const workers = (...pages: Page[]): number[] => pages.map((p) => p.workers().length);
+  page.waitForFunction(`seen.includes(${JSON.stringify(want)})`)
+const put = (page: Page, key: string, value: number): Promise<unknown> => run(page, `masq.put('${key}', ${value})`)
+const get = (page: Page, key: string): Promise<unknown> => run(page, `masq.get('${key}')`)
+const workers = (...pages: Page[]): number[] => pages.map((p) => p.workers().length)
 
 test('tabs see each other’s writes, through one Worker', async () => {
-  const profile = await stand.profile();
-  const [a, b] = [await stand.tab(profile), await stand.tab(profile)];
-  assert.deepEqual(workers(a, b), [1, 0]);
-  await Promise.all([watch(a), watch(b)]);
-  await put(a, 'x', 1);
-  await put(b, 'y', 2);
-  await Promise.all([seen(a, 'x=1 here'), seen(b, 'x=1 tab'), seen(a, 'y=2 tab'), seen(b, 'y=2 here')]);
-  assert.deepEqual([await get(a, 'y'), await get(b, 'x')], [2, 1]);
-  assert.equal(await run(b, `masq.list({ prefix: '' }).then((l) => l.length)`), 2);
-  await profile.close();
-});
+  const profile = await stand.profile()
+  const [a, b] = [await stand.tab(profile), await stand.tab(profile)]
+  assert.deepEqual(workers(a, b), [1, 0])
+  await Promise.all([watch(a), watch(b)])
+  await put(a, 'x', 1)
+  await put(b, 'y', 2)
+  await Promise.all([seen(a, 'x=1 here'), seen(b, 'x=1 tab'), seen(a, 'y=2 tab'), seen(b, 'y=2 here')])
+  assert.deepEqual([await get(a, 'y'), await get(b, 'x')], [2, 1])
+  assert.equal(await run(b, `masq.list({ prefix: '' }).then((l) => l.length)`), 2)
+  await profile.close()
+})
 
 test('when the leading tab goes, another leads: what was asked is answered and watches go on', async () => {
   for (const leave of [
@@ -39,65 +39,65 @@ test('when the leading tab goes, another leads: what was asked is answered and w
     (p: Page) => run(p, 'masq.close()'),
     (p: Page) => p.goto('about:blank'),
   ]) {
-    const profile = await stand.profile();
-    const [a, b, c] = [await stand.tab(profile), await stand.tab(profile), await stand.tab(profile)];
-    await Promise.all([watch(b), watch(c)]);
-    await put(b, 'before', 1);
+    const profile = await stand.profile()
+    const [a, b, c] = [await stand.tab(profile), await stand.tab(profile), await stand.tab(profile)]
+    await Promise.all([watch(b), watch(c)])
+    await put(b, 'before', 1)
     const writes = run(
       b,
       `Promise.all(Array.from({ length: 300 }, (_, i) => new Promise((r) => setTimeout(r, i)).then(() => masq.put('k' + i, i))))`,
-    );
-    await leave(a);
-    await writes;
-    await put(c, 'after', 2);
-    await Promise.all([seen(b, 'after=2 tab'), seen(c, 'k299=299 tab')]);
-    assert.equal(await run(c, `masq.list({ prefix: 'k' }).then((l) => l.length)`), 300);
+    )
+    await leave(a)
+    await writes
+    await put(c, 'after', 2)
+    await Promise.all([seen(b, 'after=2 tab'), seen(c, 'k299=299 tab')])
+    assert.equal(await run(c, `masq.list({ prefix: 'k' }).then((l) => l.length)`), 300)
     const missing = await run(
       c,
       `Array.from({ length: 300 }, (_, i) => 'k' + i).filter((k) => !seen.some((s) => s.startsWith(k + '=')))`,
-    );
-    assert.deepEqual(missing, [], 'every change was seen');
-    assert.deepEqual(workers(b, c).sort(), [0, 1]);
-    await profile.close();
+    )
+    assert.deepEqual(missing, [], 'every change was seen')
+    assert.deepEqual(workers(b, c).sort(), [0, 1])
+    await profile.close()
   }
-});
+})
 
 test('a leader that does not answer loses the lock', async () => {
-  const profile = await stand.profile();
-  const frozen = await stand.tab(profile, { connected: false });
-  await run(frozen, `void navigator.locks.request('masq:' + location.origin + ':engine', () => new Promise(() => {}))`);
-  await run(frozen, `new Promise((r) => setTimeout(r, 50))`);
-  const start = Date.now();
-  const a = await stand.tab(profile);
-  await put(a, 'x', 1);
-  assert.equal(await get(a, 'x'), 1);
-  assert.ok(Date.now() - start < 12_000, `after ${Date.now() - start} ms`);
-  await profile.close();
-});
+  const profile = await stand.profile()
+  const frozen = await stand.tab(profile, { connected: false })
+  await run(frozen, `void navigator.locks.request('masq:' + location.origin + ':engine', () => new Promise(() => {}))`)
+  await run(frozen, `new Promise((r) => setTimeout(r, 50))`)
+  const start = Date.now()
+  const a = await stand.tab(profile)
+  await put(a, 'x', 1)
+  assert.equal(await get(a, 'x'), 1)
+  assert.ok(Date.now() - start < 12_000, `after ${Date.now() - start} ms`)
+  await profile.close()
+})
 
 test('a leader that the lock is stolen from goes on as one of the others', async () => {
-  const profile = await stand.profile();
-  const a = await stand.tab(profile);
-  const b = await stand.tab(profile);
-  await watch(a);
-  await put(a, 'x', 1);
+  const profile = await stand.profile()
+  const a = await stand.tab(profile)
+  const b = await stand.tab(profile)
+  await watch(a)
+  await put(a, 'x', 1)
   await run(
     b,
     `void navigator.locks.request('masq:' + location.origin + ':engine', { steal: true }, () => new Promise((r) => setTimeout(r, 300)))`,
-  );
-  await put(a, 'y', 2);
-  assert.equal(await get(b, 'y'), 2);
-  await put(b, 'z', 3);
-  await seen(a, 'z=3 tab');
-  await profile.close();
-});
+  )
+  await put(a, 'y', 2)
+  assert.equal(await get(b, 'y'), 2)
+  await put(b, 'z', 3)
+  await seen(a, 'z=3 tab')
+  await profile.close()
+})
 
 // A thawed tab's Worker runs beside the new leader's: storage's `add` stops one of them before it changes anything.
 test('of two engines on the same data one is fenced, and nothing is lost', async () => {
-  const profile = await stand.profile();
-  const a = await stand.tab(profile, { options: `id: 'fence'` });
-  await put(a, 'one', 1);
-  const b = await stand.tab(profile, { connected: false });
+  const profile = await stand.profile()
+  const a = await stand.tab(profile, { options: `id: 'fence'` })
+  await put(a, 'one', 1)
+  const b = await stand.tab(profile, { connected: false })
   await run(
     b,
     `new Promise((resolve) => {
@@ -106,8 +106,8 @@ test('of two engines on the same data one is fenced, and nothing is lost', async
     second.postMessage({ t: 'init', engine: 77, app: 'fence', name: 'B', url: '', sync: [], wasm: location.origin + '/masq.wasm' });
     second.postMessage({ t: 'hello', client: 9, version: 1 });
   })`,
-  );
-  await put(a, 'two', 2); // the first engine writes: the second does not know
+  )
+  await put(a, 'two', 2) // the first engine writes: the second does not know
   const code = await run(
     b,
     `new Promise((resolve) => {
@@ -115,19 +115,19 @@ test('of two engines on the same data one is fenced, and nothing is lost', async
     second.onmessage = (e) => e.data.t === 'failed' && resolve(e.data.code);
     second.postMessage({ t: 'ops', client: 9, engine: 77, bytes: new Uint8Array(hex) });
   })`,
-  );
-  assert.equal(code, 'E_FENCED');
-  assert.deepEqual([await get(a, 'one'), await get(a, 'two'), await get(a, 'three')], [1, 2, undefined]);
-  await put(a, 'four', 4);
-  await run(b, 'second.terminate()');
-  await profile.close();
-});
+  )
+  assert.equal(code, 'E_FENCED')
+  assert.deepEqual([await get(a, 'one'), await get(a, 'two'), await get(a, 'three')], [1, 2, undefined])
+  await put(a, 'four', 4)
+  await run(b, 'second.terminate()')
+  await profile.close()
+})
 
 test('an engine that is fenced is followed by another, which is asked again', async () => {
-  const profile = await stand.profile();
-  const a = await stand.tab(profile, { options: `id: 'fence2'` });
-  await put(a, 'one', 1);
-  const b = await stand.tab(profile, { connected: false });
+  const profile = await stand.profile()
+  const a = await stand.tab(profile, { options: `id: 'fence2'` })
+  await put(a, 'one', 1)
+  const b = await stand.tab(profile, { connected: false })
   await run(
     b,
     `new Promise((resolve) => {
@@ -136,7 +136,7 @@ test('an engine that is fenced is followed by another, which is asked again', as
     second.postMessage({ t: 'init', engine: 78, app: 'fence2', name: 'B', url: '', sync: [], wasm: location.origin + '/masq.wasm' });
     second.postMessage({ t: 'hello', client: 9, version: 1 });
   })`,
-  );
+  )
   await run(
     b,
     `new Promise((resolve) => {
@@ -145,18 +145,18 @@ test('an engine that is fenced is followed by another, which is asked again', as
     setTimeout(resolve, 2000);
     second.postMessage({ t: 'ops', client: 9, engine: 78, bytes: new Uint8Array(${JSON.stringify(putBytes(9, 1, 'three', '3'))}) });
   })`,
-  );
-  await run(b, 'second.terminate()');
-  await put(a, 'four', 4); // E_FENCED inside, then the next engine
-  assert.deepEqual([await get(a, 'one'), await get(a, 'three'), await get(a, 'four')], [1, 3, 4]);
-  await profile.close();
-});
+  )
+  await run(b, 'second.terminate()')
+  await put(a, 'four', 4) // E_FENCED inside, then the next engine
+  assert.deepEqual([await get(a, 'one'), await get(a, 'three'), await get(a, 'four')], [1, 3, 4])
+  await profile.close()
+})
 
 test('tabs with two versions of the client do not talk past each other', async () => {
-  const profile = await stand.profile();
-  const a = await stand.tab(profile);
-  await put(a, 'x', 1);
-  const b = await stand.tab(profile, { connected: false });
+  const profile = await stand.profile()
+  const a = await stand.tab(profile)
+  await put(a, 'x', 1)
+  const b = await stand.tab(profile, { connected: false })
   const code = await run(
     b,
     `new Promise((resolve) => {
@@ -167,19 +167,19 @@ test('tabs with two versions of the client do not talk past each other', async (
       return new Promise(() => {});
     });
   })`,
-  );
-  assert.equal(code, 'E_VERSION');
-  assert.equal(await get(a, 'x'), 1);
-  await profile.close();
-});
+  )
+  assert.equal(code, 'E_VERSION')
+  assert.equal(await get(a, 'x'), 1)
+  await profile.close()
+})
 
 test('an engine that meets a bug fails, and the next one goes on', async () => {
-  const profile = await stand.profile();
-  const a = await stand.tab(profile);
-  await put(a, 'x', 1);
-  const b = await stand.tab(profile, { connected: false });
-  const errors: string[] = [];
-  a.on('console', (m) => m.type() === 'error' && errors.push(m.text()));
+  const profile = await stand.profile()
+  const a = await stand.tab(profile)
+  await put(a, 'x', 1)
+  const b = await stand.tab(profile, { connected: false })
+  const errors: string[] = []
+  a.on('console', (m) => m.type() === 'error' && errors.push(m.text()))
   const code = await run(
     b,
     `new Promise((resolve) => {
@@ -194,31 +194,31 @@ test('an engine that meets a bug fails, and the next one goes on', async () => {
       return new Promise(() => {});
     });
   })`,
-  );
-  assert.equal(code, 'E_INTERNAL');
-  assert.match(errors.join('\n'), /masq: panic: malformed message\n[^]*main\.\(\*client\)/);
-  await put(a, 'y', 2);
-  assert.deepEqual([await get(a, 'x'), await get(a, 'y')], [1, 2]);
-  await profile.close();
-});
+  )
+  assert.equal(code, 'E_INTERNAL')
+  assert.match(errors.join('\n'), /masq: panic: malformed message\n[^]*main\.\(\*client\)/)
+  await put(a, 'y', 2)
+  assert.deepEqual([await get(a, 'x'), await get(a, 'y')], [1, 2])
+  await profile.close()
+})
 
 test('when the browser takes the data away, the application hears of it and can go on', async () => {
-  const profile = await stand.profile();
-  const a = await stand.tab(profile);
-  await put(a, 'x', 1);
-  const b = await stand.tab(profile, { connected: false });
+  const profile = await stand.profile()
+  const a = await stand.tab(profile)
+  await put(a, 'x', 1)
+  const b = await stand.tab(profile, { connected: false })
   await run(
     b,
     `new Promise((resolve, reject) => {
     const r = indexedDB.deleteDatabase('masq:' + location.origin);
     r.onsuccess = resolve; r.onerror = reject;
   })`,
-  );
-  assert.match(await codeOf(a, `masq.put('y', 2)`), /^(E_STORAGE)?$/);
-  await put(a, 'z', 3);
-  assert.deepEqual([await get(a, 'x'), await get(a, 'z')], [undefined, 3]);
-  await profile.close();
-});
+  )
+  assert.match(await codeOf(a, `masq.put('y', 2)`), /^(E_STORAGE)?$/)
+  await put(a, 'z', 3)
+  assert.deepEqual([await get(a, 'x'), await get(a, 'z')], [undefined, 3])
+  await profile.close()
+})
 
 // As the browser reports it: the transaction aborts with QuotaExceededError.
 const fullDisk = `let full = false;
@@ -233,30 +233,30 @@ IDBTransaction.prototype.commit = function () { if (!full) commit.call(this) };
 const error = Object.getOwnPropertyDescriptor(IDBTransaction.prototype, 'error').get;
 Object.defineProperty(IDBTransaction.prototype, 'error', {
   get() { return full ? new DOMException('', 'QuotaExceededError') : error.call(this) },
-});`;
+});`
 
 test('a full disk is E_QUOTA, and when there is room again it goes on', async () => {
-  const profile = await stand.profile();
-  const code = JSON.stringify(fullDisk) + ` + 'importScripts("' + location.origin + '/worker.js")'`;
-  const a = await stand.tab(profile, { options: `worker: () => new Worker(URL.createObjectURL(new Blob([${code}])))` });
-  await put(a, 'x', 1);
+  const profile = await stand.profile()
+  const code = JSON.stringify(fullDisk) + ` + 'importScripts("' + location.origin + '/worker.js")'`
+  const a = await stand.tab(profile, { options: `worker: () => new Worker(URL.createObjectURL(new Blob([${code}])))` })
+  await put(a, 'x', 1)
   await run(
     a,
     `(globalThis.disk = new BroadcastChannel('full'), disk.postMessage(true), new Promise((r) => setTimeout(r, 50)))`,
-  );
-  assert.equal(await codeOf(a, `masq.put('y', 2)`), 'E_QUOTA');
-  await run(a, 'disk.postMessage(false)');
-  await put(a, 'z', 3);
-  assert.deepEqual([await get(a, 'x'), await get(a, 'y'), await get(a, 'z')], [1, undefined, 3]);
-  await profile.close();
-});
+  )
+  assert.equal(await codeOf(a, `masq.put('y', 2)`), 'E_QUOTA')
+  await run(a, 'disk.postMessage(false)')
+  await put(a, 'z', 3)
+  assert.deepEqual([await get(a, 'x'), await get(a, 'y'), await get(a, 'z')], [1, undefined, 3])
+  await profile.close()
+})
 
 /** A put as it crosses the border; kept apart from the client's own writer on purpose. */
 function putBytes(client: number, n: number, key: string, json: string): number[] {
-  const u32 = (v: number): number[] => [v >>> 24, (v >>> 16) & 255, (v >>> 8) & 255, v & 255];
-  const lv = (s: string): number[] => [0, s.length, ...Buffer.from(s)];
-  const zeros = (count: number): number[] => Array<number>(count).fill(0);
-  const value = [1, ...lv(key), ...u32(json.length), ...Buffer.from(json)];
-  const body = [...u32(client), ...u32(n), 2, 0, ...zeros(8 + 8 + 4 + 5 * 2), 0, 1, ...value];
-  return [11, ...u32(body.length), ...body];
+  const u32 = (v: number): number[] => [v >>> 24, (v >>> 16) & 255, (v >>> 8) & 255, v & 255]
+  const lv = (s: string): number[] => [0, s.length, ...Buffer.from(s)]
+  const zeros = (count: number): number[] => Array<number>(count).fill(0)
+  const value = [1, ...lv(key), ...u32(json.length), ...Buffer.from(json)]
+  const body = [...u32(client), ...u32(n), 2, 0, ...zeros(8 + 8 + 4 + 5 * 2), 0, 1, ...value]
+  return [11, ...u32(body.length), ...body]
 }

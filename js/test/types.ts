@@ -8,56 +8,56 @@ import {
   type MasqError,
   type Pairing,
   type Status,
-} from '../src/index.js';
+} from '../src/index.js'
 
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-const is = <T extends true>(_: T | undefined = undefined): void => undefined;
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const is = <T extends true>(_: T | undefined = undefined): void => undefined
 
 interface Note {
-  title: string;
+  title: string
 }
 
 export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promise<void> {
-  const value = await masq.get('k');
-  is<Equal<typeof value, unknown>>();
-  const note = await masq.get<Note>('k');
-  is<Equal<typeof note, Note | undefined>>();
-  const list = await masq.list<Note>({ prefix: 'n/', gte: 'a', lt: 'b', reverse: true, limit: 3 });
-  is<Equal<typeof list, [key: string, value: Note][]>>();
-  for await (const entry of masq.entries<Note>()) is<Equal<typeof entry, [key: string, value: Note]>>();
-  for await (const key of masq.keys({ prefix: 'n/' })) is<Equal<typeof key, string>>();
+  const value = await masq.get('k')
+  is<Equal<typeof value, unknown>>()
+  const note = await masq.get<Note>('k')
+  is<Equal<typeof note, Note | undefined>>()
+  const list = await masq.list<Note>({ prefix: 'n/', gte: 'a', lt: 'b', reverse: true, limit: 3 })
+  is<Equal<typeof list, [key: string, value: Note][]>>()
+  for await (const entry of masq.entries<Note>()) is<Equal<typeof entry, [key: string, value: Note]>>()
+  for await (const key of masq.keys({ prefix: 'n/' })) is<Equal<typeof key, string>>()
   const stop = masq.watch<Note>('n/', (change) => {
-    is<Equal<typeof change, Change<Note>>>();
-    is<Equal<typeof change.previous, Note | undefined>>();
-  });
-  is<Equal<typeof stop, () => void>>();
-  is<Equal<Masq['status'], Status>>();
-  const devices = await masq.devices();
-  is<Equal<typeof devices, Device[]>>();
-  masq.addEventListener('status', (event) => is<Equal<typeof event, Event>>());
-  await masq.put('k', 1, { durability: 'relaxed' });
+    is<Equal<typeof change, Change<Note>>>()
+    is<Equal<typeof change.previous, Note | undefined>>()
+  })
+  is<Equal<typeof stop, () => void>>()
+  is<Equal<Masq['status'], Status>>()
+  const devices = await masq.devices()
+  is<Equal<typeof devices, Device[]>>()
+  masq.addEventListener('status', (event) => is<Equal<typeof event, Event>>())
+  await masq.put('k', 1, { durability: 'relaxed' })
   await masq.batch([
     { type: 'put', key: 'k', value: 1 },
     { type: 'del', key: 'k' },
-  ]);
-  await pairing.confirm({ bring: true });
-  is<Equal<typeof pairing.step, 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done' | 'failed'>>();
-  const link = takeInvite();
-  is<Equal<typeof link, string | undefined>>();
-  if (error.code === 'E_QUOTA') return;
+  ])
+  await pairing.confirm({ bring: true })
+  is<Equal<typeof pairing.step, 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done' | 'failed'>>()
+  const link = takeInvite()
+  is<Equal<typeof link, string | undefined>>()
+  if (error.code === 'E_QUOTA') return
 
   // @ts-expect-error a batch's operation has a value or is a deletion
-  await masq.batch([{ type: 'put', key: 'k' }]);
+  await masq.batch([{ type: 'put', key: 'k' }])
   // @ts-expect-error no such durability
-  await masq.put('k', 1, { durability: 'soon' });
+  await masq.put('k', 1, { durability: 'soon' })
   // @ts-expect-error no such event
-  masq.addEventListener('sync', () => undefined);
+  masq.addEventListener('sync', () => undefined)
   // @ts-expect-error the status is not the application's to change
-  masq.status = masq.status;
+  masq.status = masq.status
   // @ts-expect-error an application has a name
-  await connect({});
+  await connect({})
   // @ts-expect-error a device's name is its `device`
-  await connect({ app: { name: 'T' }, name: 'Laptop' });
+  await connect({ app: { name: 'T' }, name: 'Laptop' })
   // @ts-expect-error no such code
-  if (error.code === 'E_NOTHING') return;
+  if (error.code === 'E_NOTHING') return
 }
