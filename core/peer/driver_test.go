@@ -47,3 +47,28 @@ func TestNothingAfterFailed(t *testing.T) {
 		t.Errorf("asked for %#v after Failed", out.List)
 	}
 }
+
+// Days are reckoned by the Sync Server's clock when the own one is wrong, however often that is set.
+func TestClockIsSetAgainAndAgain(t *testing.T) {
+	const day = 86_400_000
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	m.pair(a, b)
+	for i, days := range []int64{2, -3, 5, 0, 1} {
+		b.ahead = days * day
+		b.crash()
+		b.wakeAt = m.now
+		key := string(rune('a' + i))
+		a.put(key, `1`)
+		m.until("in session", func() bool { return b.get(key) == `1` })
+		b.ahead += 9 * day // set while it runs; the session stands, and ends some time
+		m.wait(1000)
+		for id, s := range m.conns {
+			if s.n == b {
+				m.drop(id)
+			}
+		}
+		a.put(key, `2`)
+		m.until("in session again", func() bool { return b.get(key) == `2` })
+	}
+}

@@ -36,7 +36,7 @@ type Engine struct {
 	lastConn  uint32
 	lastSess  uint32
 	offline   bool
-	clockSkew int64 // seconds that the relay's clock is ahead, when more than five minutes; else 0
+	clockSkew int64 // ms that the relay's clock is ahead, when more than five minutes; else 0
 	syncErr   Code  // why sync has stopped for good, if it has
 	closing   *Op   // Shutdown, waiting for its commit
 

@@ -263,11 +263,12 @@ func (l *line) hello(f wire.RelayFrame) {
 		l.fail()
 		return
 	}
-	if apart := max(f.Time, e.wall) - min(f.Time, e.wall); (apart > clockTolerance) != (e.clockSkew != 0) {
-		e.clockSkew = 0
-		if apart > clockTolerance {
-			e.clockSkew = int64(f.Time) - int64(e.wall)
-		}
+	skew := int64(f.Time) - int64(e.wall)
+	if -clockTolerance <= skew && skew <= clockTolerance {
+		skew = 0
+	}
+	if off := skew - e.clockSkew; off < -clockTolerance || off > clockTolerance {
+		e.clockSkew = skew
 		l.down(1) // the channel's day was reckoned by the wrong clock
 		return
 	}

@@ -45,6 +45,7 @@ type node struct {
 	life    int // counts the engines that the node has had
 	conns   map[uint32]uint64
 	wakeAt  Millis
+	ahead   int64 // ms that its clock is wrong by
 	status  Status
 	replies map[uint64]Reply
 	pairing map[uint64]PairingState
@@ -143,7 +144,7 @@ func (m *mesh) until(what string, ok func() bool) {
 
 func (n *node) step(ev Event) {
 	var out Actions
-	n.e.Step(n.m.now, ev, &out)
+	n.e.Step(uint64(int64(n.m.now)+n.ahead), ev, &out)
 	life := n.life
 	for _, a := range out.List {
 		n.act(life, a)
@@ -175,7 +176,9 @@ func (n *node) act(life int, a Action) {
 		blocks, err := n.store.Load(a.IDs)
 		n.back(life, Loaded{Blocks: blocks, Err: err})
 	case WakeAt:
-		n.wakeAt = a.At
+		if n.wakeAt = a.At; a.At != 0 {
+			n.wakeAt = uint64(int64(a.At) - n.ahead)
+		}
 	case Failed:
 		n.failed = a.Err
 	case Dial:
