@@ -202,3 +202,29 @@ func TestReplacedByACollectedTombstone(t *testing.T) {
 		}
 	}
 }
+
+// What was written at once is issued anew at once.
+func TestReissueKeepsBatches(t *testing.T) {
+	o := openOn(t, mem.New())
+	batch := func(keys ...string) (out []Write) {
+		for _, k := range keys {
+			out = append(out, Write{Key: k, Kind: wire.JSON, Value: []byte(`"` + k + `"`)})
+		}
+		return out
+	}
+	for _, w := range [][]Write{batch("a", "c", "e", "f"), batch("d"), batch("b", "f")} {
+		o.try(func() error { _, err := o.Write(1, w); return err })
+	}
+	o.commit()
+	o.try(o.Reissue)
+	o.commit()
+	got := ""
+	for _, rec := range o.news() {
+		if got += rec.Key; !rec.More {
+			got += " "
+		}
+	}
+	if want := "ace bf d "; got != want {
+		t.Errorf("batches %q, want %q", got, want)
+	}
+}

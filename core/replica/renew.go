@@ -139,13 +139,35 @@ func (r *Replica) Reissue() error {
 		return err
 	}
 	r.reset()
-	for i, v := range vs {
+	for _, batch := range byDot(vs) {
 		d := r.nextDot()
-		n := &version{key: v.key, dot: d, time: v.time, kind: v.kind, value: recs[i].Value}
-		r.wrote(d, r.arrive([]*version{n}))
+		var anew []*version
+		for n, i := range batch {
+			v := vs[i]
+			anew = append(anew, &version{
+				key: v.key, dot: d, time: v.time, kind: v.kind, value: recs[i].Value, more: n < len(batch)-1,
+			})
+		}
+		r.wrote(d, r.arrive(anew))
 	}
 	r.count, r.must = uint64(len(keys)), true
 	return nil
+}
+
+// byDot answers which of vs belong to the same batch, by their numbers, in the order of the first of each.
+func byDot(vs []*version) [][]int {
+	var out [][]int
+	place := map[wire.Dot]int{}
+	for i, v := range vs {
+		p, ok := place[v.dot]
+		if !ok {
+			p = len(out)
+			place[v.dot] = p
+			out = append(out, nil)
+		}
+		out[p] = append(out[p], i)
+	}
+	return out
 }
 
 // Drop forgets everything, and answers what that changes. A checkpoint is due before the next commit. ledger.ErrWait: blocks are
