@@ -142,11 +142,14 @@ func restoreBackup(w *world) {
 		return
 	}
 	d.kill(false)
+	d.user.comeBack()
+	if d.backup == nil { // it was inviting another device
+		return
+	}
 	d.disk.Restore(*d.backup)
 	d.shaky = true
 	w.book.excuse(d)
 	w.log(d.name, "restore", 0)
-	d.user.comeBack()
 }
 
 // cutOff takes a device's network away.

@@ -183,6 +183,7 @@ func (t *pairing) finish() {
 			s.p.d.user.paired = true
 		}
 	}
+	t.sides[0].p.d.backup = nil // if the only one that knows of the new device forgets it, that is out, and nothing can be done
 	if t.w.pairing == t {
 		t.w.pairing = nil
 	}
