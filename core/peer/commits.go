@@ -60,11 +60,11 @@ func (e *Engine) commit() {
 	}
 	c.flight, c.next = c.next, batch{}
 	c.flying = true
-	e.space.rep.Begin()
 	d := storage.Relaxed
 	if c.flight.strict {
 		d = storage.Strict
 	}
+	d = e.space.rep.Begin(d)
 	e.out.add(Commit{Group: e.led.Begin(), Durability: d})
 }
 

@@ -214,10 +214,11 @@ func (r *Replica) remember(v *version) {
 	}
 	kept := make([]*version, 0, len(old)+1)
 	for _, o := range old {
-		if o.dead = wire.Sees(v.ctx, o.dot); !o.dead {
+		if !wire.Sees(v.ctx, o.dot) {
 			kept = append(kept, o)
 			continue
 		}
+		o.dead = v.pos
 		r.alive--
 		r.outlives(v, o)
 	}

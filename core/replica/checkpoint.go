@@ -34,6 +34,7 @@ func (r *Replica) Checkpoint() error {
 	c.writePages()
 	r.forgetMemory()
 	r.must, r.voids = false, nil
+	r.checkpoints++
 	r.led.SetPart(r.ns, r.appendPart(nil))
 	return nil
 }
@@ -166,7 +167,7 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 		mem := c.r.mem[key]
 		var kept []*version
 		for _, v := range stored {
-			if c.r.voided(v.dot, v.pos) || c.r.superseded(key, v.dot) || c.collected(v) {
+			if c.r.voided(v.dot, v.pos) || c.r.superseded(key, v.dot, ever) || c.collected(v) {
 				if seg := c.r.segmentOf(v.loc.seg); seg != nil {
 					seg.kill(v.loc.ord, v.loc.size)
 				}
@@ -175,27 +176,28 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 			kept = append(kept, v)
 		}
 		for _, v := range mem {
-			if v.dead = c.collected(v); !v.dead {
-				kept = append(kept, v)
+			if c.collected(v) {
+				v.dead = 1
+				continue
 			}
+			kept = append(kept, v)
 		}
 		in.versions[k] = kept
 	}
 	c.merged[i] = in
 }
 
-// collected reports whether v is a tombstone that may go: everyone has it, and nothing that it had seen can come here any more. Something
-// could that is on its way from a device which did not have the tombstone when it sent it.
+// collected reports whether v is a tombstone that may go: everyone has it, and nobody takes in any more what it had seen. Such a thing
+// could still be on its way, from a device that did not have the tombstone when it sent it.
 func (c *checkpoint) collected(v *version) bool {
-	all := c.r.vector
-	return v.kind == wire.Deleted && c.r.everyone.Covers(v.dot) && all.Covers(v.dot) &&
-		!slices.ContainsFunc(v.ctx, func(d wire.Dot) bool { return !all.Covers(d) })
+	known := func(d wire.Dot) bool { return c.r.everyone.Covers(d) && c.r.vector.Covers(d) }
+	return v.kind == wire.Deleted && known(v.dot) && !slices.ContainsFunc(v.ctx, func(d wire.Dot) bool { return !known(d) })
 }
 
 // writeSegments writes what is in memory, in its order, and then what is left of the victims.
 func (c *checkpoint) writeSegments() {
 	r := c.r
-	alive := slices.DeleteFunc(slices.Clone(r.arrivals), func(v *version) bool { return v.dead })
+	alive := slices.DeleteFunc(slices.Clone(r.arrivals), func(v *version) bool { return v.dead != 0 })
 	w := segmentWriter{r: r}
 	for i, v := range alive {
 		v.more = i+1 < len(alive) && alive[i+1].dot == v.dot

@@ -17,8 +17,12 @@ const prefetch = 4
 // encoded, and the position to go on from. What came by session from is left out, and what is superseded. end: the log's end is
 // reached, and all before it was answered.
 //
-// A record whose numbers are not reserved in storage yet is not given out: after a crash another one could have them.
+// A record whose numbers are not reserved in storage yet is not given out: after a crash another one could have them. While a checkpoint
+// is being written nothing is: what it has left out may be there again after a crash.
 func (r *Replica) Next(peer wire.Vector, from uint32, pos uint64, maxBytes int) (recs []byte, next uint64, end bool, err error) {
+	if r.checkpoints != r.seen.now.checkpoints {
+		return nil, pos, false, nil
+	}
 	c := cursor{r: r, peer: peer, from: from, max: maxBytes, next: pos}
 	if stop, err := c.segments(); stop || err != nil {
 		if len(c.out) > 0 && errors.Is(err, ledger.ErrWait) {
@@ -94,10 +98,14 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 	return false
 }
 
-// lacks reports whether a stored record is to be sent: the other does not have it, and nothing in memory has superseded it.
+// lacks reports whether a stored record is to be sent: the other does not have it, and nothing has superseded it for good.
 func (c *cursor) lacks(key string, d wire.Dot, pos uint64) bool {
-	return !c.peer.Covers(d) && !c.r.superseded(key, d) && !c.r.voided(d, pos)
+	return !c.peer.Covers(d) && !c.r.superseded(key, d, c.r.seen.now.pos) && !c.r.voided(d, pos)
 }
+
+// counts reports whether nothing has superseded a version in memory for good. What superseded it and is not in storage yet may be lost in
+// a crash, and the other's cursor be past the version by then.
+func (r *Replica) counts(v *version) bool { return v.dead == 0 || v.dead >= r.seen.now.pos }
 
 // arrivals walks what is in memory.
 func (c *cursor) arrivals() (stop bool) {
@@ -113,7 +121,7 @@ func (c *cursor) arrivals() (stop bool) {
 		}
 		var batch []*wire.Record
 		for _, v := range all[i:j] {
-			if !v.dead && (v.from == 0 || v.from != c.from) && !c.peer.Covers(v.dot) {
+			if c.r.counts(v) && (v.from == 0 || v.from != c.from) && !c.peer.Covers(v.dot) {
 				rec := v.record(v.value)
 				batch = append(batch, &rec)
 			}

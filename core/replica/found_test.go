@@ -66,7 +66,7 @@ func (o *opened) commit() {
 	if o.NeedsCheckpoint() {
 		o.checkpoint()
 	}
-	o.Begin()
+	o.Begin(storage.Strict)
 	if err := o.store.Commit(o.led.Begin(), storage.Strict); err != nil {
 		o.t.Fatal(err)
 	}

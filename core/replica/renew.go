@@ -70,7 +70,7 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 		}
 		for i := range p.recs {
 			rec := &p.recs[i]
-			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot) {
+			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, ever) {
 				continue
 			}
 			vs = append(vs, &version{key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind})
@@ -78,7 +78,7 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 		}
 	}
 	for _, v := range r.arrivals {
-		if !v.dead && x.hits(v.dot) {
+		if v.dead == 0 && x.hits(v.dot) {
 			vs, values = append(vs, v), append(values, v.value)
 		}
 	}
@@ -89,8 +89,8 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 func (r *Replica) voidFrom(x void) {
 	r.voids = append(r.voids, x)
 	for _, v := range r.arrivals {
-		if !v.dead && r.voided(v.dot, v.pos) {
-			v.dead = true
+		if v.dead == 0 && r.voided(v.dot, v.pos) {
+			v.dead = 1
 			r.alive--
 			r.mem[v.key] = slices.DeleteFunc(slices.Clone(r.mem[v.key]), func(o *version) bool { return o == v })
 		}

@@ -21,6 +21,7 @@ import (
 	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -51,7 +52,8 @@ type Replica struct {
 	alive    uint64                // of arrivals, how many are not
 	memBytes int
 
-	must bool // a checkpoint is due before anything else is committed
+	must        bool   // a checkpoint is due before anything else is committed
+	checkpoints uint64 // of this run
 
 	everyone wire.Vector // what every device has durably: tombstones that it covers may go
 	broom    int         // the page that was last looked through for such tombstones
@@ -72,15 +74,19 @@ type void struct {
 	writer, from, before uint64
 }
 
-// durable is what storage is known to have, and what the group in flight will add.
+// durable is what storage is known to have for good, and what the group in flight will add.
 type durable struct {
-	now, next struct {
-		pos         uint64 // records below are there
-		reservedPos uint64
-		writer      uint64
-		reservedSeq uint64 // of that writer
-		vector      wire.Vector
-	}
+	now, next saved
+	strict    bool // the group in flight is committed with storage.Strict
+}
+
+type saved struct {
+	pos         uint64 // records below are there
+	reservedPos uint64
+	writer      uint64
+	reservedSeq uint64 // of that writer
+	checkpoints uint64
+	vector      wire.Vector
 }
 
 // version is one write to one key.
@@ -97,7 +103,8 @@ type version struct {
 
 	from uint32 // the session it came by, 0 if it was written here
 	more bool   // the next arrival belongs to the same batch
-	dead bool   // superseded by another in memory, or by one that came later
+
+	dead uint64 // in memory: the position of what superseded it, 0 if nothing has; 1: it is void or collected
 }
 
 // Open opens a namespace of an opened ledger: a new one if there is none.
@@ -165,25 +172,38 @@ func (r *Replica) random(b []byte) {
 	}
 }
 
-// Begin notes what the ledger's group that is about to be taken contains.
-func (r *Replica) Begin() { r.snapshot() }
+// Begin notes what the ledger's group that is about to be taken contains, and answers how it must be committed: as asked for, or
+// storage.Strict when it reserves numbers or has a checkpoint.
+func (r *Replica) Begin(d storage.Durability) storage.Durability {
+	r.snapshot()
+	n, m := &r.seen.next, &r.seen.now
+	if n.writer != m.writer || n.reservedSeq != m.reservedSeq || n.reservedPos != m.reservedPos || n.checkpoints != m.checkpoints {
+		d = storage.Strict
+	}
+	r.seen.strict = d == storage.Strict
+	return d
+}
 
-// Committed says that the group of the last Begin is durable.
+// Committed says that the group of the last Begin is committed as it was answered. A relaxed commit may yet be lost: it counts with the
+// next strict one.
 func (r *Replica) Committed() {
-	r.seen.now = r.seen.next
-	r.settleFinished()
+	if r.seen.strict {
+		r.seen.now = r.seen.next
+		r.settleFinished()
+	}
 }
 
 func (r *Replica) snapshot() {
-	n := &r.seen.next
-	n.pos, n.reservedPos, n.vector = r.nextPos, r.reservedPos, r.vector
-	n.writer, n.reservedSeq = r.writer.id, r.writer.reserved<<wire.BlockBits
+	r.seen.next = saved{
+		pos: r.nextPos, reservedPos: r.reservedPos, writer: r.writer.id, reservedSeq: r.writer.reserved << wire.BlockBits,
+		checkpoints: r.checkpoints, vector: r.vector,
+	}
 }
 
 // Vector is what this replica has, its writes that are still being committed included.
 func (r *Replica) Vector() wire.Vector { return r.vector }
 
-// DurableVector is what it has in storage.
+// DurableVector is what it has in storage for good.
 func (r *Replica) DurableVector() wire.Vector { return r.seen.now.vector }
 
 // Join takes in another device's vector when all that it sent up to there is applied.
@@ -215,7 +235,7 @@ func (r *Replica) CountAfter(pos uint64) uint64 {
 	}
 	i, _ := slices.BinarySearchFunc(r.arrivals, pos, func(v *version, p uint64) int { return cmp.Compare(v.pos, p) })
 	for _, v := range r.arrivals[i:] {
-		if !v.dead {
+		if v.dead == 0 {
 			n++
 		}
 	}

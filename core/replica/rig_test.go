@@ -131,8 +131,7 @@ func (g *rig) dump() string {
 	ver := func(v *version) {
 		rec := v.record(v.value)
 		b = wire.AppendRecord(b, &rec)
-		num(v.pos, uint64(v.loc.seg), uint64(v.from))
-		b = fmt.Append(b, v.dead)
+		num(v.pos, uint64(v.loc.seg), uint64(v.from), v.dead)
 	}
 	w := r.writer
 	num(w.id, w.reserved, w.block, w.next, uint64(len(w.history)), r.nextPos, uint64(r.memBytes))
@@ -148,11 +147,8 @@ func (g *rig) dump() string {
 			num(d.Writer, d.Seq)
 		}
 	}
-	for _, n := range []struct {
-		pos, reservedPos, writer, reservedSeq uint64
-		vector                                wire.Vector
-	}{r.seen.now, r.seen.next} {
-		num(n.pos, n.reservedPos, n.writer, n.reservedSeq)
+	for _, n := range []saved{r.seen.now, r.seen.next} {
+		num(n.pos, n.reservedPos, n.writer, n.reservedSeq, n.checkpoints)
 		b = wire.AppendVector(b, n.vector)
 	}
 	return string(b)
@@ -160,7 +156,7 @@ func (g *rig) dump() string {
 
 // begin takes a group, end has it written.
 func (g *rig) begin() {
-	g.Begin()
+	g.Begin(storage.Strict)
 	group := g.led.Begin()
 	g.flight = &group
 }

@@ -3,6 +3,7 @@ package replica
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
@@ -32,7 +33,7 @@ func (r *Replica) lookup(key string) ([]*version, error) {
 	}
 	out := slices.Clip(mem)
 	for _, v := range stored {
-		if !r.voided(v.dot, v.pos) && !r.superseded(key, v.dot) {
+		if !r.voided(v.dot, v.pos) && !r.superseded(key, v.dot, ever) {
 			out = append(out, v)
 		}
 	}
@@ -47,9 +48,14 @@ func worse(err, e error) error {
 	return err
 }
 
-// superseded reports whether something that came since the last checkpoint has superseded a version in a page.
-func (r *Replica) superseded(key string, d wire.Dot) bool {
-	return wire.Sees(r.over[key], d) || slices.ContainsFunc(r.mem[key], func(v *version) bool { return wire.Sees(v.ctx, d) })
+// ever is a position behind every record.
+const ever = math.MaxUint64
+
+// superseded reports whether something that came since the last checkpoint, and before a position, has superseded a version in a page.
+// What is in over was seen by a tombstone that everyone has had in storage, this device included.
+func (r *Replica) superseded(key string, d wire.Dot, before uint64) bool {
+	return wire.Sees(r.over[key], d) ||
+		slices.ContainsFunc(r.mem[key], func(v *version) bool { return v.pos < before && wire.Sees(v.ctx, d) })
 }
 
 // winner is the version that Get answers: the one with the highest (time, writer) that is not a deletion; nil if there is none.
