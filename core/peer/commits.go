@@ -9,9 +9,10 @@ import (
 
 // commits is group commit: one group is in flight while the next one fills.
 type commits struct {
-	flying bool
-	next   batch // what the group that fills carries
-	flight batch // what the group in flight carries
+	flying    bool
+	gathering bool  // a checkpoint waits for blocks
+	next      batch // what the group that fills carries
+	flight    batch // what the group in flight carries
 }
 
 // batch is what waits for one group.
@@ -125,10 +126,12 @@ func (e *Engine) maintain() {
 	if !rep.MustCheckpoint() && (e.commits.flying || !rep.NeedsCheckpoint() && e.led.Tail() < longTail) {
 		return
 	}
-	switch err := rep.Checkpoint(); {
+	err := rep.Checkpoint()
+	e.commits.gathering = errors.Is(err, ledger.ErrWait)
+	switch {
 	case err == nil:
 		e.led.Checkpoint()
-	case !errors.Is(err, ledger.ErrWait):
+	case !e.commits.gathering:
 		e.fail(storageCode(err))
 	}
 }

@@ -155,7 +155,7 @@ func (e *Engine) settle() {
 		e.commit()
 		e.flushFrames()
 		e.reportStatus()
-		if len(e.space.queue) == 0 {
+		if len(e.space.queue) == 0 && !e.commits.gathering {
 			e.led.Trim()
 		}
 	}

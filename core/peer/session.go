@@ -274,7 +274,6 @@ func (s *session) onNamespaces(fields []byte) error {
 		s.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
 			Number: sp.num, Vector: sp.rep.Vector(), Incarnation: sp.rep.Incarnation(), Cursor: f.loadCursor(),
 		}))
-		f.told = sp.rep.DurableVector()
 		break
 	}
 	return nil
@@ -299,7 +298,6 @@ func (s *session) onVector(fields []byte) error {
 	if m.Cursor.Incarnation == f.sp.rep.Incarnation() {
 		f.pos = m.Cursor.Position
 	}
-	s.d.has(m.Vector)
 	s.e.statusDirty = true
 	return nil
 }
@@ -352,7 +350,12 @@ func (s *session) onEnd(fields []byte) error {
 		return err
 	}
 	f.sp.enqueue(task{fail: func(Code) {}, run: func() error {
-		f.sp.heard(m.Vector)
+		if s.dead {
+			return nil // the next session's END says it again
+		}
+		if f.sp.rep.Heard(m.Vector) {
+			return f.sp.renew(m.Vector)
+		}
 		f.sp.rep.Join(m.Vector)
 		f.peer = f.peer.Join(m.Vector)
 		f.receiving = false
@@ -520,7 +523,9 @@ func (f *flow) pump() {
 		moved := next != f.pos
 		f.pos = next
 		if end {
-			f.end()
+			if len(f.sp.queue) == 0 { // what waits there may be the other's own, from before it crashed
+				f.end()
+			}
 			return
 		}
 		if !moved {
@@ -582,8 +587,24 @@ func (s *session) allowance() Millis { return Millis(s.out) / 8 }
 // heard checks what another device says of this one's own writing.
 func (sp *space) heard(v wire.Vector) {
 	if sp.rep.Heard(v) {
-		sp.enqueue(task{fail: func(Code) {}, run: sp.rep.Renew})
+		sp.enqueue(task{fail: func(Code) {}, run: func() error { return sp.renew(v) }})
 	}
+}
+
+// renew takes a new writer, unless that has been done, and begins every session anew: each was told a vector that is no longer true.
+func (sp *space) renew(v wire.Vector) error {
+	if !sp.rep.Heard(v) {
+		return nil
+	}
+	if err := sp.rep.Renew(); err != nil {
+		return err
+	}
+	for _, d := range sp.e.devices {
+		if d.sess != nil {
+			d.sess.l.renew()
+		}
+	}
+	return nil
 }
 
 // rosterChanged saves the roster, and sends the news to every other session once it is durable.
