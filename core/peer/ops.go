@@ -190,6 +190,10 @@ func (s *space) batch(op *Op) {
 	s.enqueue(task{
 		run: func() error {
 			changes, err := s.rep.Write(s.e.wall, writes)
+			if errors.Is(err, replica.ErrTooBig) {
+				s.refuse(op, ETooBig)
+				return nil
+			}
 			if err != nil {
 				return err
 			}

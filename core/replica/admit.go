@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/masqdev/masq/core/wire"
@@ -25,7 +26,11 @@ type Change struct {
 // aheadTolerance is how far a time may be ahead of the clock and still be adopted, in ms.
 const aheadTolerance = 5 * 60_000
 
-// Write takes a batch of local writes, one dot in all, at a time by the own clock. Keys must be valid and different.
+// ErrTooBig says that a batch, with what each of its writes replaces, is longer than a message may be.
+var ErrTooBig = errors.New("replica: batch is too big")
+
+// Write takes a batch of local writes, one dot in all, at a time by the own clock. Keys must be valid and different. ErrTooBig: nothing
+// has changed.
 func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
 	st := r.stage()
 	for _, w := range writes {
@@ -48,9 +53,15 @@ func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
 			recs[i].ctx = recs[i].ctx[:wire.MaxContext]
 		}
 	}
+	size := 0
 	for _, v := range recs {
 		v.time = time
 		st.add(v)
+		rec := v.record(v.value)
+		size += wire.RecordSize(&rec)
+	}
+	if size > wire.MaxBatch {
+		return nil, ErrTooBig
 	}
 	changes, err := st.changes()
 	if err != nil {

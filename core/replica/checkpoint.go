@@ -12,6 +12,7 @@ const (
 	checkpointBytes   = 1 << 20
 	checkpointRecords = 4096
 	compactBytes      = 4 << 20
+	mustBytes         = 8 << 20 // in memory: no log record gets longer than storage.MaxBlock
 )
 
 // NeedsCheckpoint reports whether enough is in memory for a checkpoint.
@@ -20,7 +21,7 @@ func (r *Replica) NeedsCheckpoint() bool {
 }
 
 // MustCheckpoint reports whether nothing may be committed before a checkpoint.
-func (r *Replica) MustCheckpoint() bool { return r.must }
+func (r *Replica) MustCheckpoint() bool { return r.must || r.memBytes > mustBytes }
 
 // Checkpoint writes what is in memory into the ledger's blocks and hands in this namespace's part of the manifest. Call the
 // ledger's Checkpoint in the same Step. ledger.ErrWait: pages are missing, and nothing has changed.
@@ -66,6 +67,7 @@ func (c *checkpoint) gather() error {
 	}
 	err := worse(c.chooseVictims(), c.touchVoided())
 	c.sweep()
+	c.touchSmall()
 	for i := range c.touched {
 		_, e := r.page(i)
 		err = worse(err, e)
@@ -103,6 +105,24 @@ func (c *checkpoint) sweep() {
 		if r.pages[r.broom].tombs > 0 {
 			c.touched[r.broom] = struct{}{}
 			return
+		}
+	}
+}
+
+// touchSmall touches neighbours that make one page with a touched one, so that pages from which much was deleted do not stay small.
+func (c *checkpoint) touchSmall() {
+	pages := c.r.pages
+	for i := range pages {
+		if _, ok := c.touched[i]; !ok || i+1 == len(pages) {
+			continue
+		}
+		if int(pages[i].bytes+pages[i+1].bytes) < pageBytes*3/4 {
+			c.touched[i+1] = struct{}{}
+		}
+	}
+	for i := len(pages) - 1; i > 0; i-- {
+		if _, ok := c.touched[i]; ok && int(pages[i].bytes+pages[i-1].bytes) < pageBytes*3/4 {
+			c.touched[i-1] = struct{}{}
 		}
 	}
 }

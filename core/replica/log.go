@@ -17,7 +17,7 @@ import (
 // The manifest's part:
 //
 //	format u8 = 1 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
-//	‖ n u32 ‖ page*n      page    = block u64 ‖ keys u32 ‖ tombstones u32 ‖ lv(first key)
+//	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
 const (
@@ -130,7 +130,8 @@ func (r *Replica) appendPart(b []byte) []byte {
 	b = wire.AppendLV32(b, wire.AppendVector(nil, r.vector))
 	b = wire.AppendU32(b, uint32(len(r.pages)))
 	for _, p := range r.pages {
-		b = wire.AppendU32(wire.AppendU32(wire.AppendU64(b, uint64(p.id)), p.keys), p.tombs)
+		b = wire.AppendU32(wire.AppendU64(b, uint64(p.id)), p.bytes)
+		b = wire.AppendU32(wire.AppendU32(b, p.keys), p.tombs)
 		b = wire.AppendLV(b, []byte(p.first))
 	}
 	b = wire.AppendU32(b, uint32(len(r.segs)))
@@ -155,7 +156,7 @@ func (r *Replica) readPart(b []byte) error {
 	r.vector = v
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
 		r.pages = append(r.pages, pageRef{
-			id: storage.ID(in.U64()), keys: in.U32(), tombs: in.U32(), first: string(in.LV(wire.MaxKey)),
+			id: storage.ID(in.U64()), bytes: in.U32(), keys: in.U32(), tombs: in.U32(), first: string(in.LV(wire.MaxKey)),
 		})
 	}
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {

@@ -20,6 +20,7 @@ var pageBytes = 48 << 10 // a variable for the tests, which want many
 type pageRef struct {
 	id    storage.ID
 	first string
+	bytes uint32
 	keys  uint32
 	tombs uint32
 }
@@ -179,6 +180,7 @@ func (w *pageWriter) write(l *ledger.Ledger) []pageRef {
 			ref.keys++
 			ref.tombs += w.tombs[i]
 		}
+		ref.bytes = uint32(len(body))
 		ref.id = l.AddBlock(storage.Page, append(wire.AppendU32([]byte{pageFormat}, ref.keys), body...))
 		out = append(out, ref)
 	}
