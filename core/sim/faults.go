@@ -56,7 +56,8 @@ func (w *world) newProfile() profile {
 		p.bandwidth = w.between(20, 500) << 10
 		p.faults, p.calamity = append(network, programs...), 30*second
 	case 6:
-		p.name, p.faults = "backups", append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup}, programs...)
+		p.name = "backups"
+		p.faults = append([]fault{restoreBackup, restoreBackup, copyDisk, makeBackup, makeBackup, makeBackup, makeBackup}, programs...)
 	default:
 		p.name, p.clocks = "everything", true
 		p.faults = append(append(append(network, programs...), disks...), jump, jump, night)
@@ -150,6 +151,33 @@ func restoreBackup(w *world) {
 	d.shaky = true
 	w.book.excuse(d)
 	w.log(d.name, "restore", 0)
+}
+
+// copyDisk starts a second device from a copy of one's disk: two that have the same keys, and write.
+func copyDisk(w *world) {
+	d := w.running()
+	if d == nil || w.twin != nil {
+		return
+	}
+	twin := &device{w: w, n: d.n, name: "twin" + d.name[3:], key: d.key, clock: w.newClock(), shaky: true}
+	twin.user = newUser(twin)
+	twin.user.filled = true
+	twin.disk.Restore(d.disk.Snapshot())
+	w.twin, d.shaky = twin, true
+	w.log(twin.name, "copied", 0)
+	twin.open()
+	w.after(w.around(5*second), twin.user.live)
+	w.after(w.around(2*minute), twin.vanish)
+}
+
+// vanish ends a copy. What it wrote may go with it.
+func (d *device) vanish() {
+	if d.w.twin != d {
+		return
+	}
+	d.w.twin = nil
+	d.kill(false)
+	d.w.book.excuse(d)
 }
 
 // cutOff takes a device's network away.

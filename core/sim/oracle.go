@@ -33,6 +33,9 @@ func (w *world) heal() {
 	w.calm = true
 	w.net.slow, w.net.flips = 1, 0
 	w.startServer()
+	if w.twin != nil {
+		w.twin.vanish()
+	}
 	for _, d := range w.devices {
 		if d.stray != nil {
 			d.stray.end()

@@ -6,7 +6,6 @@ import "github.com/masqdev/masq/core/peer"
 type pairing struct {
 	w     *world
 	sides [2]*side // 0: the one with the invite
-	spent int
 }
 
 // side is one of the two, with the screen in front of it.

@@ -46,6 +46,7 @@ type world struct {
 	net     network
 	server  *server
 	devices []*device
+	twin    *device // a copy of one of them that runs beside it
 	book    book
 	pairing *pairing
 	dawn    uint64 // until when everybody sleeps

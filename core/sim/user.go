@@ -187,7 +187,7 @@ func (u *user) live() {
 		u.fillIn(p)
 	case r < 0.15:
 		u.look(p)
-	case r < 0.17:
+	case r < 0.17 && u.d != u.w.twin:
 		u.rename(p)
 	case r < 0.20:
 		for range u.w.between(5, 60) {
@@ -343,7 +343,7 @@ func (u *user) comeBack() {
 		wait = u.w.around(10 * minute)
 	}
 	u.w.after(wait, func() {
-		if !u.w.calm {
+		if !u.w.calm && (u.d == u.w.twin || slices.Contains(u.w.devices, u.d)) {
 			u.d.open()
 		}
 	})
