@@ -87,10 +87,23 @@ async function scripts() {
   return plugins
 }
 
+// Inlining makes the WASM 10 % larger. The browser's own compiler inlines as well, so it is kept where it pays: in the arithmetic that
+// runs for each frame, block and handshake.
+const inlined = [
+  'golang.org/x/crypto/chacha20...',
+  'golang.org/x/crypto/internal/poly1305',
+  'crypto/internal/fips140/sha256',
+  'crypto/internal/fips140/sha3',
+  'crypto/internal/fips140/mlkem',
+  'crypto/internal/fips140/edwards25519/field',
+]
+
 function wasm() {
+  const inlining = ['-gcflags=all=-l', ...inlined.map((name) => `-gcflags=${name}=`)]
+  const out = join(dist, 'masq.wasm')
   execFileSync(
     'go',
-    ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-o', join(dist, 'masq.wasm'), './wasm/client'],
+    ['build', '-trimpath', '-buildvcs=false', '-ldflags=-s -w', ...inlining, '-o', out, './wasm/client'],
     {
       cwd: join(js, '..'),
       env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' },
