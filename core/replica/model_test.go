@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/storage/mem"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -95,12 +96,20 @@ type machine struct {
 	id       int
 	now      facts // what it has
 	flying   facts // with the group in flight
-	stored   facts // in storage
+	stored   facts // in storage for good
+	loose    []loose
+	stable   *mem.Store // what a power cut leaves
 	cursors  map[int]wire.Cursor
 	have     map[int]wire.Vector // what the others are known to have durably
 	heard    map[int]bool        // since this start
 	given    map[uint64]wire.Dot // by position
 	sessions map[int]*flow       // towards each other device
+}
+
+// loose is a relaxed commit, which a power cut may take.
+type loose struct {
+	group storage.Group
+	has   facts
 }
 
 // flow is one direction of a session.
@@ -136,7 +145,7 @@ func newModel(t *testing.T, seed uint64, devices int) *model {
 	for i := range devices {
 		w.all = append(w.all, &machine{
 			rig: newRig(t, byte(100+i)+byte(seed)*3, true), id: i, now: facts{}, stored: facts{}, cursors: map[int]wire.Cursor{},
-			have: map[int]wire.Vector{}, heard: map[int]bool{}, given: map[uint64]wire.Dot{}, sessions: map[int]*flow{},
+			have: map[int]wire.Vector{}, heard: map[int]bool{}, stable: mem.New(), given: map[uint64]wire.Dot{}, sessions: map[int]*flow{},
 		})
 	}
 	return w
@@ -191,24 +200,39 @@ func (w *model) begin(m *machine) {
 	if m.flight != nil || m.MustCheckpoint() {
 		return
 	}
+	m.durability = storage.Durability(w.rng.IntN(2))
 	m.begin()
 	m.flying = m.now.clone()
 }
 
 func (w *model) end(m *machine) {
-	if m.flight != nil {
-		m.end()
-		m.stored = m.flying
+	if m.flight == nil {
+		return
+	}
+	m.loose = append(m.loose, loose{*m.flight, m.flying})
+	m.end()
+	if m.durability == storage.Strict {
+		m.flush(len(m.loose))
 	}
 }
 
-func (w *model) crash(m *machine) {
-	if m.flight != nil && w.rng.IntN(2) == 0 { // it was written, and nobody was told
-		if err := m.store.Commit(*m.flight, storage.Strict); err != nil {
-			w.t.Fatal(err)
+// flush makes the first n loose commits durable for good.
+func (m *machine) flush(n int) {
+	for _, l := range m.loose[:n] {
+		if err := m.stable.Commit(l.group, storage.Strict); err != nil {
+			m.t.Fatal(err)
 		}
-		m.stored = m.flying
+		m.stored = l.has
 	}
+	m.loose = m.loose[n:]
+}
+
+func (w *model) crash(m *machine) {
+	if m.flight != nil { // it may have been written, and nobody was told
+		m.loose = append(m.loose, loose{*m.flight, m.flying})
+	}
+	m.flush(w.rng.IntN(len(m.loose) + 1))
+	m.loose, m.store = nil, copyOf(w.t, m.stable)
 	for _, o := range w.all {
 		w.cut(m, o)
 	}
@@ -223,6 +247,22 @@ func (w *model) crash(m *machine) {
 			m.cursors[o.id] = wire.Cursor{Incarnation: wire.Incarnation(r.Bytes(8)), Position: r.U64()}
 		}
 	}
+}
+
+func copyOf(t testing.TB, s *mem.Store) *mem.Store {
+	ids, err := s.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := s.Load(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := mem.New()
+	if err := out.Commit(storage.Group{Puts: blocks}, storage.Strict); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func (w *model) cut(a, b *machine) { delete(a.sessions, b.id); delete(b.sessions, a.id) }
@@ -321,7 +361,7 @@ func (w *model) deliver(a, b *machine) {
 // checkVector: what a vector covers and anybody has is there, or replaced.
 func (w *model) checkVector(m *machine) {
 	for p, f := range w.facts {
-		if m.Vector().Covers(p.dot) && !m.now.has(f) && slices.ContainsFunc(w.all, func(o *machine) bool { return o.now.has(f) }) {
+		if m.Vector().Covers(p.dot) && !m.now.has(f) && slices.ContainsFunc(w.all, func(o *machine) bool { return slices.Contains(o.now[p.key], f) }) {
 			w.t.Fatalf("device %d says that it has %v of %s, and does not", m.id, p.dot, p.key)
 		}
 	}

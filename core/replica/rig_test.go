@@ -18,13 +18,14 @@ import (
 // rig is a replica on a store in memory.
 type rig struct {
 	*Replica
-	t      testing.TB
-	store  *mem.Store
-	rand   *rand.ChaCha8
-	cache  int            // the ledger's bound
-	strict bool           // check that ErrWait changes nothing
-	flight *storage.Group // being written
-	loads  int            // bytes that were loaded
+	t          testing.TB
+	store      *mem.Store
+	rand       *rand.ChaCha8
+	cache      int                // the ledger's bound
+	strict     bool               // check that ErrWait changes nothing
+	flight     *storage.Group     // being written
+	durability storage.Durability // of what is written next
+	loads      int                // bytes that were loaded
 }
 
 // newRig makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
@@ -156,7 +157,7 @@ func (g *rig) dump() string {
 
 // begin takes a group, end has it written.
 func (g *rig) begin() {
-	g.Begin(storage.Strict)
+	g.durability = g.Begin(g.durability)
 	group := g.led.Begin()
 	g.flight = &group
 }
