@@ -24,7 +24,9 @@ type pairingRun struct {
 	bring   bool
 	nk      [32]byte // the other device, once paired
 	redial  Millis   // the host's unspent mailbox ended: when to open it again
-	until   Millis   // Paired: when the first session is given up
+	pingAt  Millis
+	alone   Millis // the joiner: how long to wait for a host that is not there
+	until   Millis // Paired: when the first session is given up
 }
 
 // inviteGuard slows down whoever guesses at invites: after three that were spent in a row the next one waits.
@@ -34,6 +36,7 @@ type inviteGuard struct {
 }
 
 const (
+	hostTimeout  = 15_000
 	spentMost    = 3
 	spentWait    = 30_000
 	pendingLives = 600_000
@@ -154,11 +157,11 @@ func (p *pairingRun) frame(data []byte) {
 		p.e.out.add(Send{Conn: p.conn, Data: wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayPair, Side: side})})
 		p.phase = lineJoining
 	case f.Type == wire.RelayJoined && p.phase == lineJoining:
-		p.phase = lineJoined
+		p.phase, p.pingAt = lineJoined, p.e.now+pingEvery
 		p.answer()
-		p.do(p.m.Peer(p.e.now, f.Present))
+		p.present(f.Present)
 	case f.Type == wire.RelayPeer && p.phase == lineJoined:
-		p.do(p.m.Peer(p.e.now, f.Present))
+		p.present(f.Present)
 	case f.Type == wire.RelayData && p.phase == lineJoined:
 		p.do(p.m.Receive(p.e.now, f.Body))
 	case f.Type == wire.RelayErr:
@@ -166,6 +169,15 @@ func (p *pairingRun) frame(data []byte) {
 	default:
 		p.end(ESync)
 	}
+}
+
+// present notes whether the other side is at the mailbox. The host of an invite that still stands always is.
+func (p *pairingRun) present(yes bool) {
+	p.alone = 0
+	if !yes && !p.host {
+		p.alone = p.e.now + hostTimeout
+	}
+	p.do(p.m.Peer(p.e.now, yes))
 }
 
 // answer replies to the operation once the mailbox stands.
@@ -391,16 +403,23 @@ func (e *Engine) pairingTimers() {
 		if e.due(p.until) {
 			p.end(EExpired)
 		}
+	case p.replied && e.due(p.m.Deadline()):
+		p.do(p.m.Tick(e.now))
+	case p.replied && e.due(p.alone):
+		p.end(EExpired)
 	case p.redial != 0:
 		if e.due(p.redial) {
 			p.dial()
 		}
 	case p.phase < lineJoined:
 		if e.due(p.dialBy) {
-			p.end(ESync)
+			e.hangup(p.conn)
+			p.closed(0)
 		}
-	case e.due(p.m.Deadline()):
-		p.do(p.m.Tick(e.now))
+	case e.due(p.pingAt):
+		p.pingAt = e.now + pingEvery
+		e.need(p.pingAt)
+		e.out.add(Ping{Conn: p.conn})
 	}
 }
 

@@ -200,6 +200,57 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+func TestInviteOutlivesAnOutage(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	invite := a.do(Op{Verb: Invite})
+	link := a.replies[invite].Text
+	m.outage()
+	m.wait(30_000)
+	m.up = true
+	m.wait(120_000)
+	join := b.do(Op{Verb: Join, Key: link})
+	m.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
+}
+
+func TestExpiredInvite(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	a, b := m.nodes[0], m.nodes[1]
+	invite := a.do(Op{Verb: Invite})
+	link := a.replies[invite].Text
+	m.wait(301_000)
+	if got := a.pairing[invite]; got.Err != EExpired {
+		t.Errorf("the invite after five minutes: %+v", got)
+	}
+	join := b.do(Op{Verb: Join, Key: link})
+	m.wait(16_000)
+	if got := b.pairing[join]; got.Err != EExpired {
+		t.Errorf("the joiner of an expired invite: %+v", got)
+	}
+	m.pair(a, b) // and a new one works
+}
+
+func TestThirdPartyInMailbox(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone", "Stranger")
+	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
+	invite := a.do(Op{Verb: Invite})
+	join := b.do(Op{Verb: Join, Key: a.replies[invite].Text})
+	third := c.do(Op{Verb: Join, Key: a.replies[invite].Text})
+	if got := c.replies[third]; got.Err != ECrowded {
+		t.Errorf("the third: %+v", got)
+	}
+	if a.pairing[invite].Step != Compare || b.pairing[join].Step != Compare {
+		t.Errorf("the two: %+v, %+v", a.pairing[invite], b.pairing[join])
+	}
+	c.do(Op{Verb: Join, Key: a.replies[invite].Text}) // after that the link is spent for everybody
+	a.must(Op{Verb: Cancel, Target: invite})
+	again := c.do(Op{Verb: Join, Key: a.replies[invite].Text})
+	m.wait(16_000)
+	if got := c.pairing[again]; got.Err != EExpired {
+		t.Errorf("a spent link: %+v", got)
+	}
+}
+
 func TestOlderEngineIsFenced(t *testing.T) {
 	m := newMesh(t, "Frozen")
 	frozen := m.nodes[0]
