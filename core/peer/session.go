@@ -596,7 +596,7 @@ func (sp *space) renew(v wire.Vector) error {
 	if !sp.rep.Heard(v) {
 		return nil
 	}
-	if err := sp.rep.Renew(); err != nil {
+	if err := sp.rep.Renew(v); err != nil {
 		return err
 	}
 	for _, d := range sp.e.devices {

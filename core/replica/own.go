@@ -138,29 +138,38 @@ func (r *Replica) committedBlocksBefore(first uint64) bool {
 
 // Heard checks what another device says of this replica's own writing. It answers true when that cannot be: then this replica was
 // copied or rolled back, and must Renew.
-func (r *Replica) Heard(v wire.Vector) (copied bool) {
+func (r *Replica) Heard(v wire.Vector) (copied bool) { return r.conflict(v) != 0 }
+
+// conflict answers the first block of the own writer that v shows to be another's too, 0 if there is none.
+func (r *Replica) conflict(v wire.Vector) (first uint64) {
 	w := &r.writer
 	e := v.Of(w.id)
-	limit := w.reserved // blocks from here on were never used by this replica
+	limit, current := w.reserved, w.reserved // blocks from limit on were never used by this replica
 	if w.block != 0 {
-		limit = w.block + 1
+		limit, current = w.block+1, w.block
 	}
-	if e.Settled>>wire.BlockBits >= limit || w.block != 0 && e.Settled>>wire.BlockBits >= w.block {
-		return true
-	}
-	for _, t := range e.Tails {
-		b := t.Seq >> wire.BlockBits
-		switch {
-		case b >= limit || r.contradicts(t):
-			return true
-		case b == w.block && w.block != 0:
-			i := t.Seq - w.block<<wire.BlockBits + 1
-			if t.Seq >= w.next || w.history[i] != t.Hash {
-				return true
-			}
+	found := func(block uint64) {
+		if first == 0 || block < first {
+			first = block
 		}
 	}
-	return false
+	if e.Settled>>wire.BlockBits >= current {
+		found(r.vector.Of(w.id).Settled>>wire.BlockBits + 1) // whatever was not settled here may have been settled by another
+	}
+	for _, t := range e.Tails {
+		switch block := t.Seq >> wire.BlockBits; {
+		case r.contradicts(t):
+			found(block)
+		case block >= limit || block == w.block && !r.wroteSo(t):
+			found(current)
+		}
+	}
+	return min(first, current)
+}
+
+// wroteSo reports whether this replica's hash was t's at that number of the current block.
+func (r *Replica) wroteSo(t wire.Tail) bool {
+	return t.Seq < r.writer.next && r.writer.history[t.Seq&(1<<wire.BlockBits-1)+1] == t.Hash
 }
 
 // contradicts reports whether the block was opened by another than this replica, as far as it remembers, or has another hash at the

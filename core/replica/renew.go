@@ -6,15 +6,15 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Renew takes a new writer and a new incarnation, because this replica was copied or rolled back (Heard). What it wrote in the block that is now also
-// another's is issued anew. Sessions that stand have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing, and nothing has changed.
-func (r *Replica) Renew() error {
-	w := r.writer
-	first := w.block
+// Renew takes a new writer and a new incarnation if v shows that this replica was copied or rolled back (Heard), and issues anew what it
+// wrote in the blocks that are now also another's. Sessions that stand have told a vector that is no longer true: they must be ended.
+// ledger.ErrWait: blocks are missing, and nothing has changed.
+func (r *Replica) Renew(v wire.Vector) error {
+	first := r.conflict(v)
 	if first == 0 {
-		first = w.reserved
+		return nil
 	}
-	x := void{writer: w.id, from: first << wire.BlockBits, before: r.nextPos}
+	x := void{writer: r.writer.id, from: first << wire.BlockBits, before: r.nextPos}
 	lost, values, err := r.ownFrom(x)
 	if err != nil {
 		return err
@@ -38,11 +38,11 @@ func (r *Replica) Renew() error {
 func before(ctx []wire.Dot, x void) []wire.Dot {
 	out := slices.Clone(ctx)
 	for i := range out {
-		if out[i].Writer == x.writer {
-			out[i].Seq = min(out[i].Seq, x.from-1)
+		if x.hits(out[i]) {
+			out[i].Seq = x.from - 1
 		}
 	}
-	return out
+	return slices.DeleteFunc(out, func(d wire.Dot) bool { return d.Seq>>wire.BlockBits == 0 }) // there are no such dots
 }
 
 // issue writes old versions, one batch, again under a new dot.

@@ -284,8 +284,15 @@ func (g *rig) next(peer wire.Vector, from uint32, pos uint64, max int) (recs []w
 	return recs, next, end
 }
 
-// give sends to what it lacks, to the end. It answers how many records that were.
+// give commits, and sends to what it lacks, to the end. It answers how many records that were.
 func (g *rig) give(to *rig, from uint32) (n int) {
+	g.t.Helper()
+	g.commit()
+	return g.giveNow(to, from)
+}
+
+// giveNow does not commit.
+func (g *rig) giveNow(to *rig, from uint32) (n int) {
 	g.t.Helper()
 	peer, pos := to.Vector(), uint64(0)
 	for {

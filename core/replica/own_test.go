@@ -1,0 +1,317 @@
+package replica
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+const block = 1 << wire.BlockBits
+
+func (g *rig) element() wire.Element { return g.Vector().Of(g.writer.id) }
+
+// TestBlocks: a run goes from block to block and settles those that it leaves; the next run opens a new one.
+func TestBlocks(t *testing.T) {
+	a, b := newRig(t, 1, false), newRig(t, 2, false)
+	write := func(n int) {
+		t.Helper()
+		for i := range n {
+			a.put(1, fmt.Sprintf("k%04d", i), fmt.Sprint(a.writer.next))
+			if i%500 == 0 {
+				a.commit()
+			}
+			if a.NeedsCheckpoint() {
+				a.checkpoint()
+			}
+		}
+		a.commit()
+		a.commit() // what the first had settled
+	}
+	check := func(when string, settled uint64, tails ...uint64) {
+		t.Helper()
+		e := a.element()
+		var got []uint64
+		for _, x := range e.Tails {
+			got = append(got, x.Seq)
+		}
+		if e.Settled != settled || fmt.Sprint(got) != fmt.Sprint(tails) {
+			t.Errorf("%s: settled %d, tails %d; want %d, %d", when, e.Settled, got, settled, tails)
+		}
+		sync(a, b)
+		if a.all() != b.all() {
+			t.Errorf("%s: the other device has something else", when)
+		}
+	}
+	write(5000)
+	check("more than a block in a run", 2*block-1, block+4999)
+	a.reopen()
+	check("opened again", 2*block-1, block+4999)
+	write(10)
+	check("written in the second run", 2*block-1, block+4999, 3*block+9)
+	a.SettleOwn()
+	check("when all have been heard", 3*block-1, 3*block+9)
+	a.reopen()
+	a.SettleOwn()
+	check("heard before anything is written", 4*block-1)
+	write(10_000)
+	check("two blocks more", 6*block-1, 4*block+9_999)
+	if n := a.give(b, 1) + b.give(a, 2); n != 0 {
+		t.Errorf("%d records went once more", n)
+	}
+}
+
+// What was sent, and lost in a crash, comes back, and only then is its block settled.
+func TestSentBeforeACrash(t *testing.T) {
+	a, b := newRig(t, 1, true), newRig(t, 2, true)
+	a.put(1, "k", "durable")
+	a.commit()
+	a.put(1, "lost", "1")
+	a.giveNow(b, 1)
+	b.commit()
+	a.reopen()
+	if a.get("lost") != "-" {
+		t.Fatal("it was not lost")
+	}
+	a.put(1, "next", "2") // of another block
+	if a.Heard(b.Vector()) {
+		t.Error("takes itself for a copy")
+	}
+	b.give(a, 1)
+	a.SettleOwn()
+	a.commit()
+	if got, want := a.all(), "k=durable lost=1 next=2"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if e := a.element(); e.Settled != 2*block-1 || len(e.Tails) != 1 {
+		t.Errorf("vector %+v", e)
+	}
+	sync(a, b)
+	if a.all() != b.all() {
+		t.Errorf("the other has %q", b.all())
+	}
+}
+
+// TestNeverTwice crashes at every point: no number and no position that may have been given out is used again.
+func TestNeverTwice(t *testing.T) {
+	type given struct {
+		dot wire.Dot
+		key string
+	}
+	byDot, byPos := map[wire.Dot]string{}, map[uint64]given{}
+	a := newRig(t, 1, true)
+	n := 0
+	look := func() {
+		recs, next, _ := a.next(nil, 0, 0, 1<<20)
+		for _, r := range recs {
+			if k, ok := byDot[r.Dot]; ok && k != r.Key {
+				t.Fatalf("%v was %s and is %s", r.Dot, k, r.Key)
+			}
+			byDot[r.Dot] = r.Key
+		}
+		for _, v := range a.arrivals {
+			if x, ok := byPos[v.pos]; ok && v.pos < next && x != (given{v.dot, v.key}) {
+				t.Fatalf("position %d was %v and is %v", v.pos, x, v.dot)
+			}
+			if v.pos < next {
+				byPos[v.pos] = given{v.dot, v.key}
+			}
+		}
+	}
+	put := func() { n++; a.put(1, fmt.Sprint("k", n), "v") }
+	steps := []func(){put, look, a.begin, look, put, look, func() { a.end() }, look, put, look, func() { a.checkpoint() }, look, put, a.begin, look,
+		func() { a.end() }, look, put, look}
+	for range 3 {
+		for cut := range len(steps) + 1 {
+			for _, written := range []bool{false, true} {
+				for _, s := range steps[:cut] {
+					s()
+				}
+				if a.flight != nil && written {
+					a.end()
+				}
+				a.reopen()
+			}
+		}
+	}
+}
+
+// TestCopied: a replica whose storage was copied, or put back, takes a new writer, and nothing of either is lost.
+func TestCopied(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		mine, theirs func(g *rig)
+		want         bool
+	}{
+		{"nothing written", func(g *rig) {}, func(g *rig) {}, false},
+		{"only the other wrote", func(g *rig) {}, func(g *rig) { g.put(3, "b", "theirs") }, true},
+		{"both wrote", func(g *rig) { g.put(3, "a", "mine") }, func(g *rig) { g.put(3, "b", "theirs") }, true},
+		{"the same key", func(g *rig) { g.put(3, "a", "mine") }, func(g *rig) { g.put(3, "a", "theirs") }, true},
+		{"this wrote more", func(g *rig) { g.put(3, "a", "1"); g.put(3, "b", "2") }, func(g *rig) { g.put(3, "a", "theirs") }, true},
+		{"the other wrote more", func(g *rig) { g.put(3, "a", "1") }, func(g *rig) { g.put(3, "b", "t"); g.put(3, "c", "t") }, true},
+		{"the other in two runs", func(g *rig) { g.put(3, "a", "1") },
+			func(g *rig) { g.put(3, "b", "t"); g.commit(); g.reopen(); g.put(3, "c", "t") }, true},
+		{"this in two runs", func(g *rig) { g.put(3, "a", "1"); g.put(3, "b", "1"); g.commit(); g.reopen(); g.put(3, "c", "1") },
+			func(g *rig) { g.put(3, "b", "t") }, true},
+		{"this in two runs, written down", func(g *rig) { g.put(3, "a", "1"); g.save(); g.reopen(); g.put(3, "c", "1"); g.save() },
+			func(g *rig) { g.put(3, "b", "t"); g.put(3, "d", "t") }, true},
+		{"more than a block", func(g *rig) {
+			for i := range block + 10 {
+				g.put(3, fmt.Sprint("k", i%7), "1")
+			}
+		}, func(g *rig) { g.put(3, "b", "t") }, true},
+		{"deleted and put back", func(g *rig) { g.del(3, "old") }, func(g *rig) { g.put(4, "old", "t") }, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := newRig(t, 1, false)
+			a.put(1, "old", "0")
+			a.put(1, "older", "0")
+			a.save()
+			copied := &rig{t: t, store: copyOf(t, a.store), rand: newRig(t, 7, false).rand, strict: true}
+			copied.reopen()
+			a.reopen()
+			other := newRig(t, 3, true)
+			c.theirs(copied)
+			copied.commit()
+			copied.give(other, 1)
+			c.mine(a)
+			a.commit()
+			before, inc := a.all(), a.Incarnation()
+			writer := a.writer.id
+			if got := a.Heard(other.Vector()); got != c.want {
+				t.Fatalf("takes itself for a copy: %v, want %v", got, c.want)
+			}
+			if !c.want {
+				return
+			}
+			a.do(func() error { return a.Renew(other.Vector()) })
+			if a.Heard(other.Vector()) || a.writer.id == writer || a.Incarnation() == inc {
+				t.Error("is no other than before")
+			}
+			if got := a.all(); got != before {
+				t.Errorf("renewed: %q, want %q", got, before)
+			}
+			for i, do := range []func(){func() {}, a.commit, a.reopen, a.save, a.reopen} {
+				if do(); a.all() != before {
+					t.Errorf("renewed, %d: %q, want %q", i, a.all(), before)
+				}
+			}
+			a.give(other, 1)
+			if other.Heard(a.Vector()) {
+				t.Error("the third device takes itself for a copy")
+			}
+			other.give(a, 2)
+			copied.give(other, 1)
+			other.give(a, 2)
+			if got, want := a.all(), other.all(); got != want {
+				t.Errorf("the one has  %q\nthe other %q", got, want)
+			}
+			for _, k := range []string{"a", "b", "c", "d", "k1"} {
+				if a.get(k) == "-" && copied.get(k) != "-" {
+					t.Errorf("%s is lost", k)
+				}
+			}
+			a.save()
+			if len(a.voids) != 0 {
+				t.Error("a void is left after a checkpoint")
+			}
+		})
+	}
+}
+
+// elsewhere is a vector that has more of r's writer than r ever wrote.
+func elsewhere(r *Replica) wire.Vector {
+	return wire.Vector{{Writer: r.writer.id, Tails: []wire.Tail{{Seq: (r.writer.reserved + 9) * block}}}}
+}
+
+// Many renewals leave nothing behind.
+func TestRenewOftenAndReopen(t *testing.T) {
+	g := newRig(t, 1, true)
+	for i := range 30 {
+		g.put(1, fmt.Sprint("k", i%3), fmt.Sprint(i))
+		if i%4 == 0 {
+			g.save()
+		}
+		g.do(func() error { return g.Renew(elsewhere(g.Replica)) })
+		if i%5 == 0 {
+			g.commit()
+			g.reopen()
+		}
+	}
+	if got, want := g.all(), "k0=27 k1=28 k2=29"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestMoving: joining another circle takes all of it or nothing, whenever the crash comes.
+func TestMoving(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		do    func(g *rig)
+		after string
+	}{
+		{"issue anew", func(g *rig) { g.do(g.Reissue) }, "a=1 b=3/2 d=4"},
+		{"drop", func(g *rig) { g.do(func() error { _, err := g.Drop(); return err }) }, ""},
+	} {
+		for _, crash := range []string{"before the checkpoint", "before it is written", "after it is written", "with a group in flight"} {
+			t.Run(c.name+", "+crash, func(t *testing.T) {
+				g := newRig(t, 1, true)
+				g.put(1, "a", "1")
+				g.put(1, "c", "x")
+				g.del(1, "c")
+				for w, v := range []string{"2", "3"} {
+					g.apply(1, wire.Record{
+						Dot: wire.Dot{Writer: uint64(w + 5), Seq: block}, Time: uint64(w), Key: "b", Kind: wire.JSON, Value: []byte(v),
+					})
+				}
+				g.save()
+				g.put(1, "d", "4")
+				g.commit()
+				before, writer := g.all(), g.writer.id
+				if crash == "with a group in flight" {
+					g.put(1, "e", "5")
+					g.begin()
+				}
+				c.do(g)
+				if !g.MustCheckpoint() || g.writer.id == writer {
+					t.Error("nothing must be written")
+				}
+				if recs, _, _ := g.next(nil, 0, 0, 1<<20); len(recs) != 0 {
+					t.Error("something is given out before it is in storage")
+				}
+				want := before
+				switch crash {
+				case "before it is written":
+					g.checkpoint()
+					g.begin()
+				case "after it is written":
+					g.save()
+					want = c.after
+				case "with a group in flight":
+					flight := g.flight
+					g.checkpoint()
+					if err := g.store.Commit(*flight, storage.Strict); err != nil {
+						t.Fatal(err)
+					}
+					g.led.Committed()
+					g.Committed()
+					want += " e=5"
+				}
+				g.reopen()
+				if got := g.all(); got != want {
+					t.Errorf("%q, want %q", got, want)
+				}
+				g.put(9, "z", "9")
+				g.save()
+				g.reopen()
+				if got := g.get("z"); got != "9" {
+					t.Errorf("written afterwards: %q", got)
+				}
+				if ids, _ := g.store.List(); crash == "after it is written" && len(ids) > 6 {
+					t.Errorf("%d blocks are left", len(ids))
+				}
+			})
+		}
+	}
+}
