@@ -1,0 +1,318 @@
+package replica
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Pages are split and merged so that none is large and few are small, whatever is written where.
+func TestPagesStayBalanced(t *testing.T) {
+	small(t, 2000)
+	g, h := newRig(t, 1, false), newRig(t, 2, false)
+	rng := rand.New(rand.NewPCG(3, 4))
+	have := map[string]bool{}
+	check := func(when string) {
+		t.Helper()
+		total, few := 0, 0
+		for _, p := range g.pages {
+			if int(p.bytes) > pageBytes+200 {
+				t.Errorf("%s: a page of %d bytes", when, p.bytes)
+			}
+			if int(p.bytes) < pageBytes/4 {
+				few++
+			}
+			total += int(p.bytes)
+		}
+		if most := 3*total/pageBytes + 2; len(g.pages) > most || few > len(g.pages)/3+1 {
+			t.Errorf("%s: %d pages for %d bytes, %d of them small", when, len(g.pages), total, few)
+		}
+		if got := g.Count(); got != uint64(len(have)) {
+			t.Errorf("%s: counted %d, want %d", when, got, len(have))
+		}
+	}
+	for round := range 12 {
+		for range 60 {
+			k := fmt.Sprintf("k%04d", rng.IntN(2000))
+			g.put(1, k, "v")
+			have[k] = true
+		}
+		g.save()
+		check(fmt.Sprint("random, ", round))
+	}
+	for i := range 300 {
+		k := fmt.Sprintf("m%04d", i)
+		g.put(1, k, "v")
+		have[k] = true
+	}
+	g.save()
+	check("in order")
+	keys := slices.Sorted(maps.Keys(have))
+	rng.Shuffle(len(keys), func(i, j int) { keys[i], keys[j] = keys[j], keys[i] })
+	for i, k := range keys {
+		if i%10 == 0 {
+			continue
+		}
+		g.del(2, k)
+		delete(have, k)
+		if i%40 == 39 {
+			sync(g, h)
+			g.Collect(h.DurableVector())
+			g.save()
+		}
+	}
+	for range 60 { // one page each
+		sync(g, h)
+		g.Collect(h.DurableVector())
+		g.save()
+	}
+	check("mostly deleted")
+	if n := len(g.pages); n > 25 {
+		t.Errorf("%d pages are left for %d keys", n, len(have))
+	}
+}
+
+// What is replaced again and again takes no more room than what counts, about.
+func TestCompaction(t *testing.T) {
+	small(t, 1000)
+	g := newRig(t, 1, true)
+	for i := range 900 {
+		g.put(1, fmt.Sprintf("k%02d", i%30), fmt.Sprint(i))
+		if i%100 < 3 {
+			g.put(1, fmt.Sprintf("kept%03d", i), "1")
+		}
+		if i%20 == 0 {
+			g.save()
+		}
+	}
+	g.save()
+	g.save()
+	var live, all int
+	for _, s := range g.segs {
+		live, all = live+int(s.live), all+int(s.bytes)
+	}
+	if all > 3*live {
+		t.Errorf("%d bytes in segments, of which %d count", all, live)
+	}
+	ids, _ := g.store.List()
+	if want := len(g.segs) + len(g.pages) + 2; len(ids) > want {
+		t.Errorf("%d blocks in storage, want %d", len(ids), want)
+	}
+	before := g.all()
+	g.reopen()
+	if got := g.all(); got != before || g.Count() != 57 {
+		t.Errorf("%d keys: %q, want %q", g.Count(), got, before)
+	}
+}
+
+// A cursor goes on where it was, whatever became of the log behind and before it.
+func TestCursorOverCompaction(t *testing.T) {
+	small(t, 500)
+	for cut := range 12 {
+		for _, again := range []func(a *rig){
+			func(a *rig) {},
+			func(a *rig) { a.save() },
+			func(a *rig) {
+				for i := range 100 {
+					if i%3 > 0 {
+						a.put(2, fmt.Sprintf("k%02d", i), "new")
+					}
+				}
+				a.save()
+				a.save()
+			},
+			func(a *rig) {
+				for i := range 60 {
+					a.del(2, fmt.Sprintf("k%02d", i))
+				}
+				a.save()
+				a.reopen()
+				a.save()
+			},
+		} {
+			a, b := newRig(t, 1, false), newRig(t, 2, false)
+			for i := range 100 {
+				a.put(1, fmt.Sprintf("k%02d", i), "old")
+				if i == 70 {
+					a.save()
+				}
+			}
+			a.commit()
+			peer, pos := b.Vector(), uint64(0)
+			for range cut {
+				recs, next, _ := a.next(peer, 0, pos, 500)
+				b.apply(1, recs...)
+				pos = next
+			}
+			again(a)
+			for end := false; !end; {
+				var recs []wire.Record
+				recs, pos, end = a.next(peer, 0, pos, 500)
+				b.apply(1, recs...)
+			}
+			b.Join(a.Vector())
+			if got, want := b.all(), a.all(); got != want {
+				t.Fatalf("cut after %d: %q, want %q", cut, got, want)
+			}
+		}
+	}
+}
+
+// A tombstone goes when everybody has it, and brings nothing back.
+func TestTombstones(t *testing.T) {
+	tombs := func(g *rig) (n int) {
+		for _, p := range g.pages {
+			n += int(p.tombs)
+		}
+		return n
+	}
+	a, b, away := newRig(t, 1, true), newRig(t, 2, true), newRig(t, 3, true)
+	everyone := func() wire.Vector { return a.DurableVector().Meet(b.DurableVector()).Meet(away.DurableVector()) }
+	a.put(1, "k", "old")
+	a.put(1, "x", "1")
+	sync(a, b)
+	sync(a, away)
+	a.del(2, "k")
+	sync(a, b)
+	for _, g := range []*rig{a, b} {
+		g.Collect(everyone())
+		g.save()
+		if tombs(g) != 1 {
+			t.Error("the tombstone is gone before everybody has it")
+		}
+	}
+	sync(b, away) // on its return
+	for _, g := range []*rig{a, b, away} {
+		g.Collect(everyone())
+		g.save()
+		g.save()
+		if tombs(g) != 0 || g.all() != "x=1" {
+			t.Errorf("%d tombstones, %q", tombs(g), g.all())
+		}
+	}
+	if n := a.give(newRig(t, 4, true), 1); n != 1 {
+		t.Errorf("a new device gets %d records, want 1", n)
+	}
+	a.put(3, "k", "new")
+	sync(a, b)
+	sync(a, away)
+	for _, g := range []*rig{a, b, away} {
+		if g.all() != "k=new x=1" {
+			t.Errorf("%q", g.all())
+		}
+	}
+}
+
+// What was on its way while everybody else agreed that it is deleted does not come back.
+func TestLateAfterTombstone(t *testing.T) {
+	a, b, c := newRig(t, 1, true), newRig(t, 2, true), newRig(t, 3, true)
+	c.put(1, "k", "old")
+	c.commit()
+	late, _, _ := c.next(nil, 0, 0, 1<<20)
+	b.apply(1, late...) // and no END yet
+	b.del(2, "k")
+	b.commit()
+	for _, g := range []*rig{a, c} {
+		b.give(g, 1)
+		g.commit()
+	}
+	b.commit()
+	a.Collect(b.DurableVector().Meet(c.DurableVector()))
+	a.save()
+	a.save()
+	a.apply(2, late...)
+	if got := a.all(); got != "" {
+		t.Errorf("back again: %q", got)
+	}
+	c.give(a, 2)
+	c.give(b, 2)
+	for _, g := range []*rig{a, b, c} {
+		g.commit()
+	}
+	for _, g := range []*rig{a, b, c} {
+		g.Collect(a.DurableVector().Meet(b.DurableVector()).Meet(c.DurableVector()))
+		g.save()
+		g.save()
+		if len(g.pages) != 0 || g.all() != "" {
+			t.Errorf("%d pages are left, %q", len(g.pages), g.all())
+		}
+	}
+}
+
+// A crash between taking a checkpoint and having it in storage leaves everything as it was.
+func TestCrashInCheckpoint(t *testing.T) {
+	small(t, 300)
+	for _, written := range []bool{false, true} {
+		for _, flying := range []bool{false, true} {
+			g := newRig(t, 1, true)
+			for i := range 40 {
+				g.put(1, fmt.Sprintf("k%02d", i%25), fmt.Sprint(i))
+				if i%10 == 0 {
+					g.save()
+				}
+			}
+			g.commit()
+			want := g.all()
+			g.put(2, "k03", "flying")
+			if flying {
+				g.begin()
+				flight := g.flight
+				g.del(2, "k04")
+				g.checkpoint()
+				if err := g.store.Commit(*flight, storage.Strict); err != nil {
+					t.Fatal(err)
+				}
+				g.led.Committed()
+				g.Committed()
+				want = strings.Replace(want, "k03=28", "k03=flying", 1)
+			} else {
+				g.checkpoint()
+			}
+			if written {
+				want = g.all()
+				g.begin()
+				g.end()
+			}
+			g.reopen()
+			if got := g.all(); got != want {
+				t.Errorf("flying %v, written %v: %q, want %q", flying, written, got, want)
+			}
+			g.save()
+			g.reopen()
+			if got := g.all(); got != want {
+				t.Errorf("flying %v, written %v, after another: %q, want %q", flying, written, got, want)
+			}
+		}
+	}
+}
+
+// A checkpoint gets all that it needs also when the cache is trimmed while it waits, and asks for it at once.
+func TestTrimWhileACheckpointWaits(t *testing.T) {
+	small(t, 300)
+	g := newRig(t, 1, true)
+	for i := range 60 {
+		g.put(1, fmt.Sprintf("k%02d", i), "1")
+	}
+	g.save()
+	for i := range 60 {
+		g.put(2, fmt.Sprintf("k%02d", i), "2")
+	}
+	g.led.Trim()
+	if err := g.Checkpoint(); err == nil {
+		t.Fatal("does not wait")
+	}
+	if n := len(g.led.Wanted()); n != len(g.pages) {
+		t.Errorf("asks for %d pages of %d", n, len(g.pages))
+	}
+	g.led.Trim()
+	g.reopen()
+	if got := g.get("k33"); got != "2" && got != "1" {
+		t.Errorf("%q", got)
+	}
+}
