@@ -159,8 +159,11 @@ func (r *Replica) recordAt(loc location) (wire.Record, error) {
 	if err != nil {
 		return wire.Record{}, err
 	}
-	if uint64(loc.off)+uint64(loc.size) > uint64(len(b.Data)) {
+	if uint64(loc.off)+uint64(loc.size) > uint64(len(b.Data)) || len(b.Data) == 0 {
 		return wire.Record{}, ledger.ErrDamaged
+	}
+	if err := checkFormat(b.Data[0], segmentFormat); err != nil {
+		return wire.Record{}, err
 	}
 	in := wire.NewReader(b.Data[loc.off : loc.off+loc.size])
 	rec := wire.ReadRecord(&in)
@@ -186,7 +189,10 @@ func (r *Replica) recordsOf(s *segment) (*parsedSegment, error) {
 		return p, nil
 	}
 	p, err := parseSegment(b.Data, s.first)
-	if err != nil || len(p.recs) != int(s.records) {
+	if err != nil {
+		return nil, err
+	}
+	if len(p.recs) != int(s.records) {
 		return nil, ledger.ErrDamaged
 	}
 	r.led.Keep(b, p, 128*len(p.recs))
