@@ -14,13 +14,14 @@ type Write struct {
 	Value []byte // kept
 }
 
-// A Change is a key for which Get answers something else than before.
+// A Change is a key for which Get or Conflicts answers something else than before.
 type Change struct {
 	Key      string
 	Kind     wire.Kind // Deleted: nothing now
 	Value    []byte
 	PrevKind wire.Kind // Deleted: nothing before
 	Previous []byte    // only of keys that are watched
+	Others   int       // how many versions Conflicts answers
 }
 
 // aheadTolerance is how far a time may be ahead of the clock and still be adopted, in ms.
@@ -116,13 +117,12 @@ func (r *Replica) Apply(recs []wire.Record, from uint32) ([]Change, error) {
 
 // stage is a set of keys with their versions as they are and as they will be. Nothing is changed before all is known to be here.
 type stage struct {
-	r      *Replica
-	err    error
-	count  uint64
-	order  []string
-	was    map[string][]*version
-	after  map[string][]*version
-	loaded []Change
+	r     *Replica
+	err   error
+	count uint64
+	order []string
+	was   map[string][]*version
+	after map[string][]*version
 }
 
 func (r *Replica) stage() *stage {
@@ -168,7 +168,8 @@ func (s *stage) changes() ([]Change, error) {
 	out := make([]Change, 0, len(s.order))
 	for _, key := range s.order {
 		was, is := winner(s.was[key]), winner(s.after[key])
-		if was == is {
+		others := valuesBeside(s.after[key], is)
+		if was == is && slices.Equal(others, valuesBeside(s.was[key], was)) {
 			continue
 		}
 		switch {
@@ -179,9 +180,21 @@ func (s *stage) changes() ([]Change, error) {
 		}
 		c, err := s.r.change(key, was, is)
 		s.err = worse(s.err, err)
+		c.Others = len(others)
 		out = append(out, c)
 	}
 	return out, s.err
+}
+
+// valuesBeside are the versions that Conflicts answers, w being the winner.
+func valuesBeside(vs []*version, w *version) []*version {
+	var out []*version
+	for _, v := range vs {
+		if v != w && v.kind != wire.Deleted {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 func (r *Replica) change(key string, was, is *version) (c Change, err error) {

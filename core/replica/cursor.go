@@ -185,7 +185,11 @@ func (r *Replica) ChangesSince(pos uint64) ([]Change, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Change{Key: key, Kind: rec.Kind, Value: rec.Value})
+		vs, err := r.lookup(key) // Get had it all
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Change{Key: key, Kind: rec.Kind, Value: rec.Value, Others: len(valuesBeside(vs, winner(vs)))})
 	}
 	if missing != nil {
 		return nil, missing

@@ -449,7 +449,7 @@ func (w *model) quiet() {
 }
 
 func TestModel(t *testing.T) {
-	seeds, steps := uint64(12), 1500
+	seeds, steps := uint64(8), 1500
 	if testing.Short() {
 		seeds = 5
 	}
