@@ -1,8 +1,6 @@
 package ledger
 
 import (
-	"maps"
-	"slices"
 	"sort"
 
 	"github.com/masqdev/masq/core/storage"
@@ -74,11 +72,11 @@ func (l *Ledger) readRecord(n uint64, b []byte) error {
 	return nil
 }
 
-// sortedSpaces answers the namespaces of m, ascending.
-func sortedSpaces[T any](m map[uint16]T) []uint16 {
-	out := make([]uint16, 0, len(m))
-	for ns := range m {
-		out = append(out, ns)
+// sorted answers the keys of m, ascending.
+func sorted[K uint16 | string, V any](m map[K]V) []K {
+	out := make([]K, 0, len(m))
+	for k := range m {
+		out = append(out, k)
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
 	return out
@@ -88,11 +86,11 @@ func (l *Ledger) appendManifest(b []byte) []byte {
 	b = append(b, manifestFormat)
 	b = wire.AppendU64(wire.AppendU64(wire.AppendU64(b, l.first), l.nextSeg), l.nextPage)
 	b = wire.AppendU32(b, uint32(len(l.meta)))
-	for _, key := range slices.Sorted(maps.Keys(l.meta)) {
+	for _, key := range sorted(l.meta) {
 		b = appendMeta(b, key, l.meta[key])
 	}
 	b = wire.AppendU16(b, uint16(len(l.parts)))
-	for _, ns := range sortedSpaces(l.parts) {
+	for _, ns := range sorted(l.parts) {
 		b = wire.AppendLV32(wire.AppendU16(b, ns), l.parts[ns])
 	}
 	b = wire.AppendU16(b, uint16(len(l.fences)))

@@ -282,7 +282,7 @@ func (l *Ledger) Checkpoint() {
 	l.gone = append(l.gone, l.dels...)
 	l.dels = nil
 	l.pending = nil // the manifest says it all
-	for _, ns := range sortedSpaces(l.items) {
+	for _, ns := range sorted(l.items) {
 		for _, item := range l.items[ns] {
 			l.Append(ns, item)
 		}

@@ -244,7 +244,7 @@ func (a *Actions) Reset() { clear(a.List); a.List = a.List[:0] }
 
 func (a *Actions) add(x Action) { a.List = append(a.List, x) }
 
-// Change is one key that has another value than before.
+// Change is one key that has another value, or other versions beside it, than before.
 type Change struct {
 	Key      string
 	Kind     wire.Kind // Deleted: there is no value now
@@ -253,6 +253,7 @@ type Change struct {
 	PrevKind wire.Kind
 	Previous []byte
 	Client   uint32 // the Op.Client that wrote it here, 0 if it came from another device
+	Others   int    // how many versions Conflicts answers
 	Device   string // the name of the device that it came from, "" if it was written here
 }
 

@@ -305,7 +305,7 @@ func (s *space) tell(w *watch, changes []replica.Change, client uint32, device s
 			out = append(out, Change{
 				Key: c.Key, Kind: c.Kind, Value: c.Value,
 				HadValue: c.PrevKind != wire.Deleted, PrevKind: c.PrevKind, Previous: c.Previous,
-				Client: client, Device: device,
+				Others: c.Others, Client: client, Device: device,
 			})
 		}
 	}

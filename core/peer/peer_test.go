@@ -60,6 +60,8 @@ func TestOutageAndConflict(t *testing.T) {
 	m.pair(a, b)
 	a.put("note", `"old"`)
 	m.until("in sync", m.converged)
+	a.must(Op{Verb: Watch, Range: Range{Prefix: "note"}})
+	b.must(Op{Verb: Watch, Range: Range{Prefix: "note"}})
 	m.outage()
 	a.put("note", `"laptop"`)
 	b.put("note", `"phone"`)
@@ -70,6 +72,11 @@ func TestOutageAndConflict(t *testing.T) {
 	m.until("converged", m.converged)
 	if got := a.all(); !strings.Contains(got, " / ") || !strings.Contains(got, "laptop") || !strings.Contains(got, "phone") {
 		t.Errorf("both versions should be there: %s", got)
+	}
+	for _, n := range m.nodes { // also the one whose own version get goes on answering
+		if last := n.changes[len(n.changes)-1]; last.Key != "note" || last.Others != 1 {
+			t.Errorf("%s was not told of the other version: %+v", n.name, last)
+		}
 	}
 	before := a.all()
 	a.crash()

@@ -49,7 +49,7 @@ func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
 				time = v.time + 1
 			}
 		}
-		recs[i] = &version{key: w.Key, kind: w.Kind, value: w.Value, ctx: contextOf(seen), more: i < len(writes)-1}
+		recs[i] = &version{key: w.Key, kind: w.Kind, value: w.Value, ctx: r.contextOf(seen), more: i < len(writes)-1}
 		if len(recs[i].ctx) > wire.MaxContext {
 			recs[i].ctx = recs[i].ctx[:wire.MaxContext]
 		}
@@ -254,9 +254,9 @@ func (r *Replica) remember(v *version) {
 
 // outlives keeps what o, which v supersedes, had seen and v had not: v was written where o, a tombstone, had been collected.
 func (r *Replica) outlives(v, o *version) {
-	for _, d := range o.ctx {
-		if !wire.Sees(v.ctx, d) && !wire.Sees(r.over[v.key], d) {
-			r.over[v.key] = addDot(r.over[v.key], d)
+	for _, p := range o.ctx {
+		if !includes(v.ctx, p) && !includes(r.over[v.key], p) {
+			r.over[v.key] = addPair(r.over[v.key], p)
 		}
 	}
 }

@@ -210,7 +210,10 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 // collected reports whether v is a tombstone that may go: everyone has it, and nobody takes in any more what it had seen. Such a thing
 // could still be on its way, from a device that did not have the tombstone when it sent it.
 func (c *checkpoint) collected(v *version) bool {
-	known := func(d wire.Dot) bool { return c.r.everyone.Covers(d) && c.r.vector.Covers(d) }
+	known := func(d wire.Dot) bool {
+		d.Seq &^= wire.BlockOnly
+		return c.r.everyone.Covers(d) && c.r.vector.Covers(d)
+	}
 	return v.kind == wire.Deleted && known(v.dot) && !slices.ContainsFunc(v.ctx, func(d wire.Dot) bool { return !known(d) })
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"sort"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/storage"
@@ -202,7 +203,7 @@ func sorted(set map[string]struct{}) []string {
 	for k := range set {
 		out = append(out, k)
 	}
-	slices.Sort(out)
+	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
 	return out
 }
 

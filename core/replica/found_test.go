@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/masqdev/masq/core/ledger"
@@ -226,5 +227,93 @@ func TestReissueKeepsBatches(t *testing.T) {
 	}
 	if want := "ace bf d "; got != want {
 		t.Errorf("batches %q, want %q", got, want)
+	}
+}
+
+// What a crash took from a writer, and not from the device that it had been sent to, is not replaced by what the writer writes
+// afterwards: that has not seen it.
+func TestLaterWritesHaveNotSeenWhatACrashTook(t *testing.T) {
+	a, b := openOn(t, mem.New()), openOn(t, mem.New())
+	give := func(from, to *opened) {
+		recs := from.news()
+		to.try(func() error { _, err := to.Apply(recs, 1); return err })
+		to.commit()
+	}
+	b.put(1, "k", `"of b"`)
+	b.commit()
+	give(b, a)
+	a.put(2, "k", `"first"`)
+	a.commit()
+	give(a, b)
+	b.put(3, "k", `"acknowledged"`)
+	b.commit()
+	give(b, a) // and a loses it again, for it is not committed:
+	a = openOn(t, a.store)
+	a.put(4, "other", `1`)
+	a.commit()
+	recs := b.news()
+	a.try(func() error { _, err := a.Apply(recs, 1); return err })
+	a.put(5, "k", `"lost"`)
+	give(a, b)
+	a = openOn(t, a.store)
+	for n := range 3 {
+		a.put(6, "k", fmt.Sprint(n))
+	}
+	a.commit()
+	give(a, b)
+	b.try(func() error {
+		w, _, err := b.Get("k")
+		recs, e := b.Conflicts("k")
+		if err == nil && e == nil && (string(w.Value) != `2` || len(recs) != 1 || string(recs[0].Value) != `"lost"`) {
+			t.Errorf("get answers %s, conflicts: %d", w.Value, len(recs))
+		}
+		return worse(err, e)
+	})
+	give(b, a)
+	a.SettleOwn()
+	a.put(7, "k", `"all seen"`)
+	a.commit()
+	give(a, b)
+	if recs := b.news(); len(recs) != 2 || len(recs[1].Context) > 3 {
+		t.Errorf("%d records; the last one's context: %v", len(recs), recs[len(recs)-1].Context)
+	}
+}
+
+func TestAddPair(t *testing.T) {
+	const only = wire.BlockOnly
+	block := func(b, n uint64) uint64 { return b<<wire.BlockBits + n }
+	for _, c := range []struct {
+		name      string
+		ctx, want []uint64
+		pair      uint64
+	}{
+		{"first", nil, []uint64{block(1, 5)}, block(1, 5)},
+		{"higher", []uint64{5000}, []uint64{9000}, 9000},
+		{"lower", []uint64{5000}, []uint64{5000}, 4500},
+		{"a block behind", []uint64{5000}, []uint64{5000, only | block(3, 1)}, only | block(3, 1)},
+		{"a block between", []uint64{5000, only | block(3, 1)},
+			[]uint64{5000, only | block(2, 7), only | block(3, 1)}, only | block(2, 7)},
+		{"a block known", []uint64{block(4, 1)}, []uint64{block(4, 1)}, only | block(2, 7)},
+		{"more of a block", []uint64{only | block(3, 1)}, []uint64{only | block(3, 9)}, only | block(3, 9)},
+		{"less of a block", []uint64{only | block(3, 9)}, []uint64{only | block(3, 9)}, only | block(3, 1)},
+		{"all up to blocks", []uint64{only | block(2, 1), only | block(3, 1), only | block(5, 1)},
+			[]uint64{block(3, 4), only | block(5, 1)}, block(3, 4)},
+		{"all up to within a block", []uint64{only | block(2, 1), only | block(3, 9)},
+			[]uint64{block(3, 9)}, block(3, 4)},
+		{"more of the last block", []uint64{block(3, 4)}, []uint64{block(3, 9)}, only | block(3, 9)},
+	} {
+		ctx := []wire.Dot{{Writer: 1, Seq: 4096}, {Writer: 3, Seq: 4096}}
+		for _, seq := range c.ctx {
+			ctx = slices.Insert(ctx, len(ctx)-1, wire.Dot{Writer: 2, Seq: seq})
+		}
+		var got []uint64
+		for _, d := range addPair(ctx, wire.Dot{Writer: 2, Seq: c.pair}) {
+			if d.Writer == 2 {
+				got = append(got, d.Seq)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %x, want %x", c.name, got, c.want)
+		}
 	}
 }

@@ -109,62 +109,69 @@ func (r *Replica) SettleOwn() {
 	}
 }
 
-// settleFinished settles the own blocks before the one in use, when all of them is committed.
+// settleFinished settles the own blocks before the one in use, up to the last number that was used in them, when all of that is committed.
 func (r *Replica) settleFinished() {
 	w := &r.writer
 	first := w.block // the first block that is not finished
 	if first == 0 {
 		first = w.reserved
 	}
-	s := first<<wire.BlockBits - 1
-	if !w.settled || first < 2 || r.vector.Of(w.id).Settled >= s {
-		return
-	}
-	if !r.committedBlocksBefore(first) {
-		return
-	}
-	r.Join(wire.Vector{{Writer: w.id, Settled: s}})
-}
-
-// committedBlocksBefore reports whether what was written into the blocks before first is in storage.
-func (r *Replica) committedBlocksBefore(first uint64) bool {
-	for _, t := range r.vector.Of(r.writer.id).Tails {
-		if t.Seq>>wire.BlockBits < first && !r.seen.now.vector.Covers(wire.Dot{Writer: r.writer.id, Seq: t.Seq}) {
-			return false
+	var last uint64
+	for _, t := range r.vector.Of(w.id).Tails {
+		if t.Seq>>wire.BlockBits < first {
+			last = t.Seq
+			if !r.seen.now.vector.Covers(wire.Dot{Writer: w.id, Seq: t.Seq}) {
+				return
+			}
 		}
 	}
-	return true
+	if w.settled && last != 0 {
+		r.Join(wire.Vector{{Writer: w.id, Settled: last}})
+	}
 }
 
 // Heard checks what another device says of this replica's own writing. It answers true when that cannot be: then this replica was
 // copied or rolled back, and must Renew.
 func (r *Replica) Heard(v wire.Vector) (copied bool) { return r.conflict(v) != 0 }
 
-// conflict answers the first block of the own writer that v shows to be another's too, 0 if there is none.
-func (r *Replica) conflict(v wire.Vector) (first uint64) {
+// conflict answers from which number on what this replica wrote is not known to be its own alone, when v shows that another writes as
+// the same writer; 0 if v does not.
+func (r *Replica) conflict(v wire.Vector) (from uint64) {
 	w := &r.writer
-	e := v.Of(w.id)
+	e, mine := v.Of(w.id), r.vector.Of(w.id)
 	limit, current := w.reserved, w.reserved // blocks from limit on were never used by this replica
 	if w.block != 0 {
 		limit, current = w.block+1, w.block
 	}
-	found := func(block uint64) {
-		if first == 0 || block < first {
-			first = block
+	found := func(seq uint64) {
+		if from == 0 || seq < from {
+			from = seq
 		}
 	}
-	if e.Settled>>wire.BlockBits >= current {
-		found(r.vector.Of(w.id).Settled>>wire.BlockBits + 1) // whatever was not settled here may have been settled by another
+	further := e.Settled > mine.Settled
+	if further && (e.Settled>>wire.BlockBits >= current || !mine.Covers(e.Settled)) {
+		found(current << wire.BlockBits)
 	}
 	for _, t := range e.Tails {
 		switch block := t.Seq >> wire.BlockBits; {
 		case r.contradicts(t):
-			found(block)
+			found(block << wire.BlockBits)
 		case block >= limit || block == w.block && !r.wroteSo(t):
-			found(current)
+			found(current << wire.BlockBits)
 		}
 	}
-	return min(first, current)
+	switch {
+	case from == 0:
+		return 0
+	case further: // nobody takes any more what the other settled, and this replica wrote
+		found(mine.Settled + 1)
+	}
+	for _, t := range mine.Tails { // what v lacks of it the other may come to settle, too
+		if block := t.Seq >> wire.BlockBits; !e.Covers(t.Seq) {
+			found(max(e.Reach(block)+1, block<<wire.BlockBits))
+		}
+	}
+	return min(from, current<<wire.BlockBits)
 }
 
 // wroteSo reports whether this replica's hash was t's at that number of the current block.

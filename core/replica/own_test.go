@@ -51,10 +51,10 @@ func TestBlocks(t *testing.T) {
 	write(10)
 	check("written in the second run", 2*block-1, block+4999, 3*block+9)
 	a.SettleOwn()
-	check("when all have been heard", 3*block-1, 3*block+9)
+	check("when all have been heard", block+4999, 3*block+9)
 	a.reopen()
 	a.SettleOwn()
-	check("heard before anything is written", 4*block-1)
+	check("heard before anything is written", 3*block+9)
 	write(10_000)
 	check("two blocks more", 6*block-1, 4*block+9_999)
 	if n := a.give(b, 1) + b.give(a, 2); n != 0 {
@@ -84,7 +84,7 @@ func TestSentBeforeACrash(t *testing.T) {
 	if got, want := a.all(), "k=durable lost=1 next=2"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if e := a.element(); e.Settled != 2*block-1 || len(e.Tails) != 1 {
+	if e := a.element(); e.Settled != block+1 || len(e.Tails) != 1 {
 		t.Errorf("vector %+v", e)
 	}
 	sync(a, b)
@@ -217,6 +217,58 @@ func TestCopied(t *testing.T) {
 				t.Error("a void is left after a checkpoint")
 			}
 		})
+	}
+}
+
+// TestCopiedWhileRunning: the copy settles what it was copied with, while this replica writes on in the same block.
+func TestCopiedWhileRunning(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		do   func(a *rig)
+	}{
+		{"still running", func(a *rig) {}},
+		{"restarted", func(a *rig) { a.reopen() }},
+		{"restarted, and wrote", func(a *rig) { a.reopen(); a.put(4, "mine too", "3"); a.commit() }},
+	} {
+		for runs := range 3 {
+			t.Run(fmt.Sprintf("%s, the copy ran %d times more", c.name, runs), func(t *testing.T) {
+				a := newRig(t, 1, false)
+				a.put(1, "old", "0")
+				a.save()
+				copied := &rig{t: t, store: copyOf(t, a.store), rand: newRig(t, 7, false).rand}
+				a.put(2, "mine", "1")
+				a.put(2, "more", "2")
+				a.commit()
+				other := newRig(t, 3, true)
+				for range runs + 1 {
+					copied.reopen()
+					sync(copied, other)
+					copied.SettleOwn()
+					copied.put(3, fmt.Sprint("theirs", runs), "4")
+					sync(copied, other)
+				}
+				c.do(a)
+				if !a.Heard(other.Vector()) {
+					t.Fatal("does not take itself for a copy")
+				}
+				want := a.all()
+				a.do(func() error { return a.Renew(other.Vector()) })
+				if a.all() != want {
+					t.Errorf("renewed: %q, want %q", a.all(), want)
+				}
+				sync(a, other)
+				sync(a, copied)
+				sync(a, other)
+				if a.all() != other.all() {
+					t.Errorf("the one has  %q\nthe other %q", a.all(), other.all())
+				}
+				for _, k := range []string{"old", "mine", "more", fmt.Sprint("theirs", runs)} {
+					if a.get(k) == "-" {
+						t.Errorf("%s is lost", k)
+					}
+				}
+			})
+		}
 	}
 }
 

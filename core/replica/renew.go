@@ -7,14 +7,14 @@ import (
 )
 
 // Renew takes a new writer and a new incarnation if v shows that this replica was copied or rolled back (Heard), and issues anew what it
-// wrote in the blocks that are now also another's. Sessions that stand have told a vector that is no longer true: they must be ended.
+// wrote that is now also another's, or may come to be. Sessions that stand have told a vector that is no longer true: they must be ended.
 // ledger.ErrWait: blocks are missing, and nothing has changed.
 func (r *Replica) Renew(v wire.Vector) error {
-	first := r.conflict(v)
-	if first == 0 {
+	from := r.conflict(v)
+	if from == 0 {
 		return nil
 	}
-	x := void{writer: r.writer.id, from: first << wire.BlockBits, before: r.nextPos}
+	x := void{writer: r.writer.id, from: from, before: r.nextPos}
 	lost, values, err := r.ownFrom(x)
 	if err != nil {
 		return err
@@ -34,15 +34,19 @@ func (r *Replica) Renew(v wire.Vector) error {
 	return nil
 }
 
-// before is a context less what a void took away.
+// before is a context less what a void, which begins with a block, took away.
 func before(ctx []wire.Dot, x void) []wire.Dot {
-	out := slices.Clone(ctx)
-	for i := range out {
-		if x.hits(out[i]) {
-			out[i].Seq = x.from - 1
+	var out []wire.Dot
+	for _, p := range ctx {
+		if x.hits(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
+			if p.Seq >= wire.BlockOnly || x.from>>wire.BlockBits < 2 {
+				continue // all of it is gone; below block 1 there is nothing
+			}
+			p.Seq = x.from - 1
 		}
+		out = append(out, p)
 	}
-	return slices.DeleteFunc(out, func(d wire.Dot) bool { return d.Seq>>wire.BlockBits == 0 }) // there are no such dots
+	return out
 }
 
 // issue writes old versions, one batch, again under a new dot.
@@ -104,9 +108,16 @@ func (x void) hits(d wire.Dot) bool { return d.Writer == x.writer && d.Seq >= x.
 
 // cut is a vector without what the void takes away.
 func (x void) cut(v wire.Vector) wire.Vector {
-	e := v.Of(x.writer)
-	e.Settled = min(e.Settled, x.from-1)
-	e.Tails = slices.DeleteFunc(slices.Clone(e.Tails), func(t wire.Tail) bool { return t.Seq >= x.from })
+	old := v.Of(x.writer)
+	e := wire.Element{Writer: x.writer, Settled: min(old.Settled, x.from-1)}
+	for _, t := range old.Tails {
+		switch last := x.from - 1; {
+		case t.Seq < x.from:
+			e.Tails = append(e.Tails, t)
+		case last > e.Settled && last>>wire.BlockBits == t.Seq>>wire.BlockBits:
+			e.Tails = append(e.Tails, wire.Tail{Seq: last, Hash: t.Hash}) // its hash is for nobody any more
+		}
+	}
 	return v.Set(e)
 }
 

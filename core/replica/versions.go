@@ -80,25 +80,68 @@ func later(a, b *version) bool {
 }
 
 // contextOf is what a write that sees vs has seen of the key.
-func contextOf(vs []*version) []wire.Dot {
+func (r *Replica) contextOf(vs []*version) []wire.Dot {
 	var out []wire.Dot
 	for _, v := range vs {
-		for _, d := range v.ctx {
-			out = addDot(out, d)
+		for _, p := range v.ctx {
+			out = addPair(out, r.pair(p))
 		}
-		out = addDot(out, v.dot)
+		out = addPair(out, r.pair(wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly}))
 	}
 	return out
 }
 
-// addDot adds a dot to a context, which it changes.
-func addDot(ctx []wire.Dot, d wire.Dot) []wire.Dot {
-	i, ok := slices.BinarySearchFunc(ctx, d.Writer, func(a wire.Dot, w uint64) int { return cmp.Compare(a.Writer, w) })
-	if !ok {
-		return slices.Insert(ctx, i, d)
+// pair makes a pair of a context one of everything up to its number, if the blocks before its own are settled here: then all that their
+// writer wrote in them is known. Else there may be something that a crash took from the writer and not from others.
+func (r *Replica) pair(p wire.Dot) wire.Dot {
+	n := p.Seq &^ wire.BlockOnly
+	first := n >> wire.BlockBits << wire.BlockBits
+	if first == 1<<wire.BlockBits || r.vector.Of(p.Writer).Settled >= first-1 {
+		p.Seq = n
 	}
-	ctx[i].Seq = max(ctx[i].Seq, d.Seq)
-	return ctx
+	return p
+}
+
+// pairsOf is where the pairs of a writer stand in a context.
+func pairsOf(ctx []wire.Dot, writer uint64) (i, j int) {
+	i, _ = slices.BinarySearchFunc(ctx, writer, func(a wire.Dot, w uint64) int { return cmp.Compare(a.Writer, w) })
+	for j = i; j < len(ctx) && ctx[j].Writer == writer; j++ {
+	}
+	return i, j
+}
+
+// includes reports whether a context says all that the pair p says.
+func includes(ctx []wire.Dot, p wire.Dot) bool {
+	if p.Seq >= wire.BlockOnly {
+		return wire.Sees(ctx, wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly})
+	}
+	i, j := pairsOf(ctx, p.Writer)
+	return i < j && ctx[i].Seq < wire.BlockOnly && ctx[i].Seq >= p.Seq
+}
+
+// addPair adds a pair to a context, which it changes. Of two pairs about the same block one remains.
+func addPair(ctx []wire.Dot, p wire.Dot) []wire.Dot {
+	if includes(ctx, p) {
+		return ctx
+	}
+	i, j := pairsOf(ctx, p.Writer)
+	whole := p.Seq < wire.BlockOnly
+	n := p.Seq &^ wire.BlockOnly
+	var rest []wire.Dot
+	for _, q := range ctx[i:j] {
+		m := q.Seq &^ wire.BlockOnly
+		switch {
+		case m>>wire.BlockBits == n>>wire.BlockBits:
+			n, whole = max(n, m), whole || q.Seq < wire.BlockOnly
+		case !whole || m > n:
+			rest = append(rest, q)
+		}
+	}
+	if p.Seq = n; !whole {
+		p.Seq |= wire.BlockOnly
+	}
+	k, _ := slices.BinarySearchFunc(rest, p, func(a, b wire.Dot) int { return cmp.Compare(a.Seq, b.Seq) })
+	return slices.Replace(ctx, i, j, slices.Insert(rest, k, p)...)
 }
 
 // valueOf answers a version's value; ledger.ErrWait if its segment is not loaded.

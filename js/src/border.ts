@@ -84,6 +84,7 @@ export interface RawChange extends Entry {
   had: boolean
   previousKind: number
   previous: Uint8Array
+  others: number // how many versions `conflicts` answers
   client: number // the tab that wrote it, 0 if none of this engine's
   device: string // the device that it came from, '' if written here
 }
@@ -407,7 +408,7 @@ function readBody(type: number, r: Reader): Action {
         client: r.u32(),
         n: r.u32(),
         position: r.u64(),
-        changes: r.many(18, () => readChange(r)),
+        changes: r.many(20, () => readChange(r)),
       }
     case 3:
       return {
@@ -461,9 +462,10 @@ function readChange(r: Reader): RawChange {
   const kind = r.u8()
   const had = r.bool()
   const previousKind = r.u8()
+  const others = r.u16()
   const client = r.u32()
   const device = r.text8()
-  return { kind, had, previousKind, client, device, key: r.text(), value: r.bytes(), previous: r.bytes() }
+  return { kind, had, previousKind, others, client, device, key: r.text(), value: r.bytes(), previous: r.bytes() }
 }
 
 function readDevice(r: Reader): RawDevice {

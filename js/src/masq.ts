@@ -33,6 +33,8 @@ export interface Change<T = unknown> {
   /** The value before; undefined if there was none. */
   readonly previous: T | undefined
   readonly deleted: boolean
+  /** How many versions `conflicts(key)` answers now. A change of these alone is told too, with the same value as before. */
+  readonly conflicts: number
   /** Who wrote it: `here`, this very object; `tab`, another tab of this browser; else the device's name. */
   readonly from: 'here' | 'tab' | (string & {})
 }
@@ -234,6 +236,7 @@ export class Masq extends EventTarget {
       value: decodeValue(c) as T | undefined,
       previous: c.had ? (decodeValue({ kind: c.previousKind, value: c.previous }) as T | undefined) : undefined,
       deleted: c.kind === Kind.Deleted,
+      conflicts: c.others,
       from: c.client === this.#client.id ? 'here' : c.device || 'tab',
     }
   }

@@ -96,11 +96,22 @@ const actions: Record<string, Action> = {
     n: 3,
     position: 4097,
     changes: [
-      { kind: 1, had: true, previousKind: 2, client: 5, device: '', key: 'a', value: ascii('1'), previous: bytes(9) },
+      {
+        kind: 1,
+        had: true,
+        previousKind: 2,
+        others: 2,
+        client: 5,
+        device: '',
+        key: 'a',
+        value: ascii('1'),
+        previous: bytes(9),
+      },
       {
         kind: 0,
         had: false,
         previousKind: 0,
+        others: 0,
         client: 0,
         device: 'Téléphone',
         key: 'b',

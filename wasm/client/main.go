@@ -16,7 +16,6 @@ package main
 import (
 	"errors"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 
 	"github.com/hack-pad/safejs"
@@ -44,15 +43,7 @@ type client struct {
 	broken  bool
 }
 
-// The collector runs on the page's own time: with the default of 100 it took more of a burst of 2,000 puts than all the rest.
-const (
-	gcPercent   = 400
-	memoryLimit = 192 << 20 // bytes; near it the collector saves memory again
-)
-
 func main() {
-	debug.SetGCPercent(gcPercent)
-	debug.SetMemoryLimit(memoryLimit)
 	host, err := safejs.Global().Get("masqBorder")
 	if err != nil {
 		panic(err)

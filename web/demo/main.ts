@@ -12,10 +12,6 @@ import { headline, type Note } from './note'
 import { Notebook, type NotebookEvent } from './notebook'
 import { focusToast, toast } from './toast'
 
-// How long after a change of the status other versions are looked for: of the note that is open, and of all.
-const checkOpenMs = 300
-const checkAllMs = 3000
-
 /** Page is everything once the notes are open. */
 class Page {
   private readonly main = byId('main')
@@ -23,8 +19,6 @@ class Page {
   private readonly devices: Devices
   private editor: Editor | undefined
   private shown = '' // the id of the note in the main pane
-  private checkOpen: ReturnType<typeof setTimeout> | undefined
-  private checkAll: ReturnType<typeof setTimeout> | undefined
 
   constructor(
     readonly masq: Masq,
@@ -37,7 +31,6 @@ class Page {
       (link) => void join(link),
     )
     book.addEventListener('change', (e) => this.changed(e as NotebookEvent))
-    masq.addEventListener('status', () => this.statusChanged())
     byId('new-note').addEventListener('click', () => this.create())
     addEventListener('popstate', () => (history.state?.note ? undefined : this.showList()))
     addEventListener('keydown', (e) => this.escape(e))
@@ -183,18 +176,6 @@ class Page {
     if (this.editor?.unsaved) return
     this.open(id)
     if (this.book.versions.has(id)) announce('This note has other versions now.')
-  }
-
-  // A version that does not win changes no value, so that no watch tells of it; the status does change.
-  private statusChanged(): void {
-    this.checkOpen ??= setTimeout(() => {
-      this.checkOpen = undefined
-      if (this.shown) void this.book.checkVersions([this.shown])
-    }, checkOpenMs)
-    this.checkAll ??= setTimeout(() => {
-      this.checkAll = undefined
-      void this.book.checkVersions()
-    }, checkAllMs)
   }
 }
 

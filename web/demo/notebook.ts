@@ -47,7 +47,7 @@ export class Notebook extends EventTarget {
     if (change.deleted) this.notes.delete(id)
     else this.notes.set(id, parse(change.value))
     this.dispatchEvent(new NotebookEvent(id, change.from, change.deleted ? previous : undefined))
-    await this.checkVersion(id)
+    if (change.conflicts > 0 || this.versions.has(id)) await this.checkVersion(id)
   }
 
   /** checkVersions asks whether there are other versions of some notes, of all by default. */

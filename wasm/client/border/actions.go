@@ -67,6 +67,7 @@ func appendChanged(b []byte, a *peer.Changed) []byte {
 	for i := range a.Changes {
 		c := &a.Changes[i]
 		b = append(appendBool(append(b, byte(c.Kind)), c.HadValue), byte(c.PrevKind))
+		b = wire.AppendU16(b, uint16(min(c.Others, 1<<16-1)))
 		b = appendText8(wire.AppendU32(b, c.Client), c.Device)
 		b = appendText(b, c.Key)
 		b = wire.AppendLV32(wire.AppendLV32(b, c.Value), c.Previous)

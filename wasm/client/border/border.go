@@ -31,7 +31,7 @@
 // Actions, to JavaScript:
 //
 //	 1 reply      op u64 ‖ lv8(code) ‖ more u8 ‖ position u64 ‖ lv(text) ‖ n u32 ‖ (kind u8 ‖ lv(key) ‖ lv32(value)) * n
-//	 2 changed    watch u64 ‖ position u64 ‖ n u32 ‖ (kind u8 ‖ had u8 ‖ previous kind u8 ‖ client u32 ‖ lv8(device) ‖
+//	 2 changed    watch u64 ‖ position u64 ‖ n u32 ‖ (kind u8 ‖ had u8 ‖ previous kind u8 ‖ others u16 ‖ client u32 ‖ lv8(device) ‖
 //	              lv(key) ‖ lv32(value) ‖ lv32(previous)) * n
 //	 3 status     sync u8 ‖ recovery u8 ‖ entries u64 ‖ lv8(code) ‖ self ‖ n u16 ‖ device * n
 //	              self, device: lv8(id) ‖ lv8(name) ‖ flags u8: 1 online, 2 to receive ‖ last heard u64 ‖ to send u64
