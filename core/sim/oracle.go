@@ -212,7 +212,7 @@ func (w *world) checkWrites(c *content) {
 		}
 		if !known[x] {
 			w.res.Lost++
-			w.failf("lost: %s", x)
+			w.failf("lost: %s; seen by %s", x, list(x.after))
 		}
 		if s := c.replacedBy(x); s != nil {
 			w.res.Lost++

@@ -25,7 +25,7 @@ const (
 type Record struct {
 	Dot     Dot
 	Time    uint64 // Unix ms, as its writer saw it
-	Context []Dot  // for each writer, the highest sequence for this key that the write had seen; writers ascending
+	Context []Dot  // what the write had seen of this key, in pairs; see BlockOnly
 	Key     string // 1 to MaxKey bytes of UTF-8, no U+0000
 	Kind    Kind
 	Value   []byte // at most MaxValue; empty when Deleted
@@ -33,6 +33,14 @@ type Record struct {
 }
 
 const moreFlag = 1 << 2
+
+// BlockOnly is set in the Seq of a pair of a context that speaks only of its own block of numbers: from the block's first up to Seq.
+// Without it a pair speaks of everything up to Seq. A context has for each writer at most one pair without BlockOnly, then one for
+// each block behind that pair's, ascending.
+//
+// The difference matters where blocks are not settled: what a crash kept from a writer's own disk may be at other devices, and its later
+// writes have not seen it.
+const BlockOnly = 1 << 63
 
 // RecordSize is how many bytes AppendRecord appends for r.
 func RecordSize(r *Record) int {
@@ -64,7 +72,7 @@ func ReadRecord(r *Reader) Record {
 	rec.Dot = readDot(r)
 	rec.Time = r.U64()
 	n := int(r.U16())
-	if flags > 7 || rec.Kind > Bytes || rec.Dot.Seq>>BlockBits == 0 || n > MaxContext {
+	if flags > 7 || rec.Kind > Bytes || rec.Dot.Seq>>BlockBits == 0 || rec.Dot.Seq >= BlockOnly || n > MaxContext {
 		r.Fail()
 		return Record{}
 	}
@@ -73,7 +81,7 @@ func ReadRecord(r *Reader) Record {
 	}
 	for i := 0; i < n && r.Err() == nil; i++ {
 		d := readDot(r)
-		if d.Seq>>BlockBits == 0 || i > 0 && d.Writer <= rec.Context[i-1].Writer {
+		if block(d) == 0 || i > 0 && !follows(rec.Context[i-1], d) {
 			r.Fail()
 			return Record{}
 		}
@@ -130,8 +138,25 @@ func ValidKey(k string) bool {
 
 // Sees reports whether context reaches d: whether a write with it had seen d.
 func Sees(context []Dot, d Dot) bool {
-	i, ok := slices.BinarySearchFunc(context, d.Writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
-	return ok && context[i].Seq >= d.Seq
+	i, _ := slices.BinarySearchFunc(context, d.Writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
+	for ; i < len(context) && context[i].Writer == d.Writer; i++ {
+		p := context[i]
+		if p.Seq&^BlockOnly >= d.Seq && (p.Seq < BlockOnly || block(p) == block(d)) {
+			return true
+		}
+	}
+	return false
+}
+
+// block is the block of a dot's number, or of a pair's.
+func block(d Dot) uint64 { return (d.Seq &^ BlockOnly) >> BlockBits }
+
+// follows reports whether d may stand behind p in a context.
+func follows(p, d Dot) bool {
+	if p.Writer != d.Writer {
+		return p.Writer < d.Writer
+	}
+	return d.Seq >= BlockOnly && block(d) > block(p)
 }
 
 func appendDot(b []byte, d Dot) []byte { return AppendU64(AppendU64(b, d.Writer), d.Seq) }

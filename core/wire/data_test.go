@@ -15,8 +15,8 @@ func sampleRecords() []Record {
 	}
 	return []Record{
 		{Dot: Dot{1, testBlock}, Key: "a", Value: []byte{}},
-		{Dot: Dot{1<<64 - 1, 1<<64 - 1}, Time: 1<<64 - 1, Key: "über/日本", Kind: JSON, Value: []byte(`{"a":1}`)},
-		{Dot: Dot{2, 5000}, Time: 1, Context: []Dot{{1, 4096}, {2, 4999}, {9, 7000}}, Key: "k", Kind: Bytes, Value: []byte{0, 255}},
+		{Dot: Dot{1<<64 - 1, BlockOnly - 1}, Time: 1<<64 - 1, Key: "über/日本", Kind: JSON, Value: []byte(`{"a":1}`)},
+		{Dot: Dot{2, 5000}, Time: 1, Context: []Dot{{1, 4096}, {2, 4999}, {2, BlockOnly | 8192}, {9, BlockOnly | 7000}}, Key: "k", Kind: Bytes, Value: []byte{0, 255}},
 		{Dot: Dot{3, 5000}, Context: many, Key: strings.Repeat("k", MaxKey), Kind: Bytes, Value: make([]byte, MaxValue)},
 		{Dot: Dot{4, 5000}, Key: "b1", Kind: JSON, Value: []byte("1"), More: true},
 		{Dot: Dot{4, 5000}, Key: "b2", Value: []byte{}, More: true},
@@ -89,10 +89,17 @@ func TestMalformedRecords(t *testing.T) {
 		{"deleted", with(func(r *Record) { r.Kind, r.Value = Deleted, nil }), true},
 		{"empty value", with(func(r *Record) { r.Kind, r.Value = Bytes, nil }), true},
 		{"block 0", with(func(r *Record) { r.Dot.Seq = 4095 }), false},
+		{"seq of a pair", with(func(r *Record) { r.Dot.Seq |= BlockOnly }), false},
 		{"seq 0", with(func(r *Record) { r.Dot.Seq = 0 }), false},
 		{"context of block 0", with(func(r *Record) { r.Context = []Dot{{1, 4095}} }), false},
 		{"context descending", with(func(r *Record) { r.Context = []Dot{{3, 4096}, {1, 4096}} }), false},
 		{"context with a writer twice", with(func(r *Record) { r.Context = []Dot{{1, 4096}, {1, 4097}} }), false},
+		{"context with a block twice", with(func(r *Record) { r.Context = []Dot{{1, BlockOnly | 8192}, {1, BlockOnly | 8193}} }), false},
+		{"context with a block of the pair before", with(func(r *Record) { r.Context = []Dot{{1, 8192}, {1, BlockOnly | 8193}} }), false},
+		{"context with blocks descending", with(func(r *Record) { r.Context = []Dot{{1, BlockOnly | 8192}, {1, BlockOnly | 4096}} }), false},
+		{"context with a pair of all last", with(func(r *Record) { r.Context = []Dot{{1, BlockOnly | 4096}, {1, 8192}} }), false},
+		{"context of block 0 only", with(func(r *Record) { r.Context = []Dot{{1, BlockOnly | 4095}} }), false},
+		{"context with blocks", with(func(r *Record) { r.Context = []Dot{{1, 5000}, {1, BlockOnly | 8192}, {1, BlockOnly | 12288}} }), true},
 		{"context too long", with(func(r *Record) {
 			r.Context = nil
 			for w := range uint64(MaxContext + 1) {
@@ -161,11 +168,16 @@ func TestValidKey(t *testing.T) {
 }
 
 func TestSees(t *testing.T) {
-	context := []Dot{{1, 5000}, {3, 4096}, {9, 1<<64 - 1}}
+	context := []Dot{
+		{1, 5000}, {3, 4096}, {5, BlockOnly | 8200}, {7, 4100}, {7, BlockOnly | 12290}, {7, BlockOnly | 16390}, {9, BlockOnly - 1},
+	}
 	for d, want := range map[Dot]bool{
 		{1, 4999}: true, {1, 5000}: true, {1, 5001}: false,
 		{2, 4096}: false, {0, 4096}: false, {10, 4096}: false,
-		{3, 4096}: true, {3, 4097}: false, {9, 1<<64 - 1}: true,
+		{3, 4096}: true, {3, 4097}: false, {9, BlockOnly - 1}: true,
+		{5, 4096}: false, {5, 8191}: false, {5, 8192}: true, {5, 8200}: true, {5, 8201}: false, {5, 12288}: false,
+		{7, 4096}: true, {7, 4101}: false, {7, 8192}: false, {7, 12288}: true, {7, 12290}: true, {7, 12291}: false,
+		{7, 16390}: true, {7, 16391}: false,
 	} {
 		if Sees(context, d) != want {
 			t.Errorf("%v: %v", d, !want)
