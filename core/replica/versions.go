@@ -96,7 +96,7 @@ func (r *Replica) contextOf(vs []*version) []wire.Dot {
 func (r *Replica) pair(p wire.Dot) wire.Dot {
 	n := p.Seq &^ wire.BlockOnly
 	first := n >> wire.BlockBits << wire.BlockBits
-	if first == 1<<wire.BlockBits || r.vector.Of(p.Writer).Settled >= first-1 {
+	if first == 1<<wire.BlockBits || r.vector.Of(p.Writer).Settled>>wire.BlockBits+1 >= n>>wire.BlockBits {
 		p.Seq = n
 	}
 	return p

@@ -52,8 +52,8 @@ func (e Element) tail(block uint64) uint64 {
 	return e.Tails[i].Seq
 }
 
-// reach is the highest sequence number of a block that e has, less than the block's first if it has none of it.
-func (e Element) reach(block uint64) uint64 {
+// Reach is the highest sequence number of a block that e has, less than the block's first if it has none of it.
+func (e Element) Reach(block uint64) uint64 {
 	last := (block+1)<<BlockBits - 1 // of the last block of all, too: the sum wraps around
 	return max(min(e.Settled, last), e.tail(block))
 }
@@ -140,7 +140,7 @@ func meet(a, b Element) Element {
 	out := Element{Writer: a.Writer, Settled: min(a.Settled, b.Settled)}
 	for _, t := range longest(a.Tails, b.Tails) {
 		block := t.Seq >> BlockBits
-		seq := min(a.reach(block), b.reach(block))
+		seq := min(a.Reach(block), b.Reach(block))
 		if seq > out.Settled && seq>>BlockBits == block {
 			out.Tails = append(out.Tails, Tail{Seq: seq})
 		}
