@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -35,42 +34,10 @@ type session struct {
 	frames   [][]byte // reused
 }
 
-// flow is one namespace within a session: a cursor over this device's log, and how far the other's has been taken.
-type flow struct {
-	s      *session
-	sp     *space
-	number uint16 // the other's number for it
-
-	ready bool        // the other's VECTOR is here: sending may begin
-	peer  wire.Vector // what the other has, or will have once it has taken what was sent
-	pos   uint64      // the cursor
-	dirty bool        // DATA went out since the last END
-	ends  []sentEnd   // not acknowledged yet
-
-	told      wire.Vector      // what the other knows this device to have durably
-	receiving bool             // DATA came since the last END
-	taken     int              // bytes since the cursor was last saved
-	theirLog  wire.Incarnation // the incarnation of the other's log
-}
-
-type sentEnd struct {
-	pos uint64
-	vec wire.Vector
-}
-
 // Codes of BYE; core/PROTOCOL.md, "Errors".
 const (
 	codeVersion = 1
 	codeDenied  = 18
-)
-
-// Forwarding and flow, in ms and bytes; core/PROTOCOL.md.
-const (
-	forwardAfter = 2_000
-	haveEvery    = 500
-	dataMessage  = 32 << 10
-	creditAtOnce = 32 << 10
-	cursorEvery  = 256 << 10
 )
 
 func newSession(l *line, id uint32) *session { return &session{l: l, d: l.d, e: l.d.e, id: id} }
@@ -323,23 +290,6 @@ func (s *session) onData(fields []byte) error {
 	return nil
 }
 
-func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
-	changes, err := f.sp.rep.Apply(recs, f.s.id)
-	if err != nil {
-		return err
-	}
-	f.sp.foreign = f.s.e.now
-	f.sp.notify(changes, 0, f.s.d.name)
-	f.s.e.statusDirty = true
-	f.s.take(size)
-	if f.taken += size; f.taken >= cursorEvery {
-		f.taken = 0
-		f.saveCursor(pos)
-	}
-	f.ackWhenDurable(pos)
-	return nil
-}
-
 func (s *session) onEnd(fields []byte) error {
 	m, err := wire.ParseEnd(fields)
 	f := s.flow(m.Number)
@@ -373,54 +323,6 @@ func (s *session) onEnd(fields []byte) error {
 		return nil
 	}})
 	return nil
-}
-
-// counted notes a DATA or END that came. A device that sends more than it has credit for is cut off.
-func (s *session) counted(fields []byte) error {
-	if s.in >= wire.CreditWindow {
-		return wire.ErrMalformed
-	}
-	s.in += len(fields) + wire.MessageHeader
-	return nil
-}
-
-// take notes bytes that were taken, to be returned as credit.
-func (s *session) take(n int) {
-	s.credit += n
-	if s.credit >= creditAtOnce {
-		s.returnCredit()
-	}
-}
-
-func (s *session) returnCredit() {
-	if s.credit > 0 {
-		s.send(wire.AppendCredit(nil, uint32(s.credit)))
-		s.in, s.credit = s.in-s.credit, 0
-	}
-}
-
-// ackWhenDurable has the other side told once all that it sent up to pos is durable.
-func (f *flow) ackWhenDurable(pos uint64) {
-	b := &f.s.e.commits.next
-	b.strict = true
-	for i := range b.acks {
-		if b.acks[i].f == f {
-			b.acks[i].pos = pos
-			return
-		}
-	}
-	b.acks = append(b.acks, ack{f, pos})
-}
-
-// ack is an ACK that waits for a commit.
-type ack struct {
-	f   *flow
-	pos uint64
-}
-
-func (a ack) send() {
-	a.f.s.returnCredit()
-	a.f.s.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.sp.num, Position: a.pos}))
 }
 
 func (s *session) onCredit(fields []byte) error {
@@ -491,90 +393,6 @@ func (s *session) onBye(fields []byte) error {
 	return nil
 }
 
-// pump sends what the other side lacks, as far as its credit goes, and what there is to tell about this side.
-func (d *device) pump() {
-	s := d.sess
-	if s == nil {
-		return
-	}
-	for _, f := range s.flows {
-		if f.ready {
-			f.pump()
-			f.tell()
-		}
-	}
-}
-
-func (f *flow) pump() {
-	s, rep := f.s, f.sp.rep
-	for s.out < wire.CreditWindow && !f.holding() {
-		recs, next, end, err := rep.Next(f.peer, s.id, f.pos, dataMessage)
-		if errors.Is(err, ledger.ErrWait) {
-			return
-		}
-		if err != nil {
-			s.e.fail(storageCode(err))
-			return
-		}
-		if len(recs) > 0 {
-			f.dirty = true
-			s.sendCounted(wire.AppendData(nil, &wire.Data{Number: f.sp.num, Position: next, Records: recs}))
-		}
-		moved := next != f.pos
-		f.pos = next
-		if end {
-			if len(f.sp.queue) == 0 { // what waits there may be the other's own, from before it crashed
-				f.end()
-			}
-			return
-		}
-		if !moved {
-			return
-		}
-	}
-}
-
-// end says how far the other side now is, unless it knows.
-func (f *flow) end() {
-	v := f.sp.rep.Vector()
-	if !f.dirty && f.peer.CoversAll(v) {
-		if len(f.ends) == 0 && f.s.d.acked < f.pos { // all that came since came from there
-			f.s.d.acked, f.s.d.unsaved = f.pos, true
-			f.s.e.statusDirty = true
-		}
-		return
-	}
-	f.s.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.sp.num, Position: f.pos, Vector: v}))
-	f.dirty, f.peer = false, f.peer.Join(v)
-	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: v})
-}
-
-// holding reports whether all that is new came from other devices just now: those bring it to the other side themselves.
-func (f *flow) holding() bool {
-	if len(f.s.e.devices) < 2 || f.pos < f.sp.own || f.sp.foreign == 0 {
-		return false
-	}
-	return !f.s.e.due(f.sp.foreign+forwardAfter) && f.pos < f.sp.rep.Position()
-}
-
-func (s *session) sendCounted(msg []byte) {
-	if s.out == 0 {
-		s.progress = s.e.now
-	}
-	s.out += len(msg)
-	s.send(msg)
-}
-
-// tell says HAVE when the other side does not know what this one has durably.
-func (f *flow) tell() {
-	v := f.sp.rep.DurableVector()
-	if f.told.CoversAll(v) || !f.s.e.due(f.s.toldAt+haveEvery) {
-		return
-	}
-	f.s.toldAt, f.told = f.s.e.now, v
-	f.s.send(wire.AppendHave(nil, &wire.Have{Number: f.sp.num, Vector: v, NK: f.s.e.publicNK()}))
-}
-
 func (s *session) timers() {
 	if s.out > 0 && s.e.due(s.progress+ackTimeout+s.allowance()) {
 		s.l.fail()
@@ -583,29 +401,6 @@ func (s *session) timers() {
 
 // allowance is how much longer to wait because data is on its way: a line of 8 KiB a second is slow, not dead.
 func (s *session) allowance() Millis { return Millis(s.out) / 8 }
-
-// heard checks what another device says of this one's own writing.
-func (sp *space) heard(v wire.Vector) {
-	if sp.rep.Heard(v) {
-		sp.enqueue(task{fail: func(Code) {}, run: func() error { return sp.renew(v) }})
-	}
-}
-
-// renew takes a new writer, unless that has been done, and begins every session anew: each was told a vector that is no longer true.
-func (sp *space) renew(v wire.Vector) error {
-	if !sp.rep.Heard(v) {
-		return nil
-	}
-	if err := sp.rep.Renew(v); err != nil {
-		return err
-	}
-	for _, d := range sp.e.devices {
-		if d.sess != nil {
-			d.sess.l.renew()
-		}
-	}
-	return nil
-}
 
 // rosterChanged saves the roster, and sends the news to every other session once it is durable.
 func (e *Engine) rosterChanged(from *session) {
@@ -618,24 +413,4 @@ func (e *Engine) rosterChanged(from *session) {
 			}
 		}
 	})
-}
-
-func (f *flow) cursorKey() string { return "cursor/1/" + string(f.s.d.nk[:]) }
-
-func (f *flow) saveCursor(pos uint64) {
-	var b []byte
-	if pos != 0 {
-		b = wire.AppendU64(append(b, f.theirLog[:]...), pos)
-	}
-	f.sp.e.led.SetMeta(f.cursorKey(), b)
-}
-
-func (f *flow) cursorSaved() bool { return len(f.sp.e.led.Meta(f.cursorKey())) != 0 }
-
-func (f *flow) loadCursor() (c wire.Cursor) {
-	if b := f.sp.e.led.Meta(f.cursorKey()); len(b) == 16 {
-		r := wire.NewReader(b)
-		c.Incarnation, c.Position = wire.Incarnation(r.Bytes(8)), r.U64()
-	}
-	return c
 }
