@@ -2,6 +2,7 @@ package replica
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/masqdev/masq/core/storage"
@@ -364,6 +365,36 @@ func TestMoving(t *testing.T) {
 					t.Errorf("%d blocks are left", len(ids))
 				}
 			})
+		}
+	}
+}
+
+// What a void took away goes from a context, to the number.
+func TestContextBeforeAVoid(t *testing.T) {
+	const only = wire.BlockOnly
+	pairs := func(seqs ...uint64) (out []wire.Dot) {
+		for _, s := range seqs {
+			out = append(out, wire.Dot{Writer: 5, Seq: s})
+		}
+		return out
+	}
+	for _, c := range []struct {
+		name      string
+		from      uint64
+		ctx, want []wire.Dot
+	}{
+		{"nothing of it", 3 * block, pairs(2*block + 9), pairs(2*block + 9)},
+		{"from a block on", 3 * block, pairs(3*block + 9), pairs(3*block - 1)},
+		{"from within a block", 3*block + 5, pairs(3*block + 9), pairs(3*block + 4)},
+		{"the first block", block, pairs(block + 9), nil},
+		{"within the first block", block + 2, pairs(block + 9), pairs(block + 1)},
+		{"a block of its own", 3 * block, pairs(2*block+1, only|(3*block+9)), pairs(2*block + 1)},
+		{"within a block of its own", 3*block + 5, pairs(2*block+1, only|(3*block+9)), pairs(2*block+1, only|(3*block+4))},
+		{"up to before it", 3*block + 5, pairs(only | (2*block + 9)), pairs(only | (2*block + 9))},
+		{"others", block, []wire.Dot{{Writer: 4, Seq: 9 * block}}, []wire.Dot{{Writer: 4, Seq: 9 * block}}},
+	} {
+		if got := before(c.ctx, void{writer: 5, from: c.from}); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }

@@ -38,11 +38,12 @@ func (r *Replica) Renew(v wire.Vector) error {
 func before(ctx []wire.Dot, x void) []wire.Dot {
 	var out []wire.Dot
 	for _, p := range ctx {
-		if x.hits(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
-			if p.Seq >= wire.BlockOnly || x.from>>wire.BlockBits < 2 {
+		n, last := p.Seq&^wire.BlockOnly, x.from-1
+		if x.hits(wire.Dot{Writer: p.Writer, Seq: n}) {
+			if p.Seq > n && n>>wire.BlockBits > last>>wire.BlockBits || last>>wire.BlockBits == 0 {
 				continue // all of it is gone; below block 1 there is nothing
 			}
-			p.Seq = x.from - 1
+			p.Seq = p.Seq&wire.BlockOnly | last
 		}
 		out = append(out, p)
 	}
