@@ -120,9 +120,8 @@ func TestTimes(t *testing.T) {
 func TestApply(t *testing.T) {
 	a, b := newRig(t, 1, true), newRig(t, 2, true)
 	a.put(1, "k", "1")
+	a.commit() // before that its numbers are not reserved, and it is not given out
 	first, _, _ := a.next(nil, 0, 0, 1)
-	a.commit()
-	first, _, _ = a.next(nil, 0, 0, 1)
 	a.put(2, "k", "2")
 	a.commit()
 	second, _, _ := a.next(nil, 0, 0, 1<<20)
