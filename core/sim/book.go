@@ -11,7 +11,8 @@ import (
 
 // book is what the users wrote, and what each write had seen: what the oracle compares the devices with.
 type book struct {
-	writes []*write // by id
+	writes []*write          // by id
+	last   map[string]*write // of each key
 }
 
 // write is one put or deletion. Its id stands in its value, so that no two values are the same.
@@ -25,8 +26,10 @@ type write struct {
 	saw   []*write // the values that the key had when it was written
 	after []*write // the writes that saw this one
 
-	strict  bool
-	acked   bool // the engine said that it is done: durable, when strict
+	strict    bool
+	acked     bool // the engine said that it is done: durable, when strict
+	rewritten bool // there was a later write to the key, which may have replaced a deletion and be still to come
+
 	excused bool // its user discarded it, or its disk went back to before it
 }
 
@@ -41,6 +44,13 @@ func (b *book) add(by *device, key string, kind wire.Kind, size int) *write {
 		x.value = binary.BigEndian.AppendUint64(nil, uint64(x.id))
 		x.value = append(x.value, bytes.Repeat([]byte{byte(x.id)}, max(0, size-8))...)
 	}
+	if last := b.last[key]; last != nil {
+		last.rewritten = true
+	}
+	if b.last == nil {
+		b.last = map[string]*write{}
+	}
+	b.last[key] = x
 	b.writes = append(b.writes, x)
 	return x
 }
@@ -132,7 +142,7 @@ func (c *content) missingOf(x *write) *write {
 	}
 	for _, y := range x.batch {
 		switch {
-		case y.kind == wire.Deleted && c.replacedBy(y) != nil:
+		case y.kind == wire.Deleted && !y.rewritten && c.replacedBy(y) != nil:
 			return y
 		case y.kind != wire.Deleted && len(y.after) == 0 && !c.has(y):
 			return y
