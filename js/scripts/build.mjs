@@ -88,13 +88,8 @@ async function scripts() {
 }
 
 // Inlining makes the WASM 10 % larger. The browser's own compiler inlines as well, so it is kept where it pays: in the arithmetic that
-// runs for each frame and block, and in the curve's field.
-const inlined = [
-  'golang.org/x/crypto/chacha20...',
-  'golang.org/x/crypto/internal/poly1305',
-  'crypto/internal/fips140/sha256',
-  'crypto/internal/fips140/edwards25519/field',
-]
+// runs over every byte.
+const inlined = ['golang.org/x/crypto/chacha20', 'golang.org/x/crypto/internal/poly1305']
 
 function wasm() {
   const inlining = ['-gcflags=all=-l', ...inlined.map((name) => `-gcflags=${name}=`)]
