@@ -17,6 +17,7 @@ type profile struct {
 	keys      int     // that users fight over
 	bulk      int     // keys that each user has besides
 	large     float64 // how many of the values are large
+	deletes   float64 // how many of the writes are deletions
 	latency   uint64  // of the network, one way
 	jitter    uint64
 	bandwidth uint64 // bytes a second
@@ -34,7 +35,7 @@ var errDisk = errors.New("sim: the disk failed")
 func (w *world) newProfile() profile {
 	p := profile{
 		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second,
-		keys: int(w.between(3, 20)), large: 0.02,
+		keys: int(w.between(3, 20)), large: 0.02, deletes: 0.2,
 		latency: w.between(1, 80) * ms, jitter: w.between(0, 40) * ms, bandwidth: w.between(50, 5000) << 10, disk: 1,
 	}
 	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, restartServer, slowDown, flipBit}
@@ -56,7 +57,8 @@ func (w *world) newProfile() profile {
 		p.bandwidth = w.between(20, 500) << 10
 		p.faults, p.calamity = append(network, programs...), 30*second
 	case 6:
-		p.name = "backups"
+		// No deletions: a backup from before a deletion that everyone had, and forgot, brings back what nobody else takes in.
+		p.name, p.deletes = "backups", 0
 		p.faults = append([]fault{restoreBackup, restoreBackup, copyDisk, makeBackup, makeBackup, makeBackup, makeBackup}, programs...)
 	default:
 		p.name, p.clocks = "everything", true

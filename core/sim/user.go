@@ -222,7 +222,7 @@ func (u *user) write(p *proc, n int) {
 		if u.w.chance(0.1) {
 			kind = wire.Bytes
 		}
-		if u.w.chance(0.2) {
+		if u.w.chance(u.w.profile.deletes) {
 			kind = wire.Deleted
 		}
 		x := u.w.book.add(u.d, key, kind, u.size())
