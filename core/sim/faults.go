@@ -59,7 +59,10 @@ func (w *world) newProfile() profile {
 	case 6:
 		// No deletions: a backup from before a deletion that everyone had, and forgot, brings back what nobody else takes in.
 		p.name, p.deletes = "backups", 0
-		p.faults = append([]fault{restoreBackup, restoreBackup, copyDisk, makeBackup, makeBackup, makeBackup, makeBackup}, programs...)
+		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup}, programs...)
+		if w.opt.Copies {
+			p.faults = append(p.faults, copyDisk)
+		}
 	default:
 		p.name, p.clocks = "everything", true
 		p.faults = append(append(append(network, programs...), disks...), jump, jump, night)

@@ -1,7 +1,7 @@
 // Package sim runs a whole mesh in one process from one seed: several engines (core/peer), a Sync Server (core/relay), and
 // between and below them a simulated network, disks, clocks and users.
 //
-//	res := sim.Run(42, nil)
+//	res := sim.Run(42, sim.Options{})
 //	if !res.OK() { fmt.Println(res.Failures) }
 //
 // Nothing in it runs by itself: there is no goroutine, no real time and no randomness but the seed's, so a seed replays
@@ -33,6 +33,14 @@ type Result struct {
 // OK reports whether everything held.
 func (r *Result) OK() bool { return len(r.Failures) == 0 }
 
+// Options of a simulation. The zero value is good.
+type Options struct {
+	Trace io.Writer // every event is written to it; nil: none is
+	// Copies has a device's disk copied and run beside it now and then, in the profile that restores backups. Until the two
+	// notice, what they write has the same names: rarely something is lost, which Masq does not promise against.
+	Copies bool
+}
+
 const (
 	maxFailures = 20
 	maxEvents   = 3_000_000 // of one seed; more means that something never comes to rest
@@ -42,6 +50,7 @@ const (
 type world struct {
 	schedule
 	rng     *rand.Rand
+	opt     Options
 	profile profile
 	net     network
 	server  *server
@@ -56,9 +65,9 @@ type world struct {
 	res     Result
 }
 
-// Run simulates one seed. Its events are written to trace unless that is nil. A panic of the engine is a failure.
-func Run(seed uint64, trace io.Writer) (res Result) {
-	w := newWorld(seed, trace)
+// Run simulates one seed. A panic of the engine is a failure.
+func Run(seed uint64, opt Options) (res Result) {
+	w := newWorld(seed, opt)
 	defer func() {
 		if p := recover(); p != nil {
 			w.failf("panic: %v\n%s", p, debug.Stack())
@@ -70,8 +79,8 @@ func Run(seed uint64, trace io.Writer) (res Result) {
 	return
 }
 
-func newWorld(seed uint64, trace io.Writer) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), trace: trace, digest: 14695981039346656037}
+func newWorld(seed uint64, opt Options) *world {
+	w := &world{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), opt: opt, trace: opt.Trace, digest: 14695981039346656037}
 	w.res.Seed = seed
 	w.profile = w.newProfile()
 	w.net.init(w)

@@ -2,6 +2,7 @@
 //
 //	masqsim -seeds 50 -first 1    seeds 1 to 50
 //	masqsim -seed 7 [-v]          one seed; -v: step by step
+//	masqsim -copies               copies of disks, too
 //
 // Its last line counts seeds, lost writes and diverged devices. It exits with 1 when any check failed.
 package main
@@ -10,7 +11,6 @@ import (
 	"bufio"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -21,32 +21,31 @@ func main() {
 	seeds := flag.Uint64("seeds", 50, "how many `seeds` to simulate")
 	first := flag.Uint64("first", 1, "the first `seed`")
 	seed := flag.Uint64("seed", 0, "simulate only this `seed`")
+	copies := flag.Bool("copies", false, "also copy disks, and run the copies")
 	verbose := flag.Bool("v", false, "with -seed: write every step")
 	flag.Parse()
 
-	var trace io.Writer
+	opt := sim.Options{Copies: *copies}
+	done := func() {}
 	if *seed != 0 {
 		*first, *seeds = *seed, 1
 		if *verbose {
 			out := bufio.NewWriter(os.Stdout)
-			defer out.Flush()
-			trace = out
+			opt.Trace, done = out, func() { out.Flush() }
 		}
 	}
-	if !run(*first, *seeds, trace) {
-		if out, ok := trace.(*bufio.Writer); ok {
-			out.Flush()
-		}
+	if !run(*first, *seeds, opt, done) {
 		os.Exit(1)
 	}
 }
 
-// run simulates n seeds and reports whether all held.
-func run(first, n uint64, trace io.Writer) bool {
+// run simulates n seeds and reports whether all held. done is called after each.
+func run(first, n uint64, opt sim.Options, done func()) bool {
 	var lost, diverged, failed int
 	said := time.Now()
 	for i := range n {
-		res := sim.Run(first+i, trace)
+		res := sim.Run(first+i, opt)
+		done()
 		lost, diverged = lost+res.Lost, diverged+res.Diverged
 		if !res.OK() {
 			failed++
