@@ -87,8 +87,8 @@ smoke: web chrome ## two browsers pair and sync through the real Sync Server, wh
 	@go build -o $(BUILD)/tap ./core/relay/tap
 	@cd js && CHROME=$(CHROMIUM) node smoke/smoke.mjs
 
-sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n for one
-	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED),-seeds $(SEEDS) -first $(FIRST))
+sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
+	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
 
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)

@@ -68,8 +68,7 @@ func run(first, n uint64, opt sim.Options, done func()) bool {
 }
 
 func report(res *sim.Result) {
-	fmt.Printf("seed %d (%s) failed; replay it with: make sim SEED=%d (step by step: go run ./core/sim/masqsim -seed %d -v)\n",
-		res.Seed, res.Profile, res.Seed, res.Seed)
+	fmt.Printf("seed %d (%s) failed; see it step by step: make sim SEED=%d\n", res.Seed, res.Profile, res.Seed)
 	for _, what := range res.Failures {
 		fmt.Printf("  %s\n", what)
 	}
