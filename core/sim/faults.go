@@ -41,7 +41,11 @@ func (w *world) newProfile() profile {
 	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, restartServer, slowDown, flipBit}
 	programs := []fault{kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
 	disks := []fault{powerCut, powerCut, diskFull, diskError, takeOver}
-	switch w.rng.IntN(8) {
+	kind := w.rng.IntN(8)
+	if w.opt.Backups {
+		kind = 6
+	}
+	switch kind {
 	case 0: // nothing goes wrong
 		p.calamity = hour
 	case 1:
@@ -57,12 +61,14 @@ func (w *world) newProfile() profile {
 		p.bandwidth = w.between(20, 500) << 10
 		p.faults, p.calamity = append(network, programs...), 30*second
 	case 6:
+		if !w.opt.Backups {
+			p.name, p.clocks = "nights", true
+			p.faults = append(append(network, programs...), jump, night, night)
+			break
+		}
 		// No deletions: a backup from before a deletion that everyone had, and forgot, brings back what nobody else takes in.
 		p.name, p.deletes = "backups", 0
-		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup}, programs...)
-		if w.opt.Copies {
-			p.faults = append(p.faults, copyDisk)
-		}
+		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup, copyDisk}, programs...)
 	default:
 		p.name, p.clocks = "everything", true
 		p.faults = append(append(append(network, programs...), disks...), jump, jump, night)

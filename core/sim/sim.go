@@ -36,9 +36,9 @@ func (r *Result) OK() bool { return len(r.Failures) == 0 }
 // Options of a simulation. The zero value is good.
 type Options struct {
 	Trace io.Writer // every event is written to it; nil: none is
-	// Copies has a device's disk copied and run beside it now and then, in the profile that restores backups. Until the two
-	// notice, what they write has the same names: rarely something is lost, which Masq does not promise against.
-	Copies bool
+	// Backups has disks go back to an older state, or copied and run beside the original. Until those concerned notice, what
+	// they write has the same names: rarely something is lost, which Masq does not promise against.
+	Backups bool
 }
 
 const (

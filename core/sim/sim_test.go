@@ -6,7 +6,7 @@ import (
 
 // One short seed of each profile, of the many that masqsim runs.
 func TestSeeds(t *testing.T) {
-	for _, seed := range []uint64{10, 14, 20, 26, 29, 31, 33, 45} {
+	for _, seed := range []uint64{10, 14, 20, 26, 29, 31, 43, 45} {
 		if res := Run(seed, Options{}); !res.OK() {
 			t.Errorf("seed %d (%s), make sim SEED=%d:", seed, res.Profile, seed)
 			for _, what := range res.Failures {

@@ -2,7 +2,7 @@
 //
 //	masqsim -seeds 50 -first 1    seeds 1 to 50
 //	masqsim -seed 7 [-v]          one seed; -v: step by step
-//	masqsim -copies               copies of disks, too
+//	masqsim -backups              with restored and copied disks, which is beyond what is promised
 //
 // Its last line counts seeds, lost writes and diverged devices. It exits with 1 when any check failed.
 package main
@@ -21,11 +21,11 @@ func main() {
 	seeds := flag.Uint64("seeds", 50, "how many `seeds` to simulate")
 	first := flag.Uint64("first", 1, "the first `seed`")
 	seed := flag.Uint64("seed", 0, "simulate only this `seed`")
-	copies := flag.Bool("copies", false, "also copy disks, and run the copies")
+	backups := flag.Bool("backups", false, "bring disks back to what they were, or copy them and run the copies")
 	verbose := flag.Bool("v", false, "with -seed: write every step")
 	flag.Parse()
 
-	opt := sim.Options{Copies: *copies}
+	opt := sim.Options{Backups: *backups}
 	done := func() {}
 	if *seed != 0 {
 		*first, *seeds = *seed, 1
