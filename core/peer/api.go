@@ -24,10 +24,10 @@ import (
 // Config is what an Engine needs to know.
 type Config struct {
 	Key  [32]byte  // the store key, which seals every block
-	App  string    // application id: the origin on the web; at most 255 bytes
+	App  string    // an embedded store's application id: the origin on the web; at most 255 bytes. Empty: a local store
 	Name string    // this device's name, 1 to wire.MaxNameRunes characters; a default when empty
 	Sync []string  // relay URLs that a new circle starts with, at most 8; none: no sync
-	URL  string    // the application's address, to which an invite's link leads; empty: links cannot be made
+	URL  string    // the application's address, to which an invite's link leads; empty: Op.Key has it
 	Rand io.Reader // of cryptographic quality; nil: crypto/rand
 }
 
@@ -94,12 +94,25 @@ const (
 	Conflicts Verb = 4  // Key → Entries: the versions that get did not choose
 	Watch     Verb = 5  // Range.Prefix → nothing; Changed actions with this Op's ID follow until Unwatch
 	Unwatch   Verb = 6  // Target: the Watch's ID → nothing
-	Invite    Verb = 7  // → Text: the link; then PairingState actions with this Op's ID
+	Invite    Verb = 7  // Key: the address that the link leads to, if Config has none → Text: the link; then PairingState actions with this Op's ID
 	Join      Verb = 8  // Key: the link → nothing; then PairingState actions with this Op's ID
-	Confirm   Verb = 9  // Target: the ID of Invite or Join; Bring or Discard, where there is data already → nothing
+	Confirm   Verb = 9  // Target: the ID of Invite or Join; Bring or Discard, where there is data already; Key: the digits, where they are hidden → nothing
 	Cancel    Verb = 10 // Target → nothing
 	Shutdown  Verb = 11 // says BYE to every peer, commits what is left → nothing, when that is done
 	Rename    Verb = 12 // Key: this device's new name → nothing
+	Import    Verb = 13 // Writes → nothing; as Batch, but where a key has another value both are kept
+	Revoke    Verb = 14 // Key: a device's id → nothing: it is out for good
+)
+
+// The verbs of a local store alone.
+const (
+	AddApp    Verb = 32 // App, Key: its name for people → nothing: its namespace is there, also when it was dropped before
+	DropApp   Verb = 33 // App → nothing: its data is deleted from this device, and not synced any more
+	Prefer    Verb = 34 // App, Key: a device's id, or "" for all of them; On → nothing: whether this device syncs it with them
+	SetRelays Verb = 35 // List: the circle's Sync Servers → nothing
+	Keep      Verb = 36 // Key, Value → nothing: a setting of the driver's, sealed with everything else; an empty Value deletes it
+	Kept      Verb = 37 // Range.Prefix → Entries: the settings
+	RevokeOf  Verb = 38 // App → nothing: its application peers are out for good
 )
 
 // Op is an operation of the application. Operations on one key keep their order.
@@ -110,6 +123,10 @@ type Op struct {
 	Key     string
 	Writes  []Write
 	Range   Range
+	App     string // local store: the application whose namespace it is about. Invite: which it lets a device into; empty: the circle
+	Value   []byte
+	List    []string
+	On      bool
 	Target  uint64
 	Since   uint64 // Watch: first deliver what changed after this position (of an earlier Changed or Reply); 0: nothing
 	Relaxed bool   // answer as soon as the engine has taken it; else when it is durable
@@ -163,6 +180,8 @@ const (
 	ESync    Code = "E_SYNC"    // the Sync Server cannot be reached, or none is configured
 	EBusy    Code = "E_BUSY"    // another pairing is under way, or too many of something at once
 	EData    Code = "E_DATA"    // Confirm with neither Bring nor Discard, although this device has data of its own
+	ERevoked Code = "E_REVOKED" // this device was shut out of its circle
+	EApp     Code = "E_APP"     // the local store has no such application
 )
 
 // Action is something for the driver to carry out.
@@ -190,7 +209,7 @@ type (
 	PairingState struct {
 		Op      uint64
 		Step    PairingStep
-		Digits  string // six, from Compare on
+		Digits  string // six, from Compare on; "" where Confirm needs those that the joiner shows
 		Name    string // the other device's name, from Compare on
 		Expires Millis // when this step ends by itself
 		HasData bool   // joining: this device has data of its own: Confirm must say Bring or Discard
@@ -287,14 +306,37 @@ type Status struct {
 	Entries     uint64 // keys that have a value
 	RecoverySet bool
 	Self        Device
-	Devices     []Device // the circle's other devices
-	Err         Code     // why sync has stopped, if it has: EVersion, another device runs a newer Masq
+	Devices     []Device // the circle's other devices; in an application peer, those of its namespace
+	Err         Code     // why sync has stopped, if it has: EVersion, another device runs a newer Masq; ERevoked
+	Relays      []string // local store: the Sync Servers in force
+	Apps        []AppStatus
+}
+
+// AppStatus is one application of a local store.
+type AppStatus struct {
+	App     string
+	Name    string // for people
+	On      bool   // it is synced at all
+	Entries uint64 // keys that have a value
+	Bytes   uint64 // about how much room it takes
+	Devices []AppDevice
+	Peers   []Device // its application peers
+}
+
+// AppDevice is how an application stands with another device of the circle.
+type AppDevice struct {
+	ID        string
+	On        bool // this device syncs it with that one
+	Theirs    bool // that one with this one, as it said last
+	ToSend    uint64
+	ToReceive bool
 }
 
 // Device is one of the circle's devices.
 type Device struct {
 	ID        string // base64url of its ik
-	Name      string
+	Name      string // an application peer knows those of its user's stores only if it paired with them: else ""
+	Kind      uint8  // roster.Store or roster.Embedded
 	Online    bool
 	LastHeard Millis // 0: never
 	ToSend    uint64 // records that it is not known to have durably
