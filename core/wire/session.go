@@ -18,6 +18,8 @@ const (
 	MsgAck           MessageType = 9
 	MsgHave          MessageType = 10
 	MsgBye           MessageType = 11
+	MsgSpaceHeads    MessageType = 12
+	MsgSpaceEntries  MessageType = 13
 )
 
 // MessageHeader is how many bytes stand before a message's fields.
@@ -140,12 +142,7 @@ type RosterHeads struct {
 func AppendRosterHeads(b []byte, m *RosterHeads) []byte {
 	start := len(b)
 	b = beginMessage(b, MsgRosterHeads)
-	field := len(b)
-	b = beginField(b, 1)
-	for i := range m.Heads {
-		b = append(b, m.Heads[i][:]...)
-	}
-	b = endField(b, field)
+	b = appendHeads(b, 1, m.Heads)
 	if m.Name != "" {
 		b = AppendTLV(b, 2, []byte(m.Name))
 	}
@@ -158,13 +155,7 @@ func ParseRosterHeads(fields []byte) (RosterHeads, error) {
 	err := parseFields(fields, tagSet(1), tagSet(2), 0, func(tag uint8, v *Reader) {
 		switch tag {
 		case 1:
-			if v.Len()%32 != 0 || v.Len() > 32*MaxRoster {
-				v.Fail()
-			}
-			m.Heads = make([][32]byte, 0, v.Len()/32)
-			for v.Len() > 0 {
-				m.Heads = append(m.Heads, v.array32())
-			}
+			m.Heads = v.heads()
 		case 2:
 			name := v.rest()
 			if len(name) > maxName || !utf8.Valid(name) || utf8.RuneCount(name) > MaxNameRunes {
@@ -203,6 +194,85 @@ func ParseRosterEntries(fields []byte) ([][]byte, error) {
 		return nil, err
 	}
 	return out, nil
+}
+
+// SpaceRoster is about the roster of a namespace's application peers: its heads (MsgSpaceHeads), or entries (MsgSpaceEntries).
+type SpaceRoster struct {
+	Number  uint16     // the sender's own for the namespace
+	Heads   [][32]byte // entry ids, at most MaxRoster
+	Entries [][]byte   // whole entries, at most MaxRoster of at most MaxRosterEntry bytes
+}
+
+// AppendSpaceHeads appends a message with m's heads, which may be none.
+func AppendSpaceHeads(b []byte, m *SpaceRoster) []byte {
+	start := len(b)
+	b = appendU16Field(beginMessage(b, MsgSpaceHeads), 1, m.Number)
+	return endMessage(appendHeads(b, 2, m.Heads), start)
+}
+
+// ParseSpaceHeads parses the message's fields.
+func ParseSpaceHeads(fields []byte) (SpaceRoster, error) {
+	var m SpaceRoster
+	err := parseFields(fields, tagSet(1, 2), 0, 0, func(tag uint8, v *Reader) {
+		if tag == 1 {
+			m.Number = v.U16()
+			return
+		}
+		m.Heads = v.heads()
+	})
+	if err != nil {
+		return SpaceRoster{}, err
+	}
+	return m, nil
+}
+
+// AppendSpaceEntries appends a message with m's entries.
+func AppendSpaceEntries(b []byte, m *SpaceRoster) []byte {
+	start := len(b)
+	b = appendU16Field(beginMessage(b, MsgSpaceEntries), 1, m.Number)
+	for _, e := range m.Entries {
+		b = AppendTLV(b, 2, e)
+	}
+	return endMessage(b, start)
+}
+
+// ParseSpaceEntries parses the message's fields; the entries alias them.
+func ParseSpaceEntries(fields []byte) (SpaceRoster, error) {
+	var m SpaceRoster
+	err := parseFields(fields, tagSet(1), 0, tagSet(2), func(tag uint8, v *Reader) {
+		if tag == 1 {
+			m.Number = v.U16()
+			return
+		}
+		if v.Len() > MaxRosterEntry || len(m.Entries) == MaxRoster {
+			v.Fail()
+		}
+		m.Entries = append(m.Entries, v.rest())
+	})
+	if err != nil {
+		return SpaceRoster{}, err
+	}
+	return m, nil
+}
+
+func appendHeads(b []byte, tag uint8, heads [][32]byte) []byte {
+	start := len(b)
+	b = beginField(b, tag)
+	for i := range heads {
+		b = append(b, heads[i][:]...)
+	}
+	return endField(b, start)
+}
+
+func (r *Reader) heads() [][32]byte {
+	if r.Len()%32 != 0 || r.Len() > 32*MaxRoster {
+		r.Fail()
+	}
+	out := make([][32]byte, 0, r.Len()/32)
+	for r.Len() > 0 {
+		out = append(out, r.array32())
+	}
+	return out
 }
 
 // AppendRosterDone appends the message that ends the sending of roster entries.

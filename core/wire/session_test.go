@@ -31,6 +31,8 @@ func sampleMessages() []sample {
 	end := End{Number: 7, Position: 99, Vector: sampleVector}
 	ack := Ack{Number: 7, Position: 98}
 	have := Have{Number: 7, Vector: sampleVector, NK: [32]byte{0xfe}}
+	spaceHeads := SpaceRoster{Number: 7, Heads: [][32]byte{{1}, {2}}}
+	spaceEntries := SpaceRoster{Number: 7, Entries: entries}
 	closing, denied := Bye{Reason: ByeClosing}, Bye{Reason: ByeError, Code: 17}
 	return []sample{
 		{"heads", MsgRosterHeads, heads, AppendRosterHeads(nil, &heads)},
@@ -46,6 +48,8 @@ func sampleMessages() []sample {
 		{"credit", MsgCredit, uint32(70_000), AppendCredit(nil, 70_000)},
 		{"ack", MsgAck, ack, AppendAck(nil, &ack)},
 		{"have", MsgHave, have, AppendHave(nil, &have)},
+		{"space heads", MsgSpaceHeads, spaceHeads, AppendSpaceHeads(nil, &spaceHeads)},
+		{"space entries", MsgSpaceEntries, spaceEntries, AppendSpaceEntries(nil, &spaceEntries)},
 		{"bye", MsgBye, closing, AppendBye(nil, closing)},
 		{"bye with a code", MsgBye, denied, AppendBye(nil, denied)},
 	}
@@ -74,6 +78,10 @@ func parseMessage(typ MessageType, fields []byte) (any, error) {
 		return ParseHave(fields)
 	case MsgBye:
 		return ParseBye(fields)
+	case MsgSpaceHeads:
+		return ParseSpaceHeads(fields)
+	case MsgSpaceEntries:
+		return ParseSpaceEntries(fields)
 	}
 	return nil, nil
 }
@@ -182,6 +190,10 @@ func TestMalformedMessages(t *testing.T) {
 		{"end without vector", MsgEnd, number + position, false},
 		{"have of nobody", MsgHave, number + empty, false},
 		{"nk too long", MsgHave, number + empty + field(3, strings.Repeat("k", 33)), false},
+		{"space heads without number", MsgSpaceHeads, field(2, ""), false},
+		{"space heads not whole", MsgSpaceHeads, number + field(2, "h"), false},
+		{"space entry too long", MsgSpaceEntries, number + field(2, strings.Repeat("e", MaxRosterEntry+1)), false},
+		{"too many space entries", MsgSpaceEntries, number + strings.Repeat(field(2, "e"), MaxRoster+1), false},
 		{"bye without reason", MsgBye, field(2, "\x01"), false},
 		{"bye, reason unknown", MsgBye, field(1, "\x63"), true},
 		{"bye, reason empty", MsgBye, field(1, ""), false},
@@ -275,6 +287,11 @@ func appendAny(m any) []byte {
 		return AppendHave(nil, &m)
 	case Bye:
 		return AppendBye(nil, m)
+	case SpaceRoster:
+		if m.Heads != nil {
+			return AppendSpaceHeads(nil, &m)
+		}
+		return AppendSpaceEntries(nil, &m)
 	}
 	return nil
 }
