@@ -1,12 +1,12 @@
 package native
 
 import (
-	"bytes"
 	"errors"
 	"net"
 	"os"
 	"time"
 
+	"github.com/masqdev/masq/core/internal/wsock"
 	"github.com/masqdev/masq/core/relay"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -50,7 +50,7 @@ func (c *stream) Write(p []byte) (int, error) {
 	if c.broken {
 		return 0, errBroken
 	}
-	if isTooBig(p) {
+	if wsock.IsTooBig(p) {
 		c.fault(relay.TooBig)
 		if _, err := c.writeAll(closeTooBig); err != nil {
 			return 0, err
@@ -60,33 +60,19 @@ func (c *stream) Write(p []byte) (int, error) {
 	return c.writeAll(p)
 }
 
-func (c *stream) writeAll(p []byte) (sent int, err error) {
-	for sent < len(p) {
-		var n int
-		c.SetWriteDeadline(time.Now().Add(time.Duration(c.limits.Slow) * time.Millisecond))
-		n, err = c.Conn.Write(p[sent:])
-		sent += n
-		if err != nil && !(n > 0 && errors.Is(err, os.ErrDeadlineExceeded)) {
-			c.broken = true
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				c.fault(relay.Slow) // and it cannot be told, as it takes nothing
-			}
-			return sent, err
+func (c *stream) writeAll(p []byte) (int, error) {
+	sent, err := wsock.WriteAll(c.Conn, p, time.Duration(c.limits.Slow)*time.Millisecond)
+	if err != nil {
+		c.broken = true
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			c.fault(relay.Slow) // and it cannot be told, as it takes nothing
 		}
 	}
-	return sent, nil
+	return sent, err
 }
 
-// Close says that nothing more is written and leaves the reader a moment to take what is on its way: a connection that is closed
-// with bytes unread is reset, and then the other end might never see the close frame. Whoever runs the reader closes Conn.
-func (c *stream) Close() error {
-	w, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok {
-		return c.Conn.Close()
-	}
-	c.SetReadDeadline(time.Now().Add(lingerTimeout))
-	return w.CloseWrite()
-}
+// Close leaves the other end a moment to see why.
+func (c *stream) Close() error { return wsock.Finish(c.Conn, lingerTimeout) }
 
 // The WebSocket package refuses a frame over its limit by itself, before it reads it, and closes with 1009. The protocol asks for
 // ERR and close code 4006 instead.
@@ -96,8 +82,3 @@ var closeTooBig = []byte{
 }
 
 const tooBigCode = wire.CloseBase + int(wire.RelayETooBig)
-
-// isTooBig recognises a close frame with code 1009.
-func isTooBig(frame []byte) bool {
-	return len(frame) >= 4 && frame[0] == 0x88 && bytes.Equal(frame[2:4], []byte{1009 >> 8, 1009 & 0xff})
-}
