@@ -2,6 +2,7 @@
 package floors
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path"
@@ -46,7 +47,10 @@ var forbidden = []struct {
 }
 
 // neverLinked must not be in the browser's client at all, however it gets there.
-var neverLinked = []string{"net/http", "encoding/json", "encoding/asn1", "golang.org/x/crypto/cryptobyte", "go.etcd.io/bbolt"}
+var neverLinked = []string{
+	"net/http", "encoding/json", "encoding/asn1", "golang.org/x/crypto/cryptobyte", "go.etcd.io/bbolt",
+	"crypto/ecdsa", "crypto/elliptic", // see TestOnlyX25519
+}
 
 type pkg struct {
 	name    string // without the module's path
@@ -77,6 +81,19 @@ func TestClientStaysSmall(t *testing.T) {
 	for _, name := range strings.Fields(golist(t, "js", "-deps", "./wasm/client")) {
 		if slices.Contains(neverLinked, name) {
 			t.Errorf("wasm/client links %s", name)
+		}
+	}
+}
+
+// The client is built without P-256's table of base points (js/scripts/build.mjs): a P-256 key made in it would be wrong.
+func TestOnlyX25519(t *testing.T) {
+	for name := range strings.FieldsSeq(golist(t, "js", "-deps", "-f", "{{if not .Standard}}{{range .GoFiles}}{{$.Dir}}/{{.}}\n{{end}}{{end}}", "./wasm/client")) {
+		source, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(source, []byte("ecdh.P256")) {
+			t.Errorf("%s uses P-256", name)
 		}
 	}
 }
