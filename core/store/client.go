@@ -1,0 +1,91 @@
+package store
+
+import (
+	"bytes"
+
+	"github.com/masqdev/masq/core/peer"
+)
+
+// client is one connection.
+type client struct {
+	s       *Store
+	num     uint32
+	who     Who
+	gone    bool
+	in      bool   // it may use its methods
+	until   uint64 // when it is closed, unless it is in or asks
+	token   *token // an application that is in
+	proving *proof // it has been proved to, and has to prove itself
+	// asking is the request that waits for the user, or for the disk.
+	asking *request
+
+	unanswered      int
+	unansweredBytes int
+	lastWatch       uint64
+	watches         map[uint64]*watch // by its own numbers
+	statuses        map[string][]byte // what it was told last, by application
+	state           []byte            // what the manager was told last; nil: it did not ask
+}
+
+// access says what c may call now.
+func (c *client) access() access {
+	switch {
+	case c.who.Kind == Admin:
+		return forAdmin
+	case c.who.Kind == Manager && c.in:
+		return forManager
+	case c.who.Kind == Manager:
+		return forNewManager
+	case c.in:
+		return forApps
+	}
+	return forNewApps
+}
+
+func (c *client) send(text []byte) {
+	if !c.gone {
+		c.s.out.add(ClientSend{Client: c.num, Data: text})
+	}
+}
+
+// close ends the connection from this side.
+func (c *client) close(code uint16, reason peer.Code) {
+	if !c.gone {
+		c.s.out.add(ClientClose{Client: c.num, Code: code, Reason: string(reason)})
+		c.leave()
+	}
+}
+
+// leave forgets the connection: its watches end, and what it has not been answered it will not be.
+func (c *client) leave() {
+	if c.gone {
+		return
+	}
+	s := c.s
+	c.gone, c.in, c.token, c.proving = true, false, nil, nil
+	delete(s.clients, c.num)
+	for _, w := range c.watches {
+		w.end()
+	}
+	if r := c.asking; r != nil {
+		s.drop(r)
+	}
+	s.dirty = true
+}
+
+// enter lets an application in.
+func (c *client) enter(t *token) {
+	c.in, c.token, c.proving, c.asking = true, t, nil, nil
+	c.s.dirty = true
+	c.s.used(t)
+}
+
+// tellStatus tells c what has changed of the statuses that it follows.
+func (c *client) tellStatus() {
+	for app, last := range c.statuses {
+		if now := c.s.appStatus(app, c.who.Kind == Admin); !bytes.Equal(now, last) {
+			c.statuses[app] = now
+			c.notify("status", now)
+		}
+	}
+}
