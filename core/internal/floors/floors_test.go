@@ -17,7 +17,7 @@ const module = "github.com/masqdev/masq/"
 // Packages on one floor do not import each other, but for those inside one /... pattern.
 var floors = [][]string{
 	{"core/wire", "core/storage", "core/internal/floors", "core/internal/wsock"},
-	{"core/storage/mem", "core/storage/storagetest", "core/vault", "core/roster", "core/channel", "core/relay"},
+	{"core/storage/mem", "core/storage/bolt", "core/storage/storagetest", "core/vault", "core/roster", "core/channel", "core/relay"},
 	{"core/ledger", "core/pairing/..."},
 	{"core/replica"},
 	{"core/peer"},
