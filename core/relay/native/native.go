@@ -236,7 +236,7 @@ func Listen(addr string) ([]net.Listener, error) {
 	var all []net.Listener
 	for _, h := range []string{"127.0.0.1", "::1"} {
 		l, lerr := net.Listen("tcp", net.JoinHostPort(h, port))
-		if missing(lerr) {
+		if NoSuchAddress(lerr) {
 			err = lerr
 			continue
 		}
@@ -255,7 +255,8 @@ func Listen(addr string) ([]net.Listener, error) {
 	return all, nil
 }
 
-// missing reports whether a machine has no such address at all, as one without IPv6 has no ::1.
-func missing(err error) bool {
+// NoSuchAddress reports whether an error of net.Listen says that the machine has no such address at all, as one without IPv6 has
+// no ::1.
+func NoSuchAddress(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
