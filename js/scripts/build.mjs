@@ -1,5 +1,7 @@
-// Builds dist/: the npm package and the file for a script tag, and copies what is served, the demo included, to ../web/dist.
+// Builds dist/: the npm package and the file for a script tag, and copies what is served, the demo and the
+// Store manager included, to ../web/dist.
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -158,6 +160,24 @@ async function demo(plugins) {
   for (const f of ['index.html', 'icon.svg']) copyFileSync(join(from, f), join(to, f))
 }
 
+/** The Store manager, which the local store serves: web/dist/manager/. Its first script stands in its page, by its hash. */
+export async function manager() {
+  const from = join(web, 'manager')
+  const to = join(web, 'dist', 'manager')
+  mkdirSync(to, { recursive: true })
+  const first = await build({ ...common, entryPoints: [join(from, 'first.ts')], format: 'iife', write: false })
+  const script = first.outputFiles[0].text.trim()
+  const hash = createHash('sha256').update(script).digest('base64')
+  const page = readFileSync(join(from, 'index.html'), 'utf8')
+    .replace(/\s*FIRST_SCRIPT\s*/, () => script)
+    .replace('FIRST_HASH', `sha256-${hash}`)
+  writeFileSync(join(to, 'index.html'), page)
+  const entryPoints = { manager: join(from, 'main.ts') }
+  await build({ ...common, entryPoints, outdir: to, format: 'esm' })
+  await build({ ...common, entryPoints: { manager: join(from, 'style.css') }, outdir: to })
+  copyFileSync(join(from, 'icon.svg'), join(to, 'icon.svg'))
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(dist, { recursive: true, force: true })
   mkdirSync(dist, { recursive: true })
@@ -166,4 +186,5 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const plugins = await scripts()
   licenses()
   await demo(plugins)
+  await manager()
 }

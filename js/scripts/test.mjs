@@ -1,8 +1,8 @@
-// Runs the tests: test/*.test.ts, bundled one by one into .build/ because Node does not read TypeScript. Names on the
+// Runs the tests: test/*.test.ts and those of ../web, bundled one by one into .build/ because Node does not read TypeScript. Names on the
 // command line choose among them: `npm test -- border`. What needs dist/ says so when it is not there.
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { inlineWorker } from './build.mjs'
@@ -10,14 +10,16 @@ import { inlineWorker } from './build.mjs'
 const js = join(dirname(fileURLToPath(import.meta.url)), '..')
 const out = join(js, '.build')
 const chosen = process.argv.slice(2)
-const files = readdirSync(join(js, 'test'))
-  .filter((f) => f.endsWith('.test.ts') && (chosen.length === 0 || chosen.some((c) => f.includes(c))))
-  .map((f) => join(js, 'test', f))
+const files = ['test', '../web/demo', '../web/manager'].flatMap((folder) =>
+  readdirSync(join(js, folder))
+    .filter((f) => f.endsWith('.test.ts') && (chosen.length === 0 || chosen.some((c) => f.includes(c))))
+    .map((f) => join(js, folder, f)),
+)
 
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out)
 await build({
-  entryPoints: files,
+  entryPoints: files.map((file) => ({ in: file, out: basename(file, '.ts') })),
   outdir: out,
   outExtension: { '.js': '.mjs' },
   bundle: true,
@@ -25,11 +27,12 @@ await build({
   platform: 'node',
   target: 'node20',
   packages: 'external',
+  tsconfigRaw: {}, // the paths in there are for the type checker
   sourcemap: 'inline',
   define: { MASQ_SCRIPT: 'false' },
   plugins: [inlineWorker('')],
   logLevel: 'warning',
 })
-const tests = files.map((f) => join(out, f.slice(join(js, 'test').length + 1).replace(/\.ts$/, '.mjs')))
+const tests = files.map((f) => join(out, basename(f, '.ts') + '.mjs'))
 const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=120000', ...tests]
 spawn(process.execPath, args, { stdio: 'inherit' }).on('exit', (code) => (process.exitCode = code ?? 1))

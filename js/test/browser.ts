@@ -83,7 +83,7 @@ export class Stand {
   }
 }
 
-function findChrome(): string {
+export function findChrome(): string {
   const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable']
   for (const name of [process.env.CHROME, ...names]) {
     if (!name) continue

@@ -1,5 +1,6 @@
 // The page of somebody who opened an invite link. It asks first: until the user chooses to go on, nothing is sent anywhere.
 import type { Masq } from '@masq/client'
+import { relayOf } from '../shared/link'
 import { button, byId, h } from './dom'
 import { failure, heading, showPairing } from './pairing'
 
@@ -49,7 +50,7 @@ function ask(page: HTMLElement, o: JoinOptions): void {
         'li',
         {},
         'This device contacts the Sync Server at ',
-        h('strong', { id: 'relay' }, relayOf(o.link)),
+        h('strong', { id: 'relay' }, relayOf(o.link) ?? 'an address that is not valid'),
         '. It passes sealed messages on and can read none.',
       ),
       h('li', {}, 'Both devices show six digits. You compare them.'),
@@ -83,16 +84,5 @@ async function join(page: HTMLElement, o: JoinOptions, name: string): Promise<vo
   } catch (error) {
     page.replaceChildren(...failure(error, { side: 'joiner', again, close: o.leave }))
     page.querySelector('h2')?.focus()
-  }
-}
-
-/** relayOf is the Sync Server that a link names, or the one that this page uses. */
-export function relayOf(link: string): string {
-  const coded = /#masq=1\.[\w-]+\.([\w-]+)$/.exec(link)?.[1]
-  if (!coded) return location.host
-  try {
-    return new URL(atob(coded.replace(/-/g, '+').replace(/_/g, '/'))).host
-  } catch {
-    return 'an address that is not valid'
   }
 }

@@ -1,0 +1,102 @@
+// Small pieces that several views show.
+import { button, type Child, type Element, foreign, h, icon } from './dom'
+import type { Manager } from './manager'
+import type { App, AppDevice, Device, State } from './state'
+import { ago, iso, t } from './words'
+
+/** command shows a command to type in a terminal. */
+export function command(m: Manager, text: string): Element {
+  const label = m.copied === text ? t('copied') : t('copy')
+  const copy = (e: Event) => void m.copy(text, (e.currentTarget as HTMLElement).previousElementSibling as HTMLElement)
+  return h(
+    'p',
+    { class: 'command' },
+    h('code', {}, text),
+    h(
+      'button',
+      { type: 'button', class: 'quiet', 'aria-label': `${label} ${text}`, onclick: copy },
+      icon(m.copied === text ? 'check' : 'copy'),
+      h('span', {}, label),
+    ),
+  )
+}
+
+const image = /^data:image\/(png|jpeg|webp|gif|svg\+xml);base64,[A-Za-z0-9+/]+=*$/
+
+/** appIcon is the icon that an application sends, as an image, which can run nothing and load nothing; or its first letter. */
+export function appIcon({ name, icon: data = '' }: { name: string; icon?: string }): Element {
+  const broken = (e: Event) => ((e.currentTarget as HTMLElement).hidden = true)
+  return h(
+    'span',
+    { class: 'app-icon', 'aria-hidden': 'true' },
+    [...name][0]?.toUpperCase() ?? '?',
+    data.length < 50_000 && image.test(data) && h('img', { src: data, alt: '', onerror: broken }),
+  )
+}
+
+/** toggle is a switch. label says what it switches. */
+export const toggle = (on: boolean, label: string, onclick: () => void): Element =>
+  h(
+    'button',
+    { type: 'button', class: 'switch', role: 'switch', 'aria-checked': String(on), 'aria-label': label, onclick },
+    h('span', {}),
+  )
+
+/** problem is something that went wrong. */
+export const problem = (...text: Child[]): Element => h('p', { class: 'problem', role: 'alert' }, ...text)
+
+/** appName is an application as it is called in a sentence. */
+export const appName = (app: Pick<App, 'app' | 'name'>): string => iso(app.name || app.app)
+
+/** deviceName is a device as it is called in a sentence. */
+export const deviceName = (d: { name: string } | undefined): string => iso(d?.name || t('unnamed'))
+
+/** reach says how far a device has got. */
+export const reach = (d: { toSend: number; toReceive: boolean }): string =>
+  [d.toSend > 0 ? t('toGo', { n: d.toSend }) : t('hasAll'), d.toReceive && t('sends')].filter(Boolean).join(', ')
+
+/** presence says whether a device is there, and how far it has got. */
+export function presence(d: Device): string {
+  if (d.online) return `${t('online')} · ${reach(d)}`
+  if (!d.lastHeard) return d.toSend > 0 ? `${t('neverHeard')} · ${reach(d)}` : t('neverHeard')
+  return `${t('lastHeard', { ago: ago(d.lastHeard) })} · ${reach(d)}`
+}
+
+/** deviceRow is a device in a list, with what can be done about it. */
+export const deviceRow = (d: Device, meta: string, ...actions: Child[]): Element =>
+  h(
+    'li',
+    { key: d.id, class: d.online ? 'device online' : 'device' },
+    h('span', { class: 'name' }, d.name ? foreign(d.name) : t('unnamed')),
+    h('span', { class: 'meta' }, meta),
+    actions.length > 0 && h('span', { class: 'row-actions' }, ...actions),
+  )
+
+/** removeDevice is the button that leads to shutting a device out. */
+export const removeDevice = (m: Manager, d: Device, app?: string): Element =>
+  button(t('remove'), () => m.show({ kind: 'revoke', id: d.id, name: d.name, ...(app && { app }) }), {
+    class: 'quiet',
+    'aria-label': `${t('remove')} ${deviceName(d)}`,
+  })
+
+/** appSync says in a few words how an application stands. */
+export function appSync(state: State, app: App): { text: string; kind: 'ok' | 'busy' | 'off' } {
+  if (!app.on) return { text: t('appOff'), kind: 'off' }
+  const others = [...app.devices.filter((d) => d.on && d.theirs), ...app.peers]
+  if (others.length === 0) {
+    const alone = state.devices.length === 0 && app.peers.length === 0
+    return { text: alone ? t('appAlone') : t('appNobody'), kind: 'off' }
+  }
+  const done = others.filter((d) => d.toSend === 0).length
+  const left = Math.max(...others.map((d) => d.toSend))
+  if (others.some((d) => d.toReceive)) return { text: t('appReceiving'), kind: 'busy' }
+  if (left === 0) return { text: t('appAll', { n: others.length }), kind: 'ok' }
+  return { text: t('appSome', { done, n: others.length, left: t('toGo', { n: left }) }), kind: 'busy' }
+}
+
+/** appDeviceState says how an application stands with one computer. */
+export function appDeviceState(d: AppDevice, device: Device | undefined): string {
+  if (!d.on) return t('offHere')
+  if (!d.theirs) return t('offThere')
+  return [device && !device.online ? t('offline') : '', reach(d)].filter(Boolean).join(' · ')
+}

@@ -1,0 +1,62 @@
+// An application that asks for access. What the store knows of it (its origin) is the largest thing; what it says of itself
+// stands apart, as such: it can say anything.
+import { appIcon } from './parts'
+import { button, type Element, foreign, h, icon } from './dom'
+import type { Manager } from './manager'
+import type { Request } from './state'
+import { ago, ahead, iso, rich, strong, t } from './words'
+
+/** requestCard shows it. */
+export function requestCard(m: Manager, r: Request): Element {
+  const who = r.program ?? (r.origin || r.app)
+  const web = !r.program && /^https?:/.test(who)
+  const ready = m.ready(r.request)
+  const answer = (method: 'allow' | 'refuse') => () => void m.act(method, { request: r.request })
+  const title = `request-${r.request}`
+  return h(
+    'article',
+    { key: `request ${r.request}`, class: 'request', 'aria-labelledby': title },
+    h('p', { class: 'kind' }, icon(web ? 'apps' : 'devices'), t(web ? 'webApp' : 'nativeApp')),
+    h('h3', { id: title, class: 'origin' }, h('bdi', { dir: 'ltr' }, ...parts(who))),
+    h('p', { class: 'meta' }, `${t('askedAgo', { ago: ago(r.asked) })} · ${t('askEnds', { when: ahead(r.expires) })}`),
+    claim(r),
+    r.program &&
+      h('p', { class: 'problem' }, icon('alert'), h('span', {}, ...rich('programWants', { app: strong(r.app) }))),
+    r.again && h('p', { class: 'note' }, t('askedAgain')),
+    h('p', { class: 'hint' }, t(r.program ? 'allowMeansProgram' : 'allowMeans')),
+    h(
+      'div',
+      { class: 'actions' },
+      button(t('allow'), answer('allow'), {
+        class: 'primary',
+        disabled: !ready,
+        'aria-label': `${t('allow')} ${iso(who)}`,
+      }),
+      button(t('refuse'), answer('refuse'), { disabled: !ready, 'aria-label': `${t('refuse')} ${iso(who)}` }),
+    ),
+  )
+}
+
+const claim = (r: Request): Element =>
+  h(
+    'div',
+    { class: 'claim' },
+    h('p', { class: 'hint' }, t('claims')),
+    h(
+      'div',
+      { class: 'claimed' },
+      appIcon(r),
+      h(
+        'div',
+        {},
+        h('p', { class: 'claimed-name' }, foreign(r.name)),
+        r.description && h('p', { class: 'claimed-text' }, foreign(r.description)),
+      ),
+    ),
+  )
+
+// The host is what counts in an origin, and is what stands out.
+function parts(who: string): (Element | string)[] {
+  const [, scheme, host] = /^(https?:\/\/)(.*)$/.exec(who) ?? []
+  return scheme && host ? [h('span', { class: 'scheme' }, scheme), host] : [who]
+}

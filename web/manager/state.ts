@@ -1,0 +1,88 @@
+// What the store tells the manager. Times are Unix milliseconds; 0 is never. core/store/openrpc.json is the reference.
+
+export interface State {
+  version: string
+  name: string
+  sync: 'off' | 'connecting' | 'waiting' | 'online'
+  error?: string
+  relays: string[]
+  bytes?: number
+  recovery: boolean
+  requests: Request[]
+  blocked: { app: string }[]
+  apps: App[]
+  devices: Device[]
+  self: { id: string; name: string }
+  pairing: Pairing | null
+}
+
+/** Request is an application that waits for a yes or a no. name, description and icon are what it says of itself. */
+export interface Request {
+  request: number
+  app: string
+  origin?: string
+  name: string
+  description?: string
+  icon?: string
+  again?: boolean
+  program?: string
+  asked: number
+  expires: number
+}
+
+export interface App {
+  app: string
+  name: string
+  description?: string
+  icon?: string
+  native?: boolean
+  allowed: boolean // somebody on this computer has access
+  on: boolean
+  entries: number
+  bytes: number
+  lastUsed: number
+  connected: number
+  tokens: Token[]
+  devices: AppDevice[]
+  peers: Device[]
+}
+
+/** Token is one way in: a browser profile, or a program. */
+export interface Token {
+  id: string
+  program?: string
+  since: number
+  lastUsed: number
+  connected: number | boolean
+}
+
+export interface AppDevice {
+  id: string
+  on: boolean
+  theirs: boolean
+  toSend: number
+  toReceive: boolean
+}
+
+export interface Device {
+  id: string
+  name: string
+  kind?: 'store' | 'embedded'
+  online: boolean
+  lastHeard: number
+  toSend: number
+  toReceive: boolean
+}
+
+export interface Pairing {
+  pairing: number
+  role: 'host' | 'joiner'
+  app?: string
+  link?: string
+  step: 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done' | 'failed'
+  digits?: string
+  name?: string
+  expires: number
+  hasData?: boolean
+  error?: string
+}

@@ -1,0 +1,150 @@
+// The frame of the page: its top with the way to the views, what is shown when there is no session, and messages.
+import { applicationsView } from './applications'
+import { devicesView } from './devices'
+import { button, type Child, foreign, h, icon, type Element } from './dom'
+import { helpView } from './help'
+import type { Manager, ViewName } from './manager'
+import { command } from './parts'
+import { syncProblem } from './problems'
+import type { State } from './state'
+import { language, languages, type Language, setLanguage, t } from './words'
+import type { IconName } from '../shared/icons'
+
+/** title is the page's title. Requests that wait are counted first, so that a tab in the background shows them. */
+export function title(m: Manager): string {
+  const waiting = m.store.state?.requests.length ?? 0
+  return (waiting > 0 ? `(${waiting}) ` : '') + 'Masq'
+}
+
+const marks: Record<ViewName, IconName> = { applications: 'apps', devices: 'devices', help: 'help' }
+
+/** topView is the top of the page: the way to the views, and how sync goes. */
+export function topView(m: Manager): Child[] {
+  const { state } = m.store
+  const tab = (view: ViewName) =>
+    h(
+      'a',
+      { key: view, href: '#' + view, 'aria-current': m.view === view && 'page' },
+      icon(marks[view]),
+      h('span', {}, t(view)),
+      view === 'applications' && state && state.requests.length > 0 && badge(state.requests.length),
+    )
+  return [
+    h('p', { class: 'brand' }, h('img', { src: 'icon.svg', alt: '', width: 32, height: 32 }), h('span', {}, 'Masq')),
+    state
+      ? h('nav', { 'aria-label': t('pages') }, tab('applications'), tab('devices'), tab('help'))
+      : h('span', { class: 'top-end' }, languageChoice(m)),
+    state && summary(state),
+  ]
+}
+
+const badge = (n: number): Element =>
+  h(
+    'span',
+    { class: 'badge' },
+    h('span', { 'aria-hidden': 'true' }, String(n)),
+    h('span', { class: 'unseen' }, t('waitingFor', { n })),
+  )
+
+function summary(state: State): Element {
+  const online =
+    state.devices.filter((d) => d.online).length + state.apps.flatMap((a) => a.peers).filter((d) => d.online).length
+  const all = state.devices.length + state.apps.flatMap((a) => a.peers).length
+  const text =
+    all === 0
+      ? t('alone')
+      : state.sync === 'online'
+        ? t('inTouch', { n: online })
+        : t(({ off: 'syncOff', connecting: 'connecting', waiting: 'waitingDevices' } as const)[state.sync])
+  return h(
+    'p',
+    { class: 'summary', 'data-sync': state.sync },
+    h('span', { class: 'name' }, foreign(state.self.name || state.name)),
+    h('span', { class: 'meta' }, text),
+  )
+}
+
+/** languageChoice lets the user choose the page's language. */
+export function languageChoice(m: Manager): Element {
+  const chosen = (e: Event) => {
+    setLanguage((e.currentTarget as HTMLSelectElement).value as Language)
+    m.render()
+  }
+  return h(
+    'select',
+    { 'aria-label': t('language'), onchange: chosen },
+    ...(Object.keys(languages) as Language[]).map((l) =>
+      h('option', { value: l, selected: l === language, lang: l }, languages[l]),
+    ),
+  )
+}
+
+/** mainView is the view that is chosen, or what is to be done before there can be one. */
+export function mainView(m: Manager): Child[] {
+  const { state, stand } = m.store
+  if (stand === 'locked') return [lockedView(m)]
+  if (!state) return stand === 'away' ? [h('section', { key: 'away', class: 'alone' }, ...away(m))] : [opening()]
+  const error = syncProblem(state)
+  return [
+    stand === 'away' && h('section', { key: 'away', class: 'banner' }, ...away(m)),
+    error &&
+      h('section', { key: 'error', class: 'banner', role: 'alert' }, h('h2', {}, error.title), h('p', {}, error.text)),
+    pairingBanner(m, state),
+    ...views[m.view](m, state),
+  ]
+}
+
+const views = { applications: applicationsView, devices: devicesView, help: helpView }
+
+const opening = (): Element => h('p', { key: 'opening', class: 'alone opening' }, t('opening'))
+
+const away = (m: Manager): Child[] => [
+  h('h2', {}, t('awayTitle')),
+  h('p', {}, t('awayText')),
+  command(m, 'masq store'),
+  h('p', { class: 'busy', role: 'status' }, icon('sync'), t('reconnecting')),
+]
+
+// A pairing may have been begun in another tab or in a terminal, or before this page was loaded anew.
+function pairingBanner(m: Manager, { pairing }: State): Child {
+  if (!pairing || m.dialog?.kind === 'pairing' || pairing.step === 'done' || pairing.step === 'failed') return null
+  return h(
+    'section',
+    { key: 'pairing', class: 'banner calm', role: 'status' },
+    h('h2', {}, t('pairingOn')),
+    h(
+      'div',
+      { class: 'actions' },
+      button(t('show'), () => m.show({ kind: 'pairing', side: pairing.role }), { class: 'primary' }),
+      button(t('cancel'), () => void m.act('cancel', { pairing: pairing.pairing })),
+    ),
+  )
+}
+
+function lockedView(m: Manager): Element {
+  const { why } = m.store
+  if (m.link?.taken)
+    return h(
+      'section',
+      { key: 'taken', class: 'alone' },
+      h('h1', { tabindex: -1 }, t('takenTitle')),
+      h('p', {}, t('takenText')),
+    )
+  return h(
+    'section',
+    { key: 'locked', class: 'alone' },
+    h('span', { class: 'emblem' }, icon('key')),
+    h('h1', { tabindex: -1 }, m.link ? t('lockedLinkTitle') : t('lockedTitle')),
+    h('p', {}, why === 'no-link' ? t('lockedText') : why === 'old-link' ? t('lockedOldLink') : t('lockedRestarted')),
+    h('p', {}, t('lockedDo')),
+    command(m, 'masq open'),
+    m.link && h('p', { class: 'note' }, t('lockedLinkText')),
+    h('p', { class: 'hint' }, t('lockedWhy')),
+  )
+}
+
+/** toastView is the message at the bottom of the page. */
+export const toastView = (m: Manager): Child[] => [
+  m.message && h('p', {}, m.message),
+  m.message && button(t('dismiss'), () => m.say(''), { class: 'quiet' }),
+]
