@@ -17,12 +17,12 @@ const (
 	Embedded = 2 // lives inside one application's page
 )
 
-// A Member is a device of the circle.
+// A Member is a device of the circle, or of a namespace's roster.
 type Member struct {
 	IK    [32]byte // Ed25519 identity
 	NK    [32]byte // X25519 static key of its sessions
-	Kind  uint8    // Store or Embedded
-	Name  string   // as ValidName has it; what it was called when it became a member
+	Kind  uint8    // Store or Embedded; in a namespace's roster Store is a full device, Embedded an application peer
+	Name  string   // as ValidName has it; what it was called when it became a member. Of a full device in a namespace's roster: empty
 	Entry ID       // the entry that made it a member; not part of what is signed
 }
 
@@ -31,6 +31,8 @@ const (
 	typeGenesis = 1
 	typeAdd     = 2
 	typeRelays  = 3
+	typeRevoke  = 4
+	typeFull    = 5
 )
 
 const (
@@ -52,12 +54,16 @@ type entry struct {
 	prev   []ID // ascending
 
 	root       [32]byte // GENESIS
-	member     Member   // GENESIS, ADD
+	member     Member   // GENESIS, ADD, FULL
+	target     [32]byte // REVOKE
 	acceptance []byte   // ADD; aliases raw; gone once checked
 	version    uint32   // RELAYS
 	relays     []string // RELAYS
 
-	past set // every entry that this one stands behind
+	past set   // every entry that this one stands behind
+	by   []int // those in past that introduce its signer
+	line set   // ADD, in a namespace's roster: see lineOf
+	idle bool  // its own past says that it does not count; in a namespace's roster only, else it is not taken
 }
 
 // parse takes an entry apart. It checks its form and no signature. An unknown type is not an error here: its body is
@@ -94,22 +100,33 @@ func parse(raw []byte) (entry, error) {
 	case typeRelays:
 		e.version = body.U32()
 		e.relays = readRelays(&body)
+	case typeRevoke:
+		copy(e.target[:], body.Bytes(32))
+	case typeFull:
+		copy(e.member.IK[:], body.Bytes(32))
+		copy(e.member.NK[:], body.Bytes(32))
+		e.member.Kind = Store
 	}
 	e.member.Entry = e.id
 	if body.Done() != nil {
 		return entry{}, ErrEntry
 	}
-	if e.typ != typeRelays && e.member.Kind != Store && e.member.Kind != Embedded {
+	if e.introduces() && e.member.Kind != Store && e.member.Kind != Embedded {
 		return entry{}, ErrVersion
 	}
 	return e, nil
 }
 
-func (e *entry) known() bool { return e.typ >= typeGenesis && e.typ <= typeRelays }
+func (e *entry) known() bool { return e.typ >= typeGenesis && e.typ <= typeFull }
+
+// introduces reports whether the entry makes a device a member.
+func (e *entry) introduces() bool {
+	return e.typ == typeGenesis || e.typ == typeAdd || e.typ == typeFull
+}
 
 func readPrev(r *wire.Reader) []ID {
 	n := int(r.U8())
-	if n < 1 || n > maxPrev {
+	if n > maxPrev {
 		r.Fail()
 		return nil
 	}

@@ -27,20 +27,30 @@ var (
 	ErrFull    = errors.New("roster: no room for another entry")
 )
 
-// A Roster is the list of one circle. Its zero value is of no use: see New, Open and Load.
+// A Roster is the list of one circle, or of one namespace's application peers. Its zero value is of no use: see New, Open, Load,
+// OpenSpace and LoadSpace.
 type Roster struct {
-	entries []entry // each behind all that it refers to; the first is GENESIS
+	space   bool       // a namespace's
+	genesis ID         // of a circle: the id of the first entry
+	roots   [][32]byte // a namespace's: who is full without an entry
+	entries []entry    // each behind all that it refers to; a circle's first is GENESIS
 	index   map[ID]int
-	covered set // every entry that another one stands behind
-	members []Member
-	relays  int // the entry of the RELAYS that hold, 0 if there is none
+	all     set      // every entry
+	covered set      // every entry that another one stands behind
+	now     *outcome // nil: to be worked out
 }
 
 // set is a set of places in Roster.entries.
 type set [wire.MaxRoster / 64]uint64
 
 func (s *set) add(i int)     { s[i/64] |= 1 << (i % 64) }
+func (s *set) drop(i int)    { s[i/64] &^= 1 << (i % 64) }
 func (s set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+func (s *set) meet(o set) {
+	for i := range s {
+		s[i] &= o[i]
+	}
+}
 func (s *set) join(o set) {
 	for i := range s {
 		s[i] |= o[i]
@@ -50,7 +60,7 @@ func (s *set) join(o set) {
 // New makes the roster of a new circle whose only device is self, with a GENESIS entry and, if there are relays (at most
 // 8, each as ValidRelay has it), a RELAYS entry. root is the public key that a recovery phrase spells.
 func New(ik ed25519.PrivateKey, root [32]byte, self Member, relays []string) (*Roster, error) {
-	if !bytes.Equal(self.IK[:], ik.Public().(ed25519.PublicKey)) || !ValidName(self.Name) {
+	if self.IK != public(ik) || !ValidName(self.Name) {
 		return nil, ErrEntry
 	}
 	r, err := Open(sign(ik, ID{}, typeGenesis, appendMember(root[:], &self)))
@@ -70,19 +80,29 @@ func Open(genesis []byte) (*Roster, error) {
 	case e.typ != typeGenesis || e.signer != e.member.IK || !e.verified(ID{}):
 		return nil, ErrEntry
 	}
-	r := &Roster{index: make(map[ID]int)}
+	r := &Roster{genesis: e.id, index: make(map[ID]int)}
 	r.take(e)
 	return r, nil
 }
 
-// ID is the id of the circle: that of its GENESIS entry.
-func (r *Roster) ID() ID { return r.entries[0].id }
+// ID is the id of the circle: that of its GENESIS entry. Of a namespace's roster it is SpaceGenesis.
+func (r *Roster) ID() ID { return r.genesis }
 
-// Genesis is the GENESIS entry.
-func (r *Roster) Genesis() []byte { return bytes.Clone(r.entries[0].raw) }
+// Genesis is the GENESIS entry; nil in a namespace's roster.
+func (r *Roster) Genesis() []byte {
+	if r.space {
+		return nil
+	}
+	return bytes.Clone(r.entries[0].raw)
+}
 
 // Root is the public key of the circle's recovery phrase.
-func (r *Roster) Root() [32]byte { return r.entries[0].root }
+func (r *Roster) Root() (root [32]byte) {
+	if !r.space {
+		root = r.entries[0].root
+	}
+	return root
+}
 
 // Len is how many entries there are, at most wire.MaxRoster.
 func (r *Roster) Len() int { return len(r.entries) }
@@ -91,9 +111,13 @@ func (r *Roster) Len() int { return len(r.entries) }
 // not here is refused with ErrMissing and not kept: entries are sent in the order of Behind. The others are ErrVersion
 // (stop and update), ErrCircle, ErrFull, and ErrEntry for all that is wrong in itself.
 //
-// An entry's signer must be a member by an entry that it stands behind, and an ADD must not stand behind another one of
-// the same ik or nk. So whether an entry counts depends on it alone, and never on what came first.
-func (r *Roster) Add(raw []byte) error {
+// An entry's signer must be a member by what the entry stands behind, and an ADD must not stand behind another one of the same
+// ik or nk. So whether an entry is taken depends on it alone, and never on what came first. A namespace's roster takes whatever is
+// well formed: who counts there depends on whom it trusts. What is taken counts unless a REVOKE strikes it.
+func (r *Roster) Add(raw []byte) error { return r.add(raw, !r.space) }
+
+// add is Add. If strict, an entry that does not count by its own past is refused.
+func (r *Roster) add(raw []byte, strict bool) error {
 	e, err := parse(raw)
 	if err != nil {
 		return err
@@ -105,9 +129,11 @@ func (r *Roster) Add(raw []byte) error {
 	case e.typ == typeGenesis:
 		return ErrCircle
 	case !e.known():
-		if _, ok := r.Member(e.signer); ok && e.verified(r.ID()) {
+		if _, ok := r.Member(e.signer); (ok || r.isRoot(e.signer)) && e.verified(r.ID()) {
 			return ErrVersion
 		}
+		return ErrEntry
+	case !r.fits(&e):
 		return ErrEntry
 	case len(r.entries) >= wire.MaxRoster:
 		return ErrFull
@@ -120,7 +146,14 @@ func (r *Roster) Add(raw []byte) error {
 		e.past.join(r.entries[i].past)
 		e.past.add(i)
 	}
-	if !r.counts(&e) || !e.verified(r.ID()) {
+	for i := range r.entries {
+		if o := &r.entries[i]; e.past.has(i) && o.introduces() && o.member.IK == e.signer {
+			e.by = append(e.by, i)
+		}
+	}
+	v := r.verdictOn(e.past)
+	e.idle, e.line = !r.rightful(&e, &v), r.lineOf(&e)
+	if strict && (e.idle || !r.entitled(&e, &v)) || e.typ == typeAdd && !Accepted(r.ID(), e.member, e.acceptance) || !e.verified(r.ID()) {
 		return ErrEntry
 	}
 	e.raw, e.acceptance = bytes.Clone(raw), nil
@@ -128,75 +161,51 @@ func (r *Roster) Add(raw []byte) error {
 	return nil
 }
 
-// counts checks all but the signature of an entry whose past is known.
-func (r *Roster) counts(e *entry) bool {
-	signer := false
-	for i := range r.entries {
-		o := &r.entries[i]
-		if !e.past.has(i) || o.typ == typeRelays {
-			continue
-		}
-		signer = signer || o.member.IK == e.signer
-		if e.typ == typeAdd && (o.member.IK == e.member.IK || o.member.NK == e.member.NK) {
-			return false
-		}
+// fits reports whether this roster has entries of that form.
+func (r *Roster) fits(e *entry) bool {
+	if r.space {
+		return e.typ != typeRelays && (e.typ != typeAdd || e.member.Kind == Embedded)
 	}
-	return signer && (e.typ != typeAdd || Accepted(r.ID(), e.member, e.acceptance))
+	return e.typ != typeFull && len(e.prev) > 0
 }
 
 func (r *Roster) take(e entry) {
 	i := len(r.entries)
 	r.index[e.id] = i
+	r.all.add(i)
 	r.covered.join(e.past)
 	r.entries = append(r.entries, e)
-	if e.typ != typeRelays {
-		r.members = r.count()
-		return
-	}
-	if top := &r.entries[r.relays]; r.relays == 0 || e.version > top.version ||
-		e.version == top.version && bytes.Compare(e.id[:], top.id[:]) > 0 {
-		r.relays = i
-	}
+	r.now = nil
 }
 
-// count lists the members: GENESIS' first, then by the id of their ADD. Where two ADDs that did not know of each other
-// name the same ik or nk, only the one with the smaller id counts, so that all devices choose the same.
-func (r *Roster) count() []Member {
-	var out []Member
-	for i := range r.entries {
-		if e := &r.entries[i]; e.typ == typeGenesis || e.typ == typeAdd {
-			out = append(out, e.member)
-		}
-	}
-	added := out[1:]
-	sort.Slice(added, func(i, j int) bool { return bytes.Compare(added[i].Entry[:], added[j].Entry[:]) < 0 })
-	kept := out[:0]
-	for _, m := range out {
-		if !slices.ContainsFunc(kept, func(k Member) bool { return k.IK == m.IK || k.NK == m.NK }) {
-			kept = append(kept, m)
-		}
-	}
-	return kept
-}
-
-// Members lists the circle's devices, the same way on each of them.
-func (r *Roster) Members() []Member { return slices.Clone(r.members) }
+// Members lists the circle's devices, the same way on each of them; of a namespace's roster first the full devices, as Store
+// and without names, then the application peers, as Embedded.
+func (r *Roster) Members() []Member { return slices.Clone(r.current().members) }
 
 // Member finds a device by its identity.
 func (r *Roster) Member(ik [32]byte) (Member, bool) {
-	i := slices.IndexFunc(r.members, func(m Member) bool { return m.IK == ik })
+	members := r.current().members
+	i := find(members, ik)
 	if i < 0 {
 		return Member{}, false
 	}
-	return r.members[i], true
+	return members[i], true
 }
 
-// Relays answers the Sync Servers' URLs that hold: those of the RELAYS entry with the highest (version, id). None: nil.
+// Revoked reports whether a device was a member and is out: it was revoked, or let in by one that was, unseen by its revoker.
+func (r *Roster) Revoked(ik [32]byte) bool { return find(r.current().out, ik) >= 0 }
+
+// RevokedMembers lists the devices that are Revoked.
+func (r *Roster) RevokedMembers() []Member { return slices.Clone(r.current().out) }
+
+// Relays answers the Sync Servers' URLs that hold: of the RELAYS entries that count, those of the one with the highest
+// (version, id). None: nil.
 func (r *Roster) Relays() []string {
-	if r.relays == 0 {
+	i := r.current().relays
+	if i == 0 {
 		return nil
 	}
-	return slices.Clone(r.entries[r.relays].relays)
+	return slices.Clone(r.entries[i].relays)
 }
 
 // sortIDs is sort.Slice, here and elsewhere in the engine, because each type that slices.Sort is used with weighs 5 kB in a browser.
@@ -218,7 +227,42 @@ func (r *Roster) Heads() []ID {
 
 // Behind answers the entries that a roster with these heads lacks, in an order in which it can Add them: those that are
 // not among or behind the heads; all of them if none of the heads is known. The entries must not be changed.
-func (r *Roster) Behind(heads []ID) [][]byte {
+func (r *Roster) Behind(heads []ID) [][]byte { return r.lacks(r.all, heads) }
+
+// Notice answers what a device that is Revoked is shown, which has these heads: a REVOKE that put it out and that entry's past, less
+// what is among or behind the heads. It is nothing newer, so that the device learns of no later member. Nil for any other device.
+func (r *Roster) Notice(ik [32]byte, heads []ID) [][]byte {
+	i := r.reason(ik)
+	if i < 0 {
+		return nil
+	}
+	show := r.entries[i].past
+	show.add(i)
+	return r.lacks(show, heads)
+}
+
+// reason is the place of a REVOKE that put a device out, -1 if it isn't out.
+func (r *Roster) reason(ik [32]byte) int {
+	now := r.current()
+	for i := range r.entries {
+		if now.revokes.has(i) && r.entries[i].target == ik {
+			return i
+		}
+	}
+	for i := range r.entries {
+		e := &r.entries[i]
+		if !now.able.has(i) || !e.introduces() || e.member.IK != ik || now.live.has(i) || !r.Revoked(ik) {
+			continue
+		}
+		if j := r.striker(i, &now.verdict); j >= 0 {
+			return j
+		}
+		return r.reason(e.signer) // whose own introduction, further back, was struck
+	}
+	return -1
+}
+
+func (r *Roster) lacks(show set, heads []ID) [][]byte {
 	var has set
 	for _, id := range heads {
 		if i, ok := r.index[id]; ok {
@@ -228,7 +272,7 @@ func (r *Roster) Behind(heads []ID) [][]byte {
 	}
 	var out [][]byte
 	for i := range r.entries {
-		if !has.has(i) {
+		if show.has(i) && !has.has(i) {
 			out = append(out, r.entries[i].raw)
 		}
 	}
@@ -241,7 +285,7 @@ func (r *Roster) SignAdd(ik ed25519.PrivateKey, m Member, acceptance [64]byte) (
 	if !ValidName(m.Name) {
 		return nil, ErrEntry
 	}
-	body := appendMember(appendPrev(nil, r.prevOf(ik)), &m)
+	body := appendMember(appendPrev(nil, r.prevOf(public(ik))), &m)
 	return r.signed(ik, typeAdd, append(body, acceptance[:]...))
 }
 
@@ -249,8 +293,8 @@ func (r *Roster) SignAdd(ik ed25519.PrivateKey, m Member, acceptance [64]byte) (
 // taken, and answered for the other devices.
 func (r *Roster) SignRelays(ik ed25519.PrivateKey, urls []string) ([]byte, error) {
 	version := uint32(1)
-	if r.relays != 0 {
-		version = r.entries[r.relays].version + 1
+	if i := r.current().relays; i != 0 {
+		version = r.entries[i].version + 1
 	}
 	switch {
 	case version == 0:
@@ -258,7 +302,7 @@ func (r *Roster) SignRelays(ik ed25519.PrivateKey, urls []string) ([]byte, error
 	case len(urls) > maxRelays || slices.ContainsFunc(urls, func(u string) bool { return !ValidRelay(u) }):
 		return nil, ErrEntry
 	}
-	body := wire.AppendU32(appendPrev(nil, r.prevOf(ik)), version)
+	body := wire.AppendU32(appendPrev(nil, r.prevOf(public(ik))), version)
 	body = append(body, byte(len(urls)))
 	for _, u := range urls {
 		body = wire.AppendLV(body, []byte(u))
@@ -266,24 +310,42 @@ func (r *Roster) SignRelays(ik ed25519.PrivateKey, urls []string) ([]byte, error
 	return r.signed(ik, typeRelays, body)
 }
 
-func (r *Roster) signed(ik ed25519.PrivateKey, typ uint8, body []byte) ([]byte, error) {
-	raw := sign(ik, r.ID(), typ, body)
-	return raw, r.Add(raw)
+// SignRevoke puts a member out for good: its own device, or another one. In a namespace's roster an application peer may do so to
+// itself and to those that it invited. The device of ik must be a member. The new entry is taken, and answered for the
+// other devices.
+func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error) {
+	if _, ok := r.Member(who); !ok {
+		return nil, ErrEntry
+	}
+	return r.signed(ik, typeRevoke, append(appendPrev(nil, r.prevOf(public(ik), who)), who[:]...))
 }
 
-// prevOf picks the heads that a new entry of ik refers to. With more than fit, one that stands behind the signer's own
-// membership is among them, without which the entry would not count.
-func (r *Roster) prevOf(ik ed25519.PrivateKey) []ID {
+func (r *Roster) signed(ik ed25519.PrivateKey, typ uint8, body []byte) ([]byte, error) {
+	raw := sign(ik, r.ID(), typ, body)
+	if err := r.add(raw, true); err != nil {
+		return nil, err
+	}
+	return raw, nil
+}
+
+func public(ik ed25519.PrivateKey) [32]byte { return [32]byte(ik.Public().(ed25519.PublicKey)) }
+
+// prevOf picks the heads that a new entry refers to. With more than fit, some are among them that stand behind the membership of
+// the devices that the entry is by and about, without which it would not count.
+func (r *Roster) prevOf(devices ...[32]byte) []ID {
 	heads := r.Heads()
 	if len(heads) <= maxPrev {
 		return heads
 	}
-	self, _ := r.Member([32]byte(ik.Public().(ed25519.PublicKey)))
-	for i, id := range heads {
-		at, own := r.index[id], r.index[self.Entry]
-		if at == own || r.entries[at].past.has(own) {
-			heads[0], heads[i] = heads[i], heads[0]
-			break
+	for n, ik := range devices {
+		m, _ := r.Member(ik)
+		own := r.index[m.Entry]
+		for i, id := range heads {
+			if at := r.index[id]; at == own || r.entries[at].past.has(own) {
+				i = max(i, n)
+				heads[n], heads[i] = heads[i], heads[n]
+				break
+			}
 		}
 	}
 	heads = heads[:maxPrev]
@@ -293,16 +355,22 @@ func (r *Roster) prevOf(ik ed25519.PrivateKey) []ID {
 
 const format = 1 // of Encode's bytes
 
-// Encode writes the roster for storage: format u8 ‖ n u16 ‖ lv(entry)*n, in an order in which they can be added.
+// Encode writes the roster for storage: format u8 (and what encodeSpace adds) ‖ n u16 ‖ lv(entry)*n, in an order in which they
+// can be added.
 func (r *Roster) Encode() []byte {
-	b := wire.AppendU16([]byte{format}, uint16(len(r.entries)))
+	b := []byte{format}
+	if r.space {
+		b = r.encodeSpace()
+	}
+	b = wire.AppendU16(b, uint16(len(r.entries)))
 	for i := range r.entries {
 		b = wire.AppendLV(b, r.entries[i].raw)
 	}
 	return b
 }
 
-// Load reads what Encode wrote, and checks all of it again. It answers ErrVersion for what a newer Masq wrote.
+// Load reads what Encode wrote of a circle's roster, and checks all of it again. It answers ErrVersion for what a newer Masq
+// wrote.
 func Load(b []byte) (*Roster, error) {
 	in := wire.NewReader(b)
 	if in.U8() != format && in.Err() == nil {
@@ -313,7 +381,15 @@ func Load(b []byte) (*Roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := 1; i < n; i++ {
+	return r.load(&in, n)
+}
+
+// load adds the entries up to the n-th. Of a namespace's roster their number comes first.
+func (r *Roster) load(in *wire.Reader, n int) (*Roster, error) {
+	if r.space {
+		n = int(in.U16())
+	}
+	for i := len(r.entries); i < n; i++ {
 		if err := r.Add(in.LV(wire.MaxRosterEntry)); err != nil {
 			return nil, err
 		}

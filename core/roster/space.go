@@ -1,0 +1,111 @@
+package roster
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"slices"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// SpaceGenesis is what the entries of a namespace's roster are signed over instead of a GENESIS entry's id.
+func SpaceGenesis(ns [32]byte) ID {
+	return sha256.Sum256(append([]byte("masq-ns/1"), ns[:]...))
+}
+
+// OpenSpace begins the empty roster of a namespace's application peers. roots are trusted as full devices: all of the own
+// circle's, or, in an application peer, the one that let it in.
+func OpenSpace(ns [32]byte, roots ...[32]byte) *Roster { return openSpace(SpaceGenesis(ns), roots) }
+
+func openSpace(genesis ID, roots [][32]byte) *Roster {
+	r := &Roster{space: true, genesis: genesis, index: make(map[ID]int)}
+	for _, ik := range roots {
+		r.Trust(ik)
+	}
+	return r
+}
+
+// Trust makes a device a full one of a namespace's roster, without an entry; for good. Of a circle's roster it does nothing.
+func (r *Roster) Trust(ik [32]byte) {
+	if r.space && !r.isRoot(ik) {
+		r.roots = append(r.roots, ik)
+		r.rejudge()
+	}
+}
+
+// Roots are the identities that this roster trusts without an entry.
+func (r *Roster) Roots() [][32]byte { return slices.Clone(r.roots) }
+
+func (r *Roster) isRoot(ik [32]byte) bool {
+	for i := range r.roots {
+		if r.roots[i] == ik {
+			return true
+		}
+	}
+	return false
+}
+
+// rejudge works out again which entries count by their own past.
+func (r *Roster) rejudge() {
+	r.now = nil
+	for i := range r.entries {
+		e := &r.entries[i]
+		v := r.verdictOn(e.past)
+		e.idle, e.line = !r.rightful(e, &v), r.lineOf(e)
+	}
+	r.now = nil
+}
+
+// SignFull introduces a full device of the circle, m.IK with m.NK, to a namespace's application peers. The device of ik must be a full
+// one. The new entry is taken, and answered for the other devices. If whoever trusts this device alone counts m already,
+// nothing is signed, and the entry that says so is answered.
+func (r *Roster) SignFull(ik ed25519.PrivateKey, m Member) ([]byte, error) {
+	if !r.space {
+		return nil, ErrEntry
+	}
+	alone := *r
+	alone.entries, alone.roots = slices.Clone(r.entries), [][32]byte{public(ik)}
+	alone.rejudge()
+	if had, ok := alone.Member(m.IK); ok && had.Kind == Store && had.NK == m.NK {
+		return bytes.Clone(r.entries[r.index[had.Entry]].raw), nil
+	}
+	body := append(append(appendPrev(nil, r.prevOf(public(ik))), m.IK[:]...), m.NK[:]...)
+	return r.signed(ik, typeFull, body)
+}
+
+const formatSpace = 2 // of Encode's bytes
+
+// encodeSpace writes format u8 ‖ genesis id(32) ‖ k u16 ‖ root ik(32)*k.
+func (r *Roster) encodeSpace() []byte {
+	b := append([]byte{formatSpace}, r.genesis[:]...)
+	b = wire.AppendU16(b, uint16(len(r.roots)))
+	for _, ik := range r.roots {
+		b = append(b, ik[:]...)
+	}
+	return b
+}
+
+// LoadSpace reads what Encode wrote of a namespace's roster, and checks all of it again. It answers ErrVersion for what a newer
+// Masq wrote.
+func LoadSpace(b []byte) (*Roster, error) {
+	in := wire.NewReader(b)
+	if in.U8() != formatSpace && in.Err() == nil {
+		return nil, ErrVersion
+	}
+	var genesis ID
+	copy(genesis[:], in.Bytes(32))
+	r := openSpace(genesis, nil)
+	k := int(in.U16())
+	for range k {
+		ik := in.Bytes(32)
+		if ik == nil {
+			return nil, ErrEntry
+		}
+		r.Trust([32]byte(ik))
+	}
+	if len(r.roots) != k {
+		return nil, ErrEntry
+	}
+	return r.load(&in, 0)
+}
