@@ -48,6 +48,9 @@ func (s *Store) request(k *call, p *params) {
 	r := &request{c: c, call: k}
 	r.owner, r.app = readOwner(c.who, p)
 	r.about = readAbout(p, r.app)
+	if k.id == nil {
+		p.wrong(peer.EValue, "") // the token would go nowhere
+	}
 	if !k.right(p) {
 		return
 	}

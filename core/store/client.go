@@ -2,6 +2,8 @@ package store
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"github.com/masqdev/masq/core/peer"
 )
@@ -82,8 +84,8 @@ func (c *client) enter(t *token) {
 
 // tellStatus tells c what has changed of the statuses that it follows.
 func (c *client) tellStatus() {
-	for app, last := range c.statuses {
-		if now := c.s.appStatus(app, c.who.Kind == Admin); !bytes.Equal(now, last) {
+	for _, app := range slices.Sorted(maps.Keys(c.statuses)) {
+		if now := c.s.appStatus(app, c.who.Kind == Admin); !bytes.Equal(now, c.statuses[app]) {
 			c.statuses[app] = now
 			c.notify("status", now)
 		}

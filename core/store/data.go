@@ -25,9 +25,12 @@ func (s *Store) ask(k *call, op *peer.Op, then func(peer.Reply)) {
 	op.Client = k.c.num
 	run := func() {
 		s.do(op, func(r peer.Reply) {
-			if r.Err != peer.OK {
+			switch b := k.batch; {
+			case r.Err != peer.OK:
 				k.fail(r.Err)
-			} else if !k.c.gone {
+			case b != nil && b.size > maxBatchAnswer && len(r.Entries) > 0:
+				k.fail(peer.ETooBig)
+			case !k.c.gone:
 				then(r)
 			}
 		})
@@ -37,8 +40,12 @@ func (s *Store) ask(k *call, op *peer.Op, then func(peer.Reply)) {
 		return
 	}
 	a := about{Name: "Command line"}
-	s.apps[op.App] = &app{a}
-	s.doAll([]*peer.Op{{Verb: peer.AddApp, App: op.App, Key: a.Name}, keep(keepApp+op.App, a)}, func(peer.Code) { run() })
+	s.doAll([]*peer.Op{{Verb: peer.AddApp, App: op.App, Key: a.Name}, keep(keepApp+op.App, a)}, func(code peer.Code) {
+		if code == peer.OK {
+			s.apps[op.App], s.dirty = &app{a}, true
+		}
+		run()
+	})
 }
 
 func (s *Store) get(k *call, p *params) {

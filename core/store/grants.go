@@ -100,8 +100,12 @@ func (s *Store) issue(owner, id string, a about, then func(*token, peer.Code)) {
 	t := &token{id: encodeURL(s.random(idBytes)), key: s.random(keyBytes), App: id, Owner: owner, Since: s.clock.wall}
 	t.Key = encodeURL(t.key)
 	s.tokens[t.id] = t
+	if owner != id {
+		_, host, _, _ := roster.SplitURL(id)
+		a = about{Name: roster.CleanName(host)}
+	}
 	if s.apps[id] == nil || owner == id {
-		s.apps[id] = &app{about: a}
+		s.apps[id] = &app{a}
 	}
 	known := s.apps[id].about
 	delete(s.refused, owner)
@@ -113,7 +117,7 @@ func (s *Store) issue(owner, id string, a about, then func(*token, peer.Code)) {
 			code = peer.EDenied // taken away meanwhile
 		}
 		if code != peer.OK {
-			s.forget(t)
+			s.do(s.forget(t), func(peer.Reply) {})
 		}
 		then(t, code)
 	})

@@ -32,11 +32,12 @@ func ownHost(host string, port uint16) bool {
 // in the request shows that a browser sent it (Sec-Fetch-* or the like). It refuses Origin null, none from a browser, and
 // whatever is neither https: nor http: of this computer.
 func ClassifyOrigin(origin string, present, browser bool, port uint16) (who Who, ok bool) {
-	if !present {
-		return Who{Kind: Native}, !browser
-	}
 	host, ok := strings.CutPrefix(origin, "http://")
 	switch {
+	case !present && !browser:
+		return Who{Kind: Native}, true
+	case !present:
+		return Who{}, false
 	case ok && ownHost(host, port):
 		return Who{Kind: Manager, Origin: origin}, true
 	case validOrigin(origin):

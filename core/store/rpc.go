@@ -134,12 +134,23 @@ const (
 	forAll = forApps | forManager | forAdmin | forNewApps | forNewManager
 )
 
+// before is what who is in was before.
+func (a access) before() access {
+	switch a {
+	case forApps:
+		return forNewApps
+	case forManager:
+		return forNewManager
+	}
+	return 0
+}
+
 type method struct {
 	who access
 	do  func(*Store, *call, *params)
 }
 
-// methods is what can be called. It is set in init, because some of what it refers to refers to it.
+// methods is what can be called.
 var methods map[string]method
 
 func init() {
@@ -196,7 +207,7 @@ func (s *Store) dispatch(k *call, p *params) {
 		m.do(s, k, p)
 	case who&(forNewApps|forNewManager) != 0:
 		k.fail(peer.EAuth)
-	case known && m.who&(forNewApps|forNewManager) != 0 && who != forAdmin:
+	case known && m.who&who.before() != 0:
 		k.fail(peer.EBusy) // it is in already
 	case known:
 		k.refuse(rpcMethod, peer.EDenied, "")
@@ -254,9 +265,6 @@ func (k *call) answer(as string, r []byte) {
 	k.c.unansweredBytes -= k.size
 	var text []byte
 	if k.id != nil {
-		if b := k.batch; b != nil && b.size > maxBatchAnswer && len(r) > 1<<12 {
-			as, r = `,"error":`, appendError(nil, rpcOther, peer.ETooBig, "")
-		}
 		text = make([]byte, 0, len(r)+len(k.id)+40)
 		text = append(append(text, `{"jsonrpc":"2.0","id":`...), k.id...)
 		text = append(append(append(text, as...), r...), '}')

@@ -27,6 +27,7 @@ type Store struct {
 	broken  peer.Code // why it cannot be
 	stopped bool
 	early   []ClientMessage // said before that
+	waits   int             // its bytes
 	clients map[uint32]*client
 	watches map[uint64]*watch
 
@@ -201,10 +202,11 @@ func (s *Store) hear(ev ClientMessage) {
 	case c == nil:
 	case s.opened:
 		s.message(c, ev.Data)
-	case len(s.early) >= maxEarly || len(ev.Data) > MaxMessage:
+	case len(s.early) >= maxEarly || s.waits+len(ev.Data) > maxEarlyBytes:
 		c.close(CloseCrowd, peer.EBusy)
 	default:
 		s.early = append(s.early, ev)
+		s.waits += len(ev.Data)
 	}
 }
 
@@ -216,7 +218,7 @@ func (s *Store) load(r peer.Reply) {
 	}
 	s.dirty = true
 	early := s.early
-	s.early = nil
+	s.early, s.waits = nil, 0
 	for _, ev := range early {
 		s.hear(ev)
 	}

@@ -120,9 +120,10 @@ const (
 	maxBatch           = 1000     // calls in a JSON-RPC batch
 	maxUnanswered      = 10_000   // calls of a connection that are not answered
 	maxUnansweredBytes = 64 << 20 // and their bytes
-	maxBatchAnswer     = 8 << 20  // bytes of a batch's answer, from which on large results are left out
+	maxBatchAnswer     = 8 << 20  // bytes of a batch's answer, from which on no more entries are put into it
 	maxWatches         = 1000     // of a connection
 	maxEarly           = 1000     // messages before the store is open, all connections together
+	maxEarlyBytes      = 64 << 20 // and their bytes
 	maxIcon            = 32 << 10 // bytes of an icon's data: URL
 	maxURL             = 1024     // bytes of an application's address
 
