@@ -132,14 +132,13 @@ func (m *Machine) takeP4(now uint64, b []byte) ([][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	circle, err := roster.Open(host.genesis)
 	switch {
-	case err != nil:
-		return nil, rosterError(err)
-	case m.app != "" && len(host.Apps) > 0 && !slices.Contains(host.Apps, m.app):
+	case host.Role == Application && m.self.Kind != roster.Embedded:
+		return nil, ErrRole
+	case (m.app != "" && len(host.Apps) > 0 || host.Role == Application) && !slices.Contains(host.Apps, m.app):
 		return nil, ErrLink
 	}
-	m.genesis = circle.ID()
+	m.genesis, m.root = host.genesis, host.root
 	if err := m.compare(now, host); err != nil {
 		return nil, err
 	}
@@ -156,7 +155,15 @@ func (m *Machine) takeP5(now uint64, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if len(m.offer.Apps) > 0 && len(joiner.Apps) > 0 && !slices.Contains(m.offer.Apps, joiner.Apps[0]) {
+	app := ""
+	if len(joiner.Apps) > 0 {
+		app = joiner.Apps[0]
+	}
+	full := m.offer.Role == Full
+	switch {
+	case full && joiner.Kind != m.self.Kind, !full && joiner.Kind != roster.Embedded:
+		return ErrRole // a page must not get what a store has of other applications, nor a store what a page serves
+	case (app != "" && len(m.offer.Apps) > 0 || !full) && !slices.Contains(m.offer.Apps, app):
 		return ErrLink
 	}
 	m.idJ = plain
@@ -196,7 +203,10 @@ func (m *Machine) takeP7(b []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.roster, err = g.open(m.genesis, &m.state.Other.Member); err != nil {
+	if g.Role != m.state.Other.Role {
+		return ErrAuth
+	}
+	if m.roster, err = g.open(m.genesis, m.root, &m.state.Other.Member); err != nil {
 		return err
 	}
 	m.grant = g

@@ -1,6 +1,10 @@
 package pairing
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/masqdev/masq/core/roster"
+)
 
 // stages brings a pairing to where each message is the next one; at says which side takes it.
 var stages = []struct {
@@ -21,18 +25,21 @@ var stages = []struct {
 // FuzzReceive gives any bytes to a machine in each state. None that the other side did not send gets it to a yes or a
 // grant.
 func FuzzReceive(f *testing.F) {
-	r := newRig(f).begin()
-	r.tamper = func(_ bool, b []byte) [][]byte {
-		for i := range stages {
-			f.Add(uint8(i), b)
+	rigs := []func(testing.TB) *rig{newRig, newAppRig}
+	for role, begin := range rigs {
+		r := begin(f).begin()
+		r.tamper = func(_ bool, b []byte) [][]byte {
+			for i := range stages {
+				f.Add(uint8(role*len(stages)+i), b)
+			}
+			return [][]byte{b}
 		}
-		return [][]byte{b}
+		r.meet().yes().grant()
 	}
-	r.meet().yes().grant()
 	f.Add(uint8(0), []byte{})
 	f.Add(uint8(5), []byte{msgPX, 1})
 	f.Fuzz(func(t *testing.T, stage uint8, body []byte) {
-		r := newRig(t)
+		r := rigs[int(stage)/len(stages)%len(rigs)](t)
 		r.link.Secret[0]++ // another pairing than that of the seeds
 		r.joinLink = r.link
 		m := stages[int(stage)%len(stages)].at(r.begin())
@@ -63,15 +70,24 @@ func FuzzFields(f *testing.F) {
 	f.Add(encodeHost(&m, &r.offer))
 	f.Add(encodeJoiner([32]byte{}, &m, testApp))
 	f.Add(g.encode())
+	r = newAppRig(f)
+	g = r.grantOf()
+	f.Add(encodeHost(&m, &r.offer))
+	f.Add(g.encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if o, err := parseHost(b); err == nil && (o.Role != Full || len(o.Apps) > maxApps || o.Name == "") {
+		if o, err := parseHost(b); err == nil && (o.Role != Full && o.Role != Application || len(o.Apps) > maxApps || o.Name == "" ||
+			o.genesis == roster.ID{} || o.Role == Application && (o.root == [32]byte{} || len(o.Apps) != 1)) {
 			t.Fatalf("%+v", o)
 		}
 		if o, err := parseJoiner(b); err == nil && (len(o.Apps) > 1 || o.Name == "") {
 			t.Fatalf("%+v", o)
 		}
-		if g, err := parseGrant(b); err == nil && len(g.Relays) > maxRelays {
+		g, err := parseGrant(b)
+		if err == nil && (len(g.Relays) > maxRelays || g.Role != Full && g.Role != Application) {
 			t.Fatalf("%+v", g)
+		}
+		if err == nil {
+			_, _ = g.open(r.circle.ID(), r.offer.Root, &m)
 		}
 	})
 }

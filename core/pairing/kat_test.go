@@ -24,6 +24,11 @@ import (
 //go:embed testdata/pairing.txt
 var knownAnswers string
 
+// The same for role application: a store lets an application in.
+//
+//go:embed testdata/application.txt
+var knownAnswersApplication string
+
 var update = flag.Bool("update", false, "write testdata/pairing.txt anew")
 
 const katHead = `# A whole pairing, as core/PROTOCOL.md, "Pairing", has it: values in hex, texts in quotes, one to a line.
@@ -31,9 +36,17 @@ const katHead = `# A whole pairing, as core/PROTOCOL.md, "Pairing", has it: valu
 `
 
 func TestKnownAnswers(t *testing.T) {
-	if got := katHead + katLines(t); got != knownAnswers {
+	compareKAT(t, "testdata/pairing.txt", knownAnswers, katHead+katLines(t, Full, "masq pairing vector 1"))
+}
+
+func TestKnownAnswersApplication(t *testing.T) {
+	compareKAT(t, "testdata/application.txt", knownAnswersApplication, katHead+katLines(t, Application, "masq pairing vector 2"))
+}
+
+func compareKAT(t *testing.T, file, knownAnswers, got string) {
+	if got != knownAnswers {
 		if *update {
-			if err := os.WriteFile("testdata/pairing.txt", []byte(got), 0o666); err != nil {
+			if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
 				t.Fatal(err)
 			}
 			return
@@ -48,9 +61,9 @@ func TestKnownAnswers(t *testing.T) {
 	}
 }
 
-func katLines(t *testing.T) string {
+func katLines(t *testing.T, role uint8, vector string) string {
 	var b strings.Builder
-	src := &stream{seed: "masq pairing vector 1"}
+	src := &stream{seed: vector}
 	line := func(name string, v []byte) []byte {
 		fmt.Fprintf(&b, "%s %s\n", name, hex.EncodeToString(v))
 		return v
@@ -72,12 +85,22 @@ func katLines(t *testing.T) string {
 
 	r := newRig(t)
 	r.self = [2]Self{device("host", "Anna's laptop"), device("joiner", "Anna’s phone 📱")}
-	var err error
-	root := [32]byte(draw("root_pk", 32))
-	if r.circle, err = roster.New(r.self[0].IK, root, r.self[0].member(), []string{relay}); err != nil {
-		t.Fatal(err)
+	if role == Full {
+		var err error
+		root := [32]byte(draw("root_pk", 32))
+		if r.circle, err = roster.New(r.self[0].IK, root, r.self[0].member(), []string{relay}); err != nil {
+			t.Fatal(err)
+		}
+		r.offer.Genesis = r.circle.Genesis()
+	} else {
+		space, host := [32]byte(draw("ns", 32)), &r.self[0]
+		host.Kind, host.App = roster.Store, ""
+		r.circle = roster.OpenSpace(space, host.member().IK)
+		if _, err := r.circle.SignFull(host.IK, host.member()); err != nil {
+			t.Fatal(err)
+		}
+		r.offer = Offer{Role: Application, Apps: []string{testApp}, Space: space, Root: host.member().IK}
 	}
-	r.offer.Genesis = r.circle.Genesis()
 	r.link.Secret = [16]byte(draw("S", 16))
 	r.joinLink = r.link
 	mailbox := r.link.Mailbox()
@@ -86,7 +109,7 @@ func katLines(t *testing.T) string {
 	sidH, yb, kemM, eH := draw("host.sid", 16), draw("host.y", 32), draw("host.kem_m", 32), draw("host.e", 32)
 	sidJ, ya, seed := draw("joiner.sid", 16), draw("joiner.y", 32), draw("joiner.kem_seed", 64)
 	idRandom, eJ := draw("joiner.id_random", 32), draw("joiner.e", 32)
-	secret := draw("circle_secret", 32)
+	secret := draw(map[uint8]string{Full: "circle_secret", Application: "ns_secret"}[role], 32)
 
 	r.begin()
 	r.host.rand = bytes.NewReader(join("", sidH, yb, eH))

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/mlkem"
 	crand "crypto/rand"
+	"crypto/subtle"
 	"io"
 	"slices"
 
@@ -42,9 +43,29 @@ func (s *Self) member() roster.Member {
 
 // Offer is what a host lets a joiner into.
 type Offer struct {
-	Genesis []byte   // the circle's GENESIS entry
-	Role    uint8    // Full
-	Apps    []string // the applications that may join, at most 64; none: any
+	Genesis []byte   // Full: the circle's GENESIS entry
+	Role    uint8    // Full or Application
+	Apps    []string // the applications that may join, at most 64; none: any. Application: the one
+	Space   [32]byte // Application: the namespace's name
+	Root    [32]byte // Application: the ik of the full device that the joiner is to trust: the host's, or the one that a host trusts that is an application peer
+}
+
+// genesis is what the roster on offer is signed over.
+func (o *Offer) genesis() (roster.ID, error) {
+	if len(o.Apps) > maxApps || slices.ContainsFunc(o.Apps, func(app string) bool { return !validApp([]byte(app)) }) {
+		return roster.ID{}, ErrOffer
+	}
+	switch o.Role {
+	case Full:
+		if circle, err := roster.Open(o.Genesis); err == nil {
+			return circle.ID(), nil
+		}
+	case Application:
+		if len(o.Apps) == 1 && o.Space != [32]byte{} && o.Root != [32]byte{} {
+			return roster.SpaceGenesis(o.Space), nil
+		}
+	}
+	return roster.ID{}, ErrOffer
 }
 
 // A Machine is one side of one pairing; Host and Joiner make it. It is for one goroutine.
@@ -56,6 +77,8 @@ type Machine struct {
 	link    Link
 	offer   Offer
 	genesis roster.ID // host: from the beginning; joiner: from P4 on
+	root    [32]byte  // role Application: whom the joiner is to trust; as genesis
+	digits  string    // from Compare on
 	rand    io.Reader
 
 	state    State
@@ -83,17 +106,17 @@ type Machine struct {
 // whatever it is. It answers ErrLink for a link that
 // ParseLink would not take, and ErrOffer.
 func Host(self Self, link Link, offer Offer, rand io.Reader, now uint64) (*Machine, error) {
-	circle, err := roster.Open(offer.Genesis)
-	bad := func(app string) bool { return !validApp([]byte(app)) }
+	genesis, err := offer.genesis()
 	switch {
-	case err != nil || offer.Role != Full || len(offer.Apps) > maxApps || slices.ContainsFunc(offer.Apps, bad):
-		return nil, ErrOffer
+	case err != nil:
+		return nil, err
 	case !validURL(link.URL):
 		return nil, ErrLink
 	}
 	m, err := newMachine(self, link, rand, now)
 	if err == nil {
-		m.host, m.offer, m.genesis = true, offer, circle.ID()
+		m.host, m.offer, m.genesis, m.root = true, offer, genesis, offer.Root
+		m.state.Hidden = offer.Role == Full && self.Kind == roster.Store
 	}
 	return m, err
 }
@@ -203,11 +226,26 @@ func (m *Machine) Receive(now uint64, body []byte) [][]byte {
 	return out
 }
 
-// Yes is the user's, at Compare.
-func (m *Machine) Yes(now uint64) [][]byte {
+// YesWith is the user's, at Compare, who has typed the digits that the other side shows. Wrong ones end the pairing.
+func (m *Machine) YesWith(now uint64, digits string) [][]byte {
 	if out, late := m.late(now); late || m.state.Step != Compare {
 		return out
 	}
+	if subtle.ConstantTimeCompare([]byte(digits), []byte(m.digits)) != 1 {
+		return m.fail(ErrAuth)
+	}
+	return m.yes(now)
+}
+
+// Yes is the user's, at Compare. It does nothing if the digits are Hidden.
+func (m *Machine) Yes(now uint64) [][]byte {
+	if out, late := m.late(now); late || m.state.Step != Compare || m.state.Hidden {
+		return out
+	}
+	return m.yes(now)
+}
+
+func (m *Machine) yes(now uint64) [][]byte {
 	sig := ed25519.Sign(m.ik, confirmation(m.side(), m.h, m.idJ))
 	if !m.host {
 		acceptance := roster.Accept(m.ik, m.genesis, m.self)
@@ -242,8 +280,11 @@ func (m *Machine) Grant(now uint64, g Grant) [][]byte {
 	plain := g.encode()
 	defer clear(plain)
 	sent, err := parseGrant(plain)
+	if err == nil && sent.Role != m.offer.Role {
+		err = ErrOffer
+	}
 	if err == nil {
-		_, err = sent.open(m.genesis, &m.self)
+		_, err = sent.open(m.genesis, m.root, &m.self)
 	}
 	clear(sent.Secret[:])
 	if err != nil {
@@ -296,6 +337,7 @@ func (m *Machine) fail(err error) [][]byte {
 func (m *Machine) end(step Step) {
 	m.state.Step, m.deadline, m.want = step, 0, 0
 	clear(m.link.Secret[:])
+	m.digits = ""
 	m.ik, m.pake, m.kem, m.hs, m.in, m.out = nil, nil, nil, nil, nil, nil
 }
 
@@ -312,7 +354,10 @@ func (m *Machine) compare(now uint64, other Other) error {
 	if other.IK == m.self.IK || other.NK == m.self.NK {
 		return ErrCircle // this very device, or a copy of it
 	}
-	m.state.Step, m.state.Other, m.state.Digits = Compare, other, digits(m.h, m.idJ)
+	m.state.Step, m.state.Other, m.digits = Compare, other, digits(m.h, m.idJ)
+	if !m.state.Hidden {
+		m.state.Digits = m.digits
+	}
 	m.deadline, m.want = now+YesLife, msgP6
 	return nil
 }

@@ -29,22 +29,26 @@ const (
 	overhead  = 1 + 16 // a message's type and its AEAD tag
 )
 
-// Full is the role of a device that syncs everything and may let others in. There is no other yet.
-const Full = 1
+// Roles, of what a host offers and grants.
+const (
+	Full        = 1 // a device of the circle: it syncs everything and may let others in
+	Application = 2 // an application's embedded store: it syncs this application's data and may let others into that
+)
 
 // Other is what the other side says of itself, once the two share a key.
 type Other struct {
 	roster.Member          // of a host the Kind is not known; Entry is empty
 	Role          uint8    // of a host: what it offers
 	Apps          []string // of a host: the applications on offer, none for all; of a joiner: the one it is, none for a store
-	genesis       []byte   // of a host
+	genesis       roster.ID
+	root          [32]byte // of a host, role Application: whom to trust
 }
 
 // The tags of ID_H, ID_J and GRANT.
 const (
-	hostNK, hostIK, hostName, hostGenesis, hostRole, hostApp = 1, 2, 3, 4, 5, 6
-	joinRandom, joinNK, joinIK, joinName, joinKind, joinApp  = 1, 2, 3, 4, 5, 6
-	grantRole, grantSecret, grantRelay, grantEntry           = 1, 2, 3, 4
+	hostNK, hostIK, hostName, hostGenesis, hostRole, hostApp, hostRoot = 1, 2, 3, 4, 5, 6, 7
+	joinRandom, joinNK, joinIK, joinName, joinKind, joinApp            = 1, 2, 3, 4, 5, 6
+	grantRole, grantSecret, grantRelay, grantEntry, grantSpace         = 1, 2, 3, 4, 5
 )
 
 // A form says which tags a message has: all up to last are known, those in need must be there, those in repeat may stand
@@ -55,25 +59,35 @@ type form struct {
 }
 
 var (
-	hostForm  = form{last: hostApp, need: 0b011_1110, repeat: 1 << hostApp}
+	hostForm  = form{last: hostRoot, need: 0b011_1110, repeat: 1 << hostApp}
 	joinForm  = form{last: joinApp, need: 0b011_1110}
-	grantForm = form{last: grantEntry, need: 0b1_0110, repeat: 1<<grantRelay | 1<<grantEntry}
+	grantForm = form{last: grantSpace, need: 0b0_0110, repeat: 1<<grantRelay | 1<<grantEntry}
 )
 
 func encodeHost(m *roster.Member, o *Offer) []byte {
 	b := wire.AppendTLV(nil, hostNK, m.NK[:])
 	b = wire.AppendTLV(b, hostIK, m.IK[:])
 	b = wire.AppendTLV(b, hostName, []byte(m.Name))
-	b = wire.AppendTLV(b, hostGenesis, o.Genesis)
+	genesis := o.Genesis
+	if o.Role == Application {
+		id := roster.SpaceGenesis(o.Space)
+		genesis = id[:]
+	}
+	b = wire.AppendTLV(b, hostGenesis, genesis)
 	b = wire.AppendTLV(b, hostRole, []byte{o.Role})
 	for _, app := range o.Apps {
 		b = wire.AppendTLV(b, hostApp, []byte(app))
+	}
+	if o.Role == Application {
+		b = wire.AppendTLV(b, hostRoot, o.Root[:])
 	}
 	return b
 }
 
 func parseHost(b []byte) (Other, error) {
 	var o Other
+	var genesis []byte
+	rooted := false
 	err := fields(b, hostForm, func(tag uint8, v []byte) bool {
 		switch tag {
 		case hostNK:
@@ -84,19 +98,36 @@ func parseHost(b []byte) (Other, error) {
 			o.Name = string(v)
 			return roster.ValidName(o.Name)
 		case hostGenesis:
-			o.genesis = v
+			genesis = v
 		case hostRole:
 			return byteOf(&o.Role, v)
 		case hostApp:
 			o.Apps = append(o.Apps, string(v))
 			return validApp(v) && len(o.Apps) <= maxApps
+		case hostRoot:
+			rooted = true
+			return fill(&o.root, v)
 		}
 		return true
 	})
-	if err == nil && o.Role != Full {
-		return Other{}, ErrVersion
+	switch {
+	case err != nil:
+	case o.Role == Full:
+		var circle *roster.Roster
+		if circle, err = roster.Open(genesis); err == nil {
+			o.genesis = circle.ID()
+		} else {
+			err = rosterError(err)
+		}
+	case o.Role != Application:
+		err = ErrVersion
+	case !rooted || len(o.Apps) != 1 || !fill(&o.genesis, genesis):
+		err = ErrAuth
 	}
-	return o, err
+	if err != nil {
+		return Other{}, err
+	}
+	return o, nil
 }
 
 func encodeJoiner(random [32]byte, m *roster.Member, app string) []byte {
@@ -140,16 +171,20 @@ func parseJoiner(b []byte) (Other, error) {
 
 // A Grant is what lets the joiner in.
 type Grant struct {
-	Role   uint8    // Full
-	Secret [32]byte // the circle's
+	Role   uint8    // what was offered
+	Secret [32]byte // the circle's, or the namespace's
 	Relays []string // the circle's Sync Servers, at most 8
-	Roster [][]byte // entries in an order in which they can be added, GENESIS first
+	Roster [][]byte // entries in an order in which they can be added; a circle's GENESIS first
+	Space  [32]byte // Application: the namespace's name
 }
 
 // encode writes g with as many of its entries as fit. The joiner gets the others in the first session.
 func (g *Grant) encode() []byte {
 	b := wire.AppendTLV(nil, grantRole, []byte{g.Role})
 	b = wire.AppendTLV(b, grantSecret, g.Secret[:])
+	if g.Role == Application {
+		b = wire.AppendTLV(b, grantSpace, g.Space[:])
+	}
 	for _, r := range g.Relays {
 		b = wire.AppendTLV(b, grantRelay, []byte(r))
 	}
@@ -176,31 +211,49 @@ func parseGrant(b []byte) (Grant, error) {
 		case grantEntry:
 			g.Roster = append(g.Roster, v)
 			return len(g.Roster) <= wire.MaxRoster
+		case grantSpace:
+			return fill(&g.Space, v)
 		}
 		return true
 	})
-	if err == nil && g.Role != Full {
-		return Grant{}, ErrVersion
+	if err == nil && g.Role != Full && g.Role != Application {
+		err = ErrVersion
 	}
-	return g, err
+	if err != nil {
+		clear(g.Secret[:])
+		return Grant{}, err
+	}
+	return g, nil
 }
 
-// open makes the roster that the grant carries, which has to be the one of genesis with host as a member.
-func (g *Grant) open(genesis roster.ID, host *roster.Member) (*roster.Roster, error) {
-	if len(g.Roster) == 0 {
-		return nil, ErrAuth
-	}
-	r, err := roster.Open(g.Roster[0])
-	for i := 1; err == nil && i < len(g.Roster); i++ {
-		err = r.Add(g.Roster[i])
+// open makes the roster that the grant carries, which has to be the one of genesis with host as a member. A namespace's may
+// be without an entry of the host, if that is the root itself.
+func (g *Grant) open(genesis roster.ID, root [32]byte, host *roster.Member) (*roster.Roster, error) {
+	r, rest, err := g.begin(root)
+	for i := 0; err == nil && i < len(rest); i++ {
+		err = r.Add(rest[i])
 	}
 	if err != nil {
 		return nil, rosterError(err)
 	}
-	if m, ok := r.Member(host.IK); !ok || m.NK != host.NK || r.ID() != genesis {
+	m, ok := r.Member(host.IK)
+	bare := g.Role == Application && host.IK == root && !ok && !r.Revoked(host.IK)
+	if !bare && (!ok || m.NK != host.NK) || r.ID() != genesis {
 		return nil, ErrAuth
 	}
 	return r, nil
+}
+
+// begin answers the roster that the entries in rest belong to.
+func (g *Grant) begin(root [32]byte) (r *roster.Roster, rest [][]byte, err error) {
+	switch {
+	case g.Role == Application:
+		return roster.OpenSpace(g.Space, root), g.Roster, nil
+	case len(g.Roster) == 0:
+		return nil, nil, ErrAuth
+	}
+	r, err = roster.Open(g.Roster[0])
+	return r, g.Roster[1:], err
 }
 
 // fields goes through TLV fields. each gets those that the form knows, and answers false to refuse a value.

@@ -7,6 +7,7 @@
 //	out := m.Peer(now, present)       // the other side came or left; also when the own connection is lost
 //	out := m.Receive(now, body)       // a body came
 //	out := m.Yes(now), m.No(now)      // at Compare: the user has compared State's Digits and Other
+//	out := m.YesWith(now, digits)     // instead of Yes where State.Hidden: the user has typed what the other side shows
 //	out := m.Grant(now, g)            // host, at BothYes: takes Joined in, as pending until their first session
 //	out := m.Tick(now)                // Deadline has come
 //
@@ -33,6 +34,7 @@ var (
 	ErrCrowded = errors.New("pairing: another device is answering this link") // said by the Sync Server: see Fail
 	ErrVersion = errors.New("pairing: the other side has a newer version: update Masq")
 	ErrCircle  = errors.New("pairing: the device is in a circle already")
+	ErrRole    = errors.New("pairing: the link is for another kind of device: make one for a store, or for the application")
 	ErrOffer   = errors.New("pairing: this device cannot let another one in") // a bug in what Host or Grant were given
 )
 
@@ -54,7 +56,7 @@ const (
 // reason is what the other side is told of err, 0 for nothing.
 func reason(err error) byte {
 	switch err {
-	case ErrDenied, ErrLink, ErrOffer:
+	case ErrDenied, ErrLink, ErrRole, ErrOffer:
 		return codeDenied
 	case ErrCircle:
 		return codeCircle
@@ -91,7 +93,7 @@ type Step uint8
 // The steps, in their order.
 const (
 	Waiting   Step = iota // for the other device, or for its answers
-	Compare               // State has Digits and Other: ask the user
+	Compare               // State has Digits, unless Hidden, and Other: ask the user
 	Confirmed             // this user said yes, the other not yet
 	BothYes               // host: Grant; joiner: wait
 	Granted               // done
@@ -101,8 +103,9 @@ const (
 // State is what to show.
 type State struct {
 	Step   Step
-	Digits string // six, from Compare on
+	Digits string // six, from Compare on; empty if Hidden
 	Other  Other  // from Compare on
+	Hidden bool   // a store that lets another one in: its user types the digits that the joiner shows, see YesWith
 	Spent  bool   // the link can't be used again
 	Err    error  // when Failed
 }

@@ -381,7 +381,7 @@ func TestIdentities(t *testing.T) {
 		"joiner's name is long":     {func(r *rig) { r.join.self.Name = long }, ErrAuth, nil},
 		"joiner's name is no UTF-8": {func(r *rig) { r.join.self.Name = "\xff" }, ErrAuth, nil},
 		"another kind":              {func(r *rig) { r.join.self.Kind = 3 }, ErrVersion, ErrVersion},
-		"another role":              {func(r *rig) { r.host.offer.Role = 2 }, ErrVersion, ErrVersion},
+		"another role":              {func(r *rig) { r.host.offer.Role = 3 }, ErrVersion, ErrVersion},
 		"another application":       {func(r *rig) { r.join.app = "https://other.example" }, ErrDenied, ErrLink},
 		"another, unnoticed":        {func(r *rig) { r.host.offer.Apps = []string{"x"}; r.join.app = "" }, nil, nil},
 		"any application":           {func(r *rig) { r.host.offer.Apps = nil }, nil, nil},
@@ -422,7 +422,7 @@ func TestGrants(t *testing.T) {
 		"no roster":        func(r *rig, g *Grant) { g.Roster = nil },
 		"another circle's": func(r *rig, g *Grant) { g.Roster = theirs.Behind(nil) },
 		"not in order":     func(r *rig, g *Grant) { slices.Reverse(g.Roster) },
-		"another role":     func(r *rig, g *Grant) { g.Role = 2 },
+		"another role":     func(r *rig, g *Grant) { g.Role = 3 },
 		"nine relays":      func(r *rig, g *Grant) { g.Relays = slices.Repeat([]string{relay}, 9) },
 		"no relay's URL":   func(r *rig, g *Grant) { g.Relays = []string{"x"} },
 	} {

@@ -78,6 +78,20 @@ func newRig(t testing.TB) *rig {
 	return r
 }
 
+// newAppRig is a store that lets an application in, for itself alone.
+func newAppRig(t testing.TB) *rig {
+	r := newRig(t)
+	r.self[0].Kind, r.self[0].App = roster.Store, ""
+	host := r.self[0].member()
+	space := [32]byte{4}
+	r.circle = roster.OpenSpace(space, host.IK)
+	if _, err := r.circle.SignFull(r.self[0].IK, host); err != nil {
+		t.Fatal(err)
+	}
+	r.offer = Offer{Role: Application, Apps: []string{testApp}, Space: space, Root: host.IK}
+	return r
+}
+
 func (r *rig) begin() *rig {
 	var err error
 	if r.host, err = Host(r.self[0], r.link, r.offer, &stream{seed: "host"}, r.now); err != nil {
@@ -147,7 +161,7 @@ func (r *rig) grant() *rig {
 }
 
 func (r *rig) grantOf() Grant {
-	return Grant{Role: Full, Secret: [32]byte{9}, Relays: r.circle.Relays(), Roster: r.circle.Behind(nil)}
+	return Grant{Role: r.offer.Role, Secret: [32]byte{9}, Relays: []string{relay}, Roster: r.circle.Behind(nil), Space: r.offer.Space}
 }
 
 // want checks how both ended, and that nobody who failed shows digits to compare.
