@@ -1,6 +1,7 @@
 package native
 
 import (
+	"crypto/tls"
 	"sync"
 	"time"
 
@@ -18,6 +19,7 @@ type driveOptions struct {
 	Other func(action any)
 	Store storage.Store          // the drive closes it
 	Disk  func(bytes uint64) any // the event that says how large Store is now; nil: none
+	TLS   *tls.Config            // for Sync Servers; nil: whom the system trusts
 }
 
 // What waits to be taken in is bounded: whoever has more waits.

@@ -64,7 +64,7 @@ func (d *drive) dial(a peer.Dial) *conn {
 func (c *conn) run(address string) {
 	defer c.cancel()
 	h := &reader{c: c}
-	ws, l, err := connect(c.ctx, address, h)
+	ws, l, err := c.connect(address, h)
 	if err != nil {
 		c.over(0)
 		return
@@ -94,14 +94,14 @@ func (d *drive) release(l *link) {
 }
 
 // connect makes a WebSocket at an address that the machine has checked.
-func connect(ctx context.Context, address string, h *reader) (*gws.Conn, *link, error) {
+func (c *conn) connect(address string, h *reader) (*gws.Conn, *link, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ctx, cancel := context.WithTimeout(c.ctx, dialTimeout)
 	defer cancel()
-	tcp, err := dialTCP(ctx, u)
+	tcp, err := dialHost(ctx, u, c.d.opt.TLS)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -125,8 +125,8 @@ func connect(ctx context.Context, address string, h *reader) (*gws.Conn, *link, 
 	return ws, l, nil
 }
 
-// dialTCP connects to a URL's host, with TLS for wss:.
-func dialTCP(ctx context.Context, u *url.URL) (net.Conn, error) {
+// dialHost connects to a URL's host, with TLS for wss:.
+func dialHost(ctx context.Context, u *url.URL, cfg *tls.Config) (net.Conn, error) {
 	port := u.Port()
 	switch {
 	case u.Scheme != "ws" && u.Scheme != "wss":
@@ -138,7 +138,7 @@ func dialTCP(ctx context.Context, u *url.URL) (net.Conn, error) {
 	}
 	host := net.JoinHostPort(u.Hostname(), port)
 	if u.Scheme == "wss" {
-		return (&tls.Dialer{Config: &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}}).DialContext(ctx, "tcp", host)
+		return (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", host)
 	}
 	return (&net.Dialer{}).DialContext(ctx, "tcp", host)
 }
