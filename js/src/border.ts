@@ -18,6 +18,7 @@ export const Verb = {
   Cancel: 10,
   Shutdown: 11,
   Rename: 12,
+  Revoke: 14,
 } as const
 
 /** Kinds of a value. */

@@ -51,6 +51,8 @@ export interface ClientEvents {
   status(s: StatusAction): void
   /** The engine failed. There may be another. */
   failed(e: MasqError): void
+  /** See LinkEvents. */
+  moved(): Promise<boolean>
 }
 
 /** Unanswered operations of one tab: above this many bytes, E_BUSY. */
@@ -79,6 +81,7 @@ export class Client {
       out: (bytes) => this.#out(bytes),
       failed: (code, detail, final) => this.#failed(new MasqError(code, detail), final),
       waiting: () => this.#pending.size > 0,
+      moved: () => events.moved(),
     })
   }
 
@@ -113,6 +116,15 @@ export class Client {
       this.#pairings.delete(n)
       throw e
     }
+  }
+
+  /** See Link. */
+  seize(): Promise<void> {
+    return this.#link.seize()
+  }
+
+  get alone(): boolean {
+    return this.#link.alone
   }
 
   /** Waits for what is pending, not for long, lets the engine end well if it is this tab's, and ends. */
@@ -250,6 +262,7 @@ function moved(code: string): boolean {
   return code === 'E_FENCED' || code === 'E_CLOSED'
 }
 
-function within<T>(ms: number, p: Promise<T>): Promise<T | void> {
+/** Waits for `p`, but not longer than `ms`. */
+export function within<T>(ms: number, p: Promise<T>): Promise<T | void> {
   return Promise.race([p, new Promise<void>((resolve) => setTimeout(resolve, ms))])
 }

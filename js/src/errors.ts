@@ -29,6 +29,9 @@ const sentences = {
   E_DATA:
     'This device already has data. Call confirm with bring: true to bring it along, or discard: true to delete it.',
   E_INTERRUPTED: 'The tab that runs Masq was closed during the pairing. Start it again.',
+  E_STORE_AWAY: 'The local store cannot be reached. Start it, or install Masq on this computer, then try again.',
+  E_REVOKED: 'This device was shut out by another of the user’s devices. Pair it anew.',
+  E_APP: 'The local store does not know this application. Call useLocalStore() from a click.',
   E_INTERNAL: 'A bug in Masq: the console says where. Reload the page.',
 } as const
 
@@ -38,10 +41,12 @@ export class MasqError extends Error {
   /** Which error it is; stable across versions. */
   readonly code: MasqErrorCode
 
-  /** @internal */
-  constructor(code: string, detail = '') {
+  /** @internal `sentence`: another than the code's own */
+  constructor(code: string, detail = '', sentence?: string) {
     const known = code in sentences ? (code as MasqErrorCode) : 'E_INTERNAL'
-    super(detail ? `${sentences[known]} (${detail})` : sentences[known])
+    const why = known === code ? detail : `${code} ${detail}`
+    const text = sentence ?? sentences[known]
+    super(why ? `${text} (${why})` : text)
     this.code = known
   }
 }

@@ -17,6 +17,8 @@ export interface LinkEvents {
   failed(code: string, detail: string, final: boolean): void
   /** Whether something waits for an answer. */
   waiting(): boolean
+  /** Whether the data has gone elsewhere since this tab was opened: then there must be no engine any more. */
+  moved(): Promise<boolean>
 }
 
 const TICK_MS = 1000
@@ -24,6 +26,7 @@ const QUIET_MS = 3000 // silence after which the engine is asked whether it is a
 const DEAD_MS = 3000 // and after which, unanswered, its lock is taken
 const RESTART_MS = 250
 const RESTART_MS_MAX = 30_000
+const FRESH_MS = 1000 // for so long what was known when the tab was opened holds
 const STEADY_MS = 60_000 // an engine that ran this long failed anew, not again
 
 /** Failures that another engine on the same data would meet again. */
@@ -46,6 +49,9 @@ export class Link {
   #heard = Date.now()
   #asked = 0 // when the engine was asked whether it is alive; 0: it was not, or has answered
   #started = 0
+  #opened = Date.now()
+  #seized: (() => void) | undefined // the engine is to be this tab's alone
+  #alone = 0 // the engine that is
   #restarts = 0
   #closed = false
 
@@ -75,10 +81,25 @@ export class Link {
     return this.#worker !== undefined
   }
 
+  /** Leads, and from then on nobody's operations but this tab's are done. `alone` says whether that still holds. */
+  seize(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#seized = resolve
+      if (this.#closed) resolve()
+      else if (!this.leader) this.#compete(true)
+      else if (this.#engine === this.#mine) this.#shut()
+    })
+  }
+
+  get alone(): boolean {
+    return this.leader && this.#alone === this.#mine && this.#engine === this.#mine
+  }
+
   /** Lets go of everything. */
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#seized?.()
     if (!this.leader) this.#send({ t: 'bye', client: this.client })
     clearInterval(this.#timer)
     document.removeEventListener('visibilitychange', this.#seen)
@@ -112,11 +133,18 @@ export class Link {
   }
 
   /** Runs with the lock held, until the tab steps down. */
-  #lead(): Promise<void> {
-    if (this.#closed) return Promise.resolve()
+  async #lead(): Promise<void> {
+    if (Date.now() - this.#opened > FRESH_MS && (await this.#events.moved().catch(() => false))) return
+    if (this.#closed) return
     const over = new Promise<void>((resolve) => (this.#stepDown = resolve))
     this.#spawn(workerMakers(this.#options.worker)) // may step down at once
-    return over
+    await over
+  }
+
+  #shut(): void {
+    this.#alone = this.#mine
+    this.#send({ t: 'alone', client: this.client })
+    this.#seized?.()
   }
 
   /** The lock was stolen. */
@@ -187,6 +215,7 @@ export class Link {
     if (m.t === 'failed') return this.#failed(m.code, m.detail)
     if (m.engine === this.#engine) return
     this.#engine = m.engine
+    if (this.#seized && m.engine === this.#mine) this.#shut()
     this.#events.welcome()
   }
 

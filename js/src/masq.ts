@@ -1,10 +1,10 @@
-import { Kind, Verb, type Entry, type Range, type RawChange, type Write } from './border.js'
-import { Client } from './client.js'
 import { MasqError } from './errors.js'
 import { deviceName, type Options } from './options.js'
-import { Pairing } from './pairing.js'
-import { readStatus, type Device, type Status } from './status.js'
-import { BATCH_BYTES_MAX, BATCH_OPS_MAX, OP_BYTES, bytesOf, checkKey, decodeValue, encodeValue } from './values.js'
+import type { Pairing } from './pairing.js'
+import { Place } from './place.js'
+import type { Device, Status } from './status.js'
+import type { Page, Range, Write } from './store.js'
+import { BATCH_BYTES_MAX, BATCH_OPS_MAX, OP_BYTES, bytesOf, checkKey, encodeValue } from './values.js'
 
 /** When a write is answered: on stable storage (the default), or as soon as the engine has it. */
 export interface WriteOptions {
@@ -35,8 +35,11 @@ export interface Change<T = unknown> {
   readonly deleted: boolean
   /** How many versions `conflicts(key)` answers now. A change of these alone is told too, with the same value as before. */
   readonly conflicts: number
-  /** Who wrote it: `here`, this very object; `tab`, another tab of this browser; else the device's name. */
-  readonly from: 'here' | 'tab' | (string & {})
+  /**
+   * Who wrote it: `here`, this very object; `tab`, another tab of this browser, or with a local store anything on this computer;
+   * else the device's name, or `device`: a local store does not tell applications which.
+   */
+  readonly from: 'here' | 'tab' | 'device' | (string & {})
 }
 
 /** The types of Masq's events. */
@@ -50,7 +53,7 @@ export interface MasqEventMap {
  * Promise rejects with MasqError; after `close`, with E_CLOSED.
  */
 export class Masq extends EventTarget {
-  #client: Client
+  #place: Place
   #status: Status | undefined
   #ready!: { resolve: () => void; reject: (e: MasqError) => void }
   #opened: Promise<void>
@@ -58,9 +61,9 @@ export class Masq extends EventTarget {
   private constructor(options: Options) {
     super()
     this.#opened = new Promise((resolve, reject) => (this.#ready = { resolve, reject }))
-    this.#client = new Client(options, {
+    this.#place = new Place(options, {
       status: (s) => {
-        this.#status = readStatus(s)
+        this.#status = s
         this.#ready.resolve()
         this.dispatchEvent(new Event('status'))
       },
@@ -74,7 +77,7 @@ export class Masq extends EventTarget {
     try {
       await masq.#opened
     } catch (e) {
-      masq.#client.end(e as MasqError)
+      masq.#place.end(e as MasqError)
       throw e
     }
     return masq
@@ -90,8 +93,8 @@ export class Masq extends EventTarget {
    * of the application made of them: check them.
    */
   async get<T = unknown>(key: string): Promise<T | undefined> {
-    const { entries } = await this.#client.ask({ verb: Verb.Get, key: checkKey(key) })
-    return entries[0] && (decodeValue(entries[0]) as T)
+    checkKey(key)
+    return (await this.#place.run((store) => store.get(key))) as T | undefined
   }
 
   /**
@@ -124,23 +127,21 @@ export class Masq extends EventTarget {
   /** Resolves with the entries of a range, all of them: for very many, use `entries`. */
   async list<T = unknown>(range: RangeOptions = {}): Promise<[key: string, value: T][]> {
     const out: [string, T][] = []
-    for await (const page of this.#pages(range, false)) {
-      for (const e of page) out.push([e.key, decodeValue(e) as T])
-    }
+    for await (const page of this.#pages(range, false)) out.push(...(page as [string, T][]))
     return out
   }
 
   /** Walks the entries of a range, loading them as it goes. What changes meanwhile may or may not be seen. */
   async *entries<T = unknown>(range: RangeOptions = {}): AsyncGenerator<[key: string, value: T], void, undefined> {
     for await (const page of this.#pages(range, false)) {
-      for (const e of page) yield [e.key, decodeValue(e) as T]
+      for (const e of page) yield e as [string, T]
     }
   }
 
   /** Walks the keys of a range. */
   async *keys(range: RangeOptions = {}): AsyncGenerator<string, void, undefined> {
     for await (const page of this.#pages(range, true)) {
-      for (const e of page) yield e.key
+      for (const [key] of page) yield key
     }
   }
 
@@ -149,10 +150,10 @@ export class Masq extends EventTarget {
    * was made; what this browser writes, before it is durable. Returns a function that ends it. Throws E_KEY, E_CLOSED.
    */
   watch<T = unknown>(prefix: string, listener: (change: Change<T>) => void): () => void {
-    return this.#client.watch(checkKey(prefix, true), (changes) => {
+    return this.#place.watch(checkKey(prefix, true), (changes) => {
       for (const c of changes) {
         try {
-          listener(this.#change<T>(c))
+          listener(c as Change<T>)
         } catch (e) {
           reportError(e)
         }
@@ -165,39 +166,64 @@ export class Masq extends EventTarget {
    * `put` or `del` of the key settles it.
    */
   async conflicts<T = unknown>(key: string): Promise<T[]> {
-    const { entries } = await this.#client.ask({ verb: Verb.Conflicts, key: checkKey(key) })
-    return entries.map((e) => decodeValue(e) as T)
+    checkKey(key)
+    return (await this.#place.run((store) => store.conflicts(key))) as T[]
   }
 
-  /** Resolves with the user's devices, this one first. */
+  /** Resolves with the user's devices, this one first. Rejects with E_DENIED with a local store: ask the Store manager. */
   async devices(): Promise<Device[]> {
-    return [this.status.self, ...this.status.devices]
+    return this.#place.embedded(async () => [this.status.self, ...this.status.devices])
   }
 
-  /** Gives this device another name, 1 to 40 characters. Rejects with E_OPTIONS. */
+  /**
+   * Shuts another device out for good, by its `id`: it gets nothing more from any device that has heard of it, and keeps what it
+   * has. Rejects with E_DENIED with a local store: the Store manager does it.
+   */
+  async revoke(id: string): Promise<void> {
+    await this.#place.embedded((store) => store.revoke(String(id)))
+  }
+
+  /** Gives this device another name, 1 to 40 characters. Rejects with E_OPTIONS; with a local store, with E_DENIED. */
   async rename(name: string): Promise<void> {
-    await this.#client.ask({ verb: Verb.Rename, key: deviceName(name) })
+    const checked = deviceName(name)
+    await this.#place.embedded((store) => store.rename(checked))
   }
 
   /**
    * Makes an invite for another device: a link, valid for 5 minutes and for one device. Rejects with E_SYNC if there is no
-   * Sync Server to meet at, with E_BUSY if another pairing is under way.
+   * Sync Server to meet at, with E_BUSY if another pairing is under way; with a local store, with E_DENIED.
    */
   invite(): Promise<Pairing> {
-    return Pairing.start(this.#client)
+    return this.#place.embedded((store) => store.pair())
   }
 
   /**
-   * Answers another device's invite: connects to it. Ask the user before. Rejects with E_LINK, E_CIRCLE, E_BUSY.
+   * Answers another device's invite: connects to it. Ask the user before. Rejects with E_LINK, E_CIRCLE, E_BUSY; with a local
+   * store, with E_DENIED.
    */
   async join(link: string): Promise<Pairing> {
     if (typeof link !== 'string' || link.length > 4096 || !link.includes('#masq=')) throw new MasqError('E_LINK')
-    return Pairing.start(this.#client, link.trim())
+    return this.#place.embedded((store) => store.pair(link.trim()))
+  }
+
+  /**
+   * Keeps the origin's data in the local store on this computer from now on: asks for access, which the user gives in the
+   * Store manager, moves everything there, once, and deletes it in this browser. Until that has ended nothing is lost or
+   * doubled, whatever happens: call it again. Other tabs follow. If the data is there already, tries to reach the store, and
+   * asks for access anew if that was taken away.
+   *
+   * Call it from a click: it may raise the browser's prompt. Rejects with E_STORE_AWAY if there is no local store or the browser
+   * does not let this page reach it; with E_DENIED if the user says no, or nothing for 10 minutes; with E_CIRCLE if this
+   * browser is paired with other devices; with E_BUSY if this application's request is open in another browser; with
+   * E_OPTIONS if the options are such that data is always embedded.
+   */
+  useLocalStore(): Promise<void> {
+    return this.#place.useLocalStore()
   }
 
   /** Waits (5 s at most) for what has been asked, and lets go of everything. Never rejects. */
   async close(): Promise<void> {
-    await this.#client.close()
+    await this.#place.close()
   }
 
   override addEventListener<K extends keyof MasqEventMap>(
@@ -213,46 +239,35 @@ export class Masq extends EventTarget {
       throw new MasqError('E_OPTIONS', "durability is 'strict' or 'relaxed'")
     }
     if (writes.length > 1) checkSize(writes)
-    await this.#client.ask({ verb: Verb.Batch, writes, relaxed: options.durability === 'relaxed' })
+    await this.#place.run((store) => store.write(writes, options.durability === 'relaxed'))
   }
 
-  async *#pages(options: RangeOptions, keysOnly: boolean): AsyncGenerator<Entry[], void, undefined> {
+  async *#pages(options: RangeOptions, keysOnly: boolean): AsyncGenerator<Page['entries'], void, undefined> {
     const range: Range = { ...rangeOf(options), keysOnly }
     let left = options.limit ?? Infinity
     for (let more = left > 0; more;) {
       range.limit = Number.isFinite(left) ? left : 0
-      const page = await this.#client.ask({ verb: Verb.List, range })
+      const page = await this.#place.run((store) => store.list(range))
       const last = page.entries.at(-1)
       yield page.entries
       left -= page.entries.length
       more = page.more && left > 0 && last !== undefined
-      if (last) range.after = last.key
-    }
-  }
-
-  #change<T>(c: RawChange): Change<T> {
-    return {
-      key: c.key,
-      value: decodeValue(c) as T | undefined,
-      previous: c.had ? (decodeValue({ kind: c.previousKind, value: c.previous }) as T | undefined) : undefined,
-      deleted: c.kind === Kind.Deleted,
-      conflicts: c.others,
-      from: c.client === this.#client.id ? 'here' : c.device || 'tab',
+      if (last) range.after = last[0]
     }
   }
 }
 
 function checkSize(writes: Write[]): void {
-  const bytes = writes.reduce((n, w) => n + OP_BYTES + bytesOf(w.key) + w.value.length, 0)
+  const bytes = writes.reduce((n, w) => n + OP_BYTES + bytesOf(w.key) + bytesOf(w.value ?? ''), 0)
   if (bytes > BATCH_BYTES_MAX) throw new MasqError('E_TOOBIG', `the batch has ${bytes} bytes`)
 }
 
 function putOf(key: string, value: unknown): Write {
-  return { key: checkKey(key), ...encodeValue(value) }
+  return { key: checkKey(key), value: encodeValue(value) }
 }
 
 function delOf(key: string): Write {
-  return { key: checkKey(key), kind: Kind.Deleted, value: new Uint8Array() }
+  return { key: checkKey(key), value: undefined }
 }
 
 function rangeOf(o: RangeOptions): Range {
@@ -263,6 +278,9 @@ function rangeOf(o: RangeOptions): Range {
     prefix: checkKey(o.prefix ?? '', true),
     gte: checkKey(o.gte ?? '', true),
     lt: checkKey(o.lt ?? '', true),
+    after: '',
     reverse: o.reverse === true,
+    keysOnly: false,
+    limit: 0,
   }
 }

@@ -23,6 +23,7 @@ export type ToWorker =
   | { t: 'hello'; client: number; version: number } // also asks whether the Worker is alive
   | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the border
   | { t: 'wake'; client: number } // the page is seen again: sockets may be dead
+  | { t: 'alone'; client: number } // takes no more ops of others: what is there is about to be moved elsewhere
   | { t: 'bye'; client: number }
 
 /** From the Worker to one tab. */

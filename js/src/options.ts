@@ -8,7 +8,7 @@ export interface ConnectOptions {
     name: string
     /** What it is for, in a sentence. */
     description?: string
-    /** URL of its icon. */
+    /** URL of its icon. The Store manager shows it if it has at most 32 KiB as a data: URL, and the page may fetch it. */
     icon?: string
   }
   /**
@@ -17,11 +17,19 @@ export interface ConnectOptions {
    * sync.
    */
   sync?: string | string[]
-  /** Where data is kept. Only the embedded store, in this browser, exists as yet, and `auto` (the default) means it. */
-  store?: 'auto' | 'embedded'
+  /**
+   * Where data is kept. `embedded`: in this browser. `local`: in the local store on this computer, and nowhere else; data that
+   * an embedded store has is not moved before `useLocalStore()`. `auto` (the default): in the local store once it has been
+   * used, or if this browser has no data yet, a local store may be reached without a prompt of the browser's, and the user
+   * agrees; else embedded.
+   */
+  store?: 'auto' | 'local' | 'embedded'
   /** This device's name, as the user's other devices show it: 1 to 40 characters. Default: like "Firefox on Linux". */
   device?: string
-  /** The application's id: pages of one origin with different ids have different data. Default: the origin. */
+  /**
+   * The application's id: pages of one origin with different ids have different data. Default: the origin. With any other the
+   * data is always embedded.
+   */
   id?: string
   /** The address of masq.wasm. Default: beside the script. */
   wasm?: string | URL
@@ -35,6 +43,8 @@ export interface ConnectOptions {
 /** The options with everything filled in. */
 export interface Options {
   app: string // the id
+  about: { name: string; description: string; icon: string }
+  store: 'auto' | 'local' | 'embedded'
   name: string
   url: string
   sync: string[]
@@ -45,6 +55,7 @@ export interface Options {
 const SYNC_MAX = 8
 const ID_BYTES_MAX = 255
 const NAME_CHARACTERS_MAX = 40
+const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 declare const MASQ_SCRIPT: boolean // set by the build: whether this is the file for a script tag
 
@@ -56,20 +67,30 @@ export const script =
 export function resolveOptions(o: ConnectOptions): Options {
   if (typeof o?.app?.name !== 'string' || o.app.name === '')
     throw bad('app.name must say what the application is called')
-  if (o.store !== undefined && o.store !== 'auto' && o.store !== 'embedded')
-    throw bad("store must be 'auto' or 'embedded'")
+  const { store = 'auto' } = o
+  if (store !== 'auto' && store !== 'local' && store !== 'embedded')
+    throw bad("store must be 'auto', 'local' or 'embedded'")
   const id = o.id ?? location.origin
   if (typeof id !== 'string' || id === '' || new TextEncoder().encode(id).length > ID_BYTES_MAX) {
     throw bad('id must be text of 1 to 255 bytes')
   }
+  if (store === 'local' && id !== location.origin) throw bad('with an id of its own the data is embedded')
   return {
     app: id,
+    about: about(o.app),
+    store,
     name: deviceName(o.device),
     url: location.origin === 'null' ? '' : location.origin + location.pathname,
     sync: relayURLs([o.sync ?? []].flat()),
     wasm: o.wasm === undefined ? defaultWasm() : absolute(o.wasm, 'wasm'),
     worker: typeof o.worker === 'string' ? absolute(o.worker, 'worker') : o.worker,
   }
+}
+
+/** What a local store takes: no more characters than these, and none that cannot be seen. */
+function about({ name, description = '', icon = '' }: ConnectOptions['app']): Options['about'] {
+  const plain = (s: unknown, most: number): string => [...String(s).replace(unseen, ' ').trim()].slice(0, most).join('')
+  return { name: plain(name, NAME_CHARACTERS_MAX), description: plain(description, 200), icon: String(icon) }
 }
 
 /** Where worker.js is if it is beside the script, provided that this is the page's origin. */
@@ -84,7 +105,7 @@ export function deviceName(name: unknown = describeBrowser(navigator)): string {
   if (typeof name !== 'string') throw bad("the device's name must be text")
   const trimmed = name.trim()
   const characters = [...trimmed].length
-  if (characters < 1 || characters > NAME_CHARACTERS_MAX || /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u.test(trimmed)) {
+  if (characters < 1 || characters > NAME_CHARACTERS_MAX || trimmed.search(unseen) >= 0) {
     throw bad("the device's name must have 1 to 40 visible characters")
   }
   return trimmed

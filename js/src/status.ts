@@ -5,7 +5,10 @@ import type { RawDevice, StatusAction } from './border.js'
 export interface Device {
   /** Its identity, as text. */
   readonly id: string
-  /** Its name, 1 to 40 characters. */
+  /**
+   * Its name, 1 to 40 characters. Empty where it is not this application's to know: a device that joined as this application
+   * sees the names of the devices that it paired with, not of the user's other stores.
+   */
   readonly name: string
   /** Whether it is this one. */
   readonly self: boolean
@@ -27,10 +30,14 @@ export type SyncState = 'off' | 'connecting' | 'waiting' | 'online'
 
 /** What is known now. Every change makes a new object. */
 export interface Status {
-  /** Where the data is: `embedded`, in this browser. */
-  readonly store: 'embedded'
+  /**
+   * Where the data is. `embedded`: in this browser; `local`: in the local store on this computer; `asking`: there, when the
+   * user has allowed it in the Store manager, for which operations wait; `away`: the local store cannot be reached, operations
+   * wait for it, 10 s at most; `denied`: the user did not let this application into the local store, or not any more.
+   */
+  readonly store: 'embedded' | 'local' | 'asking' | 'away' | 'denied'
   readonly sync: SyncState
-  /** Why sync has stopped, if it has: E_VERSION, another device runs a newer version. */
+  /** Why sync has stopped, if it has: E_VERSION, another device runs a newer version; E_REVOKED, this one was shut out. */
   readonly error: MasqErrorCode | undefined
   /** How many keys have a value. */
   readonly entries: number
@@ -40,10 +47,12 @@ export interface Status {
   readonly toReceive: boolean
   /** Whether a recovery phrase has been set. */
   readonly recovery: boolean
-  /** This device. */
+  /** This device. With a local store it has neither id nor name. */
   readonly self: Device
-  /** The user's other devices. */
+  /** The user's other devices, in an embedded store. A local store tells applications how many there are, not which. */
   readonly devices: readonly Device[]
+  /** How many other devices have this application's data, are connected, and lack nothing that is known of. */
+  readonly counts: { readonly devices: number; readonly online: number; readonly upToDate: number }
 }
 
 const syncStates: SyncState[] = ['off', 'connecting', 'waiting', 'online']
@@ -60,6 +69,11 @@ export function readStatus(s: StatusAction): Status {
     recovery: s.recovery,
     self: device({ ...s.self, online: true }, true),
     devices,
+    counts: {
+      devices: devices.length,
+      online: devices.filter((d) => d.online).length,
+      upToDate: devices.filter((d) => d.toSend === 0 && !d.toReceive).length,
+    },
   }
 }
 

@@ -152,7 +152,8 @@ const causes: Record<string, StorageCause> = {
   VersionError: 'version',
 }
 
-function explain(e: unknown): StorageError {
+/** What went wrong with IndexedDB. */
+export function explain(e: unknown): StorageError {
   if (e instanceof StorageError) return e
   const name = (e as DOMException | null)?.name ?? 'AbortError'
   return new StorageError(causes[name] ?? 'other', `IndexedDB: ${name}`)

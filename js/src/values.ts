@@ -27,17 +27,22 @@ export function checkKey(key: unknown, part = false): string {
   return key
 }
 
-/** How long `s` is in UTF-8, in bytes. */
-export function bytesOf(s: string): number {
-  return utf8.encode(s).length
+/** How long `s` is, text in UTF-8, in bytes. */
+export function bytesOf(s: string | Uint8Array): number {
+  return typeof s === 'string' ? utf8.encode(s).length : s.length
 }
 
-/** A value as the engine keeps it. Throws E_VALUE and E_TOOBIG. */
-export function encodeValue(value: unknown): { kind: number; value: Uint8Array } {
-  const bytes = asBytes(value)
-  const out = bytes ? { kind: Kind.Bytes, value: bytes } : { kind: Kind.JSON, value: utf8.encode(stringify(value)) }
-  if (out.value.length > VALUE_BYTES_MAX) throw new MasqError('E_TOOBIG', `the value has ${out.value.length} bytes`)
+/** A value as a store takes it: JSON text, or bytes of its own. Throws E_VALUE and E_TOOBIG. */
+export function encodeValue(value: unknown): string | Uint8Array {
+  const out = asBytes(value)?.slice() ?? stringify(value)
+  if (over(out, VALUE_BYTES_MAX)) throw new MasqError('E_TOOBIG', `the value has ${bytesOf(out)} bytes`)
   return out
+}
+
+/** Whether a value has more bytes than `most`. */
+function over(value: string | Uint8Array, most: number): boolean {
+  const most16 = typeof value === 'string' ? value.length * 3 : value.length
+  return most16 > most && bytesOf(value) > most
 }
 
 /** The value of an entry: what JSON.parse makes of it, or a Uint8Array of its own. */

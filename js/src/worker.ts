@@ -33,6 +33,7 @@ class Hub {
   #status: Uint8Array | undefined // the newest status message, for tabs that come
   #failed: ToTab | undefined
   #ended = 0 // numbers the Hub's own ops
+  #only: number | undefined // the one client whose ops are taken
 
   constructor(init: Init) {
     this.#init = init
@@ -62,6 +63,9 @@ class Hub {
         return
       case 'wake':
         return this.#engine.online(true)
+      case 'alone':
+        this.#only = m.client
+        return
       case 'bye':
         return this.#leave(m.client)
     }
@@ -117,7 +121,7 @@ class Hub {
 
   #ops(client: number, bytes: Uint8Array): void {
     const tab = this.#tabs.get(client)
-    if (!tab || this.#failed) return
+    if (!tab || this.#failed || (this.#only ?? client) !== client) return
     for (const m of messages(bytes)) {
       const view = new DataView(m.body.buffer, m.body.byteOffset, m.body.byteLength)
       if (m.type !== OP || view.getUint32(0) !== client) throw new Error('masq: a tab sent what is not its own op')

@@ -6,7 +6,7 @@ import { Stand, codeOf, run } from './browser.js'
 
 const script = (src: string): string =>
   `<!doctype html><meta charset="utf-8"><title>Masq</title><script src="${src}"></script>`
-const CSP = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'`
+const CSP = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' ws://localhost:6277`
 const NO_WASM = `default-src 'none'; script-src 'self'; worker-src blob:; connect-src 'self'`
 const site: Record<string, { body?: string; headers?: Record<string, string>; status?: number }> = {
   '/csp': { body: script('/masq.global.js'), headers: { 'content-security-policy': CSP } },

@@ -1,0 +1,107 @@
+// The embedded store: the engine in this browser, by way of client.ts.
+
+import { Kind, Verb, type Entry, type RawChange, type Write as RawWrite } from './border.js'
+import { Client } from './client.js'
+import { MasqError } from './errors.js'
+import type { Change } from './masq.js'
+import type { Options } from './options.js'
+import { Pairing } from './pairing.js'
+import { readStatus } from './status.js'
+import type { Page, Range, Store, StoreEvents, Told, Write } from './store.js'
+import { decodeValue } from './values.js'
+
+const utf8 = new TextEncoder()
+
+const PAIRED =
+  'The data in this browser is paired with other devices, which would be left behind. Shut those out first, or keep it here.'
+
+export class Embedded implements Store {
+  readonly #client: Client
+  #paired = false
+
+  constructor(options: Options, events: StoreEvents & { moved(): Promise<boolean> }) {
+    this.#client = new Client(options, {
+      status: (s) => {
+        this.#paired = s.devices.length > 0
+        events.status(readStatus(s))
+      },
+      failed: (e) => events.failed(e),
+      moved: () => events.moved(),
+    })
+  }
+
+  async get(key: string): Promise<unknown> {
+    const { entries } = await this.#client.ask({ verb: Verb.Get, key })
+    return entries[0] && decodeValue(entries[0])
+  }
+
+  async write(writes: Write[], relaxed: boolean): Promise<void> {
+    await this.#client.ask({ verb: Verb.Batch, writes: writes.map(raw), relaxed })
+  }
+
+  async list(range: Range): Promise<Page> {
+    const { entries, more } = await this.#client.ask({ verb: Verb.List, range })
+    return { entries: entries.map((e: Entry) => [e.key, range.keysOnly ? undefined : decodeValue(e)]), more }
+  }
+
+  async conflicts(key: string): Promise<unknown[]> {
+    const { entries } = await this.#client.ask({ verb: Verb.Conflicts, key })
+    return entries.map(decodeValue)
+  }
+
+  watch(prefix: string, told: Told): () => void {
+    return this.#client.watch(prefix, (changes) => told(changes.map((c) => this.#change(c))))
+  }
+
+  async rename(name: string): Promise<void> {
+    await this.#client.ask({ verb: Verb.Rename, key: name })
+  }
+
+  async revoke(id: string): Promise<void> {
+    await this.#client.ask({ verb: Verb.Revoke, key: id })
+  }
+
+  pair(link?: string): Promise<Pairing> {
+    return Pairing.start(this.#client, link)
+  }
+
+  /** Rejects with E_CIRCLE if this device is paired with others. */
+  async unpaired(): Promise<void> {
+    await this.#client.ask({ verb: Verb.List, range: { limit: 1 } }) // the status comes before
+    if (this.#paired) throw new MasqError('E_CIRCLE', '', PAIRED)
+  }
+
+  /** Runs the engine in this tab, for this tab alone. `alone` says later whether it has been so all along. */
+  seize(): Promise<void> {
+    return this.#client.seize()
+  }
+
+  get alone(): boolean {
+    return this.#client.alone
+  }
+
+  close(): Promise<void> {
+    return this.#client.close()
+  }
+
+  end(e: MasqError): void {
+    this.#client.end(e)
+  }
+
+  #change(c: RawChange): Change {
+    return {
+      key: c.key,
+      value: decodeValue(c),
+      previous: c.had ? decodeValue({ kind: c.previousKind, value: c.previous }) : undefined,
+      deleted: c.kind === Kind.Deleted,
+      conflicts: c.others,
+      from: c.client === this.#client.id ? 'here' : c.device || 'tab',
+    }
+  }
+}
+
+function raw({ key, value }: Write): RawWrite {
+  if (value === undefined) return { key, kind: Kind.Deleted, value: new Uint8Array() }
+  if (typeof value === 'string') return { key, kind: Kind.JSON, value: utf8.encode(value) }
+  return { key, kind: Kind.Bytes, value }
+}

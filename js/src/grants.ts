@@ -1,0 +1,77 @@
+// What this origin knows of the local store: one record in a database of its own, so that the decision where the data is
+// stands apart from the data.
+
+import { explain, type StorageError } from './storage.js'
+
+/** The record. Nothing in it: the local store was never spoken to. */
+export interface Grant {
+  /** The token: its id, and its key, with which nothing can be done but proving it. */
+  id?: string
+  key?: CryptoKey
+  /** The origin's data is in the local store. From then on no embedded store is opened for it. */
+  used?: boolean
+  /** There is embedded data that has been moved and has to be deleted. */
+  leftover?: boolean
+  /** The user said no when asked for access: nobody asks again by itself. */
+  refused?: boolean
+  /** The user took access away. */
+  revoked?: boolean
+}
+
+const DATABASE = 'masq-local-store' // no application's: theirs begin with "masq:"
+const STORE = 'grant'
+const RECORD = 0
+
+/** Resolves with the record. Rejects with StorageError. */
+export async function readGrant(): Promise<Grant> {
+  if (!(await exists(DATABASE))) return {}
+  const found = await run<Grant | undefined>('readonly', (s) => s.get(RECORD))
+  return found ?? {}
+}
+
+/** Changes the record; it is on stable storage when it resolves with what it is then. Rejects with StorageError. */
+export async function saveGrant(change: Partial<Grant>): Promise<Grant> {
+  const all = { ...(await readGrant()), ...change }
+  await run('readwrite', (s) => s.put(all, RECORD))
+  return all
+}
+
+/** Whether there is a database, without making one. */
+export async function exists(name: string): Promise<boolean> {
+  if (typeof indexedDB.databases === 'function') return (await indexedDB.databases()).some((d) => d.name === name)
+  return new Promise((resolve) => {
+    const request = indexedDB.open(name)
+    request.onupgradeneeded = () => request.transaction!.abort()
+    request.onsuccess = () => (request.result.close(), resolve(true))
+    request.onerror = () => resolve(false)
+  })
+}
+
+/** Deletes a database; who still has it open is told to close it. */
+export function deleteDatabase(name: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.deleteDatabase(name)
+    request.onsuccess = () => resolve()
+    request.onerror = () => reject(explain(request.error) satisfies StorageError)
+  })
+}
+
+function run<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBRequest): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let open: IDBOpenDBRequest
+    try {
+      open = indexedDB.open(DATABASE, 1)
+    } catch (e) {
+      return reject(explain(e))
+    }
+    open.onupgradeneeded = () => open.result.createObjectStore(STORE)
+    open.onerror = () => reject(explain(open.error))
+    open.onsuccess = () => {
+      const db = open.result
+      const tx = db.transaction(STORE, mode, { durability: 'strict' })
+      const request = work(tx.objectStore(STORE))
+      tx.oncomplete = () => (db.close(), resolve(request.result as T))
+      tx.onabort = () => (db.close(), reject(explain(tx.error)))
+    }
+  })
+}

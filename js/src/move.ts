@@ -1,0 +1,67 @@
+// Moving an origin's data from the embedded store into the local one.
+
+import { fieldOf, type LocalStore } from './local.js'
+import type { Change } from './masq.js'
+import type { Store, Write } from './store.js'
+
+/** What is different in the local store, for watches that knew the embedded one. */
+export interface Moved {
+  /** How far the local store's log had got; what is told from there on is not in `changes`. */
+  position: string
+  changes: Change[]
+}
+
+const everything = { prefix: '', gte: '', lt: '', after: '', reverse: false, keysOnly: false, limit: 0 }
+
+/**
+ * Brings everything along, versions of a conflict included, and looks whether it has arrived. Nobody may write to `from`
+ * meanwhile. It replaces nothing, and doing it twice is as good as once. Resolves with undefined if something is missing.
+ */
+export async function move(from: Store, to: LocalStore): Promise<Moved | undefined> {
+  for await (const page of pages(from)) {
+    const keys = [...page.keys()]
+    await to.import(keys.map((key) => ({ key, value: page.get(key) })))
+    const others = await Promise.all(keys.map((key) => from.conflicts(key)))
+    for (const [i, values] of others.entries())
+      for (const value of values) await to.import([{ key: keys[i]!, value: text(value) }])
+  }
+  const position = await to.position()
+  const changes = await compare(from, to)
+  return changes && { position, changes }
+}
+
+/** What is there and was not here; undefined if something that was here is not there. */
+async function compare(from: Store, to: LocalStore): Promise<Change[] | undefined> {
+  const here = new Map<string, Write['value']>()
+  for await (const page of pages(from)) for (const [key, value] of page) here.set(key, value)
+  const changes: Change[] = []
+  for await (const page of pages(to)) {
+    for (const [key, value] of page) {
+      const mine = here.get(key)
+      here.delete(key)
+      if (mine !== undefined && fieldOf({ value: mine }) === fieldOf({ value })) continue
+      const others = await to.conflicts(key)
+      const previous = mine === undefined ? undefined : read(mine)
+      changes.push({ key, value: read(value), previous, deleted: false, conflicts: others.length, from: 'device' })
+    }
+  }
+  return here.size === 0 ? changes : undefined
+}
+
+async function* pages(store: Store): AsyncGenerator<Map<string, Write['value']>, void, undefined> {
+  for (let after = '', more = true; more;) {
+    const page = await store.list({ ...everything, after })
+    yield new Map(page.entries.map(([key, value]) => [key, text(value)]))
+    const last = page.entries.at(-1)
+    more = page.more && last !== undefined
+    if (last) after = last[0]
+  }
+}
+
+function text(value: unknown): Write['value'] {
+  return value instanceof Uint8Array ? value : JSON.stringify(value)
+}
+
+function read(value: Write['value']): unknown {
+  return typeof value === 'string' ? JSON.parse(value) : value
+}
