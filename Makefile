@@ -27,7 +27,7 @@ FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
 .PHONY: help run build web binary test test-go test-browser test-js test-all smoke lint lint-go lint-wasm lint-js \
-	fuzz sim size fmt clean need chrome
+	fuzz sim strace size fmt clean need chrome
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -82,6 +82,7 @@ test-js: web chrome
 test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
+	$(STEP) 'strace' $(MAKE) strace
 
 smoke: web chrome ## two browsers pair and sync through the real Sync Server, which is cut off and listened to
 	@go build -o $(BUILD)/tap ./core/relay/tap
@@ -92,6 +93,9 @@ sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
 
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)
+
+strace: binary ## look at the system calls: a put is on the disk before it is answered
+	@.ci/strace $(BUILD)/masq
 
 lint: lint-go lint-wasm lint-js ## check format, vet, static analysis, imports and types
 

@@ -1,12 +1,9 @@
-// Command masq runs Masq natively: the Sync Server, and the demo next to it.
+// Command masq runs Masq natively: the local store, the Sync Server, and what is done with both on the command line.
 package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -20,22 +17,16 @@ func main() {
 	// The first signal ends what runs; a second one ends the program at once.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Args, &ui{os.Stdin, os.Stdout, os.Stderr}))
 }
 
 // run is main with what it uses handed in. It answers the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	err := command(stdout, stderr).Run(ctx, args)
-	if err == nil {
-		return 0
+func run(ctx context.Context, args []string, u *ui) int {
+	if err := command(u).Run(ctx, args); err != nil {
+		u.fail(err)
+		return 1
 	}
-	// What the program says: lower case, one line for the error, one for each hint, always on stderr.
-	fmt.Fprintln(stderr, "masq: error:", strings.TrimRight(err.Error(), "."))
-	var h *hinted
-	if errors.As(err, &h) {
-		fmt.Fprintln(stderr, "masq: hint:", h.hint)
-	}
-	return 1
+	return 0
 }
 
 // hinted is an error with a line on what to do about it.
@@ -49,47 +40,29 @@ func (h *hinted) Unwrap() error { return h.err }
 
 func hint(err error, hint string) error { return &hinted{err, hint} }
 
-func command(stdout, stderr io.Writer) *cli.Command {
-	logger := slog.New(slog.NewTextHandler(stderr, nil))
+const description = `Masq keeps the data of applications on the user's own devices, sealed, and in sync.
+
+"masq up" is for trying it. "masq store" runs the local store that applications of this computer share; "masq open" opens
+its manager. A "masq sync-server" passes messages between devices; it stores nothing.
+
+Shell completion: "masq completion bash" (zsh, fish, pwsh) prints a script; in bash: source <(masq completion bash)`
+
+func command(u *ui) *cli.Command {
 	root := &cli.Command{
-		Name:  "masq",
-		Usage: "keep a user's data on the user's own devices, in sync",
-		Commands: []*cli.Command{
-			{
-				Name:  "up",
-				Usage: "run the Sync Server and the demo on this computer",
-				Flags: []cli.Flag{&cli.StringFlag{
-					Name: "listen", Value: "localhost:6280", Usage: "loopback `address` and port",
-				}},
-				Action: func(ctx context.Context, c *cli.Command) error {
-					return up(ctx, stdout, logger, c.String("listen"))
-				},
-			},
-			{
-				Name:  "sync-server",
-				Usage: "run a Sync Server, over plain HTTP; put a proxy with TLS in front of it",
-				Flags: []cli.Flag{
-					&cli.StringFlag{Name: "listen", Value: "localhost:6280", Usage: "`address` and port"},
-					&cli.StringSliceFlag{
-						Name: "host", Usage: "host `name` by which devices dial this server, with a port to allow only that one; may be repeated (default: loopback names)",
-					},
-				},
-				Action: func(ctx context.Context, c *cli.Command) error {
-					return syncServer(ctx, stdout, stderr, logger, c.String("listen"), c.StringSlice("host"))
-				},
-			},
-			{
-				Name:  "version",
-				Usage: "print the version",
-				Action: func(context.Context, *cli.Command) error {
-					fmt.Fprintln(stdout, "masq", version())
-					return nil
-				},
-			},
-		},
-		Writer:         stdout,
-		ErrWriter:      stderr,
-		ExitErrHandler: func(context.Context, *cli.Command, error) {}, // run prints, main exits
+		Name:        "masq",
+		Usage:       "keep a user's data on the user's own devices, in sync",
+		Description: description,
+		Commands: append([]*cli.Command{
+			upCommand(u), storeCommand(u), syncServerCommand(u),
+			openCommand(u), appsCommand(u), devicesCommand(u), pairCommand(u), statusCommand(u), doctorCommand(u),
+			versionCommand(u),
+		}, dataCommands(u)...),
+		EnableShellCompletion:           true,
+		ConfigureShellCompletionCommand: func(c *cli.Command) { c.Hidden = false },
+		Reader:                          u.stdin,
+		Writer:                          u.stdout,
+		ErrWriter:                       u.stderr,
+		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // run prints, main exits
 		Action: func(_ context.Context, c *cli.Command) error {
 			if name := c.Args().First(); name != "" {
 				return hint(fmt.Errorf("there is no command %q", name), `"masq help" lists the commands`)
@@ -97,24 +70,34 @@ func command(stdout, stderr io.Writer) *cli.Command {
 			return cli.ShowRootCommandHelp(c)
 		},
 	}
-	noArguments(root)
+	hintFlags(root)
 	return root
 }
 
-// noArguments makes every command refuse arguments that it does not take, and answer a wrong flag with a hint.
-func noArguments(c *cli.Command) {
+// hintFlags makes every command answer a wrong flag with a hint.
+func hintFlags(c *cli.Command) {
 	c.OnUsageError = func(_ context.Context, c *cli.Command, err error, _ bool) error {
 		return hint(err, fmt.Sprintf("%q lists the flags", strings.TrimSpace(c.FullName()+" --help")))
 	}
 	for _, sub := range c.Commands {
-		action := sub.Action
-		sub.Action = func(ctx context.Context, c *cli.Command) error {
-			if c.Args().Present() {
-				return hint(fmt.Errorf("%s takes no argument %q", c.Name, c.Args().First()), fmt.Sprintf("%q lists the flags", c.FullName()+" --help"))
+		hintFlags(sub)
+	}
+}
+
+func versionCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name: "version", Usage: "print the version",
+		Flags: []cli.Flag{jsonFlag()},
+		Action: func(_ context.Context, cmd *cli.Command) error {
+			if !nothing(cmd) {
+				return usage(cmd)
 			}
-			return action(ctx, c)
-		}
-		noArguments(sub)
+			if cmd.Bool("json") {
+				return u.json(map[string]string{"version": version()})
+			}
+			_, err := fmt.Fprintln(u.stdout, "masq", version())
+			return err
+		},
 	}
 }
 

@@ -4,89 +4,326 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"log/slog"
 	"net"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
-	"github.com/masqdev/masq/core/relay/native"
+	"github.com/urfave/cli/v3"
+
+	relay "github.com/masqdev/masq/core/relay/native"
+	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/storage/bolt"
+	"github.com/masqdev/masq/core/store"
+	"github.com/masqdev/masq/core/store/native"
 	"github.com/masqdev/masq/core/wire"
 	"github.com/masqdev/masq/web"
 	"github.com/masqdev/masq/web/pages"
 )
 
-// up runs the Sync Server and the demo on one loopback port until ctx ends.
-func up(ctx context.Context, stdout io.Writer, logger *slog.Logger, addr string) error {
+func portFlag() cli.Flag {
+	return &cli.Uint16Flag{Name: "port", Value: store.DefaultPort, Usage: "the store's `port` on this computer; applications look at 6277"}
+}
+
+func storeFlags() []cli.Flag {
+	return []cli.Flag{
+		dataFlag(), portFlag(),
+		&cli.StringFlag{Name: "name", Usage: "this device's `name`, at first; later \"masq devices rename\" changes it"},
+		&cli.BoolFlag{Name: "headless", Usage: "no manager page: the command line does what it does"},
+		&cli.BoolFlag{Name: "no-keyring", Usage: "keep the store's key in a file, not in the system's keyring", Sources: cli.EnvVars("MASQ_NO_KEYRING")},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more, web pages' origins too"},
+	}
+}
+
+func upCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name: "up", Usage: "run a store, a Sync Server and the demo on this computer", Category: "serve",
+		Flags: append([]cli.Flag{&cli.StringFlag{
+			Name: "listen", Value: "localhost:6280", Usage: "loopback `address` and port of the Sync Server and the demo",
+		}}, storeFlags()...),
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if !nothing(cmd) {
+				return usage(cmd)
+			}
+			return up(ctx, u, cmd)
+		},
+	}
+}
+
+func storeCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name: "store", Usage: "run the local store, which applications of this computer share", Category: "serve",
+		Flags: append(storeFlags(), &cli.StringSliceFlag{
+			Name: "sync", Usage: "`URL` of a Sync Server, such as wss://sync.example.org; may be repeated (default: the one set before)",
+		}),
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if !nothing(cmd) {
+				return usage(cmd)
+			}
+			s, err := openStore(u, cmd, cmd.StringSlice("sync"))
+			if err != nil {
+				return err
+			}
+			defer s.Close()
+			fmt.Fprintf(u.stdout, "masq store listening on localhost:%d\n", s.port)
+			if !cmd.Bool("headless") {
+				fmt.Fprintln(u.stdout, `"masq open" opens its manager`)
+			}
+			return s.serve(ctx)
+		},
+	}
+}
+
+func syncServerCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name: "sync-server", Usage: "run a Sync Server, over plain HTTP; put a proxy with TLS in front of it", Category: "serve",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "listen", Value: "localhost:6280", Usage: "`address` and port"},
+			&cli.StringSliceFlag{
+				Name: "host", Usage: "host `name` by which devices dial this server, with a port to allow only that one; may be repeated (default: loopback names)",
+			},
+		},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if !nothing(cmd) {
+				return usage(cmd)
+			}
+			return syncServer(ctx, u, cmd.String("listen"), cmd.StringSlice("host"))
+		},
+	}
+}
+
+func (u *ui) logger(level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(u.stderr, &slog.HandlerOptions{Level: level}))
+}
+
+// localStore is a store that is open and has its port, but does not serve yet.
+type localStore struct {
+	*native.Server
+	ui        *ui
+	listeners []net.Listener
+	port      uint16
+	dir       string
+	sync      []string // Sync Servers to be set once it serves
+	always    bool     // also if there are some already
+}
+
+// openStore opens the data directory, then the port: who has the data comes first.
+func openStore(u *ui, cmd *cli.Command, sync []string) (*localStore, error) {
+	for _, url := range sync {
+		if !roster.SafeRelay(url) {
+			return nil, hint(fmt.Errorf("%q is not the address of a Sync Server", url),
+				"it begins with wss:// (or ws:// on this computer) and has no slash at its end, as in wss://sync.example.org")
+		}
+	}
+	level := slog.LevelInfo
+	if cmd.Bool("verbose") {
+		level = slog.LevelDebug
+	}
+	server, err := native.New(native.Options{
+		Dir: dataDir(cmd), Name: cmd.String("name"), Sync: sync, NoKeyring: cmd.Bool("no-keyring"),
+		Page: managerPage(cmd), Version: version(), Log: u.logger(level),
+	})
+	if err != nil {
+		return nil, hintFor(err)
+	}
+	listeners, err := listen(fmt.Sprintf("localhost:%d", cmd.Uint16("port")), "--port", "6278")
+	if err != nil {
+		server.Close()
+		return nil, err
+	}
+	s := &localStore{Server: server, ui: u, listeners: listeners, dir: dataDir(cmd), sync: sync, always: cmd.IsSet("sync")}
+	s.port = uint16(listeners[0].Addr().(*net.TCPAddr).Port)
+	return s, nil
+}
+
+// managerPage is the Store manager, nil where there is none.
+func managerPage(cmd *cli.Command) http.Handler {
+	tree, err := fs.Sub(web.FS(), "manager")
+	if err != nil || cmd.Bool("headless") || !pages.Built(tree) {
+		return nil
+	}
+	page, err := pages.Handler(tree)
+	if err != nil {
+		return nil
+	}
+	return page
+}
+
+// hintFor adds to an error of package native what to do about it.
+func hintFor(err error) error {
+	switch {
+	case errors.Is(err, bolt.ErrLocked):
+		return hint(errors.New("another masq store uses this data"), "end it first, or give this one another data directory by --data")
+	case errors.Is(err, native.ErrSocketPath):
+		return hint(err, "--data names a directory with a shorter path")
+	case errors.Is(err, fs.ErrPermission):
+		return hint(err, "--data names a directory that you may write to")
+	}
+	for _, known := range []error{
+		bolt.ErrDamaged, bolt.ErrVersion, native.ErrNoDir, native.ErrNoKey, native.ErrBadKey, native.ErrKeyring, native.ErrKeyInRing,
+		native.ErrKeyExposed,
+	} {
+		if sentence, todo, ok := strings.Cut(known.Error(), ": "); ok && errors.Is(err, known) {
+			return hint(errors.New(sentence), todo)
+		}
+	}
+	return hint(err, `"masq doctor" checks what can be wrong`)
+}
+
+// serve runs the store until ctx ends.
+func (s *localStore) serve(ctx context.Context) error {
+	go s.setRelays(ctx)
+	if err := s.Serve(ctx, s.listeners...); err != nil {
+		return hintFor(err)
+	}
+	return nil
+}
+
+// setRelays tells a circle that was there before which Sync Servers to use; a new one begins with them.
+func (s *localStore) setRelays(ctx context.Context) {
+	if len(s.sync) == 0 {
+		return
+	}
+	c, err := s.ui.dial(ctx, s.dir)
+	if err != nil {
+		return // it is ending
+	}
+	defer c.close()
+	st, err := c.state(ctx)
+	if err == nil && !slices.Equal(st.Relays, s.sync) && (s.always || len(st.Relays) == 0) {
+		err = c.call(ctx, "setRelays", params{"urls": s.sync}, nil)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.ui.say("error: the sync servers could not be set: %v", err)
+	}
+}
+
+// up runs the store, and the Sync Server with the demo, until ctx ends.
+func up(ctx context.Context, u *ui, cmd *cli.Command) error {
+	addr := cmd.String("listen")
 	if !wire.IsLoopbackHost(addr) {
 		return hint(fmt.Errorf("%s is not an address of this computer alone", addr),
 			`"masq up" is for trying Masq here; "masq sync-server" serves others`)
 	}
-	listeners, err := listen(addr)
+	listeners, err := listen(addr, "--listen", "localhost:6281")
 	if err != nil {
 		return err
 	}
+	addr = shown(addr, listeners)
+	s, err := openStore(u, cmd, []string{"ws://" + addr})
+	if err != nil {
+		closeAll(listeners)
+		return err
+	}
+	defer s.Close()
 	page, err := pages.Handler(web.FS())
 	if err != nil {
+		closeAll(listeners)
 		return err
 	}
-	fmt.Fprintf(stdout, "masq is up at http://%s\n\n", shown(addr, listeners))
-	if pages.Built(web.FS()) {
-		fmt.Fprint(stdout,
-			"  1. open that address in two browsers, or in two profiles of one\n",
-			"  2. write a note in the first\n",
-			"  3. add a device there, open the link it shows in the second, and compare the digits\n\n")
-	} else {
-		fmt.Fprint(stdout, "  the pages were not built into this binary: \"make run\" in a clone builds them\n\n")
-	}
-	fmt.Fprint(stdout, "ctrl-c ends it\n")
-	server := native.New(native.Options{
+	server := relay.New(relay.Options{
 		// Whoever uses this computer may open as many tabs as they like.
-		Loopback: native.AddressLimits{Waiting: 1_000, Joined: 10_000, NewPerMinute: 100_000},
+		Loopback: relay.AddressLimits{Waiting: 1_000, Joined: 10_000, NewPerMinute: 100_000},
 		Page:     page,
-		Log:      logger,
+		Log:      u.logger(slog.LevelInfo),
 	})
-	return server.Serve(ctx, listeners...)
+	u.welcome(cmd, addr, s.port)
+	return together(ctx, s.serve, func(ctx context.Context) error { return server.Serve(ctx, listeners...) })
+}
+
+// welcome says what to try.
+func (u *ui) welcome(cmd *cli.Command, addr string, port uint16) {
+	fmt.Fprintf(u.stdout, "masq is up: the demo at http://%s, the store at http://localhost:%d\n\n", addr, port)
+	if pages.Built(web.FS()) {
+		fmt.Fprint(u.stdout,
+			"  1. open the demo in two browsers, or in two profiles of one\n",
+			"  2. write a note in the first\n",
+			"  3. add a device there, open the link it shows in the second, and compare the digits\n")
+	} else {
+		fmt.Fprint(u.stdout, "  the pages were not built into this binary: \"make run\" in a clone builds them\n")
+	}
+	data := ""
+	if cmd.IsSet("data") && os.Getenv(dataVariable) == "" {
+		data = " --data " + cmd.String("data")
+	}
+	if !cmd.Bool("headless") {
+		fmt.Fprintf(u.stdout, "  %q opens the Store manager, where you allow applications to use the store\n", "masq open"+data)
+	}
+	fmt.Fprintf(u.stdout, "  on the command line: masq put%s note '\"hello\"', then masq get%[1]s note\n\nctrl-c ends it\n", data)
+}
+
+// together runs two servers until ctx or one of them ends. The first ends before the second, which it uses.
+func together(ctx context.Context, first, second func(context.Context) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	under, stopUnder := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopUnder()
+	ended := make(chan error, 1)
+	go func() {
+		defer stop()
+		ended <- second(under)
+	}()
+	err := first(ctx)
+	stopUnder()
+	return errors.Join(err, <-ended)
+}
+
+func closeAll(listeners []net.Listener) {
+	for _, l := range listeners {
+		l.Close()
+	}
 }
 
 // syncServer runs a Sync Server until ctx ends.
-func syncServer(ctx context.Context, stdout, stderr io.Writer, logger *slog.Logger, addr string, hosts []string) error {
+func syncServer(ctx context.Context, u *ui, addr string, hosts []string) error {
 	for i, h := range hosts {
 		if hosts[i] = strings.TrimSpace(h); h == "" || strings.ContainsAny(h, "/ ") {
 			return hint(fmt.Errorf("%q is not a host name", h), "give it as it stands in the address, such as sync.example.org or sync.example.org:8443")
 		}
 	}
-	listeners, err := listen(addr)
+	listeners, err := listen(addr, "--listen", "localhost:6281")
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "masq sync server listening on %s\n", shown(addr, listeners))
+	fmt.Fprintf(u.stdout, "masq sync server listening on %s\n", shown(addr, listeners))
 	if !wire.IsLoopbackHost(addr) && len(hosts) == 0 {
-		fmt.Fprintln(stderr, "masq: hint: only devices that dial a loopback name are served; --host names others")
+		u.say("hint: only devices that dial a loopback name are served; --host names others")
 	}
-	return native.New(native.Options{Hosts: hosts, Log: logger}).Serve(ctx, listeners...)
+	return relay.New(relay.Options{Hosts: hosts, Log: u.logger(slog.LevelInfo)}).Serve(ctx, listeners...)
 }
 
-// listen is native.Listen with hints.
-func listen(addr string) ([]net.Listener, error) {
-	listeners, err := native.Listen(addr)
+// listen is relay.Listen with hints: flag is what takes another address, such as other.
+func listen(addr, flag, other string) ([]net.Listener, error) {
+	listeners, err := relay.Listen(addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, hint(fmt.Errorf("%s is in use", addr), "another masq may be running; --listen takes another port, such as localhost:6281")
+		return nil, hint(fmt.Errorf("%s is in use%s", addr, whose(err)), fmt.Sprintf("another masq may be running; %s takes another port, such as %s", flag, other))
 	case errors.Is(err, syscall.EACCES):
-		return nil, hint(fmt.Errorf("no permission to listen on %s", addr), "ports below 1024 need special rights; --listen takes another")
+		return nil, hint(fmt.Errorf("no permission to listen on %s", addr), "ports below 1024 need special rights; "+flag+" takes another")
 	case err != nil:
-		return nil, hint(fmt.Errorf("cannot listen on %q", addr), "--listen takes a host and a port, such as localhost:6280")
+		return nil, hint(fmt.Errorf("cannot listen on %q", addr), flag+" takes a host and a port, such as "+other)
 	}
 	return listeners, nil
+}
+
+// whose says which of localhost's addresses another program has.
+func whose(err error) string {
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Addr != nil {
+		return ": another program is on " + op.Addr.String()
+	}
+	return ""
 }
 
 // shown is addr with the port that was chosen, if it left that open.
 func shown(addr string, listeners []net.Listener) string {
 	host, _, err := net.SplitHostPort(addr)
-	_, port, perr := net.SplitHostPort(listeners[0].Addr().String())
-	if err != nil || perr != nil {
+	if err != nil {
 		return addr
 	}
-	return net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, strconv.Itoa(listeners[0].Addr().(*net.TCPAddr).Port))
 }

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/urfave/cli/v3"
+)
+
+func appsCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name: "apps", Usage: "list the applications, and say which may use the store", Category: "store",
+		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
+		Action: u.store(nothing, appsList),
+		Commands: []*cli.Command{
+			{
+				Name: "list", Usage: "list the applications and those that ask",
+				Flags: []cli.Flag{dataFlag(), jsonFlag()}, Action: u.store(nothing, appsList),
+			},
+			{
+				Name: "allow", Usage: "let an application in that asks, or that was refused for good before", ArgsUsage: "APP",
+				Flags: []cli.Flag{dataFlag()}, Action: u.store(one, appsAllow),
+			},
+			{
+				Name: "refuse", Usage: "refuse an application that asks", ArgsUsage: "APP",
+				Flags: []cli.Flag{dataFlag()}, Action: u.store(one, appsRefuse),
+			},
+			{
+				Name: "add", Usage: "make a token for a program of this computer; it is printed once", ArgsUsage: "ID",
+				Flags:  []cli.Flag{dataFlag(), jsonFlag(), &cli.StringFlag{Name: "name", Usage: "the application's `name` for people"}},
+				Action: u.store(one, appsAdd),
+			},
+			{
+				Name: "remove", Usage: "take an application's access away", ArgsUsage: "APP",
+				Flags: []cli.Flag{
+					dataFlag(), yesFlag(),
+					&cli.BoolFlag{Name: "with-data", Usage: "delete its data from this computer too"},
+				},
+				Action: u.store(one, appsRemove),
+			},
+		},
+	}
+}
+
+// state asks the store for all that its manager shows.
+func (c *client) state(ctx context.Context) (s state, err error) {
+	err = c.call(ctx, "state", nil, &s)
+	return s, err
+}
+
+// appsJSON is what "masq apps --json" prints.
+type appsJSON struct {
+	Apps     []appState `json:"apps"`
+	Requests []request  `json:"requests"`
+	Blocked  []blocked  `json:"blocked"`
+}
+
+func appsList(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
+	s, err := c.state(ctx)
+	if err != nil {
+		return err
+	}
+	if cmd.Bool("json") {
+		return u.json(appsJSON{orEmpty(s.Apps), orEmpty(s.Requests), orEmpty(s.Blocked)})
+	}
+	for _, r := range s.Requests {
+		who := r.App
+		if r.Program != "" && r.Program != r.App {
+			who = r.Program + ", for the data of " + r.App
+		}
+		fmt.Fprintf(u.stdout, "%s asks for access; it calls itself %q\n", oneLine(who), oneLine(r.Name))
+	}
+	for _, b := range s.Blocked {
+		fmt.Fprintf(u.stdout, "%s was refused three times and cannot ask any more\n", oneLine(b.App))
+	}
+	return u.table("APPLICATION\tNAME\tMAY USE IT\tSYNCED\tENTRIES\tSIZE\tLAST USED", func(row func(...any)) {
+		for _, a := range s.Apps {
+			row(oneLine(a.App), orDash(oneLine(a.Name)), yesNo(a.Allowed), yesNo(a.On), a.Entries, size(a.Bytes), when(a.LastUsed))
+		}
+	})
+}
+
+// orEmpty makes an empty list of none, for JSON.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// asking finds the request of an application.
+func (c *client) asking(ctx context.Context, app string) (state, request, error) {
+	s, err := c.state(ctx)
+	if err != nil {
+		return s, request{}, err
+	}
+	r, err := find(s.Requests, "request of", app, func(r request) []string {
+		return []string{r.App, r.Program, fmt.Sprint(r.Request)}
+	})
+	if err != nil {
+		err = hint(err, `"masq apps" lists those that ask; requests last 10 minutes`)
+	}
+	return s, r, err
+}
+
+func appsAllow(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
+	app := cmd.Args().First()
+	s, r, err := c.asking(ctx, app)
+	if err == nil {
+		return c.call(ctx, "allow", params{"request": r.Request}, nil)
+	}
+	for _, b := range s.Blocked {
+		if b.App == app {
+			u.say("%s may ask again: let it do so, then allow it", oneLine(app))
+			return c.call(ctx, "unblock", params{"app": app}, nil)
+		}
+	}
+	return err
+}
+
+func appsRefuse(ctx context.Context, _ *ui, c *client, cmd *cli.Command) error {
+	_, r, err := c.asking(ctx, cmd.Args().First())
+	if err != nil {
+		return err
+	}
+	return c.call(ctx, "refuse", params{"request": r.Request}, nil)
+}
+
+// tokenJSON is what "masq apps add --json" prints.
+type tokenJSON struct {
+	App string `json:"app"`
+	ID  string `json:"id"`
+	Key string `json:"key"`
+}
+
+func appsAdd(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
+	t := tokenJSON{App: cmd.Args().First()}
+	name := cmd.String("name")
+	if name == "" {
+		name = t.App
+	}
+	if err := c.call(ctx, "grant", params{"id": t.App, "name": name}, &t); err != nil {
+		return err
+	}
+	if cmd.Bool("json") {
+		return u.json(t)
+	}
+	_, err := fmt.Fprintf(u.stdout, "id: %s\nkey: %s\n", t.ID, t.Key)
+	if err == nil {
+		u.say("keep the key secret: it is not shown again, and whoever has it may use the data of %s", oneLine(t.App))
+	}
+	return err
+}
+
+func appsRemove(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
+	app, data := cmd.Args().First(), cmd.Bool("with-data")
+	s, err := c.state(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := find(s.Apps, "application", app, func(a appState) []string { return []string{a.App} }); err != nil {
+		return hint(err, hints["E_APP"])
+	}
+	if data {
+		question := fmt.Sprintf("delete all data of %s from this computer?", oneLine(app))
+		if err := u.sure(ctx, cmd.Bool("yes"), question); err != nil {
+			return err
+		}
+	}
+	return c.call(ctx, "removeApp", params{"app": app, "data": data}, nil)
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/masqdev/masq/core/store/native"
+)
+
+// client speaks JSON-RPC with the store, one text a line, on the Unix socket in its data directory. It is for one goroutine.
+type client struct {
+	ui    *ui
+	conn  net.Conn
+	lines *bufio.Scanner
+	last  int
+	notes []note // notifications that came while an answer was awaited
+}
+
+// note is a notification.
+type note struct {
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+}
+
+// maxLine is how long a line of the store's may be.
+const maxLine = 64 << 20
+
+// dial connects to the store that runs with a data directory.
+func (u *ui) dial(ctx context.Context, dir string) (*client, error) {
+	path, err := native.SocketPath(dir)
+	if err != nil {
+		return nil, hintFor(err)
+	}
+	conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "unix", path)
+	if err != nil {
+		return nil, hint(fmt.Errorf("no store is running with the data in %s", dir),
+			`"masq store" starts one, or "masq up" for trying Masq; --data names another data directory`)
+	}
+	context.AfterFunc(ctx, func() { conn.Close() })
+	c := &client{ui: u, conn: conn, lines: bufio.NewScanner(conn)}
+	c.lines.Buffer(nil, maxLine)
+	return c, nil
+}
+
+func (c *client) close() { c.conn.Close() }
+
+// rpcError is an error that the store answered.
+type rpcError struct {
+	Message string `json:"message"`
+	Data    struct {
+		Code string `json:"code"`
+	} `json:"data"`
+}
+
+func (e *rpcError) Error() string { return e.Message }
+
+// params are a call's.
+type params = map[string]any
+
+// call asks the store for something and decodes what it answers into result, unless that is nil.
+func (c *client) call(ctx context.Context, method string, p params, result any) error {
+	defer c.ui.during("waiting for the store")()
+	if p == nil {
+		p = params{}
+	}
+	c.last++
+	request, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": c.last, "method": method, "params": p})
+	if err != nil {
+		return err
+	}
+	if _, err := c.conn.Write(append(request, '\n')); err != nil {
+		return gone(ctx)
+	}
+	for {
+		var m struct {
+			note
+			ID     *int            `json:"id"`
+			Result json.RawMessage `json:"result"`
+			Error  *rpcError       `json:"error"`
+		}
+		if err := c.read(ctx, &m); err != nil {
+			return err
+		}
+		switch {
+		case m.Method != "":
+			c.notes = append(c.notes, m.note)
+		case m.Error != nil:
+			return withHint(m.Error)
+		case m.ID == nil || *m.ID != c.last || result == nil:
+			return nil
+		default:
+			return json.Unmarshal(m.Result, result)
+		}
+	}
+}
+
+// next waits for a notification of a method and decodes it into p. Those of others are dropped.
+func (c *client) next(ctx context.Context, method string, p any) error {
+	for {
+		var n note
+		if len(c.notes) > 0 {
+			n, c.notes = c.notes[0], c.notes[1:]
+		} else if err := c.read(ctx, &n); err != nil {
+			return err
+		}
+		if n.Method == method {
+			return json.Unmarshal(n.Params, p)
+		}
+	}
+}
+
+func (c *client) read(ctx context.Context, v any) error {
+	if !c.lines.Scan() {
+		return gone(ctx)
+	}
+	return json.Unmarshal(c.lines.Bytes(), v)
+}
+
+// gone is why the connection has ended.
+func gone(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return hint(errors.New("the store has stopped"), `"masq store" starts it again`)
+}
+
+// hints are what to do about the store's codes on the command line. The store's own sentences say it for everybody.
+var hints = map[string]string{
+	"E_APP":     `"masq apps" lists the applications that this store knows`,
+	"E_CIRCLE":  "begin from the circle that is to stay, or use a new --data",
+	"E_CLOSED":  `"masq store" starts it again`,
+	"E_CROWDED": "each link is good for one device: make a new one",
+	"E_DAMAGED": `"masq doctor" says more`,
+	"E_DATA":    "--bring hands over the data that is here already, --discard deletes it from this computer",
+	"E_DENIED":  "begin again if that was a mistake",
+	"E_EXPIRED": "begin again, and answer in time",
+	"E_LINK":    "copy the whole link, in quotes",
+	"E_SYNC":    "check the Sync Server's address and the network; --sync sets it when the store starts",
+	"E_VERSION": "update Masq",
+}
+
+// withHint makes of what the store says, "what is wrong: what to do", an error with a hint.
+func withHint(e *rpcError) error {
+	sentence, todo := e.Message, `"masq help" says how commands are used`
+	if i := strings.LastIndex(sentence, ": "); i > 0 {
+		sentence, todo = sentence[:i], sentence[i+2:]
+	}
+	if h := hints[e.Data.Code]; h != "" {
+		todo = h
+	}
+	return hint(&rpcError{Message: sentence, Data: e.Data}, todo)
+}

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	relay "github.com/masqdev/masq/core/relay/native"
+	"github.com/masqdev/masq/core/store"
+	"github.com/masqdev/masq/core/store/native"
+)
+
+func doctorCommand(u *ui) *cli.Command {
+	return &cli.Command{
+		Name: "doctor", Usage: "check what can be wrong, and say what to do about it", Category: "store",
+		Flags: []cli.Flag{dataFlag(), jsonFlag(), portFlag()},
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			if !nothing(cmd) {
+				return usage(cmd)
+			}
+			d := &doctor{ui: u, dir: dataDir(cmd), port: cmd.Uint16("port"), asJSON: cmd.Bool("json")}
+			return d.examine(ctx)
+		},
+	}
+}
+
+// doctor writes findings down.
+type doctor struct {
+	*ui
+	dir         string
+	port        uint16
+	asJSON      bool
+	all, failed int
+	err         error // of writing
+}
+
+// finding is what "masq doctor --json" prints, a line for each check.
+type finding struct {
+	Check   string `json:"check"`
+	OK      bool   `json:"ok"`
+	Finding string `json:"finding"`
+	Hint    string `json:"hint,omitempty"`
+}
+
+func (d *doctor) note(f finding) {
+	d.all++
+	mark := "ok  "
+	if !f.OK {
+		d.failed++
+		mark = "FAIL"
+	}
+	if d.err != nil {
+		return
+	}
+	if d.asJSON {
+		d.err = d.json(f)
+		return
+	}
+	_, d.err = fmt.Fprintf(d.stdout, "%s  %-15s %s\n", mark, f.Check, f.Finding)
+	if f.Hint != "" && d.err == nil {
+		_, d.err = fmt.Fprintf(d.stdout, "      %-15s %s\n", "", f.Hint)
+	}
+}
+
+func (d *doctor) ok(check, format string, args ...any) {
+	d.note(finding{Check: check, OK: true, Finding: fmt.Sprintf(format, args...)})
+}
+
+func (d *doctor) bad(check, hint, format string, args ...any) {
+	d.note(finding{Check: check, Hint: hint, Finding: fmt.Sprintf(format, args...)})
+}
+
+// examine makes all checks. Those that need a store that runs follow once one does.
+func (d *doctor) examine(ctx context.Context) error {
+	d.ok("masq", "%s", version())
+	d.directory()
+	c, err := d.dial(ctx, d.dir)
+	if err != nil {
+		d.bad("store", hintOf(err), "%v", err)
+	} else {
+		defer c.close()
+		d.store(ctx, c)
+	}
+	for _, host := range []string{"127.0.0.1", "::1"} {
+		d.address(ctx, host, err == nil)
+	}
+	switch {
+	case d.err != nil:
+		return d.err
+	case d.failed > 0:
+		return hint(fmt.Errorf("%d of %d checks failed", d.failed, d.all), "each failed check says what to do")
+	}
+	return nil
+}
+
+func (d *doctor) directory() {
+	const check = "data directory"
+	info, err := os.Stat(d.dir)
+	_, tooLong := native.SocketPath(d.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		d.ok(check, "%s is not there yet; the store makes it", d.dir)
+	case err != nil:
+		d.bad(check, "--data names another directory", "%v", err)
+	case !info.IsDir():
+		d.bad(check, "--data names another directory", "%s is not a directory", d.dir)
+	case info.Mode().Perm()&0o077 != 0:
+		d.bad(check, "chmod 700 "+d.dir, "others may look into %s: its mode is %04o", d.dir, info.Mode().Perm())
+	case tooLong != nil:
+		d.bad(check, "--data names a directory with a shorter path", "%v", tooLong)
+	default:
+		d.ok(check, "%s, mode %04o", d.dir, info.Mode().Perm())
+	}
+}
+
+// store asks the store that runs.
+func (d *doctor) store(ctx context.Context, c *client) {
+	s, err := c.state(ctx)
+	switch {
+	case err != nil:
+		d.bad("store", hintOf(err), "%v", err)
+		return
+	case s.Version != version():
+		d.bad("store", "restart the store, so that it is the same masq as this one", "the store that runs is masq %s", s.Version)
+	default:
+		d.ok("store", "running as %s", oneLine(s.Name))
+	}
+	if s.Error != "" {
+		d.bad("engine", hints[s.Error], "the store says %s", s.Error)
+	}
+	d.durable(ctx, c)
+	if len(s.Relays) == 0 {
+		d.ok("sync server", "none is set: this store does not sync; --sync sets one when the store starts")
+	}
+	for _, url := range s.Relays {
+		d.relay(ctx, url)
+	}
+}
+
+// durable measures a put that waits for the disk.
+func (d *doctor) durable(ctx context.Context, c *client) {
+	const check, slow = "disk", 250 * time.Millisecond
+	probe := params{"app": defaultApp, "key": "masq doctor", "value": time.Now().UnixMilli()}
+	err := c.call(ctx, "put", probe, nil)
+	start := time.Now()
+	if err == nil {
+		err = c.call(ctx, "put", probe, nil)
+	}
+	took := time.Since(start)
+	if err == nil {
+		err = c.call(ctx, "del", params{"app": defaultApp, "key": "masq doctor"}, nil)
+	}
+	switch {
+	case err != nil:
+		d.bad(check, hintOf(err), "a value cannot be written: %v", err)
+	case took > slow:
+		d.bad(check, "the disk is busy or slow; a data directory on a network file system is not a good idea", "a durable put takes %d ms", took.Milliseconds())
+	default:
+		d.ok(check, "a durable put takes %.1f ms", float64(took.Microseconds())/1000)
+	}
+}
+
+// relay says hello to a Sync Server.
+func (d *doctor) relay(ctx context.Context, url string) {
+	const check, skewed = "sync server", 5 * time.Minute
+	over := d.during("waiting for %s", url)
+	skew, err := relayClock(ctx, url)
+	over()
+	switch {
+	case err != nil:
+		d.bad(check, "check the network, and that the address is right: it begins with wss://", "%s does not answer as a Sync Server: %v", url, err)
+	case skew.Abs() > skewed:
+		d.bad("clock", "set this computer's clock; most systems do it by themselves if they are allowed to", "this computer's clock is %v off that of %s", skew.Abs().Round(time.Second), url)
+	default:
+		d.ok(check, "%s answers; the clocks are %v apart", url, skew.Abs().Round(time.Millisecond))
+	}
+}
+
+// address checks one of the two addresses at which pages look for the store.
+func (d *doctor) address(ctx context.Context, host string, running bool) {
+	check, addr := "address", net.JoinHostPort(host, strconv.Itoa(int(d.port)))
+	l, err := net.Listen("tcp", addr)
+	if err == nil {
+		l.Close()
+	}
+	switch {
+	case relay.NoSuchAddress(err):
+		d.ok(check, "%s does not exist on this computer", host)
+	case err == nil && running:
+		d.bad(check, "--port says where the store is, if not there", "nothing listens on %s", addr)
+	case err == nil:
+		d.ok(check, "%s is free", addr)
+	case d.isStore(ctx, addr):
+		d.ok(check, "the store listens on %s", addr)
+	default:
+		d.bad(check, `end that program, or start "masq store" with another --port`, "another program is on %s", addr)
+	}
+}
+
+// isStore reports whether a store answers at an address.
+func (d *doctor) isStore(ctx context.Context, addr string) bool {
+	ctx, stop := context.WithTimeout(ctx, 3*time.Second)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/openrpc.json", nil)
+	if err != nil {
+		return false
+	}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	document, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	return err == nil && string(document) == string(store.Document)
+}
+
+func hintOf(err error) string {
+	if h := (*hinted)(nil); errors.As(err, &h) {
+		return h.hint
+	}
+	return ""
+}

@@ -1,0 +1,259 @@
+package native
+
+import (
+	"sync"
+
+	"github.com/masqdev/masq/core/store"
+)
+
+// Limits on connections and on what waits for one.
+const (
+	maxSockets   = 512      // WebSockets, those of the manager not counted
+	maxPerOrigin = 64       // WebSockets of one web page's origin, the manager's too
+	maxLeaving   = 512      // WebSockets that are being told that there are too many
+	maxLocal     = 256      // connections on the Unix socket
+	maxQueue     = 16 << 20 // bytes that wait for a client to read them
+)
+
+// line is what a client's texts go out by.
+type line interface {
+	write(text []byte) error
+	ping() error
+	end(code uint16, reason string) // tells why, where that can be told, and closes
+	drop()                          // closes at once
+}
+
+// client is one connection. One goroutine reads it, and another writes while its queue holds something.
+type client struct {
+	id   uint32
+	who  store.Who
+	line line
+
+	// Guarded by clients.mu.
+	queue   []message
+	bytes   int  // in the queue and being written
+	writing bool // a goroutine writes
+	closing bool // its end is in the queue, or it has ended: nothing more goes in
+}
+
+// message is a text to write, a ping, or the end.
+type message struct {
+	text   []byte
+	ping   bool
+	code   uint16 // not 0: the end
+	reason string
+}
+
+// size is what a message counts for in the queue, the queue's own memory included.
+func (m message) size() int { return len(m.text) + 64 }
+
+// clients are those that are connected.
+type clients struct {
+	wg sync.WaitGroup // their goroutines; one's first is added under mu and before stopped
+
+	mu      sync.Mutex
+	last    uint32
+	all     map[uint32]*client
+	counts  map[string]int // for each origin, and those with a space: the sums below
+	stopped bool
+}
+
+// What counts has besides origins.
+const (
+	countSockets = " sockets"
+	countLeaving = " leaving"
+	countLocal   = " local"
+)
+
+// The answers to somebody new.
+type admission uint8
+
+const (
+	welcome admission = iota
+	crowded
+	turnedAway // so many are being told already that it gets nothing but an HTTP status
+)
+
+// bounds are the counts that somebody new raises, with their limits.
+func bounds(who store.Who) map[string]int {
+	switch who.Kind {
+	case store.Admin:
+		return map[string]int{countLocal: maxLocal}
+	case store.Manager: // whatever web pages do, the user gets in
+		return map[string]int{who.Origin: maxPerOrigin}
+	case store.Web:
+		return map[string]int{countSockets: maxSockets, who.Origin: maxPerOrigin}
+	}
+	return map[string]int{countSockets: maxSockets}
+}
+
+var leaving = map[string]int{countLeaving: maxLeaving}
+
+// admit counts somebody new. Whoever is not turned away is given back with leave.
+func (c *clients) admit(who store.Who) admission {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.stopped:
+		return turnedAway
+	case c.raise(bounds(who)):
+		c.wg.Add(1)
+		return welcome
+	case c.raise(leaving):
+		c.wg.Add(1)
+		return crowded
+	}
+	return turnedAway
+}
+
+// raise raises the counts if all of them are below their limits.
+func (c *clients) raise(bounds map[string]int) bool {
+	for name, limit := range bounds {
+		if c.counts[name] >= limit {
+			return false
+		}
+	}
+	for name := range bounds {
+		c.counts[name]++
+	}
+	return true
+}
+
+// leave gives back what admit counted.
+func (c *clients) leave(who store.Who, as admission) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	raised := bounds(who)
+	if as == crowded {
+		raised = leaving
+	}
+	for name := range raised {
+		if c.counts[name]--; c.counts[name] == 0 {
+			delete(c.counts, name)
+		}
+	}
+	c.wg.Done()
+}
+
+// add gives somebody who was admitted a number.
+func (c *clients) add(who store.Who, l line) *client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.last++
+	k := &client{id: c.last, who: who, line: l}
+	c.all[k.id] = k
+	if c.stopped {
+		c.push(k, message{code: closeStopping, reason: "the store stops"})
+	}
+	return k
+}
+
+// remove forgets a client that has ended.
+func (c *clients) remove(k *client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k.closing, k.queue = true, nil
+	delete(c.all, k.id)
+}
+
+// send queues a text for a client, if it is still there.
+func (c *clients) send(id uint32, text []byte) { c.to(id, message{text: text}) }
+
+// end queues a client's end.
+func (c *clients) end(id uint32, code uint16, reason string) {
+	c.to(id, message{code: code, reason: reason})
+}
+
+func (c *clients) to(id uint32, m message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.push(c.all[id], m)
+}
+
+// ping asks all whether they are still there.
+func (c *clients) ping() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.all {
+		c.push(k, message{ping: true})
+	}
+}
+
+// stop lets nobody new in and ends all who are there.
+func (c *clients) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = true
+	for _, k := range c.all {
+		c.push(k, message{code: closeStopping, reason: "the store stops"})
+	}
+}
+
+// drop closes all that are left at once.
+func (c *clients) drop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, k := range c.all {
+		k.line.drop()
+	}
+}
+
+// push queues a message. A client that does not read what it is sent is dropped. Call it with mu held.
+func (c *clients) push(k *client, m message) {
+	if k == nil || k.closing {
+		return
+	}
+	if k.bytes+m.size() > maxQueue && k.bytes > 0 {
+		k.closing, k.queue = true, nil
+		k.line.drop()
+		return
+	}
+	k.closing = m.code != 0
+	k.queue = append(k.queue, m)
+	k.bytes += m.size()
+	if !k.writing {
+		k.writing = true
+		c.wg.Add(1)
+		go c.write(k)
+	}
+}
+
+// write writes what is queued and ends.
+func (c *clients) write(k *client) {
+	defer c.wg.Done()
+	for {
+		m, ok := c.next(k)
+		if !ok {
+			return
+		}
+		var err error
+		switch {
+		case m.code != 0:
+			k.line.end(m.code, m.reason)
+		case m.ping:
+			err = k.line.ping()
+		default:
+			err = k.line.write(m.text)
+		}
+		if err != nil {
+			k.line.drop() // the reader ends
+		}
+		c.mu.Lock()
+		k.bytes -= m.size()
+		c.mu.Unlock()
+	}
+}
+
+// next takes the first message of the queue, false if there is none.
+func (c *clients) next(k *client) (message, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(k.queue) == 0 {
+		k.queue, k.writing = nil, false
+		return message{}, false
+	}
+	m := k.queue[0]
+	k.queue[0] = message{}
+	k.queue = k.queue[1:]
+	return m, true
+}
