@@ -17,6 +17,7 @@ import (
 	"errors"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/vault"
@@ -204,6 +205,18 @@ func (l *Ledger) Trim() { l.cache.trim() }
 
 // Meta answers a setting, nil if there is none. It must not be changed.
 func (l *Ledger) Meta(key string) []byte { return l.meta[key] }
+
+// MetaKeys answers the names of the settings that begin with prefix, ascending.
+func (l *Ledger) MetaKeys(prefix string) []string {
+	var out []string
+	for key := range l.meta {
+		if strings.HasPrefix(key, prefix) {
+			out = append(out, key)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
 
 // SetMeta changes a setting; an empty value deletes it. Keys are at most 65,535 bytes. Settings stay in memory: keep them small.
 func (l *Ledger) SetMeta(key string, value []byte) {

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/storage"
@@ -11,6 +12,7 @@ import (
 type commits struct {
 	flying    bool
 	gathering bool  // a checkpoint waits for blocks
+	held      bool  // and nothing may be committed before it is taken
 	next      batch // what the group that fills carries
 	flight    batch // what the group in flight carries
 }
@@ -45,7 +47,7 @@ func (e *Engine) answer(op *Op) {
 // commit hands the group that filled to storage, if none is in flight.
 func (e *Engine) commit() {
 	c := &e.commits
-	if c.flying || e.state != open || e.space.rep.MustCheckpoint() {
+	if c.flying || e.state != open || e.mustCheckpoint() {
 		return
 	}
 	if !e.led.Pending() {
@@ -65,7 +67,14 @@ func (e *Engine) commit() {
 	if c.flight.strict {
 		d = storage.Strict
 	}
-	d = e.space.rep.Begin(d)
+	for _, s := range e.spaces {
+		if s.rep.Begin(d) == storage.Strict {
+			d = storage.Strict
+		}
+	}
+	for _, s := range e.spaces {
+		s.rep.Begin(d) // they all know how it is committed
+	}
 	e.out.add(Commit{Group: e.led.Begin(), Durability: d})
 }
 
@@ -80,7 +89,9 @@ func (e *Engine) committed(err error) {
 		return
 	}
 	e.led.Committed()
-	e.space.rep.Committed()
+	for _, s := range e.spaces {
+		s.rep.Committed()
+	}
 	done := c.flight
 	c.flight = batch{}
 	done.done(e)
@@ -117,21 +128,50 @@ const longTail = 512
 // maintain writes what can wait (what the other devices have) along with a group that goes out anyway, and takes a checkpoint
 // when the log has grown long.
 func (e *Engine) maintain() {
-	rep := e.space.rep
 	if !e.commits.flying && (e.led.Pending() || e.closing != nil) {
 		for _, d := range e.devices {
 			d.save()
 		}
 	}
-	if !rep.MustCheckpoint() && (e.commits.flying || !rep.NeedsCheckpoint() && e.led.Tail() < longTail) {
+	if !e.mustCheckpoint() && (e.commits.flying || !e.needsCheckpoint()) {
 		return
 	}
-	err := rep.Checkpoint()
+	err := e.checkpoint()
 	e.commits.gathering = errors.Is(err, ledger.ErrWait)
 	switch {
 	case err == nil:
+		e.commits.held = false
 		e.led.Checkpoint()
 	case !e.commits.gathering:
 		e.fail(storageCode(err))
 	}
+}
+
+// checkpoint has every namespace hand in its part. Of several that wait for blocks all ask for theirs at once; one that has written
+// what was in its memory does so again with what has come meanwhile.
+func (e *Engine) checkpoint() (missing error) {
+	for _, s := range e.spaces {
+		if s.rep.Quiet() {
+			continue
+		}
+		e.commits.held = e.commits.held || s.rep.MustCheckpoint()
+		if err := s.rep.Checkpoint(); err != nil && (missing == nil || !errors.Is(err, ledger.ErrWait)) {
+			missing = err
+		}
+	}
+	if missing != nil {
+		return missing
+	}
+	for _, s := range e.spaces {
+		s.rep.HandIn()
+	}
+	return nil
+}
+
+func (e *Engine) mustCheckpoint() bool {
+	return e.commits.held || slices.ContainsFunc(e.spaces, func(s *space) bool { return s.rep.MustCheckpoint() })
+}
+
+func (e *Engine) needsCheckpoint() bool {
+	return e.led.Tail() >= longTail || slices.ContainsFunc(e.spaces, func(s *space) bool { return s.rep.NeedsCheckpoint() })
 }

@@ -2,16 +2,20 @@ package peer
 
 import (
 	"encoding/base64"
+	"slices"
 
 	"github.com/masqdev/masq/core/channel"
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
 )
 
-// device is another device of the circle: how to reach it, and how far it has got.
+// device is another device of a group: how to reach it, and how far it has got.
 type device struct {
 	e    *Engine
+	g    *group
 	ik   [32]byte
 	nk   [32]byte
+	kind uint8
 	name string
 	pair *channel.Pair
 	adds *pendingAdd // it is being paired: its ADD is signed when the first session stands
@@ -19,46 +23,100 @@ type device struct {
 	lines []*line  // at most two: today's channel and, near the change of day, its neighbour
 	sess  *session // while one of the lines has a session
 
-	have      wire.Vector // what it is known to have durably
-	acked     uint64      // position in this device's log up to which it has everything durably
-	heard     bool        // it has sent all that it has since this start
+	spaces    []*progress // for each namespace that something is known of
 	lastHeard Millis
 	unsaved   bool
 }
 
-// openDevices makes a device of every other member of the roster.
+// progress is how far a device has got with a namespace.
+type progress struct {
+	s       *space
+	have    wire.Vector // what it is known to have durably
+	acked   uint64      // position in this device's log up to which it has everything durably
+	heard   bool        // it has sent all that it has since this start
+	theirs  bool        // it syncs it with this device, as it said last
+	unsaved bool
+}
+
+// openDevices makes a device of every other member of every roster.
 func (e *Engine) openDevices() {
-	if e.self.circle == nil {
-		e.space.rep.SettleOwn()
-		return
-	}
 	if len(e.led.Meta(metaMoving)) != 0 {
 		e.moveData()
 	}
 	e.loadPending()
-	e.refreshDevices()
-	if len(e.devices) == 0 {
-		e.space.rep.SettleOwn()
+	for _, g := range e.groups() {
+		e.refreshDevices(g)
+		g.told = g.roster.Heads()
+		if g.out() {
+			e.shutOut()
+		}
+	}
+	for _, s := range e.spaces {
+		s.settleIfHeard()
 	}
 }
 
-// refreshDevices brings the list of devices up to the roster.
-func (e *Engine) refreshDevices() {
+// groups are the circle and those of the namespaces' application peers.
+func (e *Engine) groups() []*group {
+	var out []*group
+	if e.circle != nil {
+		out = append(out, e.circle)
+	}
+	for _, s := range e.spaces {
+		if s.peers != nil {
+			out = append(out, s.peers)
+		}
+	}
+	return out
+}
+
+// refreshDevices brings the list of devices up to a group's roster. In a namespace's, the full devices are met as the circle's.
+func (e *Engine) refreshDevices(g *group) {
 	me := e.publicIK()
-	for _, m := range e.self.circle.roster.Members() {
-		if m.IK == me {
+	for _, m := range g.roster.Members() {
+		if m.IK == me || g.space != nil && e.circle != nil && e.circle.member(m.IK) {
 			continue
 		}
 		d := e.deviceOf(m.NK)
 		if d == nil {
-			d = e.addDevice(m.IK, m.NK, m.Name)
+			d = e.addDevice(g, m.IK, m.NK, m.Kind, m.Name)
 		}
 		if d != nil && d.adds != nil {
 			d.adds = nil
 			e.savePending()
 		}
 	}
+	for _, m := range g.roster.RevokedMembers() {
+		if m.IK != me && e.deviceOf(m.NK) == nil && e.mindful(m.IK) {
+			e.addDevice(g, m.IK, m.NK, m.Kind, m.Name)
+		}
+	}
+	e.devices = slices.DeleteFunc(e.devices, func(d *device) bool {
+		if d.g != g || d.adds != nil || d.member() || g.roster.Revoked(d.ik) && e.mindful(d.ik) {
+			return false
+		}
+		d.drop()
+		d.forget()
+		return true
+	})
+	for _, d := range e.devices {
+		if d.g == g && d.sess != nil && g.roster.Revoked(d.ik) {
+			d.sess.notice(nil)
+		}
+	}
 	e.statusDirty = true
+}
+
+// mindful reports whether a device that was shut out is still to be told so. It notes since when it is out.
+func (e *Engine) mindful(ik [32]byte) bool {
+	key := metaRevoked + string(ik[:])
+	saved := e.led.Meta(key)
+	if len(saved) != 8 {
+		e.led.SetMeta(key, wire.AppendU64(nil, e.wall))
+		return true
+	}
+	r := wire.NewReader(saved)
+	return e.wall < r.U64()+noticeFor
 }
 
 func (e *Engine) deviceOf(nk [32]byte) *device {
@@ -70,81 +128,125 @@ func (e *Engine) deviceOf(nk [32]byte) *device {
 	return nil
 }
 
-func (e *Engine) addDevice(ik, nk [32]byte, name string) *device {
-	pair, err := channel.NewPair(channel.Keys{Self: e.self.nk, Peer: nk, Secret: e.self.circle.secret})
+func (e *Engine) deviceByID(id string) *device {
+	for _, d := range e.devices {
+		if d.id() == id {
+			return d
+		}
+	}
+	return nil
+}
+
+func (e *Engine) addDevice(g *group, ik, nk [32]byte, kind uint8, name string) *device {
+	pair, err := channel.NewPair(channel.Keys{Self: e.self.nk, Peer: nk, Secret: g.secret})
 	if err != nil {
 		return nil // a key that no exchange can be made with; the roster refuses those
 	}
-	d := &device{e: e, ik: ik, nk: nk, name: name, pair: pair}
+	d := &device{e: e, g: g, ik: ik, nk: nk, kind: kind, name: name, pair: pair}
 	d.load()
 	e.devices = append(e.devices, d)
 	return d
 }
 
-// load reads what was known of the device: name u8, time, acknowledged position, vector.
+// shares reports whether the device has to do with the namespace: those of the circle have with all.
+func (d *device) shares(s *space) bool { return d.g.space == nil || d.g.space == s }
+
+// in answers how far the device has got with a namespace.
+func (d *device) in(s *space) *progress {
+	for _, p := range d.spaces {
+		if p.s == s {
+			return p
+		}
+	}
+	p := &progress{s: s}
+	p.load(d.e.led.Meta(d.metaIn(s)))
+	d.spaces = append(d.spaces, p)
+	return p
+}
+
+// metaPeer and the device's nk name what is known of it: lv8(name) ‖ time last heard. With the namespace's number behind, how far
+// it has got: position u64 ‖ vector.
+const metaPeer = "peer/"
+
+func (d *device) meta() string             { return metaPeer + string(d.nk[:]) }
+func (d *device) metaIn(s *space) string   { return d.meta() + "/" + s.number() }
+func (d *device) cursorIn(s *space) string { return "cursor/" + s.number() + "/" + string(d.nk[:]) }
+
+// load reads what was known. It is a memory of another device's state: what cannot be read the next session brings again.
 func (d *device) load() {
-	saved := d.e.led.Meta(metaPeer + string(d.nk[:]))
-	if saved == nil {
-		return
+	r := wire.NewReader(d.e.led.Meta(d.meta()))
+	name, last := string(r.LV8(255)), r.U64()
+	if r.Done() == nil {
+		d.name, d.lastHeard = name, last
 	}
+}
+
+func (p *progress) load(saved []byte) {
 	r := wire.NewReader(saved)
-	name := string(r.LV8(255))
-	last, acked := r.U64(), r.U64()
-	vec, err := wire.ParseVector(r.LV32(wire.MaxVector))
-	if r.Done() != nil || err != nil {
-		return // it is a memory of another device's state; the next session brings it again
+	acked := r.U64()
+	vec, err := wire.ParseVector(r.Bytes(r.Len()))
+	if r.Done() == nil && err == nil {
+		p.acked, p.have = acked, vec
 	}
-	d.name, d.lastHeard, d.acked, d.have = name, last, acked, vec
 }
 
 func (d *device) save() {
-	if !d.unsaved {
-		return
+	if d.unsaved {
+		d.unsaved = false
+		d.e.led.SetMeta(d.meta(), wire.AppendU64(wire.AppendLV8(nil, []byte(d.name)), d.lastHeard))
 	}
-	d.unsaved = false
-	b := wire.AppendLV8(nil, []byte(d.name))
-	b = wire.AppendU64(wire.AppendU64(b, d.lastHeard), d.acked)
-	d.e.led.SetMeta(metaPeer+string(d.nk[:]), wire.AppendLV32(b, wire.AppendVector(nil, d.have)))
-}
-
-func (d *device) has(v wire.Vector) {
-	if d.have.CoversAll(v) {
-		return
-	}
-	d.have = d.have.Join(v)
-	d.unsaved = true
-}
-
-func (d *device) member() bool { return d.e.isMember(d.ik) }
-
-func (e *Engine) isMember(ik [32]byte) bool {
-	_, ok := e.self.circle.roster.Member(ik)
-	return ok
-}
-
-func (d *device) id() string { return base64.RawURLEncoding.EncodeToString(d.ik[:]) }
-
-// settleIfHeard settles the own writer's earlier blocks once every device has sent all that it has since this start.
-func (e *Engine) settleIfHeard() {
-	for _, d := range e.devices {
-		if !d.heard {
-			return
+	for _, p := range d.spaces {
+		if p.unsaved {
+			p.unsaved = false
+			d.e.led.SetMeta(d.metaIn(p.s), wire.AppendVector(wire.AppendU64(nil, p.acked), p.have))
 		}
 	}
-	e.space.rep.SettleOwn()
 }
 
-// collect lets the tombstones go that every device has.
-func (e *Engine) collect() {
-	if len(e.devices) == 0 {
+// forget deletes what was known of the device.
+func (d *device) forget() {
+	d.e.led.SetMeta(d.meta(), nil)
+	for _, s := range d.e.spaces {
+		d.forgetSpace(s)
+	}
+}
+
+func (d *device) forgetSpace(s *space) {
+	for _, key := range []string{d.metaIn(s), d.cursorIn(s)} {
+		if d.e.led.Meta(key) != nil {
+			d.e.led.SetMeta(key, nil)
+		}
+	}
+	d.spaces = slices.DeleteFunc(d.spaces, func(p *progress) bool { return p.s == s })
+}
+
+func (p *progress) has(v wire.Vector) {
+	if p.have.CoversAll(v) {
 		return
 	}
-	all := e.devices[0].have
-	for _, d := range e.devices[1:] {
-		all = all.Meet(d.have)
-	}
-	e.space.rep.Collect(all)
+	p.have = p.have.Join(v)
+	p.unsaved = true
 }
+
+// reached notes that the device has everything up to a position.
+func (p *progress) reached(pos uint64) {
+	if pos > p.acked {
+		p.acked, p.unsaved = pos, true
+	}
+}
+
+// startsAnew forgets how far a device had got that lacks now what it once had: it dropped its data, or was put back to an older state.
+func (p *progress) startsAnew(v wire.Vector) {
+	if !v.CoversAll(p.have) {
+		p.have, p.acked, p.unsaved = nil, 0, true
+	}
+}
+
+func (d *device) member() bool { return d.g.member(d.ik) }
+
+func (d *device) id() string { return deviceID(d.ik) }
+
+func deviceID(ik [32]byte) string { return base64.RawURLEncoding.EncodeToString(ik[:]) }
 
 // drop ends the device's session and hangs its lines up.
 func (d *device) drop() {
@@ -163,4 +265,47 @@ func (e *Engine) redialAll() {
 			}
 		}
 	}
+}
+
+// revoke shuts a device out, for good, wherever it is listed.
+func (e *Engine) revoke(op *Op) {
+	d := e.deviceByID(op.Key)
+	switch {
+	case d == nil || !d.member():
+		e.reply(Reply{Op: op.ID, Err: EValue})
+		return
+	case d.g.revoke(d.ik) != nil: // an application peer may shut out only those that it let in
+		e.reply(Reply{Op: op.ID, Err: EDenied})
+		return
+	}
+	e.tend(true)
+	e.statusDirty = true
+	e.answer(op)
+}
+
+func (g *group) revoke(ik [32]byte) error {
+	if _, err := g.roster.SignRevoke(g.e.self.ik, ik); err != nil {
+		return err
+	}
+	g.changed(nil)
+	return nil
+}
+
+// revokeOf shuts out an application's peers.
+func (e *Engine) revokeOf(op *Op) {
+	s := e.spaceOf(op.App)
+	if s == nil {
+		e.reply(Reply{Op: op.ID, Err: EApp})
+		return
+	}
+	if g := s.peers; g != nil {
+		for _, m := range g.roster.Members() {
+			if m.Kind == roster.Embedded && g.revoke(m.IK) != nil {
+				e.reply(Reply{Op: op.ID, Err: EBusy})
+				return
+			}
+		}
+	}
+	e.statusDirty = true
+	e.answer(op)
 }

@@ -100,15 +100,17 @@ func TestJoinAgainAfterARestore(t *testing.T) {
 func TestJoinAgainWhenNeverAdded(t *testing.T) {
 	m := newMesh(t, "Laptop", "Phone")
 	a, b := m.nodes[0], m.nodes[1]
-	b.e.self.circle = nil
+	b.e.circle = nil
 	if err := b.e.foundCircle(); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.e.foundCircle(); err != nil { // as a GRANT leaves it
 		t.Fatal(err)
 	}
-	b.e.self.circle = a.e.self.circle
-	b.e.refreshDevices()
+	granted := *a.e.circle
+	granted.e = b.e
+	b.e.circle = &granted
+	b.e.refreshDevices(b.e.circle)
 	if b.e.currentStatus().Devices != nil {
 		t.Error("the status shows devices, although this one was not added")
 	}

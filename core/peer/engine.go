@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/storage"
@@ -27,8 +28,9 @@ type Engine struct {
 
 	commits commits
 	self    self
-	space   *space // the application's namespace
-	devices []*device
+	circle  *group    // nil: this device is by itself, or an application peer
+	spaces  []*space  // by number
+	devices []*device // of all groups
 	pairing *pairingRun
 	invites inviteGuard
 
@@ -145,9 +147,9 @@ func (e *Engine) settle() {
 		e.tryOpen()
 	}
 	if e.state == open {
-		e.space.run()
+		e.runSpaces()
 		e.timers()
-		e.space.run()
+		e.runSpaces()
 		for _, d := range e.devices {
 			d.pump()
 		}
@@ -155,7 +157,7 @@ func (e *Engine) settle() {
 		e.commit()
 		e.flushFrames()
 		e.reportStatus()
-		if len(e.space.queue) == 0 && !e.commits.gathering {
+		if !e.waiting() && !e.commits.gathering {
 			e.led.Trim()
 		}
 	}
@@ -168,6 +170,17 @@ func (e *Engine) settle() {
 		e.woke = at
 		e.out.add(WakeAt{At: at})
 	}
+}
+
+func (e *Engine) runSpaces() {
+	for _, s := range e.spaces {
+		s.run()
+	}
+}
+
+// waiting reports whether an operation waits for blocks.
+func (e *Engine) waiting() bool {
+	return slices.ContainsFunc(e.spaces, func(s *space) bool { return len(s.queue) > 0 })
 }
 
 // toWall is a time of the engine's own as the clock will show it. 0 stays 0.
@@ -244,11 +257,11 @@ func (e *Engine) fail(code Code) {
 		e.reply(Reply{Op: op.ID, Err: code})
 	}
 	e.early = nil
-	if e.space != nil {
-		for _, t := range e.space.queue {
+	for _, s := range e.spaces {
+		for _, t := range s.queue {
 			t.fail(code)
 		}
-		e.space.queue = nil
+		s.queue = nil
 	}
 	e.commits.fail(e, code)
 	if p := e.pairing; p != nil {

@@ -20,7 +20,8 @@ const (
 type flow struct {
 	s      *session
 	sp     *space
-	number uint16 // the other's number for it
+	p      *progress // of the other device
+	number uint16    // the other's number for it
 
 	ready bool        // the other's VECTOR is here: sending may begin
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent
@@ -29,6 +30,7 @@ type flow struct {
 	ends  []sentEnd   // not acknowledged yet
 
 	told      wire.Vector      // what the other knows this device to have durably
+	toldAt    Millis           // when HAVE was last sent
 	receiving bool             // DATA came since the last END
 	taken     int              // bytes since the cursor was last saved
 	theirLog  wire.Incarnation // the incarnation of the other's log
@@ -151,8 +153,8 @@ func (f *flow) pump() {
 func (f *flow) end() {
 	v := f.sp.rep.Vector()
 	if !f.dirty && f.peer.CoversAll(v) {
-		if len(f.ends) == 0 && f.s.d.acked < f.pos { // all that came since came from there
-			f.s.d.acked, f.s.d.unsaved = f.pos, true
+		if len(f.ends) == 0 && f.p.acked < f.pos { // all that came since came from there
+			f.p.reached(f.pos)
 			f.s.e.statusDirty = true
 		}
 		return
@@ -164,7 +166,9 @@ func (f *flow) end() {
 
 // holding reports whether all that is new came from other devices just now: those bring it to the other side themselves.
 func (f *flow) holding() bool {
-	if len(f.s.e.devices) < 2 || f.pos < f.sp.own || f.sp.foreign == 0 {
+	others := 0
+	f.sp.heldBy(func(*device, *progress) { others++ })
+	if others < 2 || f.pos < f.sp.own || f.sp.foreign == 0 {
 		return false
 	}
 	return !f.s.e.due(f.sp.foreign+forwardAfter) && f.pos < f.sp.rep.Position()
@@ -181,10 +185,10 @@ func (s *session) sendCounted(msg []byte) {
 // tell says HAVE when the other side does not know what this one has durably.
 func (f *flow) tell() {
 	v := f.sp.rep.DurableVector()
-	if f.told.CoversAll(v) || !f.s.e.due(f.s.toldAt+haveEvery) {
+	if f.told.CoversAll(v) || !f.s.e.due(f.toldAt+haveEvery) {
 		return
 	}
-	f.s.toldAt, f.told = f.s.e.now, v
+	f.toldAt, f.told = f.s.e.now, v
 	f.s.send(wire.AppendHave(nil, &wire.Have{Number: f.sp.num, Vector: v, NK: f.s.e.publicNK()}))
 }
 
@@ -203,15 +207,11 @@ func (sp *space) renew(v wire.Vector) error {
 	if err := sp.rep.Renew(v); err != nil {
 		return err
 	}
-	for _, d := range sp.e.devices {
-		if d.sess != nil {
-			d.sess.l.renew()
-		}
-	}
+	sp.e.resync(func(d *device) bool { return d.shares(sp) })
 	return nil
 }
 
-func (f *flow) cursorKey() string { return "cursor/1/" + string(f.s.d.nk[:]) }
+func (f *flow) cursorKey() string { return f.s.d.cursorIn(f.sp) }
 
 func (f *flow) saveCursor(pos uint64) {
 	var b []byte

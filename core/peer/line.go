@@ -73,7 +73,8 @@ func (e *Engine) timers() {
 // keepLines has a line on today's channel, and near the change of day without a session on its neighbour's.
 func (d *device) keepLines() {
 	relay := d.e.relay()
-	if relay == "" || d.e.space.moving || d.adds == nil && !d.member() {
+	if relay == "" || !d.reachable() {
+		d.dropLines(func(*line) bool { return d.sess != nil }) // a session that stands ends itself
 		return
 	}
 	if d.sess != nil { // the session's line stays whatever its day; the others go
@@ -89,6 +90,17 @@ func (d *device) keepLines() {
 	}
 	d.e.need(d.e.now + dayCheck)
 	d.beginSomewhere()
+}
+
+// reachable reports whether there is anything to say to the device.
+func (d *device) reachable() bool {
+	switch s := d.g.space; {
+	case d.g.out(), slices.ContainsFunc(d.e.spaces, func(s *space) bool { return s.moving }):
+		return false
+	case s != nil && (s.gone || !s.on):
+		return false
+	}
+	return true // a member, one that is being added, or one that is to be told that it is out
 }
 
 // busy reports whether a line has an attempt under way.

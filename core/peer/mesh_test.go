@@ -16,6 +16,8 @@ const (
 	testApp   = "http://localhost:6280"
 	testURL   = testApp + "/"
 	testRelay = "ws://localhost:6280"
+
+	managerURL = "http://localhost:6277/"
 )
 
 // mesh is engines, a relay and the network between them, driven by hand: everything takes no time, and time passes only in wait.
@@ -38,32 +40,53 @@ type socket struct {
 }
 
 type node struct {
-	m       *mesh
-	name    string
-	store   storage.Store
-	e       *Engine
-	life    int // counts the engines that the node has had
-	conns   map[uint32]uint64
-	wakeAt  Millis
-	ahead   int64 // ms that its clock is wrong by
-	status  Status
-	replies map[uint64]Reply
-	pairing map[uint64]PairingState
-	changes []Change
-	failed  Code
-	lastOp  uint64
-	commits int
+	m          *mesh
+	name       string
+	app        string // "": a local store
+	store      storage.Store
+	e          *Engine
+	life       int // counts the engines that the node has had
+	conns      map[uint32]uint64
+	wakeAt     Millis
+	ahead      int64 // ms that its clock is wrong by
+	status     Status
+	replies    map[uint64]Reply
+	pairing    map[uint64]PairingState
+	changes    []Change
+	failed     Code
+	lastOp     uint64
+	commits    int
+	lastInvite uint64
 }
 
+// newMesh makes embedded stores of one application, newStores local stores.
 func newMesh(t *testing.T, names ...string) *mesh {
+	m := emptyMesh(t)
+	for _, name := range names {
+		m.add(name, testApp)
+	}
+	return m
+}
+
+func newStores(t *testing.T, names ...string) *mesh {
+	m := emptyMesh(t)
+	for _, name := range names {
+		m.add(name, "")
+	}
+	return m
+}
+
+func (m *mesh) add(name, app string) *node {
+	n := &node{m: m, name: name, app: app, store: mem.New()}
+	m.nodes = append(m.nodes, n)
+	n.open()
+	m.run()
+	return n
+}
+
+func emptyMesh(t *testing.T) *mesh {
 	m := &mesh{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), up: true, conns: map[uint64]*socket{}}
 	m.relay = relay.New(relay.Config{Rand: m.rand})
-	for _, name := range names {
-		n := &node{m: m, name: name, store: mem.New()}
-		m.nodes = append(m.nodes, n)
-		n.open()
-	}
-	m.run()
 	return m
 }
 
@@ -71,7 +94,11 @@ func (n *node) open() {
 	n.life++
 	n.conns, n.wakeAt, n.failed = map[uint32]uint64{}, 0, ""
 	n.replies, n.pairing, n.changes = map[uint64]Reply{}, map[uint64]PairingState{}, nil
-	n.e = New(Config{Key: [32]byte{7}, App: testApp, Name: n.name, Sync: []string{testRelay}, URL: testURL, Rand: n.m.rand})
+	cfg := Config{Key: [32]byte{7}, App: n.app, Name: n.name, Sync: []string{testRelay}, Rand: n.m.rand}
+	if n.app != "" {
+		cfg.URL = n.app + "/"
+	}
+	n.e = New(cfg)
 	ids, err := n.store.List()
 	if err != nil {
 		n.m.t.Fatal(err)
@@ -317,20 +344,25 @@ func (n *node) all() string {
 	return b.String()
 }
 
-// pair has b join a, both users saying yes to the same digits.
+// pair has b join a, both users saying yes to the same digits. Where a hides them, its user types those that b shows.
 func (m *mesh) pair(a, b *node) {
 	m.t.Helper()
-	invite := a.do(Op{Verb: Invite})
+	m.pairFor(a, b, Op{Verb: Invite, Key: managerURL})
+}
+
+func (m *mesh) pairFor(a, b *node, op Op) {
+	m.t.Helper()
+	invite := a.do(op)
 	link := a.replies[invite]
 	if link.Err != OK || link.Text == "" {
 		m.t.Fatalf("invite: %+v", link)
 	}
 	join := b.do(Op{Verb: Join, Key: link.Text})
 	m.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
-	if x, y := a.pairing[invite], b.pairing[join]; x.Digits != y.Digits || len(x.Digits) != 6 || x.Name != b.name || y.Name != a.name {
+	if x, y := a.pairing[invite], b.pairing[join]; x.Digits != y.Digits && x.Digits != "" || len(y.Digits) != 6 || x.Name != b.name || y.Name != a.name {
 		m.t.Fatalf("digits and names: %+v, %+v", x, y)
 	}
-	a.must(Op{Verb: Confirm, Target: invite})
+	a.must(Op{Verb: Confirm, Target: invite, Key: b.pairing[join].Digits})
 	b.must(Op{Verb: Confirm, Target: join, Bring: true})
 	m.until("paired", func() bool { return a.pairing[invite].Step == Done && b.pairing[join].Step == Done })
 }

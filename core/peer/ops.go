@@ -9,19 +9,6 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// space is a namespace on this device: its replica, what waits to be done to it, and who watches it.
-type space struct {
-	e       *Engine
-	num     uint16
-	app     string
-	rep     *replica.Replica
-	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
-	watches []*watch
-	foreign Millis // when a record of another device last arrived
-	own     uint64 // position after the last record written here
-	moving  bool   // it is being made another circle's: no sync until that is done
-}
-
 // task is an operation on a namespace. run answers ledger.ErrWait, having changed nothing, when blocks are missing; it is
 // run again from its start when they are there.
 type task struct {
@@ -78,7 +65,39 @@ func (e *Engine) op(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EClosed})
 		return
 	}
-	s := e.space
+	if op.Verb <= Unwatch || op.Verb == Import {
+		s := e.spaceOf(op.App)
+		if s == nil || s.gone {
+			e.reply(Reply{Op: op.ID, Err: EApp})
+			return
+		}
+		s.op(op)
+		return
+	}
+	do := verbs[op.Verb]
+	if do == nil {
+		do = storeVerbs[op.Verb]
+	}
+	if do == nil || op.Verb >= AddApp && !e.isStore() {
+		e.reply(Reply{Op: op.ID, Err: EValue})
+		return
+	}
+	do(e, op)
+}
+
+// verbs are those that are not about one namespace's data.
+var verbs = map[Verb]func(*Engine, *Op){
+	Invite: (*Engine).invite, Join: (*Engine).join, Confirm: (*Engine).confirm, Cancel: (*Engine).cancel,
+	Rename: (*Engine).rename, Shutdown: (*Engine).shutdown, Revoke: (*Engine).revoke,
+}
+
+// storeVerbs are a local store's alone.
+var storeVerbs = map[Verb]func(*Engine, *Op){
+	AddApp: (*Engine).addApp, DropApp: (*Engine).dropApp, Prefer: (*Engine).prefer, SetRelays: (*Engine).setRelays,
+	Keep: (*Engine).keep, Kept: (*Engine).kept, RevokeOf: (*Engine).revokeOf,
+}
+
+func (s *space) op(op *Op) {
 	switch op.Verb {
 	case Get:
 		s.readKey(op, s.get)
@@ -86,26 +105,14 @@ func (e *Engine) op(op *Op) {
 		s.readKey(op, s.conflicts)
 	case List:
 		s.enqueue(task{run: func() error { return s.list(op) }, fail: func(c Code) { s.refuse(op, c) }})
-	case Batch:
+	case Batch, Import:
 		s.batch(op)
 	case Watch:
 		s.watch(op)
 	case Unwatch:
 		s.unwatch(op)
-	case Invite:
-		e.invite(op)
-	case Join:
-		e.join(op)
-	case Confirm:
-		e.confirm(op)
-	case Cancel:
-		e.cancel(op)
-	case Rename:
-		e.rename(op)
-	case Shutdown:
-		e.shutdown(op)
 	default:
-		e.reply(Reply{Op: op.ID, Err: EValue})
+		s.refuse(op, EValue)
 	}
 }
 
@@ -187,9 +194,13 @@ func (s *space) batch(op *Op) {
 		s.e.reply(Reply{Op: op.ID})
 		return
 	}
+	write := s.rep.Write
+	if op.Verb == Import {
+		write = s.rep.Import
+	}
 	s.enqueue(task{
 		run: func() error {
-			changes, err := s.rep.Write(s.e.wall, writes)
+			changes, err := write(s.e.wall, writes)
 			if errors.Is(err, replica.ErrTooBig) {
 				s.refuse(op, ETooBig)
 				return nil

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/masqdev/masq/core/pairing"
@@ -13,6 +14,7 @@ type pairingRun struct {
 	e       *Engine
 	op      uint64
 	host    bool
+	g       *group // host: what the other device is let into
 	link    pairing.Link
 	m       *pairing.Machine
 	conn    uint32
@@ -43,31 +45,78 @@ const (
 )
 
 func (e *Engine) invite(op *Op) {
-	switch {
-	case e.pairing != nil:
+	if e.pairing != nil || e.now < e.invites.until {
 		e.reply(Reply{Op: op.ID, Err: EBusy})
 		return
-	case e.now < e.invites.until:
-		e.reply(Reply{Op: op.ID, Err: EBusy})
-		return
-	case e.cfg.URL == "":
-		e.reply(Reply{Op: op.ID, Err: ELink})
-		return
 	}
-	if err := e.foundCircle(); err != nil || e.relay() == "" {
-		e.reply(Reply{Op: op.ID, Err: ESync})
-		return
-	}
+	g, code := e.inviting(op.App)
 	link := pairing.Link{URL: e.cfg.URL, Relay: e.relay()}
+	if link.URL == "" {
+		link.URL = op.Key
+	}
+	switch {
+	case code != OK:
+	case link.URL == "":
+		code = ELink
+	case link.Relay == "":
+		code = ESync
+	}
+	if code != OK {
+		e.reply(Reply{Op: op.ID, Err: code})
+		return
+	}
 	e.random(link.Secret[:])
-	m, err := pairing.Host(e.pairingSelf(), link, pairing.Offer{
-		Genesis: e.self.circle.roster.Genesis(), Role: pairing.Full, Apps: []string{e.cfg.App},
-	}, e.rand, e.now)
+	m, err := pairing.Host(e.pairingSelf(), link, g.offer(), e.rand, e.now)
 	if err != nil {
 		e.reply(Reply{Op: op.ID, Err: ELink})
 		return
 	}
-	e.startPairing(&pairingRun{e: e, op: op.ID, host: true, link: link, m: m})
+	e.startPairing(&pairingRun{e: e, op: op.ID, host: true, g: g, link: link, m: m})
+}
+
+// inviting answers the group that an invite is into: a local store's circle or, with an application, that one's peers; else the
+// group that this device is in.
+func (e *Engine) inviting(app string) (*group, Code) {
+	if err := e.foundCircle(); err != nil {
+		return nil, ESync
+	}
+	switch g := e.home(); {
+	case g.out():
+		return nil, ERevoked
+	case !e.isStore() || app == "":
+		return g, OK
+	}
+	s := e.spaceOf(app)
+	if s == nil || s.gone || !s.on {
+		return nil, EApp
+	}
+	g := s.haveGroup()
+	g.tend()
+	return g, OK
+}
+
+func (g *group) offer() pairing.Offer {
+	if s := g.space; s != nil {
+		o := pairing.Offer{Role: pairing.Application, Apps: []string{s.app}, Space: s.ns(), Root: g.e.publicIK()}
+		if g.guest() {
+			o.Root = g.roster.Roots()[0]
+		}
+		return o
+	}
+	o := pairing.Offer{Genesis: g.roster.Genesis(), Role: pairing.Full}
+	if !g.e.isStore() {
+		o.Apps = []string{g.e.cfg.App}
+	}
+	return o
+}
+
+// grants is what lets a joiner into the group.
+func (g *group) grants() pairing.Grant {
+	out := pairing.Grant{Role: pairing.Full, Secret: g.secret, Relays: g.e.relays(), Roster: g.roster.Behind(nil)}
+	if g.space != nil {
+		out.Role, out.Space = pairing.Application, g.space.ns()
+	}
+	return out
 }
 
 func (e *Engine) join(op *Op) {
@@ -76,24 +125,27 @@ func (e *Engine) join(op *Op) {
 		return
 	}
 	link, err := pairing.ParseLink(op.Key)
-	if err == pairing.ErrVersion {
-		e.reply(Reply{Op: op.ID, Err: EVersion})
-		return
-	}
-	if err != nil || !link.SameApp(e.cfg.App) {
-		e.reply(Reply{Op: op.ID, Err: ELink})
-		return
-	}
-	if link.Relay == "" && len(e.cfg.Sync) > 0 {
+	if err == nil && link.Relay == "" && len(e.cfg.Sync) > 0 {
 		link.Relay = e.cfg.Sync[0]
 	}
-	if link.Relay == "" {
-		e.reply(Reply{Op: op.ID, Err: ESync})
+	var code Code
+	switch {
+	case err == pairing.ErrVersion:
+		code = EVersion
+	case err != nil || !e.takes(link):
+		code = ELink
+	case link.Relay == "":
+		code = ESync
+	case !e.alone():
+		code = ECircle
+	}
+	if code != OK {
+		e.reply(Reply{Op: op.ID, Err: code})
 		return
 	}
-	if len(e.devices) > 0 && e.isMember(e.publicIK()) {
-		e.reply(Reply{Op: op.ID, Err: ECircle})
-		return
+	if g := e.home(); g != nil && g.out() {
+		e.leave()
+		e.renewSelf() // what is out for good comes back as another device
 	}
 	m, err := pairing.Joiner(e.pairingSelf(), link, e.rand, e.now)
 	if err != nil {
@@ -103,8 +155,27 @@ func (e *Engine) join(op *Op) {
 	e.startPairing(&pairingRun{e: e, op: op.ID, link: link, m: m})
 }
 
+// takes reports whether a link is for this device: it leads to the application's own address, or, for a local store, to a Store
+// manager, which is on this computer whichever store has made the link.
+func (e *Engine) takes(link pairing.Link) bool {
+	if !e.isStore() {
+		return link.SameApp(e.cfg.App)
+	}
+	scheme, host, _, ok := roster.SplitURL(link.URL)
+	return ok && scheme == "http" && wire.IsLoopbackHost(host)
+}
+
+// alone reports whether this device may join others: it is in no group with any, or it is out of the one that it was in.
+func (e *Engine) alone() bool {
+	g := e.home()
+	if g == nil || g.out() || !g.in() {
+		return true
+	}
+	return !slices.ContainsFunc(e.devices, func(d *device) bool { return d.adds == nil && d.member() })
+}
+
 func (e *Engine) pairingSelf() pairing.Self {
-	return pairing.Self{IK: e.self.ik, NK: e.self.nk, Name: e.self.name, Kind: roster.Embedded, App: e.cfg.App}
+	return pairing.Self{IK: e.self.ik, NK: e.self.nk, Name: e.self.name, Kind: e.kind(), App: e.cfg.App}
 }
 
 func (e *Engine) startPairing(p *pairingRun) {
@@ -218,20 +289,20 @@ func (p *pairingRun) send(bodies [][]byte) {
 	}
 }
 
-// grant lets the joiner in: it gets the circle's secret and roster, and is pending until the first session.
+// grant lets the joiner in: it gets the group's secret and roster, and is pending until the first session.
 func (p *pairingRun) grant() {
-	e, c := p.e, p.e.self.circle
+	e, g := p.e, p.g
 	other, acceptance := p.m.Joined()
 	d := e.deviceOf(other.NK)
 	if d == nil {
-		d = e.addDevice(other.IK, other.NK, other.Name)
+		d = e.addDevice(g, other.IK, other.NK, other.Kind, other.Name)
 	}
-	if d == nil || c.roster.Len() >= wire.MaxRoster-1 {
+	if d == nil || d.g != g || g.roster.Len() >= wire.MaxRoster-1 {
 		p.end(EBusy)
 		return
 	}
 	if !d.member() { // a member that lost its circle with its disk gets it again
-		d.adds = &pendingAdd{member: other, acceptance: acceptance, until: e.wall + pendingLives}
+		d.adds = &pendingAdd{g: g, member: other, acceptance: acceptance, until: e.wall + pendingLives}
 		e.savePending()
 	}
 	e.invites = inviteGuard{}
@@ -239,31 +310,37 @@ func (p *pairingRun) grant() {
 	p.report()
 	e.after(func() { // the joiner must not be in a circle that has forgotten it after a crash
 		if e.pairing == p {
-			p.send(p.m.Grant(e.now, pairing.Grant{
-				Role: pairing.Full, Secret: c.secret, Relays: c.roster.Relays(), Roster: c.roster.Behind(nil),
-			}))
+			p.send(p.m.Grant(e.now, g.grants()))
 		}
 	})
 }
 
-// granted makes the inviter's circle this device's own.
+// granted makes the inviter's group this device's own.
 func (p *pairingRun) granted() {
 	e := p.e
-	g, ros := p.m.Granted()
+	grant, ros := p.m.Granted()
 	host := p.m.State().Other
-	e.self.circle = &circle{secret: g.Secret, roster: ros}
-	e.saveCircle()
+	e.leave()
+	g := &group{e: e, secret: grant.Secret, roster: ros}
+	if grant.Role == pairing.Application {
+		g.space, g.ns = e.spaces[0], grant.Space
+		e.spaces[0].peers = g
+		e.saveGuestRelays(grant.Relays)
+	} else {
+		e.circle = g
+	}
+	g.save()
+	g.told = ros.Heads()
 	choice := byte(moveDiscard)
 	if p.bring {
 		choice = moveBring
 	}
 	e.led.SetMeta(metaMoving, []byte{choice})
 	e.moveData()
-	for _, d := range e.devices {
-		d.drop()
+	e.refreshDevices(g)
+	if d := e.deviceOf(host.NK); d != nil && d.name == "" {
+		d.name, d.unsaved = host.Name, true // which the roster of a namespace does not say
 	}
-	e.devices = nil
-	e.refreshDevices()
 	p.paired(host.NK)
 }
 
@@ -276,23 +353,29 @@ const (
 
 // moveData does with this device's own data what its user chose on joining. Until it is done nothing is synced.
 func (e *Engine) moveData() {
-	e.space.moving = true
-	e.space.enqueue(task{fail: func(Code) {}, run: func() error {
-		if choice := e.led.Meta(metaMoving); len(choice) == 1 && choice[0] == moveBring {
-			if err := e.space.rep.Reissue(); err != nil {
-				return err
-			}
-		} else {
-			changes, err := e.space.rep.Drop()
-			if err != nil {
-				return err
-			}
-			e.space.notify(changes, 0, "")
+	for _, s := range e.spaces {
+		s.moving = true
+		s.enqueue(task{fail: func(Code) {}, run: func() error { return e.move(s) }})
+	}
+}
+
+func (e *Engine) move(s *space) error {
+	if choice := e.led.Meta(metaMoving); len(choice) == 1 && choice[0] == moveBring {
+		if err := s.rep.Reissue(); err != nil {
+			return err
 		}
+	} else {
+		changes, err := s.rep.Drop()
+		if err != nil {
+			return err
+		}
+		s.notify(changes, 0, "")
+	}
+	s.moving = false
+	if !slices.ContainsFunc(e.spaces, func(o *space) bool { return o.moving }) {
 		e.led.SetMeta(metaMoving, nil)
-		e.space.moving = false
-		return nil
-	}})
+	}
+	return nil
 }
 
 func (p *pairingRun) paired(nk [32]byte) {
@@ -328,7 +411,7 @@ func (p *pairingRun) report() {
 	} else {
 		out.Expires = 0
 	}
-	out.HasData = !p.host && p.step < Paired && p.e.space.rep.Count() > 0
+	out.HasData = !p.host && p.step < Paired && p.e.hasData()
 	if out != p.last {
 		p.last = out
 		p.e.out.add(out)
@@ -376,13 +459,21 @@ func (e *Engine) confirm(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EExpired})
 	case p.step != Compare:
 		e.reply(Reply{Op: op.ID, Err: EBusy})
-	case !p.host && e.space.rep.Count() > 0 && !op.Bring && !op.Discard:
+	case !p.host && e.hasData() && !op.Bring && !op.Discard:
 		e.reply(Reply{Op: op.ID, Err: EData})
 	default:
 		p.bring = op.Bring || !op.Discard
 		e.reply(Reply{Op: op.ID})
-		p.do(p.m.Yes(e.now))
+		if p.m.State().Hidden {
+			p.do(p.m.YesWith(e.now, op.Key))
+		} else {
+			p.do(p.m.Yes(e.now))
+		}
 	}
+}
+
+func (e *Engine) hasData() bool {
+	return slices.ContainsFunc(e.spaces, func(s *space) bool { return s.rep.Count() > 0 })
 }
 
 func (e *Engine) cancel(op *Op) {
@@ -425,6 +516,7 @@ func (e *Engine) pairingTimers() {
 
 // pendingAdd is a joiner whose ADD is signed when the first session with it stands.
 type pendingAdd struct {
+	g          *group
 	member     roster.Member
 	acceptance [64]byte
 	until      Millis
@@ -436,7 +528,11 @@ func (e *Engine) savePending() {
 	var b []byte
 	for _, d := range e.devices {
 		if p := d.adds; p != nil {
-			b = append(append(b, p.member.IK[:]...), p.member.NK[:]...)
+			num := uint16(0) // the circle
+			if s := p.g.space; s != nil {
+				num = s.num
+			}
+			b = append(append(wire.AppendU16(b, num), p.member.IK[:]...), p.member.NK[:]...)
 			b = wire.AppendLV8(append(b, p.member.Kind), []byte(p.member.Name))
 			b = wire.AppendU64(append(b, p.acceptance[:]...), p.until)
 		}
@@ -447,20 +543,33 @@ func (e *Engine) savePending() {
 func (e *Engine) loadPending() {
 	r := wire.NewReader(e.led.Meta(metaPending))
 	for r.Len() > 0 {
-		p := &pendingAdd{}
+		p := &pendingAdd{g: e.groupIn(r.U16())}
 		copy(p.member.IK[:], r.Bytes(32))
 		copy(p.member.NK[:], r.Bytes(32))
 		p.member.Kind = r.U8()
 		p.member.Name = strings.Clone(string(r.LV8(255)))
 		copy(p.acceptance[:], r.Bytes(64))
 		p.until = r.U64()
-		if r.Err() != nil {
+		if r.Err() != nil || p.g == nil {
 			return
 		}
-		if d := e.addDevice(p.member.IK, p.member.NK, p.member.Name); d != nil {
+		if d := e.addDevice(p.g, p.member.IK, p.member.NK, p.member.Kind, p.member.Name); d != nil {
 			d.adds = p
 		}
 	}
+}
+
+// groupIn is the group of the namespace with this number, the circle for 0.
+func (e *Engine) groupIn(num uint16) *group {
+	if num == 0 {
+		return e.circle
+	}
+	for _, s := range e.spaces {
+		if s.num == num {
+			return s.peers
+		}
+	}
+	return nil
 }
 
 // dropPending forgets joiners whose first session did not come in time.

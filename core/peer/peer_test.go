@@ -262,7 +262,7 @@ func TestOlderEngineIsFenced(t *testing.T) {
 	m := newMesh(t, "Frozen")
 	frozen := m.nodes[0]
 	frozen.put("k", "1")
-	newer := &node{m: m, name: "Newer", store: frozen.store}
+	newer := &node{m: m, name: "Newer", app: testApp, store: frozen.store}
 	m.nodes = append(m.nodes, newer)
 	newer.open()
 	m.run()

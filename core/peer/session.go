@@ -23,13 +23,13 @@ type session struct {
 
 	sentDone, gotDone bool
 	listed            bool
-	flows             []*flow // one for each namespace that both have
+	theirs            []wire.Namespace // what the other side has listed
+	flows             []*flow          // one for each namespace that both sync
 
 	out      int      // bytes of DATA and END without CREDIT
 	progress Millis   // when anything last came, or out left zero
 	in       int      // bytes of DATA and END that came and were not returned
 	credit   int      // of those, bytes taken
-	toldAt   Millis   // when HAVE was last sent
 	queue    [][]byte // messages for the next flush
 	frames   [][]byte // reused
 }
@@ -37,19 +37,25 @@ type session struct {
 // Codes of BYE; core/PROTOCOL.md, "Errors".
 const (
 	codeVersion = 1
+	codeRevoked = 17
 	codeDenied  = 18
 )
 
 func newSession(l *line, id uint32) *session { return &session{l: l, d: l.d, e: l.d.e, id: id} }
 
 func (s *session) begin() {
-	c := s.e.self.circle
+	g := s.d.g
+	if g.roster.Revoked(s.d.ik) {
+		s.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{})) // says nothing, and confirms the handshake; its heads are waited for
+		return
+	}
 	if p := s.d.adds; p != nil && !s.d.member() {
-		if _, err := c.roster.SignAdd(s.e.self.ik, p.member, p.acceptance); err != nil {
+		if _, err := g.roster.SignAdd(s.e.self.ik, p.member, p.acceptance); err != nil {
 			s.abort(codeDenied)
 			return
 		}
-		s.e.rosterChanged(s)
+		g.changed(s)
+		s.e.tend(true)
 		s.held = true
 		s.e.after(s.release)
 		return
@@ -116,8 +122,21 @@ func (s *session) abort(code uint8) {
 	s.l.fail()
 }
 
+// sendHeads says what this side has of the roster, and its name. An application's peers learn no name of its user's stores.
 func (s *session) sendHeads() {
-	s.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{Heads: s.e.self.circle.roster.Heads(), Name: s.e.self.name}))
+	m := wire.RosterHeads{Heads: s.d.g.roster.Heads(), Name: s.e.self.name}
+	if s.d.g.space != nil && !s.d.g.guest() {
+		m.Name = ""
+	}
+	s.send(wire.AppendRosterHeads(nil, &m))
+}
+
+// notice tells a device that it is out, and shows it who said so. It gets nothing else.
+func (s *session) notice(heads [][32]byte) {
+	if entries := s.d.g.roster.Notice(s.d.ik, heads); len(entries) > 0 {
+		s.send(wire.AppendRosterEntries(nil, entries))
+	}
+	s.abort(codeRevoked)
 }
 
 // handle takes one message. An error ends the session, unless that is over already.
@@ -145,6 +164,10 @@ func (s *session) handle(typ wire.MessageType, fields []byte) error {
 		return s.onHave(fields)
 	case wire.MsgBye:
 		return s.onBye(fields)
+	case wire.MsgSpaceHeads:
+		return s.onSpaceHeads(fields)
+	case wire.MsgSpaceEntries:
+		return s.onSpaceEntries(fields)
 	}
 	return nil // a newer Masq's
 }
@@ -157,6 +180,10 @@ func (s *session) onHeads(fields []byte) error {
 	if roster.ValidName(m.Name) && m.Name != s.d.name {
 		s.d.name, s.d.unsaved, s.e.statusDirty = m.Name, true, true
 	}
+	if s.d.g.roster.Revoked(s.d.ik) {
+		s.notice(m.Heads)
+		return wire.ErrMalformed
+	}
 	if s.held {
 		s.heldHeads = bytes.Clone(fields)
 		return nil
@@ -164,7 +191,7 @@ func (s *session) onHeads(fields []byte) error {
 	if s.sentDone { // only the name was new
 		return nil
 	}
-	if lacks := s.e.self.circle.roster.Behind(m.Heads); len(lacks) > 0 {
+	if lacks := s.d.g.roster.Behind(m.Heads); len(lacks) > 0 {
 		s.send(wire.AppendRosterEntries(nil, lacks))
 	}
 	s.send(wire.AppendRosterDone(nil))
@@ -177,19 +204,30 @@ func (s *session) onEntries(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	r := s.e.self.circle.roster
-	before := r.Len()
+	g := s.d.g
+	before := g.roster.Len()
+	if err := s.addEntries(g, entries); err != nil {
+		return err
+	}
+	if g.roster.Len() != before {
+		g.changed(s)
+		s.e.tend(false)
+	}
+	if s.dead { // the news was that this device, or that one, is out
+		return wire.ErrMalformed
+	}
+	return nil
+}
+
+func (s *session) addEntries(g *group, entries [][]byte) error {
 	for _, entry := range entries {
-		if err := r.Add(entry); err != nil {
+		if err := g.roster.Add(entry); err != nil {
 			if errors.Is(err, roster.ErrVersion) {
 				s.e.syncErr, s.e.statusDirty = EVersion, true
 				s.abort(codeVersion)
 			}
 			return err
 		}
-	}
-	if r.Len() != before {
-		s.e.rosterChanged(s)
 	}
 	return nil
 }
@@ -204,44 +242,148 @@ func (s *session) rostersEqual() error {
 	if !s.sentDone || !s.gotDone || s.listed {
 		return nil
 	}
-	if !s.d.member() || !s.e.isMember(s.e.publicIK()) {
+	if !s.d.member() || !s.d.g.in() {
 		s.abort(codeDenied)
 		return wire.ErrMalformed
 	}
 	s.listed = true
-	sp := s.e.space
-	s.send(wire.AppendNamespaces(nil, []wire.Namespace{{
-		Number: sp.num, NS: s.e.self.circle.nsName(sp.app), On: true, App: sp.app,
-	}}))
-	for _, d := range s.e.devices { // what is known of others, once
-		if d != s.d && len(d.have) > 0 {
-			s.send(wire.AppendHave(nil, &wire.Have{Number: sp.num, Vector: d.have, NK: d.nk}))
-		}
-	}
+	s.list(s.spaces()...)
 	s.e.paired(s.d)
 	return nil
 }
 
+// spaces are the namespaces that this session is about.
+func (s *session) spaces() []*space {
+	if only := s.d.g.space; only != nil {
+		return []*space{only}
+	}
+	return s.e.spaces
+}
+
+// list tells of namespaces, and what is known of how far others have got with them.
+func (s *session) list(spaces ...*space) {
+	var list []wire.Namespace
+	for _, sp := range spaces {
+		list = append(list, wire.Namespace{Number: sp.num, NS: sp.ns(), On: sp.wanted(s.d), App: sp.app, Name: sp.name})
+	}
+	s.send(wire.AppendNamespaces(nil, list))
+	for _, sp := range spaces {
+		sp.heldBy(func(d *device, p *progress) {
+			if d != s.d && len(p.have) > 0 && sp.wanted(s.d) {
+				s.send(wire.AppendHave(nil, &wire.Have{Number: sp.num, Vector: p.have, NK: d.nk}))
+			}
+		})
+	}
+}
+
+// lists reports whether the other side has listed the namespace.
+func (s *session) lists(sp *space) bool {
+	ns := sp.ns()
+	return slices.ContainsFunc(s.theirs, func(n wire.Namespace) bool { return n.NS == ns })
+}
+
+// onNamespaces takes what the other side lists: all at first, later what is new there. A local store that has not heard of one of
+// its circle's applications takes it in.
 func (s *session) onNamespaces(fields []byte) error {
 	list, err := wire.ParseNamespaces(fields)
-	if err != nil {
+	if err != nil || !s.listed || len(s.theirs)+len(list) > wire.MaxNamespaces {
 		return wire.ErrMalformed
 	}
-	if !s.listed || len(s.flows) > 0 {
-		return wire.ErrMalformed
-	}
-	sp := s.e.space
-	mine := s.e.self.circle.nsName(sp.app)
+	s.theirs = append(s.theirs, list...)
 	for _, n := range list {
-		if n.NS != mine || !n.On {
-			continue
+		sp := s.spaceOf(n.NS)
+		if sp == nil && n.On && s.e.isStore() && s.d.g == s.e.circle && s.e.spaceOf(n.App) == nil {
+			sp, _ = s.e.newSpace(n.App, n.Name) // if it cannot be, it is not synced
+			if sp != nil && sp.ns() == n.NS {
+				s.e.announce(sp)
+				continue
+			}
 		}
-		f := &flow{s: s, sp: sp, number: n.Number}
-		s.flows = append(s.flows, f)
-		s.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
-			Number: sp.num, Vector: sp.rep.Vector(), Incarnation: sp.rep.Incarnation(), Cursor: f.loadCursor(),
-		}))
-		break
+		if sp != nil {
+			s.match(sp)
+		}
+	}
+	return nil
+}
+
+func (s *session) spaceOf(ns [32]byte) *space {
+	for _, sp := range s.spaces() {
+		if sp.ns() == ns {
+			return sp
+		}
+	}
+	return nil
+}
+
+// match begins to sync a namespace that both sides have listed, if both want it, and exchanges the roster of its application peers.
+func (s *session) match(sp *space) {
+	ns := sp.ns()
+	i := slices.IndexFunc(s.theirs, func(n wire.Namespace) bool { return n.NS == ns })
+	if i < 0 || slices.ContainsFunc(s.flows, func(f *flow) bool { return f.sp == sp }) {
+		return
+	}
+	n := s.theirs[i]
+	if s.d.g == s.e.circle && s.e.isStore() {
+		m := wire.SpaceRoster{Number: sp.num}
+		if sp.peers != nil {
+			m.Heads = sp.peers.roster.Heads()
+		}
+		s.send(wire.AppendSpaceHeads(nil, &m))
+	}
+	p := s.d.in(sp)
+	p.theirs, s.e.statusDirty = n.On, true
+	if !n.On || !sp.wanted(s.d) {
+		return
+	}
+	f := &flow{s: s, sp: sp, p: p, number: n.Number}
+	s.flows = append(s.flows, f)
+	s.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
+		Number: sp.num, Vector: sp.rep.Vector(), Incarnation: sp.rep.Incarnation(), Cursor: f.loadCursor(),
+	}))
+}
+
+// theirSpace is this device's namespace behind a number of the other side's.
+func (s *session) theirSpace(number uint16) *space {
+	for _, n := range s.theirs {
+		if n.Number == number {
+			return s.spaceOf(n.NS)
+		}
+	}
+	return nil
+}
+
+func (s *session) onSpaceHeads(fields []byte) error {
+	m, err := wire.ParseSpaceHeads(fields)
+	if err != nil || s.d.g != s.e.circle {
+		return wire.ErrMalformed
+	}
+	sp := s.theirSpace(m.Number)
+	if sp == nil || sp.peers == nil {
+		return nil
+	}
+	if lacks := sp.peers.roster.Behind(m.Heads); len(lacks) > 0 {
+		s.send(wire.AppendSpaceEntries(nil, &wire.SpaceRoster{Number: sp.num, Entries: lacks}))
+	}
+	return nil
+}
+
+func (s *session) onSpaceEntries(fields []byte) error {
+	m, err := wire.ParseSpaceEntries(fields)
+	if err != nil || s.d.g != s.e.circle {
+		return wire.ErrMalformed
+	}
+	sp := s.theirSpace(m.Number)
+	if sp == nil {
+		return nil
+	}
+	g := sp.haveGroup()
+	before := g.roster.Len()
+	if err := s.addEntries(g, m.Entries); err != nil {
+		return err
+	}
+	if g.roster.Len() != before {
+		g.changed(s)
+		s.e.tend(false)
 	}
 	return nil
 }
@@ -261,6 +403,7 @@ func (s *session) onVector(fields []byte) error {
 		return wire.ErrMalformed
 	}
 	f.sp.heard(m.Vector)
+	f.p.startsAnew(m.Vector)
 	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
 	if m.Cursor.Incarnation == f.sp.rep.Incarnation() {
 		f.pos = m.Cursor.Position
@@ -316,9 +459,9 @@ func (s *session) onEnd(fields []byte) error {
 		}
 		f.ackWhenDurable(m.Position)
 		s.e.after(func() { f.told = f.told.Join(m.Vector) }) // ACK says it, without a HAVE
-		if !s.d.heard {
-			s.d.heard = true
-			s.e.settleIfHeard()
+		if !f.p.heard {
+			f.p.heard = true
+			f.sp.settleIfHeard()
 		}
 		return nil
 	}})
@@ -343,12 +486,12 @@ func (s *session) onAck(fields []byte) error {
 	}
 	s.progress, s.l.moved = s.e.now, true
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
-		s.d.has(f.ends[0].vec)
+		f.p.has(f.ends[0].vec)
 		f.ends = f.ends[1:]
-		s.e.collect()
+		f.sp.collect()
 	}
-	if m.Position > s.d.acked && m.Position <= f.pos {
-		s.d.acked, s.d.unsaved = m.Position, true
+	if m.Position <= f.pos {
+		f.p.reached(m.Position)
 	}
 	s.e.statusDirty = true
 	return nil
@@ -364,14 +507,14 @@ func (s *session) onHave(fields []byte) error {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
 	f.sp.heard(m.Vector)
-	if d := s.e.deviceOf(m.NK); d != nil {
-		d.has(m.Vector)
+	if d := s.e.deviceOf(m.NK); d != nil && d.shares(f.sp) {
+		d.in(f.sp).has(m.Vector)
 		if d == s.d {
 			f.peer = f.peer.Join(m.Vector)
 		}
 	}
 	s.e.statusDirty = true
-	s.e.collect()
+	f.sp.collect()
 	return nil
 }
 
@@ -401,16 +544,3 @@ func (s *session) timers() {
 
 // allowance is how much longer to wait because data is on its way: a line of 8 KiB a second is slow, not dead.
 func (s *session) allowance() Millis { return Millis(s.out) / 8 }
-
-// rosterChanged saves the roster, and sends the news to every other session once it is durable.
-func (e *Engine) rosterChanged(from *session) {
-	e.saveRoster()
-	e.refreshDevices()
-	e.after(func() {
-		for _, d := range e.devices {
-			if s := d.sess; s != nil && s != from && s.sentDone {
-				s.send(wire.AppendRosterEntries(nil, e.self.circle.roster.Behind(nil)))
-			}
-		}
-	})
-}

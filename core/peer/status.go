@@ -23,24 +23,63 @@ func (e *Engine) reportStatus() {
 }
 
 func (e *Engine) currentStatus() Status {
-	s := Status{Entries: e.space.rep.Count(), Self: Device{Name: e.self.name, Online: true}}
-	s.Self.ID = (&device{ik: e.publicIK()}).id()
+	s := Status{Self: Device{ID: deviceID(e.publicIK()), Name: e.self.name, Kind: e.kind(), Online: true}}
 	s.Sync, s.Err = e.syncState(), e.syncErr
-	in := len(e.devices) > 0 && e.isMember(e.publicIK()) // else this device was granted the circle, and not added yet
-	for _, d := range e.devices {
-		if !in || !d.member() {
-			continue
+	for _, sp := range e.spaces {
+		if !sp.gone {
+			s.Entries += sp.rep.Count()
 		}
-		s.Devices = append(s.Devices, Device{
-			ID: d.id(), Name: d.name, Online: d.sess != nil, LastHeard: d.lastHeard,
-			ToSend: e.space.rep.CountAfter(d.acked), ToReceive: d.receiving(),
-		})
+	}
+	home := e.home()
+	if home != nil && home.in() { // else this device was granted the circle, and not added yet
+		for _, d := range e.devices {
+			if d.g == home && d.member() {
+				s.Devices = append(s.Devices, d.status(e.spaces...))
+			}
+		}
+	}
+	if e.isStore() {
+		s.Relays = e.relays()
+		for _, sp := range e.spaces {
+			if !sp.gone {
+				s.Apps = append(s.Apps, sp.status())
+			}
+		}
 	}
 	return s
 }
 
+// status is how the device stands, with these of its namespaces taken together.
+func (d *device) status(spaces ...*space) Device {
+	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.sess != nil, LastHeard: d.lastHeard}
+	for _, s := range spaces {
+		if d.shares(s) && s.wanted(d) {
+			out.ToSend += s.rep.CountAfter(d.in(s).acked)
+			out.ToReceive = out.ToReceive || d.receiving(s)
+		}
+	}
+	return out
+}
+
+func (s *space) status() AppStatus {
+	out := AppStatus{App: s.app, Name: s.name, On: s.on, Entries: s.rep.Count(), Bytes: s.rep.Bytes()}
+	for _, d := range s.e.devices {
+		switch {
+		case !d.member():
+		case d.g == s.peers:
+			out.Peers = append(out.Peers, d.status(s))
+		case d.g == s.e.circle:
+			p := d.in(s)
+			out.Devices = append(out.Devices, AppDevice{
+				ID: d.id(), On: s.wanted(d), Theirs: p.theirs, ToSend: s.rep.CountAfter(p.acked), ToReceive: d.receiving(s),
+			})
+		}
+	}
+	return out
+}
+
 func (e *Engine) syncState() Sync {
-	if e.relay() == "" || len(e.devices) == 0 {
+	if e.relay() == "" || len(e.devices) == 0 || e.syncErr == ERevoked {
 		return SyncOff
 	}
 	best := SyncConnecting
@@ -57,18 +96,32 @@ func (e *Engine) syncState() Sync {
 	return best
 }
 
-func (d *device) receiving() bool {
-	return d.sess != nil && slices.ContainsFunc(d.sess.flows, func(f *flow) bool { return f.receiving })
+func (d *device) receiving(s *space) bool {
+	return d.sess != nil && slices.ContainsFunc(d.sess.flows, func(f *flow) bool { return f.sp == s && f.receiving })
 }
 
 func (s *Status) equal(o *Status) bool {
-	return s.sameState(o) && s.Entries == o.Entries && slices.Equal(s.Devices, o.Devices)
+	return s.sameState(o) && s.Entries == o.Entries && slices.Equal(s.Devices, o.Devices) &&
+		slices.EqualFunc(s.Apps, o.Apps, func(a, b AppStatus) bool {
+			return a.sameState(&b) && a.Entries == b.Entries && a.Bytes == b.Bytes &&
+				slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Peers, b.Peers)
+		})
 }
 
 // sameState reports whether s and o differ in counts and times at most.
 func (s *Status) sameState(o *Status) bool {
 	return s.Sync == o.Sync && s.Err == o.Err && s.RecoverySet == o.RecoverySet && s.Self == o.Self &&
-		slices.EqualFunc(s.Devices, o.Devices, func(a, b Device) bool {
-			return a.ID == b.ID && a.Name == b.Name && a.Online == b.Online && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive
+		slices.EqualFunc(s.Devices, o.Devices, sameDevice) && slices.Equal(s.Relays, o.Relays) &&
+		slices.EqualFunc(s.Apps, o.Apps, func(a, b AppStatus) bool { return a.sameState(&b) })
+}
+
+func sameDevice(a, b Device) bool {
+	return a.ID == b.ID && a.Name == b.Name && a.Online == b.Online && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive
+}
+
+func (s *AppStatus) sameState(o *AppStatus) bool {
+	return s.App == o.App && s.Name == o.Name && s.On == o.On && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
+		slices.EqualFunc(s.Devices, o.Devices, func(a, b AppDevice) bool {
+			return a.ID == b.ID && a.On == b.On && a.Theirs == b.Theirs && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive
 		})
 }

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 
@@ -40,16 +41,48 @@ func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
 	if st.err != nil {
 		return nil, st.err
 	}
+	return r.write(st, now, writes, true)
+}
+
+// Import takes a batch of writes that were made elsewhere, by somebody who had seen nothing of what is here: a key's other values stay
+// beside the new one. A value that is here already is left out, so that an import that was cut can be made again. Else it is as Write.
+func (r *Replica) Import(now uint64, writes []Write) ([]Change, error) {
+	st := r.stage()
+	var fresh []Write
+	for _, w := range writes {
+		st.before(w.Key)
+		known := false
+		for _, v := range st.after[w.Key] {
+			value, err := r.valueOf(v)
+			st.err = worse(st.err, err)
+			known = known || v.kind == w.Kind && bytes.Equal(value, w.Value)
+		}
+		if !known {
+			fresh = append(fresh, w)
+		}
+	}
+	if st.err != nil || len(fresh) == 0 {
+		return nil, st.err
+	}
+	return r.write(st, now, fresh, false)
+}
+
+// write writes what is staged. Unless it replaces what is there, its contexts are empty.
+func (r *Replica) write(st *stage, now uint64, writes []Write, replaces bool) ([]Change, error) {
 	recs := make([]*version, len(writes))
 	time := now
 	for i, w := range writes {
+		recs[i] = &version{key: w.Key, kind: w.Kind, value: w.Value, more: i < len(writes)-1}
+		if !replaces {
+			continue
+		}
 		seen := st.after[w.Key]
 		for _, v := range seen {
 			if v.time >= time && v.time <= now+aheadTolerance {
 				time = v.time + 1
 			}
 		}
-		recs[i] = &version{key: w.Key, kind: w.Kind, value: w.Value, ctx: r.contextOf(seen), more: i < len(writes)-1}
+		recs[i].ctx = r.contextOf(seen)
 		if len(recs[i].ctx) > wire.MaxContext {
 			recs[i].ctx = recs[i].ctx[:wire.MaxContext]
 		}

@@ -224,6 +224,18 @@ func (r *Replica) Position() uint64 { return r.nextPos }
 // Count is how many keys have a value.
 func (r *Replica) Count() uint64 { return r.count }
 
+// Bytes is about how much room the namespace takes in storage.
+func (r *Replica) Bytes() uint64 {
+	n := uint64(r.memBytes)
+	for _, s := range r.segs {
+		n += uint64(s.bytes)
+	}
+	for i := range r.pages {
+		n += uint64(r.pages[i].bytes)
+	}
+	return n
+}
+
 // CountAfter is how many records that count lie at pos or behind it, estimated within a segment. It is not 0 when there are some.
 func (r *Replica) CountAfter(pos uint64) uint64 {
 	var n uint64

@@ -15,6 +15,7 @@ type device struct {
 	w     *world
 	n     int
 	name  string
+	app   string   // "": a local store
 	key   [32]byte // the store key
 	disk  Disk
 	clock Clock
@@ -26,10 +27,14 @@ type device struct {
 	cutOff bool // no network
 	shaky  bool // its disk was brought back to an older state: what it wrote since may be lost or come again
 	backup *Snapshot
+	off    []peer.Op // what ends that its store does not sync
 }
 
 func newDevice(w *world, n int) *device {
-	d := &device{w: w, n: n, name: "dev" + strconv.Itoa(n), clock: w.newClock()}
+	d := &device{w: w, n: n, name: "dev" + strconv.Itoa(n), app: notes, clock: w.newClock()}
+	if w.profile.stores && (n == 0 || w.chance(0.5)) {
+		d.app = ""
+	}
 	fill(w, d.key[:])
 	d.user = newUser(d)
 	return d
@@ -61,13 +66,39 @@ func (d *device) open() {
 	p := &proc{
 		w: d.w, d: d, n: d.opens, links: map[uint32]*link{}, calls: map[uint64]*call{}, watches: map[uint64]func(peer.Changed){},
 		engine: peer.New(peer.Config{
-			Key: d.key, App: "https://notes.example", Name: d.user.name, Sync: []string{relayURL},
-			URL: "https://notes.example/app", Rand: newRand(seed),
+			Key: d.key, App: d.app, Name: d.user.name, Sync: []string{relayURL}, URL: d.url(), Rand: newRand(seed),
 		}),
 	}
 	d.run, p.rival = p, d.stray != nil
 	p.event(peer.Start{Blocks: ids})
 	d.user.opened(p)
+}
+
+// The applications: all that users do and the oracle checks is in the first; local stores have another one besides.
+const (
+	notes  = "https://notes.example"
+	aside  = "org.example.aside"
+	manage = "http://localhost:6277/"
+)
+
+func (d *device) isStore() bool { return d.app == "" }
+
+func (d *device) url() string {
+	if d.isStore() {
+		return ""
+	}
+	return d.app + "/app"
+}
+
+// others are the devices that the status shows: a local store's circle and the peers of its application.
+func (p *proc) others() []peer.Device {
+	out := p.status.Devices
+	for _, a := range p.status.Apps {
+		if a.App == notes {
+			out = append(out[:len(out):len(out)], a.Peers...)
+		}
+	}
+	return out
 }
 
 // kill ends the running engine without a word. With a power cut, relaxed commits may be lost.
@@ -373,6 +404,9 @@ func (p *proc) do(calls ...call) {
 	for _, c := range calls {
 		p.lastOp++
 		c.op.ID = p.lastOp
+		if c.op.App == "" && c.op.Verb <= peer.Unwatch {
+			c.op.App = notes
+		}
 		p.calls[c.op.ID] = &c
 		all = append(all, c.op)
 	}

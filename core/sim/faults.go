@@ -23,6 +23,7 @@ type profile struct {
 	bandwidth uint64 // bytes a second
 	disk      uint64 // disks are slower by this
 	clocks    bool   // clocks are wrong
+	stores    bool   // some devices are local stores, and others application peers
 	faults    []fault
 }
 
@@ -41,7 +42,7 @@ func (w *world) newProfile() profile {
 	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, restartServer, slowDown, flipBit}
 	programs := []fault{kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
 	disks := []fault{powerCut, powerCut, diskFull, diskError, takeOver}
-	kind := w.rng.IntN(8)
+	kind := w.rng.IntN(9)
 	if w.opt.Backups {
 		kind = 6
 	}
@@ -69,6 +70,9 @@ func (w *world) newProfile() profile {
 		// No deletions: a backup from before a deletion that everyone had, and forgot, brings back what nobody else takes in.
 		p.name, p.deletes = "backups", 0
 		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup, copyDisk}, programs...)
+	case 7:
+		p.name, p.stores = "stores", true
+		p.faults = append(append(append(network, programs...), disks...), switchOff, switchOff, switchOff, dropApplication)
 	default:
 		p.name, p.clocks = "everything", true
 		p.faults = append(append(append(network, programs...), disks...), jump, jump, night)
@@ -189,6 +193,54 @@ func (d *device) vanish() {
 	d.w.twin = nil
 	d.kill(false)
 	d.w.book.excuse(d)
+}
+
+// switchOff has a local store not sync the application, with another one or at all, for some time.
+var switchOff = onStore(func(d *device) {
+	op := peer.Op{Verb: peer.Prefer, App: notes, Client: me}
+	if others := d.run.status.Devices; len(others) > 0 && d.w.chance(0.7) {
+		op.Key = pick(d.w, others).ID
+	}
+	d.w.log(d.name, "switch off", uint64(len(op.Key)))
+	d.prefer(op)
+	op.On = true
+	d.off = append(d.off, op)
+	d.w.after(d.w.around(minute), d.switchOn)
+})
+
+// switchOn ends that.
+func (d *device) switchOn() {
+	if d.run == nil || d.run.closing {
+		return
+	}
+	for _, op := range d.off {
+		d.prefer(op)
+	}
+	d.off = nil
+}
+
+func (d *device) prefer(op peer.Op) {
+	d.run.do(call{op: &op, reply: func(r peer.Reply) {
+		if r.Err != peer.EValue { // that device was not known after all
+			d.user.refused(r.Err)
+		}
+	}})
+}
+
+// dropApplication deletes the application's data from a local store, and asks for it again.
+var dropApplication = onStore(func(d *device) {
+	d.w.log(d.name, "drop", 0)
+	d.w.book.excuse(d)
+	drop := call{op: &peer.Op{Verb: peer.DropApp, App: notes, Client: me}, reply: func(r peer.Reply) { d.user.refused(r.Err) }}
+	d.run.do(drop, d.user.add(notes))
+})
+
+func onStore(f func(d *device)) fault {
+	return onRunning(func(d *device) {
+		if d.isStore() {
+			f(d)
+		}
+	})
 }
 
 // cutOff takes a device's network away.

@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/masqdev/masq/core/peer"
+	"github.com/masqdev/masq/core/roster"
 )
 
 // How long things may take once nothing goes wrong any more.
@@ -21,6 +23,7 @@ func (w *world) judge() {
 	w.waitQuiet()
 	all := w.contents()
 	w.compareAll(all)
+	w.compareAside()
 	w.checkWrites(all[0])
 	w.checkStatus()
 	w.leaveAll()
@@ -53,6 +56,10 @@ func (w *world) heal() {
 			d.kill(false)
 		}
 		d.open()
+	}
+	w.runUntil(w.now + 30*second)
+	for _, d := range w.devices {
+		d.switchOn()
 	}
 	w.runUntil(w.now + healTime)
 }
@@ -93,10 +100,10 @@ func (w *world) quiet() string {
 			return d.name + " is committing"
 		case len(w.devices) > 1 && p.status.Sync != peer.SyncOnline:
 			return d.name + " is not online"
-		case len(p.status.Devices) != len(w.devices)-1:
+		case len(p.others()) != len(w.devices)-1:
 			return d.name + " does not know all devices"
 		}
-		for _, x := range p.status.Devices {
+		for _, x := range p.others() {
 			switch {
 			case !x.Online:
 				return d.name + " is not in session with " + x.Name
@@ -182,6 +189,32 @@ func (w *world) compareAll(all []*content) {
 	}
 }
 
+// compareAside has all local stores have the same of the other application.
+func (w *world) compareAside() {
+	var first string
+	for _, d := range w.devices {
+		if !d.isStore() || d.run == nil {
+			continue
+		}
+		all, waits := "", true
+		d.run.do(call{op: &peer.Op{Verb: peer.List, App: aside, Client: me}, reply: func(r peer.Reply) {
+			waits = false
+			for _, e := range r.Entries {
+				all += fmt.Sprintf("%s=%s ", e.Key, e.Value)
+			}
+		}})
+		end := w.now + minute
+		w.runWhile(func() bool { return waits && w.now < end })
+		if first == "" {
+			first = all
+		}
+		if all != first {
+			w.res.Diverged++
+			w.failf("diverged: %s has %s of the other application, not %s", d.name, all, first)
+		}
+	}
+}
+
 // difference answers the first difference between what two devices show.
 func difference(a, b *content) string {
 	for _, pair := range [][2]*content{{a, b}, {b, a}} {
@@ -229,15 +262,25 @@ func (w *world) checkStatus() {
 	}
 	for _, d := range w.devices {
 		s := d.run.status
-		if int(s.Entries) != len(d.user.mirror) {
-			w.failf("%s: the status counts %d entries of %d", d.name, s.Entries, len(d.user.mirror))
+		entries := s.Entries
+		for _, a := range s.Apps {
+			if a.App == notes {
+				entries = a.Entries
+			}
+		}
+		if int(entries) != len(d.user.mirror) {
+			w.failf("%s: the status counts %d entries of %d", d.name, entries, len(d.user.mirror))
 		}
 		var shown, names []string
-		for _, x := range append(s.Devices, s.Self) {
-			shown = append(shown, x.Name)
+		for _, x := range append(d.run.others(), s.Self) {
+			if d.isStore() || x.Kind == roster.Embedded { // an application peer does not learn what the stores are called
+				shown = append(shown, x.Name)
+			}
 		}
 		for _, x := range w.devices {
-			names = append(names, x.run.status.Self.Name)
+			if d.isStore() || !x.isStore() {
+				names = append(names, x.run.status.Self.Name)
+			}
 		}
 		if name := s.Self.Name; name != d.user.name && !d.shaky && !slices.Contains(d.user.maybe, name) {
 			w.failf("%s is called %q, not %q", d.name, name, d.user.name)

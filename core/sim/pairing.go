@@ -1,6 +1,10 @@
 package sim
 
-import "github.com/masqdev/masq/core/peer"
+import (
+	"slices"
+
+	"github.com/masqdev/masq/core/peer"
+)
 
 // pairing is two users who pair their devices: one shows a link, the other opens it, both compare and say yes.
 type pairing struct {
@@ -53,6 +57,11 @@ func (w *world) pairNext() bool {
 	if len(in) == 0 && left == len(w.devices) { // the first two
 		in = append(append(in, out[:n]...), out[n+1:]...)
 	}
+	if joiner.isStore() { // only a store lets in another one
+		in = slices.DeleteFunc(in, func(d *device) bool { return !d.isStore() })
+	} else if w.profile.stores && left == len(w.devices) { // the first one is in a store's circle, or there would be two
+		in = slices.DeleteFunc(in, func(d *device) bool { return !d.isStore() })
+	}
 	if len(in) > 0 {
 		w.pair(pick(w, in), joiner)
 	}
@@ -62,7 +71,7 @@ func (w *world) pairNext() bool {
 // joined reports whether the device is in a circle with others, as far as its user can tell.
 func (u *user) joined() bool {
 	if p := u.d.run; p != nil && p.status.Self.ID != "" {
-		u.paired = len(p.status.Devices) > 0
+		u.paired = len(p.others()) > 0
 	}
 	return u.paired
 }
@@ -74,7 +83,14 @@ func (w *world) pair(host, joiner *device) {
 	t.sides, w.pairing = [2]*side{a, b}, t
 	joiner.user.discards = w.chance(0.3)
 	w.log(host.name, "invite", 0, "for ", joiner.name)
-	a.ask(&peer.Op{Verb: peer.Invite, Client: me}, func(r peer.Reply) {
+	invite := &peer.Op{Verb: peer.Invite, Client: me}
+	switch {
+	case host.isStore() && joiner.isStore():
+		invite.Key = manage
+	case host.isStore():
+		invite.App, invite.Key = notes, notes+"/app"
+	}
+	a.ask(invite, func(r peer.Reply) {
 		if r.Err != "" || b.over {
 			a.end(r.Err)
 			return
@@ -137,10 +153,11 @@ func (s *side) decide() {
 		w.after(second, s.decide)
 		return
 	}
-	if theirs.Step <= peer.Confirmed && !s.other.over && (s.screen.Digits != theirs.Digits || len(s.screen.Digits) != 6) {
+	hidden := s.p.d.isStore() && s.other.p.d.isStore()
+	if theirs.Step <= peer.Confirmed && !s.other.over && !hidden && (s.screen.Digits != theirs.Digits || len(s.screen.Digits) != 6) {
 		w.failf("pairing: %s shows %q, %s shows %q", s.p.name(), s.screen.Digits, s.other.p.name(), theirs.Digits)
 	}
-	op := &peer.Op{Verb: peer.Confirm, Client: me, Target: s.op}
+	op := &peer.Op{Verb: peer.Confirm, Client: me, Target: s.op, Key: theirs.Digits}
 	if !w.calm && w.chance(0.05) {
 		op.Verb = peer.Cancel
 	}

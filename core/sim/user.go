@@ -53,13 +53,25 @@ func (u *user) opened(p *proc) {
 			u.w.log(u.d.name, "watch on", r.Position-since)
 		}
 	}}
-	p.watches[p.lastOp+1] = func(c peer.Changed) {
+	before := uint64(0)
+	if u.d.isStore() {
+		before = 2 // what comes first
+	}
+	p.watches[p.lastOp+before+1] = func(c peer.Changed) {
 		if p == u.d.run {
 			u.changed(c, catchUp)
 		}
 		catchUp = false
 	}
+	if u.d.isStore() {
+		p.do(u.add(notes), u.add(aside))
+	}
 	p.do(watch, u.page(p, "", func() {}))
+}
+
+// add asks for an application in a local store.
+func (u *user) add(app string) call {
+	return call{op: &peer.Op{Verb: peer.AddApp, App: app, Key: app}, reply: func(r peer.Reply) { u.refused(r.Err) }}
 }
 
 // page compares the mirror with a page of List, or fills it, and goes on to the next page; then is called behind the last.
@@ -187,6 +199,8 @@ func (u *user) live() {
 		u.fillIn(p)
 	case r < 0.15:
 		u.look(p)
+	case r < 0.155 && u.d.isStore():
+		u.writeAside(p)
 	case r < 0.17 && u.d != u.w.twin:
 		u.rename(p)
 	case r < 0.20:
@@ -246,6 +260,16 @@ func (u *user) size() int {
 		return int(u.w.between(10<<10, 300<<10))
 	}
 	return int(u.w.between(0, 300))
+}
+
+// writeAside writes in the other application, of which the oracle asks only that all local stores have the same in the end.
+func (u *user) writeAside(p *proc) {
+	op := &peer.Op{Verb: peer.Batch, App: aside, Client: me}
+	for range u.w.between(1, 20) {
+		value := fmt.Appendf(nil, "%d", u.w.rng.Uint32())
+		op.Writes = append(op.Writes, peer.Write{Key: fmt.Sprintf("a/%d", u.w.rng.IntN(50)), Kind: wire.JSON, Value: value})
+	}
+	p.do(call{op: op, reply: func(r peer.Reply) { u.refused(r.Err) }})
 }
 
 // put asks for a batch, behind what is to be read before.

@@ -1,0 +1,362 @@
+package peer
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"errors"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// group is who trusts whom by one roster, and has one secret to find the others by: the circle, whose devices have every namespace, or
+// a namespace's application peers with the full devices. A local store is in its circle, and in a group for each namespace that has
+// application peers; an application peer is in one group and no circle.
+type group struct {
+	e      *Engine
+	space  *space // nil: the circle
+	secret [32]byte
+	root   []byte   // the entropy behind the recovery key, on the device that founded the circle; else empty
+	ns     [32]byte // in an application peer: the namespace's name, which it cannot compute
+	roster *roster.Roster
+	told   [][32]byte // the roster's heads when the sessions that stand were last told what is new
+}
+
+// The names of the settings that the ledger keeps for groups.
+const (
+	metaCircle  = "circle"
+	metaRoster  = "roster"
+	metaGuest   = "guest"  // in an application peer: ns(32) ‖ secret(32)
+	metaPeers   = "peers/" // and the namespace's number: its roster
+	metaRevoked = "revoked/"
+)
+
+// noticeFor is how long a device that is out is still met, to be told so, in ms.
+const noticeFor = 30 * 24 * 3600_000
+
+// home is the group that this device belongs to: its circle, or, in an application peer, its namespace's. Nil: it is by itself.
+func (e *Engine) home() *group {
+	if e.circle != nil || e.isStore() || len(e.spaces) == 0 {
+		return e.circle
+	}
+	return e.spaces[0].peers
+}
+
+func (e *Engine) isStore() bool { return e.cfg.App == "" }
+
+func (e *Engine) kind() uint8 {
+	if e.isStore() {
+		return roster.Store
+	}
+	return roster.Embedded
+}
+
+// out reports whether this device was shut out of the group.
+func (g *group) out() bool { return g.roster.Revoked(g.e.publicIK()) }
+
+// in reports whether this device is a member; else it was granted the group and not added yet, or it is out.
+func (g *group) in() bool { return g.member(g.e.publicIK()) }
+
+func (g *group) member(ik [32]byte) bool {
+	_, ok := g.roster.Member(ik)
+	return ok
+}
+
+// foundCircle makes this device the first of a circle, if it is in none.
+func (e *Engine) foundCircle() error {
+	if e.home() != nil {
+		return nil
+	}
+	c := &group{e: e, root: make([]byte, 16)}
+	e.random(c.secret[:])
+	e.random(c.root)
+	seed, err := hkdf.Key(sha256.New, c.root, nil, "masq/1 root", 32)
+	if err != nil {
+		return err
+	}
+	root := ed25519.NewKeyFromSeed(seed).Public().(ed25519.PublicKey)
+	clear(seed)
+	me := roster.Member{IK: e.publicIK(), NK: e.publicNK(), Kind: e.kind(), Name: e.self.name}
+	c.roster, err = roster.New(e.self.ik, [32]byte(root), me, e.cfg.Sync)
+	if err != nil {
+		return err
+	}
+	e.circle = c
+	c.save()
+	return nil
+}
+
+// save writes down the group whole.
+func (g *group) save() {
+	switch {
+	case g.space == nil:
+		g.e.led.SetMeta(metaCircle, wire.AppendLV8(bytes.Clone(g.secret[:]), g.root))
+	case g.guest():
+		g.e.led.SetMeta(metaGuest, append(bytes.Clone(g.ns[:]), g.secret[:]...))
+	}
+	g.saveRoster()
+}
+
+// guest reports whether this device is in the group as an application peer.
+func (g *group) guest() bool { return g.ns != [32]byte{} }
+
+// saveRoster is strict: what others have been told of the group must not be forgotten here.
+func (g *group) saveRoster() {
+	name := metaRoster
+	if g.space != nil {
+		name = metaPeers + g.space.number()
+	}
+	g.e.led.SetMeta(name, g.roster.Encode())
+	g.e.strictly()
+}
+
+func (e *Engine) loadCircle() error {
+	saved := e.led.Meta(metaCircle)
+	if len(saved) == 0 {
+		return nil
+	}
+	r := wire.NewReader(saved)
+	c := &group{e: e}
+	copy(c.secret[:], r.Bytes(32))
+	c.root = bytes.Clone(r.LV8(255))
+	if r.Done() != nil {
+		return errDamagedSelf
+	}
+	var err error
+	c.roster, err = roster.Load(e.led.Meta(metaRoster))
+	if err != nil {
+		return rosterDamage(err)
+	}
+	e.circle = c
+	return nil
+}
+
+// loadPeers reads the group of a namespace's application peers, if it has any.
+func (s *space) loadPeers() error {
+	saved := s.e.led.Meta(metaPeers + s.number())
+	if len(saved) == 0 {
+		return nil
+	}
+	g := &group{e: s.e, space: s}
+	var err error
+	if g.roster, err = roster.LoadSpace(saved); err != nil {
+		return rosterDamage(err)
+	}
+	if guest := s.e.led.Meta(metaGuest); len(guest) == 64 && s.e.circle == nil {
+		g.ns, g.secret = [32]byte(guest[:32]), [32]byte(guest[32:])
+	} else if s.e.circle != nil {
+		g.secret = s.e.circle.derive("masq/1 ns-secret" + s.app)
+	} else {
+		return errDamagedSelf
+	}
+	s.peers = g
+	return nil
+}
+
+func rosterDamage(err error) error {
+	if errors.Is(err, roster.ErrVersion) {
+		return ledger.ErrVersion
+	}
+	return errDamagedSelf
+}
+
+// derive makes something of the circle's secret that only its members can compute.
+func (g *group) derive(info string) [32]byte {
+	out, err := hkdf.Key(sha256.New, g.secret[:], nil, info, 32)
+	if err != nil {
+		panic("peer: hkdf of 32 bytes cannot fail")
+	}
+	return [32]byte(out)
+}
+
+// ns is the namespace's name among devices that may know it; zero while this device is by itself.
+func (s *space) ns() [32]byte {
+	switch {
+	case s.e.circle != nil:
+		return s.e.circle.derive("masq/1 ns" + s.app)
+	case s.peers != nil:
+		return s.peers.ns
+	}
+	return [32]byte{}
+}
+
+// haveGroup makes the group of the namespace's application peers, if it has none. This device must be in a circle.
+func (s *space) haveGroup() *group {
+	if s.peers != nil {
+		return s.peers
+	}
+	g := &group{e: s.e, space: s, secret: s.e.circle.derive("masq/1 ns-secret" + s.app)}
+	g.roster = roster.OpenSpace(s.ns(), s.e.publicIK())
+	for _, m := range s.e.circle.roster.Members() {
+		g.roster.Trust(m.IK)
+	}
+	s.peers = g
+	return g
+}
+
+// tend keeps the rosters of the namespaces' application peers up to the circle's: who is full there has a FULL, and who was shut
+// out there has a REVOKE. The device that has made the change does so; and, because two changes may not have known of each other, the
+// one with the smallest ik of those that are in.
+func (e *Engine) tend(changed bool) {
+	c := e.circle
+	if c == nil || !c.in() {
+		return
+	}
+	for _, s := range e.spaces {
+		if s.peers != nil && (changed || s.peers.smallest()) {
+			s.peers.tend()
+		}
+	}
+}
+
+func (g *group) smallest() bool {
+	me := g.e.publicIK()
+	for _, m := range g.e.circle.roster.Members() {
+		if g.member(m.IK) && bytes.Compare(m.IK[:], me[:]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *group) tend() {
+	ik, before := g.e.self.ik, g.roster.Len()
+	for _, m := range g.e.circle.roster.Members() {
+		g.roster.Trust(m.IK)
+		if !g.member(m.IK) {
+			_, _ = g.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
+		}
+	}
+	for _, m := range g.e.circle.roster.RevokedMembers() {
+		if g.member(m.IK) {
+			_, _ = g.roster.SignRevoke(ik, m.IK)
+		}
+	}
+	if g.roster.Len() != before {
+		g.changed(nil)
+	}
+}
+
+// changed saves the roster, goes by it, and sends the news to every session that wants it once it is durable. from has brought it.
+func (g *group) changed(from *session) {
+	e := g.e
+	g.saveRoster()
+	e.refreshDevices(g)
+	e.after(func() {
+		news := g.roster.Behind(g.told)
+		g.told = g.roster.Heads()
+		if len(news) == 0 {
+			return
+		}
+		for _, d := range e.devices {
+			s := d.sess
+			switch {
+			case s == nil || s == from || !d.member():
+			case d.g == g && s.sentDone:
+				s.send(wire.AppendRosterEntries(nil, news))
+			case g.space != nil && d.g == e.circle && s.lists(g.space):
+				s.send(wire.AppendSpaceEntries(nil, &wire.SpaceRoster{Number: g.space.num, Entries: news}))
+			}
+		}
+	})
+	if g.out() {
+		e.shutOut()
+	}
+}
+
+// shutOut stops syncing because this device is no longer one of its circle.
+func (e *Engine) shutOut() {
+	e.syncErr, e.statusDirty = ERevoked, true
+	for _, d := range e.devices {
+		d.drop()
+	}
+}
+
+// relay is the Sync Server that this device meets others at; "" if there is none.
+func (e *Engine) relay() string {
+	if urls := e.relays(); len(urls) > 0 {
+		return urls[0]
+	}
+	return ""
+}
+
+func (e *Engine) relays() []string {
+	if g := e.home(); g != nil {
+		if agreed := g.relays(); len(agreed) > 0 {
+			return agreed
+		}
+	}
+	return e.cfg.Sync
+}
+
+// relays are those that the group has agreed on. An application peer has been told its stores' in pairing.
+func (g *group) relays() []string {
+	if !g.guest() {
+		return g.roster.Relays()
+	}
+	var out []string
+	r := wire.NewReader(g.e.led.Meta(metaGuestRelays))
+	for r.Len() > 0 {
+		out = append(out, string(r.LV(roster.MaxRelayURL)))
+	}
+	return out
+}
+
+const metaGuestRelays = "guest/relays"
+
+func (e *Engine) saveGuestRelays(urls []string) {
+	var b []byte
+	for _, u := range urls {
+		b = wire.AppendLV(b, []byte(u))
+	}
+	e.led.SetMeta(metaGuestRelays, b)
+}
+
+// setRelays changes the Sync Servers that the circle meets at.
+func (e *Engine) setRelays(op *Op) {
+	if err := e.foundCircle(); err != nil {
+		e.reply(Reply{Op: op.ID, Err: ESync})
+		return
+	}
+	for _, u := range op.List {
+		if !roster.SafeRelay(u) {
+			e.reply(Reply{Op: op.ID, Err: ESync})
+			return
+		}
+	}
+	if _, err := e.circle.roster.SignRelays(e.self.ik, op.List); err != nil {
+		e.reply(Reply{Op: op.ID, Err: EValue})
+		return
+	}
+	e.circle.changed(nil)
+	e.statusDirty = true
+	e.answer(op)
+}
+
+// leave forgets the group that this device is in, and every device, so that it can found or join another one.
+func (e *Engine) leave() {
+	for _, d := range e.devices {
+		d.drop()
+		d.forget()
+	}
+	e.devices = nil
+	for _, name := range []string{metaCircle, metaRoster, metaGuest, metaGuestRelays, metaPending} {
+		e.led.SetMeta(name, nil)
+	}
+	for _, s := range e.spaces {
+		e.led.SetMeta(metaPeers+s.number(), nil)
+		s.peers = nil
+	}
+	e.circle, e.syncErr, e.statusDirty = nil, OK, true
+}
+
+// renewSelf takes new keys, because the old ones are out for good.
+func (e *Engine) renewSelf() {
+	name := e.self.name
+	e.newSelf()
+	e.self.name = name
+	e.saveName()
+}

@@ -1,0 +1,269 @@
+package peer
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+const (
+	notes = "https://notes.example"
+	todo  = "org.example.todo"
+)
+
+func (n *node) addApp(app, name string) {
+	n.m.t.Helper()
+	n.must(Op{Verb: AddApp, App: app, Key: name})
+}
+
+func (n *node) putIn(app, key, value string) {
+	n.m.t.Helper()
+	n.must(Op{Verb: Batch, App: app, Writes: []Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}})
+}
+
+// in is all that an application has, conflicts included; "E_APP" if there is no such application.
+func (n *node) in(app string) string {
+	n.m.t.Helper()
+	r := n.replies[n.do(Op{Verb: List, App: app})]
+	if r.Err != OK {
+		return string(r.Err)
+	}
+	var out []string
+	for _, e := range r.Entries {
+		text := e.Key + "=" + string(e.Value)
+		for _, c := range n.must(Op{Verb: Conflicts, App: app, Key: e.Key}).Entries {
+			text += "/" + string(c.Value)
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " ")
+}
+
+func (m *mesh) untilIn(n *node, app, want string) {
+	m.t.Helper()
+	m.until(fmt.Sprintf("%s has %q in %s", n.name, want, app), func() bool { return n.in(app) == want })
+}
+
+// app is what the status says of an application.
+func (n *node) appStatus(app string) AppStatus {
+	for _, a := range n.e.currentStatus().Apps {
+		if a.App == app {
+			return a
+		}
+	}
+	return AppStatus{}
+}
+
+func TestApplicationsAreApart(t *testing.T) {
+	m := newStores(t, "Laptop")
+	n := m.nodes[0]
+	for _, step := range []struct {
+		name        string
+		do          func()
+		notes, todo string
+	}{
+		{"nothing", func() {}, "E_APP", "E_APP"},
+		{"one", func() { n.addApp(notes, "Notes") }, "", "E_APP"},
+		{"the same key in both", func() { n.addApp(todo, "Todo"); n.putIn(notes, "k", "1"); n.putIn(todo, "k", "2") }, "k=1", "k=2"},
+		{"added again", func() { n.addApp(notes, "Notes") }, "k=1", "k=2"},
+		{"opened again", func() { n.crash() }, "k=1", "k=2"},
+		{"dropped", func() { n.must(Op{Verb: DropApp, App: notes}) }, "E_APP", "k=2"},
+		{"opened again without it", func() { n.crash() }, "E_APP", "k=2"},
+		{"back, empty", func() { n.addApp(notes, "Notes"); n.putIn(notes, "l", "3") }, "l=3", "k=2"},
+		{"after checkpoints", func() {
+			for i := range 700 {
+				n.putIn(todo, "n", fmt.Sprint(i))
+			}
+			n.crash()
+		}, "l=3", "k=2 n=699"},
+	} {
+		step.do()
+		if a, b := n.in(notes), n.in(todo); a != step.notes || b != step.todo {
+			t.Errorf("%s: %q and %q, want %q and %q", step.name, a, b, step.notes, step.todo)
+		}
+	}
+	if a := n.appStatus(todo); a.Name != "Todo" || !a.On || a.Entries != 2 || a.Bytes == 0 {
+		t.Errorf("status: %+v", a)
+	}
+}
+
+func TestWatchHearsItsApplicationAlone(t *testing.T) {
+	m := newStores(t, "Laptop")
+	n := m.nodes[0]
+	n.addApp(notes, "Notes")
+	n.addApp(todo, "Todo")
+	n.must(Op{Verb: Watch, App: notes})
+	n.putIn(todo, "secret", "1")
+	n.putIn(notes, "k", "2")
+	if len(n.changes) != 1 || n.changes[0].Key != "k" {
+		t.Errorf("told %+v", n.changes)
+	}
+}
+
+func TestImportReplacesNothing(t *testing.T) {
+	m := newStores(t, "Laptop")
+	n := m.nodes[0]
+	n.addApp(notes, "Notes")
+	n.putIn(notes, "a", "1")
+	n.putIn(notes, "b", "2")
+	brought := Op{Verb: Import, App: notes}
+	for _, kv := range []string{"a3", "b2", "c4"} {
+		brought.Writes = append(brought.Writes, Write{Key: kv[:1], Kind: wire.JSON, Value: []byte(kv[1:])})
+	}
+	for range 2 { // the second time changes nothing
+		m.wait(10)
+		n.must(brought)
+		if got := n.in(notes); got != "a=3/1 b=2 c=4" {
+			t.Errorf("there is %q", got)
+		}
+	}
+	n.putIn(notes, "a", "5")
+	if got := n.in(notes); got != "a=5 b=2 c=4" {
+		t.Errorf("after a put there is %q", got)
+	}
+}
+
+func TestSettingsAreKept(t *testing.T) {
+	m := newStores(t, "Laptop")
+	n := m.nodes[0]
+	n.must(Op{Verb: Keep, Key: "token/1", Value: []byte("x")})
+	n.must(Op{Verb: Keep, Key: "token/2", Value: []byte("y")})
+	n.must(Op{Verb: Keep, Key: "other", Value: []byte("z")})
+	n.must(Op{Verb: Keep, Key: "token/1"})
+	n.crash()
+	r := n.must(Op{Verb: Kept, Range: Range{Prefix: "token/"}})
+	if len(r.Entries) != 1 || r.Entries[0].Key != "token/2" || string(r.Entries[0].Value) != "y" {
+		t.Errorf("kept %+v", r.Entries)
+	}
+	if r := n.replies[n.do(Op{Verb: Keep, Key: "big", Value: make([]byte, maxKept+1)})]; r.Err != ETooBig {
+		t.Errorf("a big setting: %q", r.Err)
+	}
+}
+
+// What only a local store has, an embedded one refuses.
+func TestEmbeddedHasOneApplication(t *testing.T) {
+	m := newMesh(t, "Phone")
+	for _, v := range []Verb{AddApp, DropApp, Prefer, SetRelays, Keep, Kept, RevokeOf, 99} {
+		if r := m.nodes[0].replies[m.nodes[0].do(Op{Verb: v, App: notes, Key: "x"})]; r.Err != EValue {
+			t.Errorf("verb %d: %q", v, r.Err)
+		}
+	}
+}
+
+func TestStoresSyncEveryApplication(t *testing.T) {
+	m := newStores(t, "Laptop", "Desktop")
+	a, b := m.nodes[0], m.nodes[1]
+	a.addApp(notes, "Notes")
+	a.putIn(notes, "k", "1")
+	m.pair(a, b)
+	m.untilIn(b, notes, "k=1") // although nobody there has asked for it
+	b.putIn(notes, "l", "2")
+	m.untilIn(a, notes, "k=1 l=2")
+	b.addApp(todo, "Todo") // new while they are connected
+	b.putIn(todo, "t", "3")
+	m.untilIn(a, todo, "t=3")
+	a.putIn(todo, "u", "4")
+	m.untilIn(b, todo, "t=3 u=4")
+	if s := a.appStatus(todo); s.Name != "Todo" || len(s.Devices) != 1 || !s.Devices[0].On || !s.Devices[0].Theirs {
+		t.Errorf("status: %+v", s)
+	}
+	m.until("all is durable everywhere", func() bool {
+		for _, s := range []AppStatus{a.appStatus(notes), a.appStatus(todo), b.appStatus(notes), b.appStatus(todo)} {
+			if s.Devices[0].ToSend != 0 || s.Devices[0].ToReceive {
+				return false
+			}
+		}
+		return true
+	})
+	c := m.add("Server", "")
+	m.pair(b, c)
+	m.untilIn(c, notes, "k=1 l=2")
+	m.untilIn(c, todo, "t=3 u=4")
+	c.putIn(notes, "m", "5")
+	m.untilIn(a, notes, "k=1 l=2 m=5") // directly: they have never been paired
+	m.until("they are all connected", func() bool {
+		return len(a.status.Devices) == 2 && a.status.Devices[0].Online && a.status.Devices[1].Online
+	})
+}
+
+func TestSyncIsSwitchedOffAndOn(t *testing.T) {
+	m := newStores(t, "Laptop", "Desktop", "Server")
+	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
+	a.addApp(notes, "Notes")
+	a.addApp(todo, "Todo")
+	m.pair(a, b)
+	m.pair(a, c)
+	a.putIn(notes, "k", "1")
+	m.untilIn(b, notes, "k=1")
+	m.untilIn(c, notes, "k=1")
+	id := func(n *node) string { return n.e.currentStatus().Self.ID }
+
+	a.must(Op{Verb: Prefer, App: notes, Key: id(b)})
+	c.must(Op{Verb: Prefer, App: notes, Key: id(b)})
+	a.putIn(notes, "k", "2")
+	b.putIn(notes, "l", "3")
+	a.putIn(todo, "t", "1")
+	m.untilIn(c, notes, "k=2")
+	m.untilIn(b, todo, "t=1") // the other application goes on
+	m.wait(10_000)
+	if got := b.in(notes); got != "k=1 l=3" {
+		t.Errorf("switched off, Desktop has %q", got)
+	}
+	if got := a.in(notes); got != "k=2" {
+		t.Errorf("switched off, Laptop has %q", got)
+	}
+	if s := a.appStatus(notes).Devices; s[0].ID == id(b) && s[0].On || s[1].ID == id(b) && s[1].On {
+		t.Errorf("status: %+v", s)
+	}
+	a.crash() // it is remembered
+	m.wait(5000)
+	if got := b.in(notes); got != "k=1 l=3" {
+		t.Errorf("after a restart, Desktop has %q", got)
+	}
+	a.must(Op{Verb: Prefer, App: notes, Key: id(b), On: true})
+	m.untilIn(b, notes, "k=2 l=3")
+	m.untilIn(a, notes, "k=2 l=3")
+	m.untilIn(c, notes, "k=2 l=3") // by way of Laptop
+
+	a.must(Op{Verb: Prefer, App: notes}) // at all
+	a.putIn(notes, "k", "4")
+	m.wait(10_000)
+	if x, y := b.in(notes), c.in(notes); x != "k=2 l=3" || y != x {
+		t.Errorf("switched off at all: %q, %q", x, y)
+	}
+	a.must(Op{Verb: Prefer, App: notes, On: true})
+	m.untilIn(b, notes, "k=4 l=3")
+	m.untilIn(c, notes, "k=4 l=3")
+}
+
+// A store that drops an application is sent nothing of it, and gets all of it again when it is added again.
+func TestDroppedApplicationComesBack(t *testing.T) {
+	m := newStores(t, "Laptop", "Desktop")
+	a, b := m.nodes[0], m.nodes[1]
+	a.addApp(notes, "Notes")
+	a.putIn(notes, "k", "1")
+	a.putIn(notes, "l", "2")
+	m.pair(a, b)
+	m.untilIn(b, notes, "k=1 l=2")
+	b.must(Op{Verb: DropApp, App: notes})
+	a.putIn(notes, "k", "3")
+	a.must(Op{Verb: Batch, App: notes, Writes: []Write{{Key: "l"}}})
+	m.wait(10_000)
+	if got := b.in(notes); got != "E_APP" {
+		t.Errorf("dropped: %q", got)
+	}
+	if s := a.appStatus(notes).Devices[0]; s.Theirs {
+		t.Errorf("status: %+v", s)
+	}
+	b.crash()
+	m.wait(5000)
+	if got := b.in(notes); got != "E_APP" {
+		t.Errorf("dropped and opened again: %q", got)
+	}
+	b.addApp(notes, "Notes")
+	m.untilIn(b, notes, "k=3")
+	b.putIn(notes, "m", "4")
+	m.untilIn(a, notes, "k=3 m=4")
+}
