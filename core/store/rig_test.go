@@ -39,7 +39,9 @@ type rig struct {
 type conn struct {
 	r      *rig
 	num    uint32
+	who    Who
 	lastID int
+	method map[string]string // by the call's id
 	got    []message
 	closed ClientClose
 }
@@ -174,7 +176,7 @@ func (r *rig) wait(ms uint64) {
 
 func (r *rig) connect(who Who) *conn {
 	r.last++
-	c := &conn{r: r, num: r.last}
+	c := &conn{r: r, num: r.last, who: who, lastID: 1000, method: map[string]string{}}
 	r.conns[c.num] = c
 	r.step(ClientOpened{Client: c.num, Who: who})
 	return c
@@ -213,6 +215,9 @@ func (c *conn) receive(data []byte) {
 		if kinds != 1 || (m.Method == "") != (m.ID != nil) {
 			t.Errorf("neither answer nor notification: %s", one)
 		}
+		if c.who.Kind == Web || c.who.Kind == Native {
+			published().check(t, c.method[string(m.ID)], m)
+		}
 		c.got = append(c.got, m)
 	}
 }
@@ -228,6 +233,7 @@ func (c *conn) leave() {
 func (c *conn) begin(method, params string) string {
 	c.lastID++
 	id := fmt.Sprint(c.lastID)
+	c.method[id] = method
 	c.say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":%q,"params":%s}`, id, method, params))
 	return id
 }

@@ -220,7 +220,7 @@ func (s *Store) dispatch(k *call, p *params) {
 func (k *call) right(p *params) bool {
 	p.end()
 	if p.code != "" {
-		k.refuse(rpcParams, p.code, p.name)
+		k.refuse(rpcOf(p.code), p.code, p.name)
 	}
 	return p.code == ""
 }
@@ -235,11 +235,15 @@ func (k *call) result(r []byte) {
 
 // fail answers it with an error.
 func (k *call) fail(code peer.Code) {
-	rpc := rpcOther
+	k.refuse(rpcOf(code), code, "")
+}
+
+// rpcOf is JSON-RPC's number for an error.
+func rpcOf(code peer.Code) int {
 	if code == peer.EKey || code == peer.EValue {
-		rpc = rpcParams
+		return rpcParams
 	}
-	k.refuse(rpc, code, "")
+	return rpcOther
 }
 
 // refuse is fail with JSON-RPC's number, and the parameter that is wrong.
