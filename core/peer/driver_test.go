@@ -72,3 +72,18 @@ func TestClockIsSetAgainAndAgain(t *testing.T) {
 		m.until("in session again", func() bool { return b.get(key) == `2` })
 	}
 }
+
+// What comes with the event that an engine fails of is answered before it says so.
+func TestFailedComesBehindEveryAnswer(t *testing.T) {
+	m := newMesh(t, "Laptop")
+	e := m.nodes[0].e
+	var out Actions
+	e.Step(m.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
+	out.Reset()
+	e.Step(m.now, Events{Committed{Err: errTest}, &Op{ID: 1<<40 + 1, Verb: Get, Key: "k"}}, &out)
+	if n := len(out.List); n != 3 {
+		t.Fatalf("%d actions: %#v", n, out.List)
+	} else if _, ok := out.List[n-1].(Failed); !ok {
+		t.Errorf("the last action is %#v", out.List[n-1])
+	}
+}

@@ -24,6 +24,7 @@ type Engine struct {
 	led   *ledger.Ledger
 	state state
 	err   Code  // why state is failed
+	over  bool  // and Failed has been asked for
 	early []*Op // operations that came before the engine was open
 
 	commits commits
@@ -85,6 +86,10 @@ func (e *Engine) Step(now Millis, ev Event, out *Actions) {
 	e.out, e.wake = out, 0
 	e.take(ev)
 	e.settle()
+	if e.state == failed && !e.over { // the last that is asked for, behind the answers to all that came with what it failed of
+		e.over = true
+		e.out.add(Failed{Err: e.err})
+	}
 	e.out = nil
 }
 
@@ -272,7 +277,6 @@ func (e *Engine) fail(code Code) {
 	}
 	e.devices = nil
 	clear(e.conns)
-	e.out.add(Failed{Err: code})
 }
 
 func (e *Engine) reply(r Reply) { e.out.add(r) }
