@@ -16,9 +16,10 @@ import (
 
 // A verdict says what counts in a set of entries.
 type verdict struct {
-	able    set // the entries that would count if nobody had been revoked
-	live    set // the entries that count
-	revokes set // the REVOKEs among them
+	able    set   // the entries that would count if nobody had been revoked
+	live    set   // the entries that count
+	revokes set   // the REVOKEs among them
+	list    []int // the same
 }
 
 // judge works out the verdict on a set that has with each entry its past.
@@ -52,6 +53,7 @@ func (r *Roster) judge(in set) verdict {
 					(ring && r.entitled(&r.entries[i], &v) || !ring && v.live.has(i)) {
 					v.live.add(i)
 					v.revokes.add(i)
+					v.list = append(v.list, i)
 				}
 			}
 			if v.revokes != had {
@@ -99,9 +101,8 @@ func (r *Roster) strikeFull(v *verdict) {
 // where an application peer signed an ADD, any of it.
 func (r *Roster) striker(i int, v *verdict) int {
 	e := &r.entries[i]
-	for j := range r.entries {
-		o := &r.entries[j]
-		if i != j && v.revokes.has(j) && o.target == e.signer && (!o.past.has(i) || r.space && e.typ == typeAdd && !r.full(e, v)) {
+	for _, j := range v.list {
+		if o := &r.entries[j]; i != j && o.target == e.signer && (!o.past.has(i) || r.space && e.typ == typeAdd && !r.full(e, v)) {
 			return j
 		}
 	}
@@ -164,13 +165,18 @@ func (r *Roster) lineOf(e *entry) (line set) {
 	if e.typ != typeAdd || r.isRoot(e.signer) {
 		return set{}
 	}
-	line = r.all
+	known := false
 	for _, i := range e.by {
-		if o := &r.entries[i]; !o.idle {
+		o := &r.entries[i]
+		switch {
+		case o.idle:
+		case !known:
+			line, known = o.line, true
+		default:
 			line.meet(o.line) // of a FULL: nobody
 		}
 	}
-	if len(e.by) > 0 {
+	if known {
 		line.add(r.place(e.signer))
 	}
 	return line

@@ -36,6 +36,7 @@ func (w *world) put(name string, by device, typ uint8, behind []string, body fun
 		prev = append(prev, id)
 	}
 	sortIDs(prev)
+	prev = slices.Compact(prev)
 	raw := sign(by.ik, w.genesis, typ, body(appendPrev(nil, prev)))
 	e, err := parse(raw)
 	if err != nil {
@@ -354,5 +355,190 @@ func TestRevokeTables(t *testing.T) {
 			}
 			tried++
 		})
+	}
+}
+
+// random fills a world with entries by honest devices and others, behind whatever.
+func (w *world) random(s *rng, n int) {
+	behind := func() []string {
+		var out []string
+		for range 1 + s.n(2) {
+			// Mostly near the end, as in life; sometimes long ago, as a thief would.
+			name := fmt.Sprint(len(w.entries) - 1 - s.n(3))
+			if s.n(4) == 0 {
+				name = fmt.Sprint(s.n(max(1, len(w.entries))))
+			}
+			if _, ok := w.ids[name]; ok && !slices.Contains(out, name) {
+				out = append(out, name)
+			}
+		}
+		if out == nil && w.first != nil {
+			out = []string{"G"}
+		}
+		return out
+	}
+	for range n {
+		name, by, who := fmt.Sprint(len(w.entries)), dev(1+s.n(6)), dev(1+s.n(6))
+		switch k := s.n(10); {
+		case k < 2 && w.first == nil:
+			w.full(name, by, who, behind()...)
+		case k < 6:
+			if w.first == nil {
+				who.Kind = Embedded
+			}
+			if s.n(8) == 0 {
+				who.NK = dev(1 + s.n(6)).NK
+			}
+			w.add(name, by, who, behind()...)
+		case k < 9 || w.first == nil:
+			w.revoke(name, by, who, behind()...)
+		default:
+			w.relays(name, by, byte(s.n(3)), behind()...)
+		}
+	}
+}
+
+// Whatever members, thieves and strangers sign, and in whatever order it comes, all devices say the same.
+func TestConvergesAlways(t *testing.T) {
+	rounds := 50
+	if testing.Short() {
+		rounds = 20
+	}
+	revoked := 0
+	for seed := range rounds {
+		s := &rng{uint64(seed)}
+		w := newWorld(t)
+		begin := func() *Roster { return open(t, w.first.Genesis()) }
+		if seed%2 == 1 {
+			w = newSpaceWorld(t)
+			begin = func() *Roster { return OpenSpace(ns, dev(1).IK, dev(2).IK) }
+		}
+		w.random(s, 8+s.n(20))
+		first := begin()
+		fill(t, first, w.entries)
+		revoked += len(first.RevokedMembers())
+		for _, m := range first.Members() {
+			if first.Revoked(m.IK) {
+				t.Fatalf("seed %d: in and out: %s", seed, say(first))
+			}
+		}
+		for range 4 {
+			for i := range w.entries {
+				j := i + s.n(len(w.entries)-i)
+				w.entries[i], w.entries[j] = w.entries[j], w.entries[i]
+			}
+			r := begin()
+			fill(t, r, w.entries)
+			if !slices.Equal(r.Members(), first.Members()) || say(r) != say(first) || !slices.Equal(r.Heads(), first.Heads()) ||
+				r.Len() != first.Len() {
+				t.Fatalf("seed %d: %s, %d entries, against %s, %d", seed, say(r), r.Len(), say(first), first.Len())
+			}
+		}
+		if seed%2 == 1 {
+			r := OpenSpace(ns, dev(2).IK)
+			fill(t, r, w.entries)
+			r.Trust(dev(1).IK)
+			if say(r) != say(first) || say(loadSpace(t, r.Encode())) != say(first) {
+				t.Fatalf("seed %d: trusted later: %s against %s", seed, say(r), say(first))
+			}
+		}
+	}
+	if revoked < rounds/4 {
+		t.Errorf("only %d were revoked in all: the test has no teeth", revoked)
+	}
+}
+
+// What is in a roster costs no more than it should, even if a thief filled it.
+func BenchmarkWorst(b *testing.B) {
+	w := newWorld(b)
+	a := dev(1)
+	var names []string
+	for n := 2; n < 120; n++ { // each by the one before, all of them revoked in a row by devices that have not seen each other
+		name := fmt.Sprint(n)
+		behind := "G"
+		if n > 2 {
+			behind = fmt.Sprint(n - 1)
+		}
+		w.add(name, a, dev(n), behind)
+		names = append(names, name)
+		a = dev(n)
+	}
+	for n := 2; n < 119; n++ {
+		w.revoke(fmt.Sprint("r", n), dev(n), dev(n+1), names[len(names)-1])
+	}
+	w.add("end", dev(119), dev(200), names[len(names)-1], "r5")
+	r := open(b, w.first.Genesis())
+	for _, e := range w.entries {
+		if err := r.Add(e); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for b.Loop() {
+		r.now = nil
+		r.current()
+	}
+}
+
+// A device that is out is shown why, once, and nothing that came later.
+func TestNotice(t *testing.T) {
+	a, b, c, x, y := dev(1), dev(2), dev(3), dev(5), dev(6)
+	r := circle(t, a)
+	add(t, r, a, x)
+	theirs := load(t, r.Encode()) // x's, which adds y meanwhile
+	add(t, r, a, b)
+	revoke(t, r, b, x)
+	add(t, r, b, c)
+	add(t, theirs, x, y)
+	ys := load(t, theirs.Encode())
+	sync(t, theirs, r)
+	if got := say(r); got != "[1 2 3] out [5 6]" {
+		t.Fatal(got)
+	}
+	for name, d := range map[string]struct {
+		who  device
+		has  *Roster
+		want int
+	}{"x": {x, theirs, 2}, "y": {y, ys, 2}} {
+		notice := r.Notice(d.who.IK, d.has.Heads())
+		if len(notice) != d.want {
+			t.Errorf("%s: %d entries", name, len(notice))
+		}
+		for _, e := range notice {
+			if err := d.has.Add(e); err != nil {
+				t.Error(name, err)
+			}
+		}
+		if !d.has.Revoked(d.who.IK) || say(d.has) != "[1 2] out [5 6]" {
+			t.Errorf("%s: %s", name, say(d.has))
+		}
+		if len(r.Notice(d.who.IK, d.has.Heads())) != 0 {
+			t.Errorf("%s is told twice", name)
+		}
+	}
+	if r.Notice(a.IK, nil) != nil || r.Notice(dev(9).IK, nil) != nil {
+		t.Error("who is in, or a stranger, is told something")
+	}
+	if n := len(r.Notice(x.IK, nil)); n != 4 {
+		t.Errorf("%d entries for who knows nothing", n)
+	}
+}
+
+func TestNoticeOfCascade(t *testing.T) {
+	a, p, q, s := dev(1), peer(5), peer(6), peer(7)
+	r := OpenSpace(ns, a.IK)
+	signFull(t, r, a, a)
+	add(t, r, a, p)
+	add(t, r, p, q)
+	add(t, r, q, s)
+	theirs := loadSpace(t, r.Encode())
+	revoke(t, r, a, p)
+	add(t, r, a, peer(8))
+	for _, e := range r.Notice(s.IK, theirs.Heads()) {
+		if err := theirs.Add(e); err != nil {
+			t.Error(err)
+		}
+	}
+	if say(theirs) != "[1] out [5 6 7]" {
+		t.Error(say(theirs))
 	}
 }

@@ -121,3 +121,289 @@ func TestSpaceBegunTwice(t *testing.T) {
 		}
 	}
 }
+
+func TestSpaceTables(t *testing.T) {
+	a, b, c := dev(1), dev(2), dev(3)
+	p, q, s, u := peer(5), peer(6), peer(7), peer(8)
+	likeB, likeQ := peer(9), peer(9)
+	likeB.NK, likeQ.NK = b.NK, q.NK
+	for _, k := range []struct {
+		name  string
+		build func(w *world)
+		want  string // of who trusts a
+	}{
+		{"a root needs no entry", func(w *world) { w.add("p", a, p) }, "[5] out []"},
+		{"a stranger's", func(w *world) { w.full("b", b, b); w.add("p", b, p, "b") }, "[] out []"},
+		{"a stranger's, introduced later", func(w *world) {
+			w.full("b", b, b)
+			w.add("p", b, p, "b")
+			w.full("ab", a, b)
+		}, "[2 5] out []"},
+		{"two strangers introduce each other", func(w *world) {
+			w.full("bc", b, c)
+			w.full("cb", c, b)
+			w.add("p", c, p, "bc")
+		}, "[] out []"},
+		{"a FULL by a FULL by a FULL", func(w *world) {
+			w.full("ab", a, b)
+			w.full("bc", b, c, "ab")
+			w.add("p", c, p, "bc")
+		}, "[2 3 5] out []"},
+		{"a peer's FULL", func(w *world) {
+			w.add("p", a, p)
+			w.full("pb", p, b, "p")
+			w.full("pp", p, p, "p")
+		}, "[5] out []"},
+		{"the same FULL twice", func(w *world) {
+			w.full("ab", a, b)
+			w.full("ab2", a, b, "ab")
+			w.add("p", b, p, "ab2")
+		}, "[2 5] out []"},
+		{"with another nk", func(w *world) {
+			w.full("ab", a, b)
+			other := b
+			other.NK = c.NK
+			w.full("ab2", a, other, "ab")
+		}, "[2] out []"},
+		{"a peer is revoked, and whom it let in, and whom they let in", func(w *world) {
+			w.full("aa", a, a)
+			w.add("p", a, p, "aa")
+			w.add("q", p, q, "p")
+			w.add("s", q, s, "q")
+			w.add("u", a, u, "s")
+			w.revoke("ap", a, p, "u")
+		}, "[1 8] out [5 6 7]"},
+		{"whom another one let in too stays", func(w *world) {
+			w.add("p", a, p)
+			w.add("q", p, q, "p")
+			w.add("q2", a, q, "p")
+			w.revoke("ap", a, p, "q", "q2")
+		}, "[6] out [5]"},
+		{"what a FULL did stays, seen by who revoked it", func(w *world) {
+			w.full("aa", a, a)
+			w.full("ab", a, b, "aa")
+			w.add("p", b, p, "ab")
+			w.add("q", p, q, "p")
+			w.revoke("abr", a, b, "q")
+			w.add("s", b, s, "q")
+		}, "[1 5 6] out [2 7]"},
+		{"the root is revoked", func(w *world) {
+			w.full("aa", a, a)
+			w.full("ab", a, b, "aa")
+			w.add("p", a, p, "ab")
+			w.revoke("ba", b, a, "p")
+			w.full("ac", a, c, "p")
+		}, "[2 5] out [1 3]"},
+		{"a peer may revoke those that it let in, however far", func(w *world) {
+			w.add("p", a, p)
+			w.add("q", p, q, "p")
+			w.add("s", q, s, "q")
+			w.revoke("ps", p, s, "s")
+		}, "[5 6] out [7]"},
+		{"and itself, and then they are out with it", func(w *world) {
+			w.add("p", a, p)
+			w.add("q", p, q, "p")
+			w.revoke("pp", p, p, "q")
+		}, "[] out [5 6]"},
+		{"but nobody else", func(w *world) {
+			w.full("ab", a, b)
+			w.add("p", a, p, "ab")
+			w.add("q", a, q, "p")
+			w.add("s", q, s, "q")
+			w.revoke("pq", p, q, "s")
+			w.revoke("ps", p, s, "s")
+			w.revoke("pb", p, b, "s")
+			w.revoke("sq", s, q, "s")
+		}, "[2 5 6 7] out []"},
+		{"nor by an ADD of its own", func(w *world) {
+			w.add("p", a, p)
+			w.add("q", a, q, "p")
+			w.add("q2", p, q, "p")
+			w.revoke("pq", p, q, "q2")
+		}, "[5 6] out []"},
+		{"a peer's REVOKE of a FULL closes no ring", func(w *world) {
+			w.full("ab", a, b)
+			w.add("p", b, p, "ab")
+			w.revoke("pb", p, b, "p")
+			w.revoke("bp", b, p, "p")
+		}, "[2] out [5]"},
+		{"a peer must not take a FULL's nk", func(w *world) {
+			w.full("ab", a, b)
+			w.add("p", a, p, "ab")
+			w.add("u", p, likeB, "p")
+			w.full("ab2", a, b, "u")
+		}, "[2 5] out []"},
+		{"nor its inviter's other peers', by letting one in and out again", func(w *world) {
+			w.add("p", a, p)
+			w.add("q", a, q, "p")
+			w.add("u", p, likeQ, "p")
+			w.revoke("pu", p, likeQ, "u")
+		}, "[5 6] out [9]"},
+		{"two FULL revoke each other", func(w *world) {
+			w.full("aa", a, a)
+			w.full("ab", a, b, "aa")
+			w.full("ac", a, c, "ab")
+			w.revoke("bc", b, c, "ac")
+			w.revoke("cb", c, b, "ac")
+		}, "[1] out [2 3]"},
+		{"added again after a REVOKE", func(w *world) {
+			w.full("ab", a, b)
+			w.add("p", a, p)
+			w.revoke("abr", a, b, "ab")
+			w.revoke("ap", a, p, "p")
+			w.full("ab2", a, b, "abr")
+			w.add("p2", a, p, "ap")
+		}, "[] out [2 5]"},
+		{"introduced while revoked", func(w *world) {
+			w.full("ab", a, b)
+			w.full("ac", a, c, "ab")
+			w.revoke("abr", a, b, "ac")
+			w.full("cb", c, b, "ac")
+		}, "[3] out [2]"},
+		{"a thief's FULL falls with it", func(w *world) {
+			w.full("ab", a, b)
+			w.full("bc", b, c, "ab")
+			w.add("p", c, p, "bc")
+			w.add("q", p, q, "p")
+			w.revoke("abr", a, b, "ab")
+		}, "[] out [2 3 5 6]"},
+		{"a thief's FULL cannot save it", func(w *world) {
+			w.full("aa", a, a)
+			w.full("ab", a, b, "aa")
+			w.revoke("abr", a, b, "ab")
+			w.full("bc", b, c, "ab")
+			w.revoke("ca", c, a, "bc")
+		}, "[] out [1 2 3]"},
+	} {
+		w := newSpaceWorld(t)
+		k.build(w)
+		tried := 0
+		orders(w.entries, func(list [][]byte) {
+			r := OpenSpace(ns, a.IK)
+			if n := fill(t, r, list); n > 0 || r.Len() != len(list) {
+				t.Errorf("%s: %d refused", k.name, n)
+			}
+			if got := say(r); got != k.want {
+				t.Errorf("%s: order %d: %s, want %s", k.name, tried, got, k.want)
+				k.want = got
+			}
+			if tried == 0 && say(loadSpace(t, r.Encode())) != k.want {
+				t.Errorf("%s: loading changes it", k.name)
+			}
+			tried++
+		})
+	}
+}
+
+func TestSpaceRefuses(t *testing.T) {
+	a, p := dev(1), peer(5)
+	r := OpenSpace(ns, a.IK)
+	good := func(genesis ID) []byte {
+		acc := Accept(p.ik, genesis, p.Member)
+		return append(appendMember(appendPrev(nil, nil), &p.Member), acc[:]...)
+	}
+	full := append(append(appendPrev(nil, nil), a.IK[:]...), a.NK[:]...)
+	flipped := sign(a.ik, r.ID(), typeFull, full)
+	flipped[len(flipped)-1] ^= 1
+	unaccepted := good(r.ID())
+	unaccepted[len(unaccepted)-1] ^= 1
+	other := SpaceGenesis([32]byte{8})
+	for name, c := range map[string]struct {
+		raw  []byte
+		want error
+	}{
+		"a bit flipped":           {flipped, ErrEntry},
+		"another namespace's":     {sign(a.ik, other, typeFull, full), ErrEntry},
+		"accepted elsewhere":      {sign(a.ik, r.ID(), typeAdd, good(other)), ErrEntry},
+		"not accepted":            {sign(a.ik, r.ID(), typeAdd, unaccepted), ErrEntry},
+		"left over":               {sign(a.ik, r.ID(), typeFull, append(bytes.Clone(full), 0)), ErrEntry},
+		"cut":                     {sign(a.ik, r.ID(), typeFull, full[:len(full)-1]), ErrEntry},
+		"no REVOKE's target":      {sign(a.ik, r.ID(), typeRevoke, appendPrev(nil, nil)), ErrEntry},
+		"relays":                  {sign(a.ik, r.ID(), typeRelays, append(appendPrev(nil, nil), 0, 0, 0, 1, 0)), ErrEntry},
+		"prev is not here":        {sign(a.ik, r.ID(), typeFull, append(appendPrev(nil, []ID{{1}}), full[1:]...)), ErrMissing},
+		"unknown type":            {sign(a.ik, r.ID(), 6, nil), ErrVersion},
+		"a stranger's, not known": {sign(p.ik, r.ID(), 6, nil), ErrEntry},
+	} {
+		if err := r.Add(c.raw); err != c.want || r.Len() != 0 {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	if err := circle(t, a).Add(sign(a.ik, circle(t, a).ID(), typeFull, full)); err != ErrEntry {
+		t.Errorf("a FULL in a circle: %v", err)
+	}
+}
+
+func TestLoadSpaceRefuses(t *testing.T) {
+	a := dev(1)
+	r := OpenSpace(ns, a.IK)
+	signFull(t, r, a, a)
+	add(t, r, a, peer(5))
+	good := r.Encode()
+	twice := bytes.Clone(good)
+	twice[34] = 2 // roots
+	twice = slices.Insert(twice, 35, a.IK[:]...)
+	for name, c := range map[string]struct {
+		b    []byte
+		want error
+	}{
+		"nothing":         {nil, ErrEntry},
+		"a circle's":      {circle(t, a).Encode(), ErrVersion},
+		"a newer format":  {append([]byte{3}, good[1:]...), ErrVersion},
+		"cut":             {good[:len(good)-1], ErrEntry},
+		"cut in the root": {good[:40], ErrEntry},
+		"left over":       {append(bytes.Clone(good), 0), ErrEntry},
+		"a root twice":    {twice, ErrEntry},
+	} {
+		if _, err := LoadSpace(c.b); err != c.want {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+	if _, err := Load(good); err != ErrVersion {
+		t.Errorf("a namespace's as a circle's: %v", err)
+	}
+	empty := loadSpace(t, OpenSpace(ns).Encode())
+	if empty.Len() != 0 || empty.Roots() != nil || empty.ID() != SpaceGenesis(ns) {
+		t.Error("an empty one is not the same afterwards")
+	}
+}
+
+func FuzzSpaceEntry(f *testing.F) {
+	a, p, q := dev(1), peer(5), peer(6)
+	r := OpenSpace(ns, a.IK)
+	signFull(f, r, a, a)
+	add(f, r, a, p)
+	add(f, r, p, q)
+	for _, e := range r.Behind(nil) {
+		f.Add(e)
+	}
+	f.Add(revoke(f, loadSpace(f, r.Encode()), a, p))
+	f.Add(sign(a.ik, r.ID(), 9, nil))
+	seeds := append(r.Behind(nil), revoke(f, loadSpace(f, r.Encode()), a, p))
+	had := r.Encode()
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		if slices.ContainsFunc(seeds, func(s []byte) bool { return bytes.Equal(s, raw) }) {
+			return
+		}
+		if r.Add(raw) == nil || !bytes.Equal(r.Encode(), had) {
+			t.Fatal("an entry that nobody signed was taken")
+		}
+	})
+}
+
+func FuzzLoadSpace(f *testing.F) {
+	a, p := dev(1), peer(5)
+	r := OpenSpace(ns, a.IK)
+	f.Add(r.Encode())
+	signFull(f, r, a, a)
+	add(f, r, a, p)
+	f.Add(r.Encode())
+	revoke(f, r, a, p)
+	f.Add(r.Encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := LoadSpace(b)
+		if err == nil && !bytes.Equal(r.Encode(), b) {
+			t.Fatal("not the one form")
+		}
+		_, _ = Load(b)
+	})
+}
