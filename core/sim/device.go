@@ -27,7 +27,6 @@ type device struct {
 	cutOff bool // no network
 	shaky  bool // its disk was brought back to an older state: what it wrote since may be lost or come again
 	backup *Snapshot
-	off    []peer.Op // what ends that its store does not sync
 }
 
 func newDevice(w *world, n int) *device {

@@ -203,20 +203,18 @@ var switchOff = onStore(func(d *device) {
 	}
 	d.w.log(d.name, "switch off", uint64(len(op.Key)))
 	d.prefer(op)
-	op.On = true
-	d.off = append(d.off, op)
 	d.w.after(d.w.around(minute), d.switchOn)
 })
 
-// switchOn ends that.
+// switchOn ends that. It may be lost, as all that is done to a program that is about to be killed.
 func (d *device) switchOn() {
-	if d.run == nil || d.run.closing {
+	if d.run == nil || d.run.closing || !d.isStore() {
 		return
 	}
-	for _, op := range d.off {
-		d.prefer(op)
+	d.prefer(peer.Op{Verb: peer.Prefer, App: notes, On: true, Client: me})
+	for _, x := range d.run.status.Devices {
+		d.prefer(peer.Op{Verb: peer.Prefer, App: notes, Key: x.ID, On: true, Client: me})
 	}
-	d.off = nil
 }
 
 func (d *device) prefer(op peer.Op) {
