@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/masqdev/masq/core/wire"
 )
 
 // world is a set of entries that are signed by whoever, behind whatever: what honest devices sign, and what thieves could.
@@ -540,5 +542,29 @@ func TestNoticeOfCascade(t *testing.T) {
 	}
 	if say(theirs) != "[1] out [5 6 7]" {
 		t.Error(say(theirs))
+	}
+}
+
+// With more heads than fit in prev, those are among them without which the REVOKE would not be taken.
+func TestRevokeWithManyHeads(t *testing.T) {
+	a, b, c := dev(1), dev(2), dev(3)
+	r := circle(t, a)
+	genesis := r.Heads()
+	for i := range 40 {
+		body := append(wire.AppendU32(appendPrev(nil, genesis), uint32(i+1)), 0)
+		if err := r.Add(sign(a.ik, r.ID(), typeRelays, body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range []device{b, c} { // apart
+		acc := Accept(d.ik, r.ID(), d.Member)
+		if err := r.Add(sign(a.ik, r.ID(), typeAdd, append(appendMember(appendPrev(nil, genesis), &d.Member), acc[:]...))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revoke(t, r, b, c)
+	revoke(t, r, a, b)
+	if say(r) != "[1] out [2 3]" && say(r) != "[1 3] out [2]" { // the second, if the first is among what the other has not seen
+		t.Error(say(r))
 	}
 }

@@ -1,11 +1,14 @@
-// Package roster is the signed list of a circle's devices.
+// Package roster is the signed list of a circle's devices, and of a namespace's application peers.
 //
 // A roster is a set of entries, each of which names by hash the entries that its signer knew. New makes one for a new
 // circle, Open begins one from somebody's genesis entry, and Load takes one from storage. Add takes entries from anywhere:
 // whatever the order in which a roster got its entries, the same set says the same. Two devices send each other their
-// Heads, and the entries that Behind names. core/PROTOCOL.md, "The roster", is the specification.
+// Heads, and the entries that Behind names. A device that SignRevoke has put out stays out; it is shown what Notice names.
 //
-// A Roster is for one goroutine. It never forgets an entry.
+// OpenSpace and LoadSpace are Open and Load for the roster of a namespace, which begins empty and goes by whom a device trusts:
+// its Roots. There SignFull introduces the circle's devices, and SignAdd lets application peers in.
+//
+// core/PROTOCOL.md, "The roster", is the specification. A Roster is for one goroutine. It never forgets an entry.
 package roster
 
 import (
