@@ -193,9 +193,9 @@ func (s *Store) checkFormat() error {
 	})
 }
 
-// Commit implements storage.Store. It is on stable storage when it answers. After storage.ErrQuota everything is as it was,
-// and the Store goes on; after another error but storage.ErrExists its outcome is unknown, and every later call
-// answers the same.
+// Commit implements storage.Store. It is on stable storage when it answers. After storage.ErrQuota nothing is lost and the
+// Store goes on when there is room; after another error but storage.ErrExists every later call answers the same, because
+// nobody knows what the disk has.
 func (s *Store) Commit(g storage.Group, _ storage.Durability) error {
 	return s.do(func() error {
 		if g.Empty() {

@@ -59,6 +59,16 @@ func fillBelowLimit(path string) error {
 		return err
 	}
 	low := limit
+	low.Cur = 1000
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &low); err != nil {
+		return err
+	}
+	if _, err := bolt.Open(path); !errors.Is(err, storage.ErrQuota) {
+		return fmt.Errorf("no room for a new database is %v", err)
+	}
+	if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 0 {
+		return fmt.Errorf("something is left of it: %v, %v", files, err)
+	}
 	low.Cur = 1 << 20
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &low); err != nil {
 		return err
