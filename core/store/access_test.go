@@ -630,6 +630,7 @@ func TestRemove(t *testing.T) {
 	}
 	b = r.web(notes).comeIn(other, notes)
 	b.must("put", `{"key":"k","value":1}`)
+	r.wait(1000) // counts are told with others
 	r.admin().must("removeApp", fmt.Sprintf(`{"app":%q,"data":false}`, notes))
 	if b.closed.Code != CloseDenied {
 		t.Errorf("closed: %+v", b.closed)

@@ -201,7 +201,9 @@ func (s *Store) refuse(k *call, p *params) {
 
 func (s *Store) unblock(k *call, p *params) {
 	owner := p.needText("app")
-	if k.right(p) {
+	if k.right(p) && s.refused[owner] == 0 {
+		k.result(empty)
+	} else if !k.done {
 		delete(s.refused, owner)
 		s.dirty = true
 		s.finish(k, keep(keepRefused+owner, nil))

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/masqdev/masq/core/peer"
+	"github.com/masqdev/masq/core/roster"
 )
 
 // What the manager does beside deciding who comes in: the engine's verbs for a store's user.
@@ -34,7 +35,7 @@ func (s *Store) setRelays(k *call, p *params) {
 		}
 		for _, one := range list {
 			url, ok := unquote(one)
-			if !ok {
+			if !ok || !roster.ValidRelay(url) {
 				p.wrong(peer.EValue, "urls")
 			}
 			op.List = append(op.List, url)

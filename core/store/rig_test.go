@@ -20,6 +20,8 @@ const (
 // rig drives a Store by hand, on a disk in memory: everything takes no time, and time passes only in wait.
 type rig struct {
 	t      testing.TB
+	name   string
+	sync   []string
 	now    uint64
 	rand   *rand.ChaCha8
 	disk   *mem.Store
@@ -69,7 +71,7 @@ func (m message) code() peer.Code {
 }
 
 func newRig(t testing.TB) *rig {
-	r := &rig{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{7}), disk: mem.New()}
+	r := &rig{t: t, name: "Desk", now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{7}), disk: mem.New()}
 	r.start()
 	return r
 }
@@ -78,7 +80,9 @@ func newRig(t testing.TB) *rig {
 func (r *rig) start() {
 	r.life++
 	r.wakeAt, r.failed, r.conns, r.queue, r.held = 0, "", map[uint32]*conn{}, nil, nil
-	r.s = New(Config{Peer: peer.Config{Key: [32]byte{1}, Name: "Desk", Rand: r.rand}, Port: 6277, Version: "1.2.3"})
+	r.s = New(Config{
+		Peer: peer.Config{Key: [32]byte{1}, Name: r.name, Sync: r.sync, Rand: r.rand}, Port: 6277, Version: "1.2.3",
+	})
 	ids, err := r.disk.List()
 	if err != nil {
 		r.t.Fatal(err)
