@@ -174,9 +174,12 @@ func (g *group) derive(info string) [32]byte {
 
 // ns is the namespace's name among devices that may know it; zero while this device is by itself.
 func (s *space) ns() [32]byte {
-	switch {
-	case s.e.circle != nil:
-		return s.e.circle.derive("masq/1 ns" + s.app)
+	switch c := s.e.circle; {
+	case c != nil:
+		if s.namedBy != c {
+			s.namedBy, s.named = c, c.derive("masq/1 ns"+s.app)
+		}
+		return s.named
 	case s.peers != nil:
 		return s.peers.ns
 	}

@@ -23,6 +23,9 @@ type space struct {
 	rep   *replica.Replica
 	peers *group // its application peers; nil if there never were any
 
+	named   [32]byte // its name among devices of the circle namedBy
+	namedBy *group
+
 	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
 	watches []*watch
 	foreign Millis // when a record of another device last arrived
