@@ -49,7 +49,7 @@ func (r *Roster) judge(in set) verdict {
 		for _, ring := range []bool{true, false} {
 			had := v.revokes
 			for n, i := range revokes {
-				if g.level[g.from[n]] == level && g.reach[g.to[n]].has(g.from[n]) == ring &&
+				if g.level[g.from[n]] == level && g.ring(n) == ring &&
 					(ring && r.entitled(&r.entries[i], &v) || !ring && v.live.has(i)) {
 					v.live.add(i)
 					v.revokes.add(i)
@@ -195,8 +195,8 @@ func (r *Roster) place(ik [32]byte) int {
 // nodes is a set of places in graph.reach. An entry has at most two devices.
 type nodes [2 * wire.MaxRoster / 64]uint64
 
-func (s *nodes) add(i int)     { s[i/64] |= 1 << (i % 64) }
-func (s nodes) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+func (s *nodes) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s *nodes) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
 
 // graph says who has a say on whom.
 type graph struct {
@@ -205,6 +205,9 @@ type graph struct {
 	reach    []nodes // the devices that a device has a say on, over any way; itself too
 	level    []int   // how many have a say on a device: on a way that does not lead back, always more
 }
+
+// ring reports whether a way leads back from the target of the n-th REVOKE to its signer. Who leaves by itself makes none.
+func (g *graph) ring(n int) bool { return g.from[n] != g.to[n] && g.reach[g.to[n]].has(g.from[n]) }
 
 func (r *Roster) graph(in set, revokes []int) graph {
 	g := graph{nodes: make(map[[32]byte]int)}

@@ -337,6 +337,12 @@ func TestRevokeTables(t *testing.T) {
 			w.revoke("bb", b, b, "x")
 			w.add("y", b, y, "x")
 		}, 0, "[1 5] out [2 6]"},
+		{"leaving in the past, when out already", func(w *world) {
+			w.add("x", a, x, "G")
+			w.add("y", x, y, "x")
+			w.revoke("ax", a, x, "y")
+			w.revoke("xx", x, x, "x")
+		}, 0, "[1 6] out [5]"},
 		{"the last one leaves", func(w *world) { w.revoke("aa", a, a, "G") }, 0, "[] out [1]"},
 	} {
 		w := newWorld(t)

@@ -46,9 +46,9 @@ type Roster struct {
 // set is a set of places in Roster.entries.
 type set [wire.MaxRoster / 64]uint64
 
-func (s *set) add(i int)     { s[i/64] |= 1 << (i % 64) }
-func (s *set) drop(i int)    { s[i/64] &^= 1 << (i % 64) }
-func (s set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
+func (s *set) add(i int)      { s[i/64] |= 1 << (i % 64) }
+func (s *set) drop(i int)     { s[i/64] &^= 1 << (i % 64) }
+func (s *set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
 func (s *set) meet(o set) {
 	for i := range s {
 		s[i] &= o[i]
