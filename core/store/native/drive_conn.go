@@ -193,7 +193,8 @@ func (c *conn) push(m outgoing) {
 	}
 }
 
-// hangup closes the connection behind what was sent before. Nothing more is told of it.
+// hangup closes the connection behind what was sent before, for which the other end has lingerTimeout. Nothing more is told
+// of it.
 func (c *conn) hangup() {
 	if c == nil {
 		return
@@ -203,6 +204,7 @@ func (c *conn) hangup() {
 	c.cancel()
 	if !c.ended && c.ws != nil {
 		c.push(outgoing{end: true})
+		time.AfterFunc(lingerTimeout, func() { c.link.Conn.Close() })
 	}
 	c.ended = true
 }

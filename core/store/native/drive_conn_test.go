@@ -295,6 +295,23 @@ func TestSlowServer(t *testing.T) {
 	}
 }
 
+// TestHangupOnSlowServer: what a server does not take does not keep a connection alive that the machine has hung up.
+func TestHangupOnSlowServer(t *testing.T) {
+	let := make(chan bool)
+	defer close(let)
+	url := serve(t, &server{do: func(*gws.Conn) { <-let }})
+	d, events := scripted(t, mem.New())
+	defer end(t, d)
+	d.put(ask{peer.Dial{Conn: 1, URL: url}}, 0)
+	<-events
+	unsent := make(ask, 0, 64)
+	for range maxUnsent>>16 - 1 {
+		unsent = append(unsent, peer.Send{Conn: 1, Data: make([]byte, 64_000)})
+	}
+	d.put(append(unsent, peer.Hangup{Conn: 1}), 0)
+	d.talking.Wait()
+}
+
 // failing is storage that fails when it is told to, and shows which calls run at once.
 type failing struct {
 	storage.Store
@@ -353,11 +370,10 @@ func TestStorage(t *testing.T) {
 func TestWakeAt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d, events := scripted(t, mem.New())
-		start := time.Now()
 		for _, c := range []struct {
 			asked, want time.Duration
 		}{{-time.Hour, 0}, {0, 0}, {time.Second, time.Second}, {time.Hour, maxWait}} {
-			start = time.Now()
+			start := time.Now()
 			d.put(ask{peer.WakeAt{At: now() + 5}, peer.WakeAt{At: now() + peer.Millis(c.asked/time.Millisecond)}}, 0)
 			if ev := <-events; ev != (peer.Tick{}) || time.Since(start) != c.want {
 				t.Errorf("%v: %#v after %v", c.asked, ev, time.Since(start))
