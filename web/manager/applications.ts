@@ -114,6 +114,8 @@ function appItem(m: Manager, state: State, app: App): Element {
 }
 
 function details(m: Manager, state: State, app: App): Element {
+  const remove = () =>
+    m.show({ kind: 'remove-app', app: app.app, confirm: !app.allowed, data: app.allowed ? undefined : true })
   const fact = (term: string, ...value: Child[]) => h('div', {}, h('dt', {}, term), h('dd', {}, ...value))
   return h(
     'div',
@@ -125,7 +127,7 @@ function details(m: Manager, state: State, app: App): Element {
       app.allowed && fact(t('lastUsed'), app.lastUsed ? ago(app.lastUsed) : t('never')),
       fact(t('data'), t('entries', { n: app.entries }), ' · ', size(app.bytes)),
       app.allowed && fact(t('openNow'), app.connected > 0 ? t('connections', { n: app.connected }) : t('no')),
-      app.description && fact(t('saysOfItself'), foreign(app.description)),
+      app.description && fact(t('saysOfItself'), foreign(app.description, { class: 'claimed-text' })),
     ),
     devices(m, state, app),
     peers(m, app),
@@ -133,10 +135,7 @@ function details(m: Manager, state: State, app: App): Element {
     h(
       'div',
       { class: 'actions' },
-      button(t('removeApp'), () => m.show({ kind: 'remove-app', app: app.app, confirm: false }), {
-        class: 'danger',
-        icon: 'trash',
-      }),
+      button(t(app.allowed ? 'removeApp' : 'deleteHere'), remove, { class: 'danger', icon: 'trash' }),
     ),
   )
 }

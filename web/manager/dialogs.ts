@@ -2,7 +2,7 @@
 import { button, type Child, type Element, foreign, h } from './dom'
 import type { Manager } from './manager'
 import { pairingView } from './pairing'
-import { appName, deviceName, problem } from './parts'
+import { appName, problem } from './parts'
 import type { App, State } from './state'
 import { relayOf } from '../shared/link'
 import { iso, rich, size, strong, t } from './words'
@@ -16,7 +16,7 @@ export type Dialog =
   | { kind: 'relays' }
   | { kind: 'revoke'; id: string; name: string; app?: string }
   | { kind: 'remove-token'; app: string; id: string }
-  | { kind: 'remove-app'; app: string; confirm: boolean; data?: boolean }
+  | { kind: 'remove-app'; app: string; confirm: boolean; data?: boolean | undefined }
 
 /** Shown is a dialog's content; step changes when it is another one, to which the focus goes. */
 export interface Shown {
@@ -156,7 +156,7 @@ function revoke(m: Manager, state: State, d: Extract<Dialog, { kind: 'revoke' }>
     h('p', {}, t('revokeKeeps')),
     h('p', { class: 'hint' }, t('revokeFinal')),
     trouble(m),
-    actions(button(t('removeDevice', { name: deviceName(d) }), run, { class: 'danger' }), closing(m)),
+    actions(button(t('removeDevice'), run, { class: 'danger' }), closing(m)),
   ]
 }
 
@@ -210,13 +210,17 @@ function removeSure(m: Manager, state: State, app: App, data: boolean): Child[] 
   const back = () => m.show({ kind: 'remove-app', app: app.app, confirm: false, data })
   return [
     heading(t(data ? 'deleteSure' : 'removeSure')),
-    h('p', {}, t('removeSureText', { name: appName(app) })),
+    app.allowed && h('p', {}, t('removeSureText', { name: appName(app) })),
     app.peers.length > 0 && h('p', {}, t('removeSurePeers', { n: app.peers.length })),
     data && h('p', {}, t('deleteSureText', amount)),
     data && (others > 0 ? h('p', {}, t('deleteSureElsewhere', { n: others })) : problem(t('deleteSureNowhere'))),
     !data && h('p', {}, t('keepSureText', amount)),
     !data && state.devices.length > 0 && h('p', { class: 'hint' }, t('keepSureSync')),
     trouble(m),
-    actions(button(t(data ? 'deleteNow' : 'removeNow'), run, { class: 'danger' }), button(t('back'), back), closing(m)),
+    actions(
+      button(t(data ? 'deleteNow' : 'removeNow'), run, { class: 'danger' }),
+      app.allowed && button(t('back'), back),
+      closing(m),
+    ),
   ]
 }

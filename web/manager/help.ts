@@ -10,7 +10,7 @@ import { size, t } from './words'
 /** helpView shows them. */
 export function helpView(m: Manager, state: State): Child[] {
   return [
-    h('h1', { key: 'title', tabindex: -1 }, t('help')),
+    h('h1', { key: 'title', tabindex: -1 }, t('helpTitle')),
     section(
       'servers',
       h('p', {}, t('serversText')),

@@ -1,169 +1,313 @@
-// The page in Chromium. Each state is looked at on a wide and a narrow screen, in light and dark, in both languages: nothing
-// may stick out, axe must find nothing, and the page must not complain. Its pictures are in .build/manager.
+// What the page does, before a scripted store.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { accessible, Failure, overflowing, type Script, shot, Stand, type Tab } from './stand'
-import { app, asking, empty, hostile, link, many, pairing, usual } from './states'
-import type { State } from './state'
+import { Failure, secret, Stand } from './stand'
+import { asking, device, empty, hostile, link, pairing, request, usual } from './states'
 
 let stand: Stand
 before(async () => (stand = await Stand.open()))
 after(() => stand.close())
 
-const looks = [
-  { name: 'wide-light-en', width: 1280, colorScheme: 'light', locale: 'en-GB' },
-  { name: 'narrow-dark-fr', width: 360, colorScheme: 'dark', locale: 'fr-FR' },
-  { name: 'wide-dark-fr', width: 1280, colorScheme: 'dark', locale: 'fr-FR' },
-  { name: 'narrow-light-en', width: 360, colorScheme: 'light', locale: 'en-GB' },
-] as const
+const english = { locale: 'en-GB' }
+const fragment = link.slice(link.indexOf('#'))
+const named = (page: Page, name: string) => page.getByRole('button', { name, exact: true })
+const heading = (page: Page, name: string) => page.getByRole('heading', { name, exact: true })
+const focused = (page: Page) => page.evaluate(() => document.activeElement?.id || document.activeElement?.textContent)
+const wait = (page: Page, what: () => boolean) => page.waitForFunction(what)
 
-type Do = (page: Page, script: Script) => Promise<unknown>
+describe('getting in', { concurrency: 3 }, () => {
+  test('the secret leaves the address, the history and all that is kept', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await heading(page, 'Applications').waitFor()
+    assert.equal(page.url(), stand.origin + '/')
+    assert.equal(await page.evaluate(() => history.length), 2, 'about:blank and the page')
+    const kept = await page.evaluate(() =>
+      JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]),
+    )
+    assert.ok(!kept.includes(secret), kept)
+    assert.deepEqual(
+      script.calls.map((c) => c.method),
+      ['exchange', 'state'],
+    )
+  })
 
-const click = (page: Page, selector: string) => page.locator(selector).first().click()
-// What is looked at: a state, and what is done then. `.first()` of a selector, so that it reads alike in both languages.
-const go =
-  (...selectors: string[]): Do =>
-  async (page) => {
-    for (const s of selectors) await click(page, s)
-  }
-const devicesTab = 'nav a[href="#devices"]'
-const helpTab = 'nav a[href="#help"]'
-const fail =
-  (method: string, code: string, ...selectors: string[]): Do =>
-  async (page, script) => {
-    script.answers[method] = () => {
-      throw new Failure(code)
-    }
-    await go(...selectors)(page, script)
-  }
-const pairs =
-  (p: Parameters<typeof pairing>[1], step: Parameters<typeof pairing>[0]): Do =>
-  async (page, script) => {
-    script.answers.invite = () => script.set({ ...script.state, pairing: pairing(step, p) })
-    await go(devicesTab, 'section[aria-labelledby=others] button.primary')(page, script)
-    await page.locator('dialog .step h2').waitFor()
-  }
+  test('a page loaded anew proves its session, and sends no key', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await heading(page, 'Applications').waitFor()
+    const key = await page.evaluate(() => JSON.parse(sessionStorage.getItem('masq-session') ?? '').key as string)
+    script.calls.length = 0
+    await page.reload()
+    await heading(page, 'Applications').waitFor()
+    assert.deepEqual(
+      script.calls.map((c) => c.method),
+      ['prove', 'proof', 'state'],
+    )
+    assert.ok(!JSON.stringify(script.calls).includes(key))
+  })
 
-const scenes: Record<string, { state: () => State; fragment?: string; act?: Do }> = {
-  locked: { state: empty, fragment: '' },
-  'locked-old-link': { state: empty, fragment: '#masq-open=BBBBBBBBBBBBBBBBBBBBBA' },
-  'locked-pairing-link': { state: empty, fragment: link.slice(link.indexOf('#')) },
-  'applications-empty': { state: empty },
-  applications: { state: usual },
-  'applications-open': { state: usual, act: go('.opener') },
-  'applications-open-native': { state: usual, act: (page) => page.locator('.opener').nth(2).click() },
-  'applications-elsewhere': { state: usual, act: (page) => page.locator('.opener').nth(3).click() },
-  asking: { state: asking },
-  hostile: { state: hostile, act: async (page) => page.locator('.opener').nth(2).click() },
-  'hostile-devices': { state: hostile, act: go(devicesTab) },
-  'hostile-revoke': { state: hostile, act: go(devicesTab, '.device + .device .row-actions button') },
-  many: { state: many, act: go('.opener') },
-  'many-devices': { state: many, act: go(devicesTab) },
-  'devices-empty': { state: empty, act: go(devicesTab) },
-  devices: { state: usual, act: go(devicesTab) },
-  rename: { state: usual, act: go(devicesTab, 'section[aria-labelledby=own] button') },
-  'rename-refused': {
-    state: usual,
-    act: fail('rename', 'E_QUOTA', devicesTab, 'section[aria-labelledby=own] button', 'dialog button[type=submit]'),
-  },
-  revoke: { state: usual, act: go(devicesTab, 'section[aria-labelledby=others] li button') },
-  'revoke-phone': { state: usual, act: go(devicesTab, 'section[aria-labelledby=peers] li button') },
-  'remove-token': { state: usual, act: go('.opener', '.details .row-actions .quiet >> nth=1') },
-  'remove-app': { state: usual, act: go('.opener', '.details button.danger') },
-  'remove-app-keep': {
-    state: usual,
-    act: go('.opener', '.details button.danger', 'dialog label', 'dialog button.primary'),
-  },
-  'remove-app-delete': {
-    state: usual,
-    act: go('.opener', '.details button.danger', 'dialog label + label', 'dialog button.primary'),
-  },
-  'remove-app-delete-only-copy': {
-    state: () => ({ ...empty(), apps: [app('https://a.example', 'Notes')] }),
-    act: go('.opener', '.details button.danger', 'dialog label + label', 'dialog button.primary'),
-  },
-  paste: { state: usual, act: go(devicesTab, 'section[aria-labelledby=others] button >> nth=-1') },
-  'join-question': {
-    state: usual,
-    act: (page) => page.evaluate((hash) => void (location.hash = hash), link.slice(link.indexOf('#'))),
-  },
-  invite: { state: usual, act: pairs({}, 'waiting') },
-  'invite-app': {
-    state: usual,
-    act: pairs(
-      { app: 'https://notes.example.org', link: link.replace('http://localhost:6277', 'https://notes.example.org') },
-      'waiting',
-    ),
-  },
-  'invite-enter-digits': { state: usual, act: pairs({ name: 'New laptop' }, 'compare') },
-  'invite-app-compare': {
-    state: usual,
-    act: pairs({ name: 'Phone', digits: '482913', app: 'https://notes.example.org' }, 'compare'),
-  },
-  'invite-confirmed': { state: usual, act: pairs({ name: 'New laptop' }, 'confirmed') },
-  'invite-paired': { state: usual, act: pairs({ name: 'New laptop' }, 'paired') },
-  'invite-done': { state: usual, act: pairs({ name: 'New laptop' }, 'done') },
-  'invite-wrong-digits': { state: usual, act: pairs({ name: 'New laptop', error: 'E_AUTH' }, 'failed') },
-  'invite-expired': { state: usual, act: pairs({ error: 'E_EXPIRED' }, 'failed') },
-  'invite-no-server': {
-    state: usual,
-    act: fail('invite', 'E_SYNC', devicesTab, 'section[aria-labelledby=others] button.primary'),
-  },
-  'join-looking': { state: usual, act: pairs({ role: 'joiner' }, 'waiting') },
-  'join-digits': { state: usual, act: pairs({ role: 'joiner', name: 'Desk', digits: '482913' }, 'compare') },
-  'join-digits-own-data': {
-    state: usual,
-    act: async (page, script) => {
-      await pairs({ role: 'joiner', name: 'Desk', digits: '482913', hasData: true }, 'compare')(page, script)
-      await click(page, 'dialog button[type=submit]')
-    },
-  },
-  'pairing-elsewhere': { state: () => ({ ...usual(), pairing: pairing('waiting') }) },
-  help: { state: usual, act: go(helpTab, 'summary') },
-  'help-no-servers': { state: () => ({ ...empty(), relays: [] }), act: go(helpTab) },
-  servers: { state: usual, act: go(helpTab, 'section[aria-labelledby=servers] button') },
-  'error-version': { state: () => ({ ...usual(), sync: 'off', error: 'E_VERSION' }) },
-  'error-revoked': { state: () => ({ ...usual(), sync: 'off', error: 'E_REVOKED' }), act: go(devicesTab) },
-  'error-full': { state: () => ({ ...usual(), error: 'E_QUOTA' }) },
-  'error-other': { state: () => ({ ...usual(), error: 'E_SOMETHING' }) },
-  refused: { state: usual, act: fail('setSync', 'E_STORAGE', '.app-head .switch') },
-  away: { state: usual, act: (_, script) => Promise.resolve(script.stop()) },
-  restarted: {
-    state: usual,
-    act: async (page, script) => {
-      script.stop(true)
-      await page.locator('.banner').waitFor()
-      script.running = true
-      await page.locator('.emblem').waitFor()
-    },
-  },
-}
+  test('a store that cannot prove itself is shown nothing', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await heading(page, 'Applications').waitFor()
+    script.calls.length = 0
+    script.answers.prove = () => ({ sn: 'A'.repeat(43), mac: 'A'.repeat(43) })
+    await page.reload()
+    await heading(page, 'This page is locked').waitFor()
+    assert.deepEqual(
+      script.calls.map((c) => c.method),
+      ['prove'],
+    )
+    assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+  })
 
-describe('every state can be shown to anybody', { concurrency: 2 }, () => {
-  const chosen = process.env.SCENE
-  for (const [name, { state, fragment, act }] of Object.entries(scenes)) {
-    if (chosen && !new RegExp(chosen).test(name)) continue
-    test(name, async () => {
-      for (const { name: look, width, ...options } of looks) {
-        const viewport = { width, height: width === 360 ? 740 : 860 }
-        const tab = await stand.tab(state(), { ...options, viewport, ...(fragment !== undefined && { fragment }) })
-        const { page, script } = tab
-        await page.locator('h1').waitFor()
-        await act?.(page, script)
-        await settled(page)
-        await shot(page, `${name}-${look}`)
-        assert.deepEqual(await overflowing(page), [], `${name} ${look}: sticks out`)
-        assert.deepEqual(await accessible(page), [], `${name} ${look}`)
-        assert.deepEqual(expected(tab), [], `${name} ${look}`)
-        await page.context().close()
-      }
-    })
-  }
+  test('an old link does not lock out a tab that has a session', async () => {
+    const { page } = await stand.tab(usual(), english)
+    await heading(page, 'Applications').waitFor()
+    await page.goto(stand.origin + '/#masq-open=BBBBBBBBBBBBBBBBBBBBBA')
+    await heading(page, 'Applications').waitFor()
+    assert.equal(page.url(), stand.origin + '/')
+  })
+
+  test('a store that comes back is found again', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await named(page, 'Rename').focus()
+    script.stop()
+    await heading(page, 'The store is not running').waitFor()
+    script.running = true
+    await heading(page, 'The store is not running').waitFor({ state: 'detached' })
+    await heading(page, 'Devices').waitFor()
+  })
+
+  test('a pairing link is kept while the page is locked, and offered in the tab that is not', async () => {
+    const { page } = await stand.tab(usual(), { ...english, fragment })
+    await heading(page, 'Open the Store manager to use this link').waitFor()
+    assert.equal(page.url(), stand.origin + '/')
+    const other = await page.context().newPage()
+    await other.goto(`${stand.origin}/#masq-open=${secret}`)
+    await heading(other, 'Join the devices of whoever made this link?').waitFor()
+    await heading(page, 'Go on in the other tab').waitFor()
+  })
 })
 
-// A store that is away makes the browser complain of connections that fail: that alone is as it should be.
-const expected = (tab: Tab): string[] => tab.problems.filter((p) => !/WebSocket connection/.test(p))
+describe('answering', { concurrency: 3 }, () => {
+  test('a new request is announced, counted, and not to be hit by accident', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await heading(page, 'Applications').waitFor()
+    script.set({ ...usual(), requests: [request(9, 'https://garden.example.org', 'Masq')] })
+    const card = page.getByRole('article', { name: 'https://garden.example.org' })
+    const allow = card.getByRole('button', { name: /^Allow/ })
+    assert.ok(await allow.isDisabled(), 'at first')
+    assert.equal(await page.title(), '(1) Masq')
+    assert.match((await page.locator('#live').textContent()) ?? '', /https:\/\/garden\.example\.org.* asks for access/)
+    await allow.click() // when it may be
+    assert.deepEqual(await script.called('allow'), { request: 9 })
+  })
 
-const settled = (page: Page): Promise<unknown> =>
-  page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 0)).then(() => new Promise(requestAnimationFrame)))
+  test('the origin is the largest text of a request', async () => {
+    const { page } = await stand.tab(hostile(), english)
+    const cards = page.locator('.request')
+    await cards.first().waitFor()
+    const sizes = await cards.evaluateAll((all) =>
+      all.map((card) => {
+        const size = (el: Element) => parseFloat(getComputedStyle(el).fontSize)
+        const others = [...card.querySelectorAll('*')].filter((el) => !el.closest('.origin'))
+        return size(card.querySelector('.origin')!) / Math.max(...others.map(size))
+      }),
+    )
+    assert.equal(sizes.length, 5)
+    for (const size of sizes) assert.ok(size >= 1.3, String(sizes))
+  })
+
+  test('an icon that is none, or lies elsewhere, is not loaded', async () => {
+    const { page } = await stand.tab(hostile(), english)
+    await page.locator('.request').first().waitFor()
+    const asked: string[] = []
+    page.on('request', (r) => asked.push(r.url()))
+    await page.reload()
+    await page.locator('.request').first().waitFor()
+    const images = await page.locator('.app-icon img').evaluateAll((all) => all.map((i) => (i as HTMLImageElement).src))
+    for (const src of images) assert.match(src, /^data:image\//)
+    for (const url of asked) assert.ok(url.startsWith(stand.origin) || url.startsWith('data:'), url)
+  })
+
+  test('refuse, unblock, and the switches ask for what they say', async () => {
+    const { page, script } = await stand.tab(asking(), english)
+    await page.getByRole('button', { name: /^Refuse .*garden/ }).click()
+    assert.deepEqual(await script.called('refuse'), { request: 1 })
+    await page.getByRole('button', { name: 'Let it ask again https://pushy.example' }).click()
+    assert.deepEqual(await script.called('unblock'), { app: 'https://pushy.example' })
+    await page.getByRole('switch', { name: /^Sync .*Recipes.$/ }).click()
+    assert.deepEqual(await script.called('setSync'), { app: 'https://recipes.example.com', on: true })
+    await page.getByRole('button', { name: /^Notes https/ }).click()
+    await page.getByRole('switch', { name: /Notes.* with .*attic/ }).click()
+    assert.deepEqual(script.calls.at(-1)?.params, { app: 'https://notes.example.org', device: 'attic', on: false })
+  })
+
+  test('removing an application takes two steps, and says what is lost', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await page.getByRole('button', { name: /^Notes https/ }).click()
+    await named(page, 'Remove this application').click()
+    await page.getByRole('radio', { name: /^Delete it from this computer/ }).check()
+    await named(page, 'Continue').click()
+    await page.getByText('1,204 entries (3.41 MB) will be deleted here.').waitFor()
+    assert.ok(!script.calls.some((c) => c.method === 'removeApp'))
+    await named(page, 'Delete for good').click()
+    assert.deepEqual(await script.called('removeApp'), { app: 'https://notes.example.org', data: true })
+    await page.locator('dialog').waitFor({ state: 'hidden' })
+  })
+
+  test('what fails is said where it was asked for', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    script.answers.rename = () => {
+      throw new Failure('E_VALUE')
+    }
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await named(page, 'Rename').click()
+    await page.getByLabel('Your devices will show it as').fill('x')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').filter({ hasText: 'what the store says of it' }).waitFor()
+    assert.equal(await page.getByLabel('Your devices will show it as').inputValue(), 'x')
+  })
+})
+
+describe('adding a device', { concurrency: 3 }, () => {
+  test('digits are typed, whatever the state does meanwhile', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    script.answers.invite = () => script.set({ ...usual(), pairing: pairing('waiting') })
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await named(page, 'Add a computer').click()
+    assert.equal(await page.getByRole('textbox', { name: 'Pairing link' }).inputValue(), link)
+    const comparing = { ...usual(), pairing: pairing('compare', { name: 'New laptop' }) }
+    script.set(comparing)
+    const field = page.getByLabel('Six digits')
+    await field.waitFor()
+    assert.equal(await focused(page), 'digits')
+    await page.keyboard.type('48 2')
+    script.set({
+      ...comparing,
+      name: 'Another',
+      apps: [],
+      devices: [device('new', 'New')],
+      requests: asking().requests,
+    })
+    await wait(page, () => document.title.startsWith('(4)'))
+    await page.keyboard.type('91')
+    assert.equal(await field.inputValue(), '48 291')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').filter({ hasText: 'There are six digits' }).waitFor()
+    assert.equal(await focused(page), 'digits')
+    await page.keyboard.type('3')
+    await page.keyboard.press('Enter')
+    assert.deepEqual(await script.called('confirm'), { pairing: 7, digits: '482913' })
+    script.set({ ...comparing, pairing: pairing('done', { name: 'New laptop' }) })
+    await heading(page, 'Connected with New laptop').waitFor()
+    await named(page, 'Done').click()
+    await script.called('dismiss')
+    await page.locator('dialog').waitFor({ state: 'hidden' })
+    assert.equal(await focused(page), 'Add a computer')
+  })
+
+  test('a phone is let in by a yes, or not by a no', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    const phone = { app: 'https://notes.example.org', name: 'Phone', digits: '482913' }
+    script.answers.invite = () => script.set({ ...usual(), pairing: pairing('compare', phone) })
+    await page.getByRole('button', { name: /^Notes https/ }).click()
+    await page.getByRole('button', { name: /^Open on my phone/ }).click()
+    assert.deepEqual(await script.called('invite'), { app: 'https://notes.example.org' })
+    await page.getByText('482 913').waitFor()
+    await named(page, 'Yes, they match').click()
+    assert.deepEqual(await script.called('confirm'), { pairing: 7 })
+    await named(page, 'No').click()
+    assert.deepEqual(await script.called('cancel'), { pairing: 7 })
+  })
+
+  test('joining asks before anything is sent, and for what becomes of own data', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await named(page, 'I have a pairing link').click()
+    await page.getByRole('textbox', { name: 'Pairing link' }).fill(link)
+    await page.keyboard.press('Enter')
+    await page.getByText('sync.example.org').waitFor()
+    assert.ok(!script.calls.some((c) => c.method === 'join'))
+    const joiner = { role: 'joiner', name: 'Desk', digits: '482913', hasData: true } as const
+    script.answers.join = () => script.set({ ...usual(), pairing: pairing('compare', joiner) })
+    await named(page, 'Join').click()
+    assert.deepEqual(await script.called('join'), { link })
+    await named(page, 'Yes, join').click()
+    await page.getByRole('alert').filter({ hasText: 'Choose first' }).waitFor()
+    assert.ok(!script.calls.some((c) => c.method === 'confirm'))
+    await page.getByRole('radio', { name: /^Bring it along/ }).check()
+    await named(page, 'Yes, join').click()
+    assert.deepEqual(await script.called('confirm'), { pairing: 7, bring: true })
+  })
+
+  test('Escape cancels, and the focus returns', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    script.answers.invite = () => script.set({ ...usual(), pairing: pairing('waiting') })
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await named(page, 'Add a computer').focus()
+    await page.keyboard.press('Enter')
+    await page.getByRole('textbox', { name: 'Pairing link' }).waitFor()
+    await page.keyboard.press('Escape')
+    assert.deepEqual(await script.called('cancel'), { pairing: 7 })
+    assert.equal(await focused(page), 'Add a computer')
+  })
+})
+
+describe('the page', { concurrency: 3 }, () => {
+  test('is used by keyboard alone, with the focus to be seen', async () => {
+    const { page, script } = await stand.tab(asking(), english)
+    await page.locator('.request button:enabled').first().waitFor()
+    const labels: string[] = []
+    for (let i = 0; i < 24; i++) {
+      await page.keyboard.press('Tab')
+      const [label, seen] = await page.evaluate(() => {
+        const el = document.activeElement!
+        const outline = (pseudo?: string) => getComputedStyle(el, pseudo).outlineStyle
+        return [
+          el.getAttribute('aria-label') ?? el.textContent ?? '',
+          outline() !== 'none' || outline('::before') !== 'none',
+        ]
+      })
+      assert.ok(seen || !label, `${label} has the focus, but does not show it`)
+      labels.push(String(label))
+      if (String(label).startsWith('Refuse')) break
+    }
+    assert.deepEqual(
+      labels.map((l) => l.replace(/[\u2066-\u2069]/g, '')),
+      [
+        'Applications4, 4 requests wait for you',
+        'Devices',
+        'Settings',
+        'Allow https://garden.example.org',
+        'Refuse https://garden.example.org',
+      ],
+    )
+    await page.keyboard.press('Space')
+    assert.deepEqual(await script.called('refuse'), { request: 1 })
+  })
+
+  test('speaks the language that is chosen, and remembers it', async () => {
+    const { page } = await stand.tab(empty(), { locale: 'de-DE' })
+    await page.getByRole('link', { name: 'Settings' }).click()
+    await page.getByRole('combobox', { name: 'Language' }).selectOption('fr')
+    await heading(page, 'Réglages et aide').waitFor()
+    assert.equal(await page.locator('html').getAttribute('lang'), 'fr')
+    await page.reload()
+    await heading(page, 'Réglages et aide').waitFor()
+  })
+
+  test('keeps what is open, scrolled and focused when the state changes', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    const timesheet = page.getByRole('button', { name: /^Timesheet/ })
+    await timesheet.click()
+    await page.evaluate(() => document.querySelector('main')!.scrollTo(0, 120))
+    const { apps } = usual()
+    script.set({ ...usual(), apps: [...apps.slice(1), { ...apps[0]!, name: 'Notes, renamed' }] })
+    await page.getByRole('button', { name: /^Notes, renamed/ }).waitFor()
+    assert.equal(await timesheet.getAttribute('aria-expanded'), 'true')
+    assert.ok(await timesheet.evaluate((el) => el === document.activeElement))
+    assert.equal(await page.evaluate(() => document.querySelector('main')!.scrollTop), 120)
+  })
+})

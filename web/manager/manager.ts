@@ -214,7 +214,6 @@ export class Manager {
     patch(byId('live'), [this.spoken])
     patch(byId('top'), topView(this))
     patch(main, mainView(this))
-    main.inert = this.store.stand === 'away'
     const toast = byId('toast')
     toast.hidden = !this.message
     toast.setAttribute('aria-label', t('message'))
@@ -244,8 +243,7 @@ export class Manager {
     patch(el, [...shown.body, h('p', { key: 'live', role: 'status', class: 'unseen' }, this.spoken)])
     if (!el.open) el.showModal()
     if (this.drawn.step !== shown.step) {
-      el.scrollTop = 0
-      el.querySelector<HTMLElement>('[data-first], h2')?.focus()
+      el.scrollTop = 0(el.querySelector<HTMLElement>('[data-first]') ?? el.querySelector('h2'))?.focus()
     }
     this.drawn.step = shown.step
   }

@@ -70,7 +70,7 @@ function inviting(m: Manager, state: State, p: Pairing): Child[] {
   return [
     heading(...(app ? rich('inviteAppTitle', { name: foreign(app.name || app.app) }) : [t('addComputer')])),
     h('p', {}, t(app ? 'inviteAppText' : 'inviteText')),
-    link && h('div', { class: 'qr' }, h('img', { src: code(link), alt: t('qrAlt') })),
+    app && qr(link),
     h(
       'div',
       { class: 'link' },
@@ -78,11 +78,15 @@ function inviting(m: Manager, state: State, p: Pairing): Child[] {
       button(copied ? t('copied') : t('copyLink'), copy, { icon: copied ? 'check' : 'copy' }),
     ),
     !app && h('p', { class: 'hint' }, t('inviteHint')),
+    // For a computer with a camera: no phone can use it.
+    !app && h('details', {}, h('summary', {}, t('asQR')), qr(link)),
     app && /^http:/.test(app.app) && h('p', { class: 'note' }, t('inviteLoopback')),
     timeLeft(p),
     actions(close(m, t('cancel'))),
   ]
 }
+
+const qr = (link: string): Child => link && h('div', { class: 'qr' }, h('img', { src: code(link), alt: t('qrAlt') }))
 
 let drawn = { link: '', url: '' }
 
@@ -194,13 +198,16 @@ async function confirm(m: Manager, p: Pairing, params: object): Promise<void> {
   await m.act('confirm', { pairing: p.pairing, ...params })
 }
 
-const confirmed = (m: Manager, p: Pairing): Child[] => [
-  heading(...rich('confirmedTitle', { name: other(p) })),
-  !!p.digits && digits(p.digits),
-  h('p', {}, t(p.role === 'joiner' && !p.app ? 'confirmedJoiner' : 'confirmedText')),
-  timeLeft(p),
-  actions(close(m, t('cancel'))),
-]
+function confirmed(m: Manager, p: Pairing): Child[] {
+  const typed = p.role === 'joiner' && !p.app // there, the digits are typed
+  return [
+    heading(...rich(typed ? 'confirmedJoinerTitle' : 'confirmedTitle', { name: other(p) })),
+    !!p.digits && digits(p.digits),
+    h('p', {}, t(typed ? 'confirmedJoiner' : 'confirmedText')),
+    timeLeft(p),
+    actions(close(m, t('cancel'))),
+  ]
+}
 
 function failure(m: Manager, d: PairingDialog, code: string, message: string): Child[] {
   const { title, text, again } = pairingProblem(code, d.side, message)

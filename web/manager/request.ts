@@ -10,6 +10,7 @@ import { ago, ahead, iso, rich, strong, t } from './words'
 export function requestCard(m: Manager, r: Request): Element {
   const who = r.program ?? (r.origin || r.app)
   const web = !r.program && /^https?:/.test(who)
+  const others = !!r.program && r.program !== r.app // it wants what a web application has stored
   const ready = m.ready(r.request)
   const answer = (method: 'allow' | 'refuse') => () => void m.act(method, { request: r.request })
   const title = `request-${r.request}`
@@ -20,10 +21,10 @@ export function requestCard(m: Manager, r: Request): Element {
     h('h3', { id: title, class: 'origin' }, h('bdi', { dir: 'ltr' }, ...parts(who))),
     h('p', { class: 'meta' }, `${t('askedAgo', { ago: ago(r.asked) })} · ${t('askEnds', { when: ahead(r.expires) })}`),
     claim(r),
-    r.program &&
+    others &&
       h('p', { class: 'problem' }, icon('alert'), h('span', {}, ...rich('programWants', { app: strong(r.app) }))),
     r.again && h('p', { class: 'note' }, t('askedAgain')),
-    h('p', { class: 'hint' }, t(r.program ? 'allowMeansProgram' : 'allowMeans')),
+    h('p', { class: 'hint' }, t(others ? 'allowMeansProgram' : 'allowMeans')),
     h(
       'div',
       { class: 'actions' },

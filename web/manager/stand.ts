@@ -22,8 +22,6 @@ const types: Record<string, string> = {
 /** secret is what the link of `masq open` has. */
 export const secret = 'AAECAwQFBgcICQoLDA0ODw'
 
-const session = { id: 'AAECAwQFBgc', key: randomBytes(32).toString('base64url') }
-
 /** Answer is what a method is answered with: a result, or an error by its code. */
 type Answer = (params: Record<string, unknown>) => unknown
 
@@ -36,6 +34,7 @@ export class Script {
   answers: Record<string, Answer> = {}
   /** running: whether connections are taken. */
   running = true
+  private readonly session = { id: 'AAECAwQFBgc', key: randomBytes(32).toString('base64url') }
   private socket: WebSocketRoute | undefined
   private sn = ''
   private used = false
@@ -54,7 +53,7 @@ export class Script {
   /** stop ends the connection, as a store does that ends; it knows no session afterwards if forgets. */
   stop(forgets = false): void {
     this.running = false
-    if (forgets) session.key = randomBytes(32).toString('base64url')
+    if (forgets) this.session.key = randomBytes(32).toString('base64url')
     void this.socket?.close({ code: 1001 })
   }
 
@@ -96,7 +95,7 @@ export class Script {
       const app = Buffer.from(this.origin)
       const length = Buffer.from([app.length >> 8, app.length & 255])
       const [c, s] = [Buffer.from(cn, 'base64url'), Buffer.from(sn, 'base64url')]
-      const key = Buffer.from(session.key, 'base64url')
+      const key = Buffer.from(this.session.key, 'base64url')
       return createHmac('sha256', key)
         .update(Buffer.concat([Buffer.from('masq-store/1 ' + side), length, app, c, s]))
         .digest('base64url')
@@ -105,7 +104,7 @@ export class Script {
       exchange: ({ secret: given }) => {
         if (given !== secret || this.used) throw new Failure('E_AUTH')
         this.used = true
-        return session
+        return this.session
       },
       prove: ({ cn }) => {
         this.sn = randomBytes(32).toString('base64url')
@@ -176,8 +175,18 @@ export class Stand {
   }
 }
 
-/** shot saves what the page shows. */
-export const shot = (page: Page, name: string): Promise<Buffer> => page.screenshot({ path: join(shots, `${name}.png`) })
+/** shot saves what the page shows, all of it: the window is made as high as the page. */
+export async function shot(page: Page, name: string): Promise<void> {
+  const before = page.viewportSize() ?? { width: 0, height: 0 }
+  const more = await page.evaluate(() => {
+    const main = document.querySelector('main')
+    return document.querySelector('dialog[open]') || !main ? 0 : main.scrollHeight - main.clientHeight
+  })
+  const height = Math.min(before.height + more, 4000)
+  if (more > 0) await page.setViewportSize({ ...before, height })
+  await page.screenshot({ path: join(shots, `${name}.png`) })
+  if (more > 0) await page.setViewportSize(before)
+}
 
 /** accessible answers what axe finds wrong. */
 export async function accessible(page: Page): Promise<string[]> {
@@ -186,14 +195,18 @@ export async function accessible(page: Page): Promise<string[]> {
   return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
 }
 
-/** overflowing answers the elements that stick out of the page to the side. */
+/** overflowing answers the elements that stick out of the page to the side, but for what is cut off there. */
 export const overflowing = (page: Page): Promise<string[]> =>
-  page.evaluate(() =>
-    [...document.querySelectorAll('body *')]
+  page.evaluate(() => {
+    const cut = (el: Element): boolean => {
+      for (let up = el.parentElement; up && up.tagName !== 'MAIN' && up.tagName !== 'DIALOG'; up = up.parentElement)
+        if (getComputedStyle(up).overflowX === 'hidden') return true
+      return false
+    }
+    return [...document.querySelectorAll('body *')]
       .filter((el) => {
         const { left, right, width } = el.getBoundingClientRect()
-        const hidden = el.closest('.unseen') || !el.checkVisibility()
-        return width > 0 && !hidden && (right > innerWidth + 1 || left < -1)
+        return width > 0 && (right > innerWidth + 1 || left < -1) && el.checkVisibility() && !cut(el)
       })
-      .map((el) => el.outerHTML.slice(0, 120)),
-  )
+      .map((el) => el.outerHTML.slice(0, 120))
+  })

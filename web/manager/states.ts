@@ -116,7 +116,7 @@ export const asking = (): State => ({
       program: 'org.example.notes-export',
       description: 'Copies notes into a folder',
     }),
-    request(4, '', 'Timesheet', { app: 'org.example.timesheet', expires: now + 20_000 }),
+    request(4, 'org.example.timesheet', 'Timesheet', { program: 'org.example.timesheet', expires: now + 20_000 }),
   ],
 })
 

@@ -8,7 +8,8 @@ export const en = {
   // The frame
   applications: 'Applications',
   devices: 'Devices',
-  help: 'Settings and help',
+  help: 'Settings',
+  helpTitle: 'Settings and help',
   pages: 'Pages',
   language: 'Language',
   message: 'Message',
@@ -185,13 +186,14 @@ export const en = {
 
   // Adding and joining
   starting: 'One moment',
-  inviteText: 'Open this link on the other computer, where Masq is installed. Then compare six digits.',
+  inviteText: 'Open this link on the other computer, where Masq runs. It then shows six digits, which you type here.',
   inviteHint:
     'Or copy the link and paste it there into the Store manager, under “I have a pairing link”. Send it only to yourself.',
   inviteAppTitle: 'Open {name} on your phone',
   inviteAppText: 'Scan this with the phone’s camera, or open the link there. Then compare six digits.',
   inviteLoopback: 'This application is served from this computer only, so the link works here and not on a phone.',
   qrAlt: 'The pairing link as a QR code',
+  asQR: 'Show it as a QR code',
   pairingLink: 'Pairing link',
   copyLink: 'Copy link',
   validFor: 'Valid for {time}, for one device',
@@ -229,7 +231,8 @@ export const en = {
   enterHint: 'You have one try. If that computer shows no digits, or is not in front of you, cancel.',
   letIn: 'Let it in',
   confirmedTitle: 'Now say yes on {name}',
-  confirmedText: 'This computer has said yes. The other device asks the same question.',
+  confirmedText: 'This computer has said yes. The other one waits for yours there.',
+  confirmedJoinerTitle: 'Type the digits on {name}',
   confirmedJoiner: 'This computer has said yes. Type the digits on the other one, if you have not yet.',
   pairedTitle: 'Paired with {name}',
   pairedText: 'Both said yes. The first sync is being set up.',
@@ -250,7 +253,7 @@ export const en = {
   revokePeer: 'It will receive nothing of {app} any more, and nothing it writes will arrive.',
   revokeKeeps: 'What it has already stays on it. Masq cannot delete that from here.',
   revokeFinal: 'This cannot be undone. To have it back, add it again as a new device.',
-  removeDevice: 'Remove {name}',
+  removeDevice: 'Remove this device',
   removeTokenTitle: 'Take this access away?',
   removeTokenText: '{who} cannot reach the data of {app} any more. The data stays. It may ask again.',
   removeAccess: 'Take access away',
@@ -275,6 +278,7 @@ export const en = {
   deleteSureNowhere: 'No other computer is known to have everything. What only this one has will be lost for good.',
   keepSureText: '{entries} ({size}) stay here.',
   keepSureSync: 'Its switch stays as it is: the data goes on being synced while it is on.',
+  deleteHere: 'Delete its data from this computer',
   deleteNow: 'Delete for good',
   removeNow: 'Remove, keep data',
 
@@ -355,7 +359,8 @@ export type Strings = Record<Key, Entry>
 export const fr: Strings = {
   applications: 'Applications',
   devices: 'Appareils',
-  help: 'Réglages et aide',
+  help: 'Réglages',
+  helpTitle: 'Réglages et aide',
   pages: 'Pages',
   language: 'Langue',
   message: 'Message',
@@ -531,7 +536,8 @@ export const fr: Strings = {
     'Vous, sur vos appareils. Elles sont chiffrées sur le disque, et entre vos appareils aussi. Une application ne voit que ses propres données.',
 
   starting: 'Un instant',
-  inviteText: 'Ouvrez ce lien sur l’autre ordinateur, où Masq est installé. Comparez ensuite six chiffres.',
+  inviteText:
+    'Ouvrez ce lien sur l’autre ordinateur, où Masq tourne. Il affiche alors six chiffres, que vous tapez ici.',
   inviteHint:
     'Ou copiez le lien et collez-le là-bas dans le gestionnaire, sous « J’ai un lien d’association ». Ne l’envoyez qu’à vous-même.',
   inviteAppTitle: 'Ouvrir {name} sur votre téléphone',
@@ -539,6 +545,7 @@ export const fr: Strings = {
   inviteLoopback:
     'Cette application n’est servie que par cet ordinateur : le lien marche ici, mais pas sur un téléphone.',
   qrAlt: 'Le lien d’association en code QR',
+  asQR: 'L’afficher en code QR',
   pairingLink: 'Lien d’association',
   copyLink: 'Copier le lien',
   validFor: 'Valable {time}, pour un appareil',
@@ -578,7 +585,8 @@ export const fr: Strings = {
   enterHint: 'Vous n’avez qu’un essai. Si cet ordinateur n’affiche pas de chiffres, ou n’est pas devant vous, annulez.',
   letIn: 'Laisser entrer',
   confirmedTitle: 'Dites maintenant oui sur {name}',
-  confirmedText: 'Cet ordinateur a dit oui. L’autre appareil pose la même question.',
+  confirmedText: 'Cet ordinateur a dit oui. L’autre attend le vôtre là-bas.',
+  confirmedJoinerTitle: 'Tapez les chiffres sur {name}',
   confirmedJoiner: 'Cet ordinateur a dit oui. Tapez les chiffres sur l’autre, si ce n’est pas encore fait.',
   pairedTitle: 'Associé avec {name}',
   pairedText: 'Les deux ont dit oui. La première synchronisation se prépare.',
@@ -598,7 +606,7 @@ export const fr: Strings = {
   revokePeer: 'Il ne recevra plus rien de {app}, et rien de ce qu’il écrit n’arrivera.',
   revokeKeeps: 'Ce qu’il a déjà y reste. Masq ne peut pas l’effacer d’ici.',
   revokeFinal: 'C’est définitif. Pour le retrouver, ajoutez-le comme un nouvel appareil.',
-  removeDevice: 'Retirer {name}',
+  removeDevice: 'Retirer cet appareil',
   removeTokenTitle: 'Supprimer cet accès ?',
   removeTokenText:
     '{who} ne pourra plus accéder aux données de {app}. Les données restent. Une nouvelle demande est possible.',
@@ -625,6 +633,7 @@ export const fr: Strings = {
     'Aucun autre ordinateur n’est connu pour avoir tout. Ce que celui-ci est seul à avoir sera perdu pour de bon.',
   keepSureText: '{entries} ({size}) restent ici.',
   keepSureSync: 'Son interrupteur reste tel quel : s’il est activé, les données continuent d’être synchronisées.',
+  deleteHere: 'Effacer ses données de cet ordinateur',
   deleteNow: 'Effacer définitivement',
   removeNow: 'Retirer, garder les données',
 

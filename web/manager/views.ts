@@ -90,9 +90,13 @@ export function mainView(m: Manager): Child[] {
     error &&
       h('section', { key: 'error', class: 'banner', role: 'alert' }, h('h2', {}, error.title), h('p', {}, error.text)),
     pairingBanner(m, state),
-    ...views[m.view](m, state),
+    ...views[m.view](m, state).map((part) => (stand === 'away' ? still(part) : part)),
   ]
 }
+
+// Without the store there is something to see, but nothing to do.
+const still = (part: Child): Child =>
+  part && typeof part === 'object' && part.tag !== 'h1' ? { ...part, props: { ...part.props, inert: true } } : part
 
 const views = { applications: applicationsView, devices: devicesView, help: helpView }
 

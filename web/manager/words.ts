@@ -27,6 +27,9 @@ export function setLanguage(to: Language): void {
   localStorage.setItem(place, to)
 }
 
+// tag is the language with the user's own region, where the browser knows it: dates depend on it.
+const tag = (): string => navigator.languages.find((l) => l.startsWith(language)) ?? language
+
 /** Values fill the places of a string, {like} this. n also chooses the plural form. */
 type Values<T> = Record<string, T | number>
 
@@ -58,7 +61,7 @@ export const iso = (text: string): string => `\u2068${text}\u2069`
 export const strong = (text: string): Child => h('strong', {}, foreign(text))
 
 /** number writes a number. */
-export const number = (n: number): string => new Intl.NumberFormat(language).format(n)
+export const number = (n: number): string => new Intl.NumberFormat(tag()).format(n)
 
 const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']
 
@@ -72,7 +75,7 @@ export function size(bytes: number): string {
     unitDisplay: step === 0 ? 'long' : 'short',
     maximumSignificantDigits: 3,
   } as const
-  return new Intl.NumberFormat(language, options).format(bytes / 1000 ** step)
+  return new Intl.NumberFormat(tag(), options).format(bytes / 1000 ** step)
 }
 
 const minute = 60_000
@@ -95,10 +98,10 @@ export const ahead = (time: number, now = Date.now()): string =>
   time - now < minute ? t('withinMinute') : relative(Math.round((time - now) / minute), 'minute')
 
 const relative = (n: number, unit: Intl.RelativeTimeFormatUnit): string =>
-  new Intl.RelativeTimeFormat(language).format(n, unit)
+  new Intl.RelativeTimeFormat(tag()).format(n, unit)
 
 /** date is a day. */
-export const date = (time: number): string => new Intl.DateTimeFormat(language, { dateStyle: 'medium' }).format(time)
+export const date = (time: number): string => new Intl.DateTimeFormat(tag(), { dateStyle: 'medium' }).format(time)
 
 /** left is what is left until a time, in minutes and seconds; '' when it is over. */
 export function left(time: number, now = Date.now()): string {
