@@ -21,12 +21,12 @@ type client struct {
 	// asking is the request that waits for the user, or for the disk.
 	asking *request
 
-	unanswered      int
-	unansweredBytes int
-	lastWatch       uint64
-	watches         map[uint64]*watch // by its own numbers
-	statuses        map[string][]byte // what it was told last, by application
-	state           []byte            // what the manager was told last; nil: it did not ask
+	unanswered int // calls
+	bytes      int // in them
+	lastWatch  uint64
+	watches    map[uint64]*watch // by its own numbers
+	statuses   map[string][]byte // what it was told last, by application
+	state      []byte            // what the manager was told last; nil: it did not ask
 }
 
 // access says what c may call now.
@@ -42,6 +42,20 @@ func (c *client) access() access {
 		return forApps
 	}
 	return forNewApps
+}
+
+// ask counts a call that has to be answered.
+func (c *client) ask(k *call) {
+	c.unanswered++
+	c.owe(k.size)
+}
+
+// owe counts the bytes of calls that are not answered: those of an origin's connections together, or it would only need more of them.
+func (c *client) owe(n int) {
+	c.bytes += n
+	if c.s.bytes[c.who] += n; c.s.bytes[c.who] == 0 {
+		delete(c.s.bytes, c.who)
+	}
 }
 
 func (c *client) send(text []byte) {
@@ -64,6 +78,7 @@ func (c *client) leave() {
 		return
 	}
 	s := c.s
+	c.owe(-c.bytes)
 	c.gone, c.in, c.token, c.proving = true, false, nil, nil
 	delete(s.clients, c.num)
 	for _, w := range c.watches {

@@ -75,15 +75,14 @@ func (s *Store) batch(c *client, data []byte) {
 // call reads one call and has it carried out.
 func (s *Store) call(c *client, data []byte, b *batch, slot int) {
 	k := &call{c: c, batch: b, slot: slot, size: len(data)}
-	c.unanswered++
-	c.unansweredBytes += k.size
+	c.ask(k)
 	p, ok := k.read(data)
 	switch {
 	case c.gone:
 	case !ok:
 		k.id = []byte("null")
 		k.refuse(rpcRequest, eFrame, "")
-	case c.unanswered > maxUnanswered || c.unansweredBytes > maxUnansweredBytes:
+	case c.unanswered > maxUnanswered || s.bytes[c.who] > maxUnansweredBytes:
 		k.fail(peer.EBusy)
 	case s.broken != "":
 		k.fail(s.broken)
@@ -266,7 +265,7 @@ func (k *call) answer(as string, r []byte) {
 	}
 	k.done = true
 	k.c.unanswered--
-	k.c.unansweredBytes -= k.size
+	k.c.owe(-k.size)
 	var text []byte
 	if k.id != nil {
 		text = make([]byte, 0, len(r)+len(k.id)+40)
@@ -303,7 +302,7 @@ func (c *client) refuse(id []byte, rpc int, code peer.Code) {
 	if id == nil {
 		k.id = []byte("null")
 	}
-	c.unanswered++
+	c.ask(k)
 	k.refuse(rpc, code, "")
 }
 

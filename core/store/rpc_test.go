@@ -138,7 +138,7 @@ func TestParameters(t *testing.T) {
 // Whoever asks without end is told to wait, and harms nobody else.
 func TestUnanswered(t *testing.T) {
 	r := newRig(t)
-	c, _ := r.app(notes)
+	c, k := r.app(notes)
 	other, _ := r.app("https://mail.example")
 	r.hold = true
 	first := c.lastID + 1
@@ -165,11 +165,23 @@ func TestUnanswered(t *testing.T) {
 	for range 63 {
 		c.begin("put", big)
 	}
-	if m := c.call("put", big); m.code() != peer.EBusy {
-		t.Errorf("more than 64 MiB: %.200s", m.raw)
+	for _, one := range []*conn{c, r.web(notes).comeIn(k, notes)} {
+		if m := one.call("put", big); m.code() != peer.EBusy {
+			t.Errorf("more than 64 MiB: %.200s", m.raw)
+		}
 	}
+	id = other.begin("put", big)
 	r.release()
+	if m, _ := other.answer(id); m.Error != nil || m.Result == nil {
+		t.Errorf("another application: %.200s", m.raw)
+	}
 	c.must("put", `{"key":"k","value":2}`)
+	for _, one := range []*conn{c, other} {
+		one.leave()
+	}
+	if r.step(Events{}); len(r.s.bytes) != 0 {
+		t.Errorf("bytes are left: %v", r.s.bytes)
+	}
 }
 
 // A batch is answered when the last of its calls is, and is no way to have endless answers made.

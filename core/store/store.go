@@ -30,6 +30,7 @@ type Store struct {
 	waits   int             // its bytes
 	clients map[uint32]*client
 	watches map[uint64]*watch
+	bytes   map[Who]int // of calls that are not answered, by who asks
 
 	apps    map[string]*app
 	tokens  map[string]*token  // by id
@@ -50,7 +51,7 @@ type Store struct {
 func New(cfg Config) *Store {
 	s := &Store{
 		cfg: cfg, rand: cfg.Peer.Rand, engine: peer.New(cfg.Peer),
-		ops: map[uint64]func(peer.Reply){}, clients: map[uint32]*client{}, watches: map[uint64]*watch{},
+		ops: map[uint64]func(peer.Reply){}, clients: map[uint32]*client{}, watches: map[uint64]*watch{}, bytes: map[Who]int{},
 		apps: map[string]*app{}, tokens: map[string]*token{}, refused: map[string]int{}, session: map[string]session{},
 	}
 	if s.rand == nil {
@@ -96,6 +97,12 @@ func (s *Store) take(ev Event) {
 
 func (s *Store) peer(ev peer.Event) {
 	if ev == nil {
+		return
+	}
+	if all, ok := ev.(peer.Events); ok {
+		for _, e := range all {
+			s.peer(e)
+		}
 		return
 	}
 	s.todo = append(s.todo, ev)

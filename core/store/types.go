@@ -119,7 +119,7 @@ const (
 	MaxMessage         = 8 << 20  // bytes of a message
 	maxBatch           = 1000     // calls in a JSON-RPC batch
 	maxUnanswered      = 10_000   // calls of a connection that are not answered
-	maxUnansweredBytes = 64 << 20 // and their bytes
+	maxUnansweredBytes = 64 << 20 // and the bytes of all of an origin's connections, or of all programs
 	maxBatchAnswer     = 8 << 20  // bytes of a batch's answer, from which on no more entries are put into it
 	maxWatches         = 1000     // of a connection
 	maxEarly           = 1000     // messages before the store is open, all connections together
