@@ -251,6 +251,36 @@ func TestTwoDevices(t *testing.T) {
 	a.shutDown()
 }
 
+// TestDisk: the machine hears how large the database is, at the start and when it has grown.
+func TestDisk(t *testing.T) {
+	sizes := make(chan uint64, 10)
+	d, err := startDrive(driveOptions{
+		Store: openStore(t, filepath.Join(t.TempDir(), "masq.db")),
+		Disk:  func(bytes uint64) any { return bytes },
+		Step: func(_ peer.Millis, events []any, act func(any)) {
+			for _, ev := range events {
+				switch ev := ev.(type) {
+				case uint64:
+					sizes <- ev
+				case storage.Group:
+					act(peer.Commit{Group: ev})
+				}
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := <-sizes
+	d.put(storage.Group{Adds: []storage.Block{{ID: storage.Segment, Data: make([]byte, 1<<20)}}}, 0)
+	if second := <-sizes; first == 0 || second < first+1<<20 {
+		t.Errorf("%d bytes, then %d", first, second)
+	}
+	if err := d.close(); err != nil {
+		t.Error(err)
+	}
+}
+
 const killedEnv = "MASQ_TEST_KILLED"
 
 // TestKilled kills a program in the middle of its puts, again and again. Every put that was answered is there, and no
