@@ -200,21 +200,38 @@ func (s *space) haveGroup() *group {
 	return g
 }
 
-// tend keeps the rosters of the namespaces' application peers up to the circle's: who is full there has a FULL, and who was shut
-// out there has a REVOKE. The device that has made the change does so; and, because two changes may not have known of each other, the
-// one with the smallest ik of those that are in.
+// tend keeps the rosters of the namespaces' application peers up to the circle's. Every full device that is in has a FULL, for those too
+// who trust this device alone, because it let them in: so each device sees to that, and signs nothing where it holds already. Who is out has a
+// REVOKE: by the device that shut it out and, because two changes may not have known of each other, by the one with the smallest ik.
 func (e *Engine) tend(changed bool) {
 	c := e.circle
 	if c == nil || !c.in() {
 		return
 	}
 	for _, s := range e.spaces {
-		if s.peers != nil && (changed || s.peers.smallest()) {
-			s.peers.tend()
+		if s.peers != nil {
+			s.peers.tend(changed)
 		}
 	}
 }
 
+func (g *group) tend(changed bool) {
+	ik, before := g.e.self.ik, g.roster.Len()
+	for _, m := range g.e.circle.roster.Members() {
+		g.roster.Trust(m.IK)
+		_, _ = g.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
+	}
+	for _, m := range g.e.circle.roster.RevokedMembers() {
+		if g.member(m.IK) && (changed || g.smallest()) {
+			_, _ = g.roster.SignRevoke(ik, m.IK)
+		}
+	}
+	if g.roster.Len() != before {
+		g.changed(nil)
+	}
+}
+
+// smallest reports whether no full device that is in has a smaller ik.
 func (g *group) smallest() bool {
 	me := g.e.publicIK()
 	for _, m := range g.e.circle.roster.Members() {
@@ -223,24 +240,6 @@ func (g *group) smallest() bool {
 		}
 	}
 	return true
-}
-
-func (g *group) tend() {
-	ik, before := g.e.self.ik, g.roster.Len()
-	for _, m := range g.e.circle.roster.Members() {
-		g.roster.Trust(m.IK)
-		if !g.member(m.IK) {
-			_, _ = g.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
-		}
-	}
-	for _, m := range g.e.circle.roster.RevokedMembers() {
-		if g.member(m.IK) {
-			_, _ = g.roster.SignRevoke(ik, m.IK)
-		}
-	}
-	if g.roster.Len() != before {
-		g.changed(nil)
-	}
 }
 
 // changed saves the roster, goes by it, and sends the news to every session that wants it once it is durable. from has brought it.

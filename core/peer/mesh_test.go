@@ -289,6 +289,21 @@ func (m *mesh) outage() {
 	m.run()
 }
 
+// offline takes one device's network away, or gives it back.
+func (m *mesh) offline(n *node, off bool) {
+	if n.step(Online{}); off {
+		n.step(Offline{})
+	}
+	for id, s := range m.conns {
+		if s.n == n && off {
+			m.drop(id)
+			delete(n.conns, s.conn)
+			n.back(n.life, Closed{Conn: s.conn, Code: 1006})
+		}
+	}
+	m.run()
+}
+
 func (n *node) do(op Op) uint64 {
 	n.lastOp++
 	op.ID, op.Client = n.lastOp, 1

@@ -91,7 +91,7 @@ func (e *Engine) inviting(app string) (*group, Code) {
 		return nil, EApp
 	}
 	g := s.haveGroup()
-	g.tend()
+	g.tend(true)
 	return g, OK
 }
 
@@ -595,7 +595,7 @@ func pairingCode(err error) Code {
 	switch err {
 	case pairing.ErrExpired:
 		return EExpired
-	case pairing.ErrDenied:
+	case pairing.ErrDenied, pairing.ErrRole:
 		return EDenied
 	case pairing.ErrCircle:
 		return ECircle

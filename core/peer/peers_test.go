@@ -93,6 +93,27 @@ func TestApplicationPeerMeetsEveryStore(t *testing.T) {
 	}
 }
 
+// Two stores each let a phone in before they hear of each other's; then all four know each other.
+func TestPeersOfStoresApart(t *testing.T) {
+	m := newStores(t, "Laptop", "Desktop")
+	a, b := m.nodes[0], m.nodes[1]
+	a.addApp(notes, "Notes")
+	m.pair(a, b)
+	m.until("the application is on both", func() bool { return b.in(notes) == "" })
+	p, q := m.add("Phone", notes), m.add("Tablet", notes)
+	m.offline(b, true)
+	m.pairFor(a, p, forPhone)
+	m.offline(b, false)
+	m.offline(a, true)
+	m.pairFor(b, q, forPhone)
+	m.offline(a, false)
+	m.until("all know each other", func() bool {
+		return len(p.names()) == 3 && len(q.names()) == 3 && len(a.peerNames(notes)) == 2 && len(b.peerNames(notes)) == 2
+	})
+	q.put("k", "1")
+	m.until("from one to the other", func() bool { return p.get("k") == "1" })
+}
+
 // An application peer lets others into its own namespace, and they go with it.
 func TestApplicationPeerInvites(t *testing.T) {
 	m, laptop, phone := withPhone(t)

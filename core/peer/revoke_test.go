@@ -79,19 +79,7 @@ func TestTwoRevokeEachOther(t *testing.T) {
 	m.pair(a, c)
 	m.pair(a, d)
 	m.until("all connected", func() bool { return len(b.names()) == 3 && len(c.names()) == 3 && len(d.names()) == 3 })
-	cut := func(n *node, off bool) {
-		if n.step(Online{}); off {
-			n.step(Offline{})
-		}
-		for id, s := range m.conns {
-			if s.n == n && off {
-				m.drop(id)
-				delete(n.conns, s.conn)
-				n.back(n.life, Closed{Conn: s.conn, Code: 1006})
-			}
-		}
-		m.run()
-	}
+	cut := m.offline
 	cut(b, true)
 	cut(d, true)
 	a.must(Op{Verb: Revoke, Key: b.id()})
