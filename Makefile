@@ -12,14 +12,14 @@ GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
 IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser
 
-PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../.ci/*.mjs
+PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../web/manager ../web/shared ../.ci/*.mjs
 
 # What a browser downloads may weigh this much, in kB (1,000 bytes) of brotli.
 SHIM_BUDGET := 15
 WASM_BUDGET := 1000
 
 # What js/dist and web/dist are made of.
-WEB_SOURCES := go.mod $(shell find core wasm js/src js/scripts js/package.json js/tsconfig*.json web/demo -type f ! -name '*_test.go')
+WEB_SOURCES := go.mod $(shell find core wasm js/src js/scripts js/package.json js/tsconfig*.json web/demo web/manager web/shared -type f ! -name '*_test.go')
 
 SEEDS ?= 50
 FIRST ?= 1
@@ -35,12 +35,12 @@ help: ## list what make can do
 run: build ## build Masq, then serve the demo and a Sync Server on localhost; Ctrl-C ends it
 	@exec $(BUILD)/masq up $(ARGS)
 
-build: web binary ## build the client, the demo and .build/masq
+build: web binary ## build the client, the pages and .build/masq
 
 web: need $(BUILD)/web
 
 $(BUILD)/web: js/node_modules/.package-lock.json $(WEB_SOURCES)
-	@echo 'building the client and the demo'
+	@echo 'building the client, the demo and the Store manager'
 	@cd js && npm run --silent build
 	@mkdir -p $(BUILD) && touch $@
 
@@ -76,7 +76,7 @@ test-go:
 test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 	@$(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/...
 
-test-js: web chrome
+test-js: build chrome
 	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs
 
 test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
@@ -110,7 +110,7 @@ lint-wasm: need $(BUILD)/bin/staticcheck
 	@GOOS=js GOARCH=wasm $(BUILD)/bin/staticcheck $(GO_WASM)
 
 lint-js: js/node_modules/.package-lock.json
-	@cd js && npm run --silent typecheck && node_modules/.bin/tsc -p ../web/demo
+	@cd js && npm run --silent typecheck && node_modules/.bin/tsc -p ../web/demo && node_modules/.bin/tsc -p ../web/manager
 	@cd js && $(PRETTIER) --check
 
 size: web ## what a browser downloads, against its budget

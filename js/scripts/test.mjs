@@ -10,16 +10,17 @@ import { inlineWorker } from './build.mjs'
 const js = join(dirname(fileURLToPath(import.meta.url)), '..')
 const out = join(js, '.build')
 const chosen = process.argv.slice(2)
-const files = ['test', '../web/demo', '../web/manager'].flatMap((folder) =>
+const tests = ['test', '../web/demo', '../web/manager'].flatMap((folder) =>
   readdirSync(join(js, folder))
-    .filter((f) => f.endsWith('.test.ts') && (chosen.length === 0 || chosen.some((c) => f.includes(c))))
-    .map((f) => join(js, folder, f)),
+    .filter((f) => f.endsWith('.test.ts'))
+    .map((f) => ({ in: join(js, folder, f), out: `${basename(folder)}-${f.replace(/\.ts$/, '')}` }))
+    .filter(({ out }) => chosen.length === 0 || chosen.some((c) => out.includes(c))),
 )
 
 rmSync(out, { recursive: true, force: true })
 mkdirSync(out)
 await build({
-  entryPoints: files.map((file) => ({ in: file, out: basename(file, '.ts') })),
+  entryPoints: tests,
   outdir: out,
   outExtension: { '.js': '.mjs' },
   bundle: true,
@@ -33,6 +34,6 @@ await build({
   plugins: [inlineWorker('')],
   logLevel: 'warning',
 })
-const tests = files.map((f) => join(out, basename(f, '.ts') + '.mjs'))
-const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=120000', ...tests]
+const files = tests.map((t) => join(out, t.out + '.mjs'))
+const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=120000', ...files]
 spawn(process.execPath, args, { stdio: 'inherit' }).on('exit', (code) => (process.exitCode = code ?? 1))

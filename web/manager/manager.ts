@@ -243,7 +243,9 @@ export class Manager {
     patch(el, [...shown.body, h('p', { key: 'live', role: 'status', class: 'unseen' }, this.spoken)])
     if (!el.open) el.showModal()
     if (this.drawn.step !== shown.step) {
-      el.scrollTop = 0(el.querySelector<HTMLElement>('[data-first]') ?? el.querySelector('h2'))?.focus()
+      el.scrollTop = 0
+      const first = el.querySelector<HTMLElement>('[data-first]') ?? el.querySelector('h2')
+      first?.focus()
     }
     this.drawn.step = shown.step
   }

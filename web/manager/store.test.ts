@@ -1,0 +1,215 @@
+// The page before real stores, which `make build` has built: applications are let in, two computers are paired through their
+// managers, and shut out again. Everything runs on loopback.
+import assert from 'node:assert/strict'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { findChrome } from '../../js/test/browser'
+import { accessible } from './stand'
+
+const masq = join(process.cwd(), '../.build/masq')
+const folder = mkdtempSync(join(tmpdir(), 'masq-'))
+const started: ChildProcess[] = []
+let browser: Browser
+let site: Server // of an application
+
+before(async () => {
+  if (!existsSync(masq)) throw new Error('.build/masq is not there: make build')
+  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
+  browser = await chromium.launch({ executablePath: findChrome(), args })
+  site = createServer((_, res) => void res.writeHead(200, { 'content-type': 'text/html' }).end('<title>App</title>'))
+  await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
+})
+
+after(async () => {
+  await browser?.close()
+  site?.closeAllConnections()
+  site?.close()
+  await Promise.all(started.map(end))
+  rmSync(folder, { recursive: true, force: true })
+})
+
+// run starts masq and answers the port that it says it listens on.
+function run(...args: string[]): Promise<{ port: string; program: ChildProcess }> {
+  const program = spawn(masq, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  started.push(program)
+  return new Promise((resolve, reject) => {
+    let said = ''
+    program.stdout!.on('data', (data) => {
+      const port = /listening on localhost:(\d+)/.exec((said += data))?.[1]
+      if (port) resolve({ port, program })
+    })
+    program.on('exit', (code) => reject(new Error(`masq ${args[0]} ended with ${code}`)))
+  })
+}
+
+function end(program: ChildProcess): Promise<unknown> {
+  if (program.exitCode !== null || program.signalCode) return Promise.resolve()
+  const over = new Promise((resolve) => program.on('exit', resolve))
+  program.kill('SIGTERM')
+  return over
+}
+
+/** Computer is a store with a browser of its own. */
+class Computer {
+  program!: ChildProcess
+  port = '0'
+  page!: Page
+  private constructor(
+    readonly name: string,
+    readonly context: BrowserContext,
+    private readonly sync: string,
+  ) {}
+
+  static async open(name: string, sync: string): Promise<Computer> {
+    const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce' })
+    context.setDefaultTimeout(20_000)
+    const c = new Computer(name, context, sync)
+    await c.start()
+    c.page = await context.newPage()
+    c.page.on('pageerror', (e) => assert.fail(e))
+    await c.page.goto(c.link())
+    await c.page.getByRole('heading', { name: 'Applications' }).waitFor()
+    return c
+  }
+
+  async start(): Promise<void> {
+    const args = ['--data', join(folder, this.name), '--port', this.port, '--name', this.name, '--no-keyring']
+    ;({ port: this.port, program: this.program } = await run('store', ...args, '--sync', this.sync))
+  }
+
+  /** masq runs a command on this store. */
+  masq(...args: string[]): string {
+    return execFileSync(masq, [...args, '--data', join(folder, this.name)], { encoding: 'utf8' }).trim()
+  }
+
+  /** link is that of `masq open`. */
+  link = (): string => this.masq('open', '--print')
+
+  view = (name: string) => this.page.getByRole('link', { name, exact: true }).click()
+  button = (name: string | RegExp) => this.page.getByRole('button', { name, exact: typeof name === 'string' })
+  text = (text: string | RegExp) => this.page.getByText(text).first().waitFor()
+  title = (name: string) => this.page.getByRole('heading', { name, exact: true }).waitFor()
+
+  /** app opens an application's page, which asks for access; ask resolves with the answer. */
+  async app(name: string): Promise<{ page: Page; origin: string; ask: Promise<{ id?: string; code?: string }> }> {
+    const page = await this.context.newPage()
+    const origin = `http://localhost:${(site.address() as AddressInfo).port}`
+    await page.goto(origin)
+    const ask = page.evaluate(
+      ([port, name]) =>
+        new Promise<{ id?: string; code?: string }>((resolve) => {
+          const socket = new WebSocket(`ws://localhost:${port}/v1`)
+          Object.assign(globalThis, { socket })
+          const params = { app: { name, description: 'For a test' } }
+          socket.onopen = () => socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'request', params }))
+          socket.onmessage = ({ data }) => {
+            const { id, result, error } = JSON.parse(data as string)
+            if (id === 1) resolve(result ?? error.data)
+          }
+        }),
+      [this.port, name] as const,
+    )
+    return { page, origin, ask }
+  }
+}
+
+const put = (page: Page, key: string): Promise<unknown> =>
+  page.evaluate((key) => {
+    const { socket } = globalThis as unknown as { socket: WebSocket }
+    const params = { key, value: { title: key } }
+    return new Promise((resolve) => {
+      socket.addEventListener('message', ({ data }) => JSON.parse(data as string).id === key && resolve(data))
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id: key, method: 'put', params }))
+    })
+  }, key)
+
+test('applications are let in, and two computers paired and parted, through their managers', async () => {
+  const { port } = await run('sync-server', '--listen', 'localhost:0')
+  const sync = `ws://localhost:${port}`
+  const [desk, laptop] = await Promise.all([Computer.open('Desk', sync), Computer.open('Laptop', sync)])
+
+  // An application asks: refused at first, then allowed.
+  const refused = await desk.app('Notes')
+  await desk.page.getByRole('article', { name: refused.origin }).waitFor()
+  assert.equal(await desk.page.title(), '(1) Masq')
+  await desk.button(/^Refuse/).click()
+  assert.equal((await refused.ask).code, 'E_DENIED')
+  const notes = await desk.app('Notes')
+  await desk.button(/^Allow/).click()
+  assert.ok((await notes.ask).id)
+  await desk.title('On this computer')
+  await put(notes.page, 'note/1')
+  await put(notes.page, 'note/2')
+  await desk.button(/^Notes/).click()
+  await desk.text(/^2 entries/)
+  await desk.text('1 connection')
+  await desk.text('For a test')
+  assert.deepEqual(await accessible(desk.page), [])
+
+  // The laptop joins: the digits that it shows are typed at the desk.
+  await desk.view('Devices')
+  await desk.button('Add a computer').click()
+  const link = await desk.page.getByRole('textbox', { name: 'Pairing link' }).inputValue()
+  await laptop.page.goto(link.replace(/localhost:\d+/, `localhost:${laptop.port}`))
+  await laptop.title('Join the devices of whoever made this link?')
+  assert.ok(!laptop.page.url().includes('masq='), 'the link is taken out of the address')
+  await laptop.button('Join').click()
+  await laptop.title('Type these digits on the other computer')
+  const digits = (await laptop.page.locator('.digits [aria-hidden]').textContent()) ?? ''
+  await laptop.button('Yes, join').click()
+  await desk.page.getByLabel('Six digits').fill(digits)
+  await desk.button('Let it in').click()
+  await desk.title('Connected with Laptop')
+  await laptop.title('Connected with Desk')
+  await desk.button('Done').click()
+  await laptop.button('Done').click()
+  await desk.text(/Online.*has everything/)
+
+  // The laptop has the application, which nobody uses there.
+  await laptop.view('Applications')
+  await laptop.title('On your other devices only')
+  await laptop.button(/^Notes/).click()
+  await laptop.text(/^2 entries/)
+
+  // A switch turns it off with one computer, which tells the other.
+  await desk.view('Applications')
+  await desk.page.getByRole('switch', { name: /Notes.* with .*Laptop/ }).click()
+  await desk.text('Off on this computer')
+  await laptop.text('Off on that computer')
+
+  // A new name is seen on the other.
+  await desk.view('Devices')
+  await desk.button('Rename').click()
+  await desk.page.getByLabel('Your devices will show it as').fill('Study')
+  await desk.page.keyboard.press('Enter')
+  await laptop.view('Devices')
+  await laptop.text('Study')
+
+  // The laptop is shut out.
+  await desk.button(/^Remove .*Laptop/).click()
+  await desk.button('Remove this device').click()
+  await desk.text('Add a second computer')
+  await laptop.text('This computer was removed from your devices')
+
+  // The application loses access, and its data.
+  await desk.view('Applications')
+  await desk.button('Remove this application').click()
+  await desk.page.getByRole('radio', { name: /^Delete it/ }).check()
+  await desk.button('Continue').click()
+  await desk.button('Delete for good').click()
+  await desk.title('No application yet')
+
+  // A store that was restarted knows no session.
+  await end(desk.program)
+  await desk.title('The store is not running')
+  await desk.start()
+  await desk.text('The store has been restarted since you opened it.')
+  await desk.page.goto(desk.link())
+  await desk.title('Applications')
+})
