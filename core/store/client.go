@@ -14,12 +14,11 @@ type client struct {
 	num     uint32
 	who     Who
 	gone    bool
-	in      bool   // it may use its methods
-	until   uint64 // when it is closed, unless it is in or asks
-	token   *token // an application that is in
-	proving *proof // it has been proved to, and has to prove itself
-	// asking is the request that waits for the user, or for the disk.
-	asking *request
+	in      bool     // it may use its methods
+	until   uint64   // when it is closed, unless it is in or asks
+	token   *token   // an application that is in
+	proving *proof   // it has been proved to, and has to prove itself
+	asking  *request // waits for the user, or for the disk
 
 	unanswered int // calls
 	bytes      int // in them
