@@ -25,6 +25,11 @@ func TestData(t *testing.T) {
 		{"list", `{"gte":"a","lt":"d","after":"b"}`, `{"entries":[{"key":"c","value":[1]}],"more":false}`},
 		{"del", `{"key":"c"}`, `{}`},
 		{"conflicts", `{"key":"c"}`, `{"entries":[]}`},
+		{"import", `{"operations":[{"type":"put","key":"null","value":1},{"type":"put","key":"new","bytes":"AA=="}]}`, `{}`},
+		{"get", `{"key":"null"}`, `{"value":1}`},
+		{"conflicts", `{"key":"null"}`, `{"entries":[{"key":"null","value":null}]}`},
+		{"get", `{"key":"new"}`, `{"bytes":"AA=="}`},
+		{"list", `{"prefix":"n"}`, `{"entries":[{"key":"new","bytes":"AA=="},{"key":"null","value":1}],"more":false}`},
 	} {
 		if got := c.must(call.method, call.params); got != call.want {
 			t.Errorf("%s %s: %s, want %s", call.method, call.params, got, call.want)

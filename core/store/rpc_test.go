@@ -263,6 +263,66 @@ func TestEarly(t *testing.T) {
 	c.must("proof", p.proof())
 }
 
+// When the disk fails, everybody who waits hears of it, and everybody who comes later.
+func TestDiskFails(t *testing.T) {
+	r := newRig(t)
+	c, k := r.app(notes)
+	asks := r.web("https://asks.example")
+	request := asks.begin("request", `{"app":{"name":"N"}}`)
+	num := r.state().Requests[0].Request
+	r.hold = true
+	c.begin("put", `{"key":"k","value":0}`) // is being written when the rest comes
+	put := c.begin("put", `{"key":"k","value":1}`)
+	admin := r.admin()
+	allow := admin.begin("allow", fmt.Sprintf(`{"request":%d}`, num))
+	r.disk.Close()
+	r.release()
+	for id, one := range map[string]*conn{put: c, request: asks, allow: admin} {
+		if m, ok := one.answer(id); !ok || m.code() != peer.EClosed {
+			t.Errorf("while the disk failed: %s", m.raw)
+		}
+	}
+	if r.failed != peer.EClosed {
+		t.Errorf("failed: %q", r.failed)
+	}
+	if m := c.call("get", `{"key":"k"}`); m.code() != peer.EClosed {
+		t.Errorf("later: %s", m.raw)
+	}
+	r.disk = r.disk.Reopen()
+	r.start()
+	if got := r.web(notes).comeIn(k, notes).must("get", `{"key":"k"}`); got != `{}` {
+		t.Errorf("it came true after all: %s", got)
+	}
+	if st := r.state(); len(st.Apps) != 1 {
+		t.Errorf("let in after all: %+v", st.Apps)
+	}
+}
+
+// A store that cannot read what it keeps lets nobody in.
+func TestDamaged(t *testing.T) {
+	r := newRig(t)
+	_, k := r.app(notes)
+	r.life++
+	r.s = New(Config{Peer: peer.Config{Key: [32]byte{2}, Rand: r.rand}, Port: 6277}) // another key
+	ids, err := r.disk.List()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.step(Peer{peer.Start{Blocks: ids}})
+	for _, c := range []struct {
+		c              *conn
+		method, params string
+	}{
+		{r.web(notes), "prove", fmt.Sprintf(`{"id":%q,"cn":%q}`, k.ID, encodeURL(make([]byte, 32)))},
+		{r.web(notes), "request", `{"app":{"name":"N"}}`},
+		{r.admin(), "state", `{}`},
+	} {
+		if m := c.c.call(c.method, c.params); m.code() != peer.EDamaged {
+			t.Errorf("%s: %s", c.method, m.raw)
+		}
+	}
+}
+
 func TestStop(t *testing.T) {
 	r := newRig(t)
 	c, k := r.app(notes)
