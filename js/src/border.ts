@@ -157,7 +157,7 @@ const utf8 = new TextEncoder()
 const text = new TextDecoder('utf-8', { ignoreBOM: true }) // a key may begin with U+FEFF
 const TWO32 = 2 ** 32
 
-/** Writes messages one behind the other into a buffer that it lets grow. */
+/** Writes ops one behind the other into a buffer that it lets grow; events.ts has the other messages. */
 export class Writer {
   #buf = new Uint8Array(1024)
   #view = new DataView(this.#buf.buffer)
@@ -200,111 +200,41 @@ export class Writer {
     this.#at += b.length
   }
 
-  config(c: EngineConfig): void {
-    this.#begin(1)
-    this.raw(c.key)
-    for (const s of [c.app, c.name, c.url]) this.#text(s)
-    this.#u8(c.sync.length)
-    for (const s of c.sync) this.#text(s)
-    this.#end()
-  }
-
-  start(ids: readonly number[]): void {
-    this.#begin(2)
-    this.#u32(ids.length)
-    for (const id of ids) this.#u64(id)
-    this.#end()
-  }
-
-  opened(conn: number): void {
-    this.#begin(3)
-    this.#u32(conn)
-    this.#end()
-  }
-
-  frame(conn: number, data: Uint8Array): void {
-    this.#begin(4)
-    this.#u32(conn)
-    this.raw(data)
-    this.#end()
-  }
-
-  pong(conn: number): void {
-    this.#begin(12)
-    this.#u32(conn)
-    this.#end()
-  }
-
-  closed(conn: number, code: number): void {
-    this.#begin(5)
-    this.#u32(conn)
-    this.#u16(code)
-    this.#end()
-  }
-
-  tick(): void {
-    this.#begin(6)
-    this.#end()
-  }
-
-  committed(failure: number): void {
-    this.#begin(7)
-    this.#u8(failure)
-    this.#end()
-  }
-
-  loaded(failure: number, blocks: readonly Block[]): void {
-    this.#begin(8)
-    this.#u8(failure)
-    this.#u32(blocks.length)
-    for (const b of blocks) {
-      this.#u64(b.id)
-      this.#u8(b.data ? 1 : 0)
-      this.#bytes(b.data ?? new Uint8Array())
-    }
-    this.#end()
-  }
-
-  online(yes: boolean): void {
-    this.#begin(yes ? 10 : 9)
-    this.#end()
-  }
-
   op(o: Op): void {
     const r = o.range ?? {}
     const flags =
       (o.relaxed ? 1 : 0) | (o.bring ? 2 : 0) | (r.reverse ? 4 : 0) | (r.keysOnly ? 8 : 0) | (o.discard ? 16 : 0)
-    this.#begin(11)
-    this.#u32(o.client)
-    this.#u32(o.n)
-    this.#u8(o.verb)
-    this.#u8(flags)
-    this.#u32(o.target?.client ?? 0)
-    this.#u32(o.target?.n ?? 0)
-    this.#u64(o.since ?? 0)
-    this.#u32(r.limit ?? 0)
-    this.#text(o.key ?? '')
-    this.#text(r.prefix ?? '')
-    this.#text(r.gte ?? '')
-    this.#text(r.lt ?? '')
-    this.#text(r.after ?? '')
+    this.begin(11)
+    this.u32(o.client)
+    this.u32(o.n)
+    this.u8(o.verb)
+    this.u8(flags)
+    this.u32(o.target?.client ?? 0)
+    this.u32(o.target?.n ?? 0)
+    this.u64(o.since ?? 0)
+    this.u32(r.limit ?? 0)
+    this.text(o.key ?? '')
+    this.text(r.prefix ?? '')
+    this.text(r.gte ?? '')
+    this.text(r.lt ?? '')
+    this.text(r.after ?? '')
     const writes = o.writes ?? []
-    this.#u16(writes.length)
+    this.u16(writes.length)
     for (const w of writes) {
-      this.#u8(w.kind)
-      this.#text(w.key)
-      this.#bytes(w.value)
+      this.u8(w.kind)
+      this.text(w.key)
+      this.bytes(w.value)
     }
-    this.#end()
+    this.end()
   }
 
-  #begin(type: number): void {
-    this.#u8(type)
+  protected begin(type: number): void {
+    this.u8(type)
     this.#open = this.#at
-    this.#u32(0)
+    this.u32(0)
   }
 
-  #end(): void {
+  protected end(): void {
     this.#view.setUint32(this.#open, this.#at - this.#open - 4)
   }
 
@@ -319,39 +249,39 @@ export class Writer {
     this.#view = new DataView(this.#buf.buffer)
   }
 
-  #u8(v: number): void {
+  protected u8(v: number): void {
     this.#room(1)
     this.#buf[this.#at++] = v
   }
 
-  #u16(v: number): void {
+  protected u16(v: number): void {
     this.#room(2)
     this.#view.setUint16(this.#at, v)
     this.#at += 2
   }
 
-  #u32(v: number): void {
+  protected u32(v: number): void {
     this.#room(4)
     this.#view.setUint32(this.#at, v)
     this.#at += 4
   }
 
-  #u64(v: number): void {
-    this.#u32(Math.floor(v / TWO32))
-    this.#u32(v % TWO32)
+  protected u64(v: number): void {
+    this.u32(Math.floor(v / TWO32))
+    this.u32(v % TWO32)
   }
 
-  #bytes(b: Uint8Array): void {
-    this.#u32(b.length)
+  protected bytes(b: Uint8Array): void {
+    this.u32(b.length)
     this.raw(b)
   }
 
-  #text(s: string): void {
-    if (s === '') return this.#u16(0)
+  protected text(s: string): void {
+    if (s === '') return this.u16(0)
     this.#room(2 + 3 * s.length)
     const { written } = utf8.encodeInto(s, this.#buf.subarray(this.#at + 2))
     if (written > 0xffff) throw new BorderError('text too long')
-    this.#u16(written)
+    this.u16(written)
     this.#at += written
   }
 }
@@ -382,15 +312,24 @@ export function* messages(b: Uint8Array): Generator<Message> {
   }
 }
 
-/** Takes an action apart. Bytes in it are views into the message. Throws BorderError. */
-export function readAction(m: Message): Action {
+/** Takes an action for tabs apart. Bytes in it are views into the message. Throws BorderError. */
+export function readTabAction(m: Message): TabAction | StatusAction {
+  return read(m, tabBody)
+}
+
+/** Takes an action for the Worker apart. Bytes in it are views into the message. Throws BorderError. */
+export function readWorkerAction(m: Message): WorkerAction {
+  return read(m, workerBody)
+}
+
+function read<T>(m: Message, body: (type: number, r: Reader) => T): T {
   const r = new Reader(m.body)
-  const a = readBody(m.type, r)
+  const a = body(m.type, r)
   if (r.left !== 0) throw new BorderError('bytes left over')
   return a
 }
 
-function readBody(type: number, r: Reader): Action {
+function tabBody(type: number, r: Reader): TabAction | StatusAction {
   switch (type) {
     case 1:
       return {
@@ -433,6 +372,12 @@ function readBody(type: number, r: Reader): Action {
         name: r.text8(),
         code: r.text8(),
       }
+  }
+  throw new BorderError('unknown action')
+}
+
+function workerBody(type: number, r: Reader): WorkerAction {
+  switch (type) {
     case 5:
       return { type: 'dial', conn: r.u32(), url: r.text() }
     case 6:

@@ -5,7 +5,7 @@ import {
   Verb,
   Writer,
   messages,
-  readAction,
+  readTabAction,
   type Entry,
   type Op,
   type RawChange,
@@ -195,7 +195,7 @@ export class Client {
 
   #out(bytes: Uint8Array): void {
     for (const m of messages(bytes)) {
-      const a = readAction(m)
+      const a = readTabAction(m)
       if (a.type === 'reply') this.#reply(a)
       else if (a.type === 'changed') this.#changed(a)
       else if (a.type === 'status') this.#events.status(a)

@@ -5,7 +5,8 @@ import { Client } from './client.js'
 import { MasqError } from './errors.js'
 import type { Change } from './masq.js'
 import type { Options } from './options.js'
-import { Pairing } from './pairing.js'
+import { loadPairing } from './load.js'
+import type { Pairing } from './pairing.js'
 import { readStatus } from './status.js'
 import type { Page, Range, Store, StoreEvents, Told, Write } from './store.js'
 import { decodeValue } from './values.js'
@@ -61,8 +62,22 @@ export class Embedded implements Store {
     await this.#client.ask({ verb: Verb.Revoke, key: id })
   }
 
-  pair(link?: string): Promise<Pairing> {
-    return Pairing.start(this.#client, link)
+  /** Makes an invite, or answers the one of `link`. */
+  async pair(link?: string): Promise<Pairing> {
+    const { Pairing } = await loadPairing()
+    const client = this.#client
+    let target = { client: client.id, n: 0 }
+    const talk = {
+      begin: async (key: string | undefined, told: Parameters<Client['pair']>[1]) => {
+        const answer = await client.pair(key === undefined ? { verb: Verb.Invite } : { verb: Verb.Join, key }, told)
+        target = { ...target, n: answer.n }
+        return answer.text
+      },
+      confirm: (what: { bring: boolean; discard: boolean }) => client.ask({ verb: Verb.Confirm, target, ...what }),
+      cancel: () => client.ask({ verb: Verb.Cancel, target }),
+      failure: (code: string, detail?: string) => new MasqError(code, detail),
+    }
+    return Pairing.start(talk, link)
   }
 
   /** Rejects with E_CIRCLE if this device is paired with others. */

@@ -1,7 +1,8 @@
 // Drives the engine inside the Worker: events in, actions out, storage, sockets and time.
 
-import { STATUS, StorageFailure, Writer, clientOf, forTab, messages, readAction } from './border.js'
+import { STATUS, StorageFailure, clientOf, forTab, messages, readWorkerAction } from './border.js'
 import type { Message, WorkerAction } from './border.js'
+import { EventWriter } from './events.js'
 import { storeKey } from './keys.js'
 import { names, storageCodes, type Init } from './messages.js'
 import { Sockets } from './socket.js'
@@ -28,7 +29,7 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 export class Engine {
   #init: Init
   #events: EngineEvents
-  #in = new Writer() // events of this turn
+  #in = new EventWriter() // events of this turn
   #out = new Uint8Array(OUTPUT_BYTES)
   #step: Step | undefined
   #store: BlockStore | undefined
@@ -79,7 +80,7 @@ export class Engine {
 
   #begin(step: Step, key: Uint8Array, ids: number[]): void {
     const { app, name, url, sync } = this.#init
-    const first = new Writer()
+    const first = new EventWriter()
     first.config({ key, app, name, url, sync })
     first.start(ids)
     key.fill(0)
@@ -90,7 +91,7 @@ export class Engine {
     this.#schedule()
   }
 
-  #feed(write: (w: Writer) => void): void {
+  #feed(write: (w: EventWriter) => void): void {
     if (this.#stopped) return
     write(this.#in)
     this.#schedule()
@@ -106,7 +107,7 @@ export class Engine {
     })
   }
 
-  #turn(events: Writer): void {
+  #turn(events: EventWriter): void {
     if (this.#stopped || !this.#step) return
     const n = this.#step(Date.now(), events.length, events.buffer)
     events.reset()
@@ -123,7 +124,7 @@ export class Engine {
   #act(m: Message): void {
     if (forTab(m.type)) this.#events.tab(clientOf(m), m.whole)
     else if (m.type === STATUS) this.#events.status(m.whole)
-    else this.#carryOut(readAction(m) as WorkerAction)
+    else this.#carryOut(readWorkerAction(m))
   }
 
   #carryOut(a: WorkerAction): void {

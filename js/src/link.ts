@@ -5,7 +5,7 @@
 import { BORDER_VERSION } from './border.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import type { Options } from './options.js'
-import { workerMakers } from './spawn.js'
+import { workerMakers, type Maker } from './spawn.js'
 
 /** What a Link tells the tab. */
 export interface LinkEvents {
@@ -39,6 +39,7 @@ export class Link {
   #engine = 0 // the engine that has welcomed this tab
   #worker: Worker | undefined // if this tab is the leader
   #mine = 0 // the number of its engine
+  #making = 0 // the number of the engine whose Worker is being made
   #stepDown: (() => void) | undefined // gives the lock back
   #queue: AbortController | undefined // of the request for the lock
   #discovery: BroadcastChannel
@@ -106,6 +107,7 @@ export class Link {
     this.#queue?.abort()
     this.#worker?.terminate()
     this.#worker = undefined
+    this.#making = 0
     this.#stepDown?.()
     this.#discovery.close()
     this.#port.close()
@@ -137,7 +139,7 @@ export class Link {
     if (Date.now() - this.#opened > FRESH_MS && (await this.#events.moved().catch(() => false))) return
     if (this.#closed) return
     const over = new Promise<void>((resolve) => (this.#stepDown = resolve))
-    this.#spawn(workerMakers(this.#options.worker)) // may step down at once
+    void this.#spawn(workerMakers(this.#options.worker)) // may step down at once
     await over
   }
 
@@ -151,6 +153,7 @@ export class Link {
   #deposed(): void {
     this.#worker?.terminate()
     this.#worker = undefined
+    this.#making = 0
     this.#mine = 0
     this.#stepDown = undefined
     this.#engine = 0
@@ -158,15 +161,18 @@ export class Link {
     this.#compete(false)
   }
 
-  #spawn(makers: (() => Worker)[]): void {
-    const [make, ...others] = makers
+  async #spawn([make, ...others]: Maker[]): Promise<void> {
     const init = this.#init()
+    this.#making = init.engine
     let worker: Worker
     try {
-      worker = make!()
+      const made = make!()
+      worker = made instanceof Promise ? await made : made
     } catch {
-      return this.#notSpawned(others)
+      if (this.#making === init.engine) this.#notSpawned(others)
+      return
     }
+    if (this.#making !== init.engine) return worker.terminate() // closed or deposed meanwhile
     this.#worker = worker
     this.#mine = init.engine
     this.#engine = 0
@@ -183,10 +189,10 @@ export class Link {
     worker.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker)
   }
 
-  #notSpawned(others: (() => Worker)[]): void {
+  #notSpawned(others: Maker[]): void {
     this.#worker?.terminate()
     this.#worker = undefined
-    if (others.length > 0) return this.#spawn(others)
+    if (others.length > 0) return void this.#spawn(others)
     this.#stepDown?.()
     this.#events.failed('E_WORKER', '', true)
   }
@@ -230,7 +236,7 @@ export class Link {
       () => {
         if (this.#closed || worker !== this.#worker) return
         worker.terminate()
-        this.#spawn(workerMakers(this.#options.worker))
+        void this.#spawn(workerMakers(this.#options.worker))
       },
       Math.min(RESTART_MS * 2 ** this.#restarts++, RESTART_MS_MAX),
     )

@@ -9,7 +9,7 @@ import { CUT, Rpc, type Failure, type Json } from './rpc.js'
 import type { Status, SyncState } from './status.js'
 import type { Page, Range, Store, StoreEvents, Told, Write } from './store.js'
 
-export { move } from './move.js'
+export { useLocalStore } from './use.js'
 
 /** What the rest of the client lends to this chunk. */
 export interface Tools {
@@ -18,6 +18,7 @@ export interface Tools {
   readGrant(): Promise<Grant>
   saveGrant(change: Partial<Grant>): Promise<Grant>
   within<T>(ms: number, p: Promise<T>): Promise<T | void>
+  moved: MasqError // ends a store that is not in charge any more
 }
 
 /** How the application introduces itself. */

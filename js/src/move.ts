@@ -36,13 +36,14 @@ async function compare(from: Store, to: LocalStore): Promise<Change[] | undefine
   for await (const page of pages(from)) for (const [key, value] of page) here.set(key, value)
   const changes: Change[] = []
   for await (const page of pages(to)) {
-    for (const [key, value] of page) {
+    const others = await Promise.all([...page.keys()].map((key) => to.conflicts(key)))
+    for (const [i, [key, value]] of [...page].entries()) {
       const mine = here.get(key)
+      const conflicts = others[i]!.length
       here.delete(key)
-      if (mine !== undefined && fieldOf({ value: mine }) === fieldOf({ value })) continue
-      const others = await to.conflicts(key)
+      if (mine !== undefined && conflicts === 0 && fieldOf({ value: mine }) === fieldOf({ value })) continue
       const previous = mine === undefined ? undefined : read(mine)
-      changes.push({ key, value: read(value), previous, deleted: false, conflicts: others.length, from: 'device' })
+      changes.push({ key, value: read(value), previous, deleted: false, conflicts, from: 'device' })
     }
   }
   return here.size === 0 ? changes : undefined

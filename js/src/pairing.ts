@@ -1,7 +1,7 @@
-import { Verb, type TabAction } from './border.js'
-import type { Client } from './client.js'
-import { MasqError } from './errors.js'
-import { loadQR } from './load-qr.js'
+// A chunk of its own, loaded for the first pairing.
+
+import type { TabAction } from './border.js'
+import type { MasqError } from './errors.js'
 
 /**
  * How far a pairing has got: `waiting` for the other device; `compare`: both users compare the digits and the names and
@@ -12,6 +12,15 @@ export type PairingStep = 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done
 const steps: PairingStep[] = ['waiting', 'waiting', 'compare', 'confirmed', 'paired', 'done', 'failed']
 
 type State = Extract<TabAction, { type: 'pairing' }>
+
+/** The engine as a Pairing speaks to it. */
+export interface Talk {
+  /** Asks for an invite, or joins; `told` hears how it goes on. Resolves with the invite's link. */
+  begin(link: string | undefined, told: (s: State | MasqError) => void): Promise<string>
+  confirm(what: { bring: boolean; discard: boolean }): Promise<unknown>
+  cancel(): Promise<unknown>
+  failure(code: string, detail?: string): MasqError
+}
 
 /**
  * A pairing under way, on either side: made by `masq.invite()` or `masq.join()`. Dispatches `change` when a property has
@@ -45,13 +54,12 @@ export class Pairing extends EventTarget {
   /** Resolves when the two devices are in sync. Rejects with MasqError when the pairing fails. */
   readonly done: Promise<void>
 
-  #client: Client
-  #n = 0
+  #talk: Talk
   #settle!: { compared: () => void; done: () => void; fail: (e: MasqError) => void }
 
-  private constructor(client: Client, link: string) {
+  private constructor(talk: Talk, link: string) {
     super()
-    this.#client = client
+    this.#talk = talk
     this.link = link
     let failCompared: (e: MasqError) => void
     let compared: () => void
@@ -65,13 +73,11 @@ export class Pairing extends EventTarget {
   }
 
   /** @internal */
-  static async start(client: Client, link?: string): Promise<Pairing> {
+  static async start(talk: Talk, link?: string): Promise<Pairing> {
     const early: (State | MasqError)[] = []
     let told = (s: State | MasqError): void => void early.push(s)
-    const op = link === undefined ? { verb: Verb.Invite } : { verb: Verb.Join, key: link }
-    const answer = await client.pair(op, (s) => told(s))
-    const pairing = new Pairing(client, link ?? answer.text)
-    pairing.#n = answer.n
+    const made = await talk.begin(link, (s) => told(s))
+    const pairing = new Pairing(talk, link ?? made)
     told = (s) => pairing.#told(s)
     early.forEach(told)
     return pairing
@@ -79,7 +85,7 @@ export class Pairing extends EventTarget {
 
   /** The link as a QR code: an SVG image, black on white with a margin. */
   async qr(): Promise<string> {
-    const { svg } = await loadQR()
+    const { svg } = await import('./qr.js')
     return svg(this.link)
   }
 
@@ -89,22 +95,18 @@ export class Pairing extends EventTarget {
    * said, with E_EXPIRED if it is too late.
    */
   async confirm({ bring = false, discard = false }: { bring?: boolean; discard?: boolean } = {}): Promise<void> {
-    if (bring && discard) throw new MasqError('E_OPTIONS', 'bring or discard, not both')
-    await this.#client.ask({ verb: Verb.Confirm, target: this.#target(), bring, discard })
+    if (bring && discard) throw this.#talk.failure('E_OPTIONS', 'bring or discard, not both')
+    await this.#talk.confirm({ bring, discard })
   }
 
   /** The user says no, or changes their mind. The other device hears of it, and the link is of no use any more. */
   async cancel(): Promise<void> {
     if (this.step === 'failed' || this.step === 'done') return
-    await this.#client.ask({ verb: Verb.Cancel, target: this.#target() })
-  }
-
-  #target(): { client: number; n: number } {
-    return { client: this.#client.id, n: this.#n }
+    await this.#talk.cancel()
   }
 
   #told(s: State | MasqError): void {
-    if (s instanceof MasqError) {
+    if (s instanceof Error) {
       if (this.step === 'failed' || this.step === 'done') return
       this.step = 'failed'
       this.error = s
@@ -116,7 +118,7 @@ export class Pairing extends EventTarget {
         expires: s.expires,
         hasData: s.hasData,
       })
-      if (this.step === 'failed') this.error = new MasqError(s.code)
+      if (this.step === 'failed') this.error = this.#talk.failure(s.code)
     }
     if (this.error) this.#settle.fail(this.error)
     else if (this.step !== 'waiting') this.#settle.compared()

@@ -6,8 +6,8 @@ import { within } from './client.js'
 import { Embedded } from './embedded.js'
 import { MasqError } from './errors.js'
 import { deleteDatabase, readGrant, saveGrant, type Grant } from './grants.js'
-import { loadLocal } from './load-local.js'
-import type { LocalStore, Tools } from './local.js'
+import { loadLocal } from './load.js'
+import type { Tools } from './local.js'
 import { names, storageCodes } from './messages.js'
 import type { Moved } from './move.js'
 import type { Options } from './options.js'
@@ -24,7 +24,6 @@ interface Watch {
 }
 
 const CHANNEL = 'masq-local-store'
-const MOVE_LOCK = 'masq-local-store:move'
 const ACCESS =
   'The user does not let this application into the local store. Call useLocalStore() from a click to ask again.'
 const MANAGER = 'With a local store devices are the Store manager’s: open it by `masq open`.'
@@ -38,6 +37,7 @@ const tools: Tools = {
   readGrant,
   saveGrant,
   within,
+  moved: MOVED,
 }
 
 export class Place {
@@ -148,7 +148,7 @@ export class Place {
     const { LocalStore } = await loadLocal()
     if (this.#ended) return
     const begin = { grant, once, click: false, use: true }
-    const store: LocalStore = new LocalStore(tools, this.#options.about, begin, {
+    const store: Store = new LocalStore(tools, this.#options.about, begin, {
       status: (s) => store === this.#store && this.#events.status(s),
       failed: () => {
         if (store !== this.#store) return
@@ -170,13 +170,13 @@ export class Place {
     this.#settled.resolve(store)
   }
 
-  /** No store is in charge: what is not answered waits. */
-  #leave(): void {
+  /** No store is in charge: what is asked waits, and so does, if the one that was ends, what it has not answered. */
+  #leave(end = true): void {
     const store = this.#store
     this.#store = undefined
     this.#await()
     for (const w of this.#watches) w.stop = undefined
-    store?.end(MOVED)
+    if (end) store?.end(MOVED)
   }
 
   #await(): void {
@@ -201,48 +201,17 @@ export class Place {
 
   async #use(): Promise<void> {
     if (!this.#shares) throw new MasqError('E_OPTIONS', "store is 'embedded', or there is an id of its own")
-    const { LocalStore, move } = await loadLocal()
+    const { useLocalStore } = await loadLocal()
     const from = this.#store ?? (await this.#next)
-    if (!(from instanceof Embedded)) return (from as LocalStore).again()
-    await from.unpaired()
-    const begin = { grant: await readGrant(), once: true, click: true, use: false }
-    const to: LocalStore = new LocalStore(tools, this.#options.about, begin, {
-      status: (s) => to === this.#store && this.#events.status(s),
-      failed: () => undefined,
+    await useLocalStore(from, {
+      ...{ tools, about: this.#options.about },
+      hold: () => this.#leave(false),
+      resume: () => this.#embed(),
+      take: (to, moved) => this.#take(to, moved),
+      status: (to, s) => to === this.#store && this.#events.status(s),
+      tell: (moved) => this.#tabs?.postMessage({ t: 'moved', ...moved } satisfies ToTabs),
+      clear: () => this.#clear(),
     })
-    try {
-      await to.ready
-      await navigator.locks.request(MOVE_LOCK, async () => {
-        const { used } = await readGrant()
-        this.#take(to, used ? undefined : await this.#move(from, to, move))
-      })
-    } catch (e) {
-      if (this.#store !== to) to.end(MOVED)
-      throw e
-    }
-    this.#events.status(to.status)
-    from.end(MOVED)
-    await this.#clear()
-  }
-
-  /** Moves it, while operations wait; after that the local store is the one for good. If it fails all is as before. */
-  async #move(from: Embedded, to: LocalStore, move: typeof import('./move.js').move): Promise<Moved> {
-    this.#store = undefined
-    this.#await()
-    try {
-      await from.seize()
-      await from.unpaired()
-      const moved = await move(from, to)
-      if (!moved || !from.alone) throw new MasqError('E_INTERRUPTED')
-      await saveGrant({ used: true, leftover: true })
-      this.#tabs?.postMessage({ t: 'moved', ...moved } satisfies ToTabs)
-      return moved
-    } catch (e) {
-      this.#leave()
-      from.end(MOVED)
-      this.#embed()
-      throw e
-    }
   }
 
   /** Deletes embedded data that has been moved. */

@@ -1,20 +1,25 @@
-/// <reference path="./worker-code.d.ts" />
 // Ways to start the Worker, best first.
 
+import { loadWorkerCode } from './load.js'
 import { workerBeside } from './options.js'
-import workerCode from 'masq:worker' // the Worker's bundle as text, put here by scripts/build.mjs
+
+declare const MASQ_SCRIPT: boolean // set by the build: whether this is the file for a script tag
+
+/** Makes the Worker. It may throw or reject, and the Worker may fail later. */
+export type Maker = () => Worker | Promise<Worker>
 
 /** Functions that make the Worker, each to be tried if the one before it failed. */
-export function workerMakers(option: string | URL | (() => Worker) | undefined): (() => Worker)[] {
+export function workerMakers(option: string | URL | (() => Worker) | undefined): Maker[] {
   if (typeof option === 'function') return [option]
   if (option !== undefined) return [() => new Worker(option)]
-  const beside = workerBeside()
-  return beside ? [fromBlob, () => new Worker(beside)] : [fromBlob]
+  const url = workerBeside()
+  const beside = url ? [() => new Worker(url)] : []
+  return MASQ_SCRIPT ? [...beside, fromBlob] : [fromBlob, ...beside] // a bundle has no worker.js beside itself
 }
 
 /** A blob: URL works whatever origin the script came from, unless the page's Content-Security-Policy forbids it. */
-function fromBlob(): Worker {
-  const url = URL.createObjectURL(new Blob([workerCode], { type: 'text/javascript' }))
+async function fromBlob(): Promise<Worker> {
+  const url = URL.createObjectURL(new Blob([await loadWorkerCode()], { type: 'text/javascript' }))
   try {
     return new Worker(url)
   } finally {

@@ -2,7 +2,19 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { BorderError, Kind, StorageFailure, Verb, Writer, messages, readAction, type Action } from '../src/border.js'
+import {
+  BorderError,
+  Kind,
+  STATUS,
+  StorageFailure,
+  Verb,
+  forTab,
+  messages,
+  readTabAction,
+  readWorkerAction,
+  type Action,
+} from '../src/border.js'
+import { EventWriter } from '../src/events.js'
 
 const file = new URL('../../wasm/client/border/testdata/border.txt', import.meta.url)
 const golden = new Map<string, Uint8Array>()
@@ -18,7 +30,7 @@ const PAGE = 3 * 2 ** 48
 const LAST = 2 ** 48 - 1
 const op = { client: 5, verb: Verb.Get }
 
-const events: Record<string, (w: Writer) => void> = {
+const events: Record<string, (w: EventWriter) => void> = {
   'event.config': (w) => {
     const key = new Uint8Array(32)
     key.set([1, 2])
@@ -172,11 +184,12 @@ const actions: Record<string, Action> = {
 }
 
 const hex = (b: Uint8Array | undefined): string => Buffer.from(b ?? []).toString('hex')
-const read = (b: Uint8Array): Action[] => [...messages(b)].map(readAction)
+const read = (b: Uint8Array): Action[] =>
+  [...messages(b)].map((m) => (forTab(m.type) || m.type === STATUS ? readTabAction(m) : readWorkerAction(m)))
 
 test('events are written as the engine reads them', () => {
   for (const [name, write] of Object.entries(events)) {
-    const w = new Writer()
+    const w = new EventWriter()
     write(w)
     assert.equal(`${name} ${hex(w.take())}`, `${name} ${hex(golden.get(name))}`)
   }
@@ -221,7 +234,7 @@ test('what is cut, too long or unknown is refused, and garbage never does harm',
 })
 
 test('the writer grows, and forgets', () => {
-  const w = new Writer()
+  const w = new EventWriter()
   w.frame(1, new Uint8Array(9 << 20).fill(7))
   assert.equal(w.length, 5 + 4 + (9 << 20))
   w.wipe()

@@ -1,0 +1,69 @@
+// useLocalStore(): getting access, and moving the origin's data, once.
+
+import type { Embedded } from './embedded.js'
+import { LocalStore, type About, type Tools } from './local.js'
+import { move, type Moved } from './move.js'
+import type { Status } from './status.js'
+import type { Store } from './store.js'
+
+/** Where the data is, as its owner lets it be changed; see place.ts. */
+export interface Hands {
+  tools: Tools
+  about: About
+  /** What the application asks for waits. */
+  hold(): void
+  /** All is as before: an embedded store is in charge. */
+  resume(): void
+  take(to: Store, moved?: Moved): void
+  status(to: Store, s: Status): void
+  /** Tells the other tabs. */
+  tell(moved: Moved): void
+  /** Deletes the embedded data. */
+  clear(): Promise<void>
+}
+
+const MOVE_LOCK = 'masq-local-store:move'
+
+/** Moves the data out of `from`, if that is embedded; else has it try again. Rejects with MasqError. */
+export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
+  if (from instanceof LocalStore) return from.again()
+  const { tools, about } = hands
+  const embedded = from as Embedded
+  await embedded.unpaired()
+  const begin = { grant: await tools.readGrant(), once: true, click: true, use: false }
+  const to: LocalStore = new LocalStore(tools, about, begin, {
+    status: (s) => hands.status(to, s),
+    failed: () => undefined,
+  })
+  try {
+    await to.ready
+    await navigator.locks.request(MOVE_LOCK, async () => {
+      const { used } = await tools.readGrant() // another tab may have been faster
+      hands.take(to, used ? undefined : await carry(embedded, to, hands))
+    })
+  } catch (e) {
+    to.end(tools.moved)
+    throw e
+  }
+  hands.status(to, to.status)
+  embedded.end(tools.moved)
+  await hands.clear()
+}
+
+/** Moves it, and makes that known for good. If it fails all is as before. */
+async function carry(from: Embedded, to: LocalStore, { tools, hold, resume, tell }: Hands): Promise<Moved> {
+  hold()
+  try {
+    await from.seize()
+    await from.unpaired()
+    const moved = await move(from, to)
+    if (!moved || !from.alone) throw tools.failure('E_INTERRUPTED')
+    await tools.saveGrant({ used: true, leftover: true })
+    tell(moved)
+    return moved
+  } catch (e) {
+    from.end(tools.moved)
+    resume()
+    throw e
+  }
+}

@@ -1,0 +1,273 @@
+// The real local store: getting access, living in it, losing it, and moving in.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { BrowserContext, Page } from 'playwright-core'
+import { Stand, codeOf, run } from './browser.js'
+import { RealStore, build, clean, type State } from './real-store.js'
+
+let store: RealStore
+let stand: Stand
+before(async () => {
+  build()
+  store = await RealStore.open()
+  stand = await Stand.open({}, store.port)
+})
+after(async () => {
+  await stand?.close()
+  await store?.stop()
+  clean()
+})
+
+const until = (page: Page, state: string): Promise<unknown> => page.waitForFunction(`masq.status.store === '${state}'`)
+const stateOf = (page: Page): Promise<string> => run(page, 'masq.status.store')
+const watch = (page: Page): Promise<unknown> =>
+  run(
+    page,
+    `(globalThis.seen = [], masq.watch('', (c) => seen.push(c.key + '=' + c.value + ' ' + c.from)), masq.get('-'))`,
+  )
+const seen = (page: Page, want: string): Promise<unknown> =>
+  page.waitForFunction(`seen.includes(${JSON.stringify(want)})`)
+
+/** Each test has an origin of its own: the store keeps what it knows of one. */
+let n = 0
+async function fresh(options = ''): Promise<{ profile: BrowserContext; open: () => Promise<Page>; origin: string }> {
+  const profile = await stand.profile()
+  const host = `t${++n}.localhost`
+  const open = async (): Promise<Page> => {
+    const page = await profile.newPage()
+    page.on('pageerror', (e) => console.error('page:', e.message))
+    await page.goto(stand.url('/', host))
+    await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, ${options} }))`)
+    return page
+  }
+  return { profile, open, origin: stand.url('', host) }
+}
+
+/** An origin whose data is in the store. */
+async function settled(): Promise<{ profile: BrowserContext; open: () => Promise<Page>; origin: string; page: Page }> {
+  const f = await fresh()
+  const page = await f.open()
+  assert.equal(await stateOf(page), 'asking')
+  await store.decide(true)
+  await until(page, 'local')
+  return { ...f, page }
+}
+
+async function entriesOf(origin: string, want: number): Promise<void> {
+  const now = async (): Promise<number | undefined> =>
+    (await store.call<State>('state')).apps.find((a) => a.app === origin)?.entries
+  for (let i = 0; i < 40 && (await now()) !== want; i++) await new Promise((resolve) => setTimeout(resolve, 50))
+  assert.equal(await now(), want)
+}
+
+test('operations wait while the user decides, and are done after a yes', async () => {
+  const { profile, open, origin } = await fresh()
+  const a = await open()
+  assert.equal(await stateOf(a), 'asking')
+  const watching = watch(a)
+  const done = run(a, `masq.put('k', 1)`)
+  const b = await open()
+  assert.equal(await stateOf(b), 'asking')
+  const request = await store.decide(true)
+  assert.deepEqual([request.app, request.name], [origin, 'T'])
+  await Promise.all([done, watching, seen(a, 'k=1 here')])
+  await Promise.all([until(a, 'local'), until(b, 'local')])
+  assert.equal(await run(b, `masq.get('k')`), 1)
+  await profile.close()
+})
+
+test('who has been let in proves it from then on, and finds everything', async () => {
+  const { profile, open, page } = await settled()
+  await run(page, `masq.put('k', 'v')`)
+  await run(page, `masq.put('b', new Uint8Array([1, 0, 255]))`)
+  await page.reload()
+  await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
+  assert.equal(await stateOf(page), 'local')
+  assert.deepEqual(
+    await run(page, `masq.list().then((l) => JSON.stringify(l))`),
+    '[["b",{"0":1,"1":0,"2":255}],["k","v"]]',
+  )
+  const other = await open()
+  await Promise.all([watch(page), watch(other)])
+  await run(other, `masq.batch([{ type: 'put', key: 'x', value: 1 }, { type: 'del', key: 'b' }])`)
+  await Promise.all([seen(page, 'x=1 tab'), seen(other, 'b=undefined here')])
+  for (const call of ['invite()', `join('http://x/#masq=1.a')`, 'devices()', `revoke('x')`, `rename('x')`])
+    assert.equal(await codeOf(page, `masq.${call}`), 'E_DENIED', call)
+  assert.deepEqual(await run(page, 'masq.status.counts'), { devices: 0, online: 0, upToDate: 0 })
+  await profile.close()
+})
+
+test('a no is remembered, and the application works embedded', async () => {
+  const { profile, open } = await fresh()
+  const page = await open()
+  const put = run(page, `masq.put('k', 1)`)
+  await store.decide(false)
+  await put
+  assert.equal(await stateOf(page), 'embedded')
+  await page.close()
+  const again = await open()
+  assert.equal(await stateOf(again), 'embedded')
+  assert.equal(await run(again, `masq.get('k')`), 1)
+  assert.deepEqual((await store.call<State>('state')).requests, [])
+  await profile.close()
+})
+
+test("with store: 'local' a no is E_DENIED, until useLocalStore asks anew", async () => {
+  const { profile, open } = await fresh(`store: 'local'`)
+  const page = await open()
+  const put = codeOf(page, `masq.put('k', 1)`)
+  await store.decide(false)
+  assert.equal(await put, 'E_DENIED')
+  assert.equal(await stateOf(page), 'denied')
+  assert.equal(await codeOf(page, `masq.get('k')`), 'E_DENIED')
+  await page.close()
+  const again = await open()
+  assert.equal(await stateOf(again), 'denied')
+  const used = run(again, 'masq.useLocalStore()')
+  await store.decide(true)
+  await used
+  assert.equal(await codeOf(again, `masq.put('k', 1)`), '')
+  await profile.close()
+})
+
+test('access that is taken away is E_DENIED here and after a reload, and is asked for anew', async () => {
+  const { profile, page, origin } = await settled()
+  await run(page, `masq.put('k', 1)`)
+  await store.call('removeApp', { app: origin, data: false })
+  await until(page, 'denied')
+  assert.equal(await codeOf(page, `masq.get('k')`), 'E_DENIED')
+  await page.reload()
+  await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
+  assert.equal(await stateOf(page), 'denied')
+  const used = run(page, 'masq.useLocalStore()')
+  await store.decide(true)
+  await used
+  assert.equal(await run(page, `masq.get('k')`), 1)
+  await profile.close()
+})
+
+test('useLocalStore moves everything, once, and other tabs follow with their watches', async () => {
+  const { profile, open, origin } = await fresh()
+  const refused = open()
+  await store.decide(false)
+  const a = await refused
+  await until(a, 'embedded')
+  const b = await open()
+  await Promise.all([watch(a), watch(b)])
+  await run(a, `Promise.all(Array.from({ length: 1500 }, (_, i) => masq.put('n/' + i, { i, pad: 'x'.repeat(50) })))`)
+  await run(b, `masq.put('bytes', new Uint8Array(200000).fill(7))`)
+  const used = run(b, 'masq.useLocalStore()')
+  await store.decide(true)
+  const during = run(a, `masq.put('during', 1)`)
+  await Promise.all([used, during])
+  await Promise.all([until(a, 'local'), until(b, 'local')])
+  assert.equal(await run(a, `masq.list().then((l) => l.length)`), 1502)
+  assert.equal(await run(a, `masq.get('bytes').then((v) => v.length + ' ' + v[9])`), '200000 7')
+  assert.equal(await run(a, `masq.get('n/77').then((v) => v.i)`), 77)
+  await run(a, `masq.put('after', 2)`)
+  await Promise.all([seen(b, 'after=2 tab'), seen(a, 'after=2 here'), seen(b, 'during=1 tab')])
+  const told = await run<string[]>(b, `seen.filter((s) => s.startsWith('n/7='))`)
+  assert.equal(told.length, 1, 'nothing is told twice')
+  assert.deepEqual([a.workers().length, b.workers().length], [0, 0])
+  const left = await run<{ name: string }[]>(a, 'indexedDB.databases()')
+  assert.deepEqual(
+    left.map((d) => d.name),
+    ['masq-local-store'],
+  )
+  await entriesOf(origin, 1503)
+  const c = await open()
+  assert.equal(await stateOf(c), 'local')
+  await run(c, 'masq.useLocalStore()') // nothing to do
+  await profile.close()
+})
+
+test('a second browser’s data joins the first one’s: equal values once, different ones both', async () => {
+  const first = await settled()
+  await run(
+    first.page,
+    `masq.batch([['same', 1], ['differs', 'first'], ['only/first', 1]].map(([key, value]) => ({ type: 'put', key, value })))`,
+  )
+  const profile = await stand.profile()
+  const page = await profile.newPage()
+  await page.goto(first.origin + '/')
+  await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded' }))`)
+  await run(
+    page,
+    `masq.batch([['same', 1], ['differs', 'second'], ['only/second', 1]].map(([key, value]) => ({ type: 'put', key, value })))`,
+  )
+  await run(page, 'masq.close()')
+  await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
+  assert.equal(await stateOf(page), 'embedded')
+  await watch(page)
+  const used = run(page, 'masq.useLocalStore()')
+  await store.decide(true)
+  await used
+  const both = await run<string[]>(
+    page,
+    `Promise.all([masq.get('differs'), masq.conflicts('differs')]).then((x) => x.flat().sort())`,
+  )
+  assert.deepEqual(both, ['first', 'second'])
+  assert.deepEqual(await run(page, `masq.conflicts('same')`), [])
+  assert.equal(await run(page, `masq.list().then((l) => l.length)`), 4)
+  await seen(page, 'only/first=1 device')
+  assert.ok(await run(page, `seen.some((s) => s.startsWith('differs='))`))
+  assert.ok(!(await run(page, `seen.some((s) => s.startsWith('same=') || s.startsWith('only/second'))`)))
+  await Promise.all([profile.close(), first.profile.close()])
+})
+
+test('a store that goes away and comes back: operations wait, watches go on, nothing is missed or told twice', async () => {
+  for (const signal of ['SIGINT', 'SIGKILL'] as const) {
+    const { profile, open, page: a } = await settled()
+    const b = await open()
+    await Promise.all([watch(a), watch(b)])
+    await run(a, `masq.put('before', 1)`)
+    await seen(b, 'before=1 tab')
+    const running = run(
+      a,
+      `Promise.all(Array.from({ length: 300 }, (_, i) => new Promise((r) => setTimeout(r, 2 * i)).then(() => masq.put('k' + i, i))))`,
+    )
+    await seen(b, 'k20=20 tab')
+    await store.stop(signal)
+    await until(a, 'away')
+    const waiting = run(a, `masq.get('before')`)
+    await store.start()
+    await running
+    assert.equal(await waiting, 1)
+    await Promise.all([until(a, 'local'), until(b, 'local')])
+    await run(a, `masq.put('after', 1)`)
+    await seen(b, 'after=1 tab')
+    assert.equal(await run(b, `masq.list({ prefix: 'k' }).then((l) => l.length)`), 300)
+    const told = await run<string[]>(b, 'seen')
+    const missing = Array.from({ length: 300 }, (_, i) => `k${i}=${i} `).filter(
+      (k) => !told.some((s) => s.startsWith(k)),
+    )
+    assert.deepEqual(missing, [])
+    const keys = told.map((s) => s.split('=')[0])
+    const twice = keys.filter((k, i) => keys.indexOf(k) < i)
+    assert.ok(twice.length < 30, `only what was under way may have been done twice: ${twice.join()}`)
+    await profile.close()
+  }
+})
+
+test('a store that stays away is E_STORE_AWAY after a while, and nothing empty is shown', async () => {
+  const { profile, open, page } = await settled()
+  await run(page, `masq.put('k', 1)`)
+  await store.stop()
+  try {
+    await until(page, 'away')
+    const start = Date.now()
+    assert.equal(await codeOf(page, `masq.get('k')`), 'E_STORE_AWAY')
+    assert.ok(Date.now() - start > 9_000, `waited ${Date.now() - start} ms`)
+    await page.close()
+    const again = await open()
+    assert.equal(await stateOf(again), 'away')
+    assert.equal(await codeOf(again, `masq.list()`), 'E_STORE_AWAY')
+    assert.equal(await codeOf(again, `masq.useLocalStore()`), 'E_STORE_AWAY')
+    await store.start()
+    await until(again, 'local')
+    assert.equal(await run(again, `masq.get('k')`), 1)
+  } finally {
+    await store.start()
+  }
+  await profile.close()
+})
