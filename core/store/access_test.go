@@ -695,3 +695,30 @@ func TestLastUsed(t *testing.T) {
 		t.Errorf("last used %d ms after the first", got-first)
 	}
 }
+
+// What only an Admin can have made many of is bounded all the same: the oldest gives way.
+func TestManyLinksAndSessions(t *testing.T) {
+	r := newRig(t)
+	var secrets []string
+	for range maxOpenLinks + 1 {
+		secrets = append(secrets, openSecret(t, r))
+	}
+	exchange := func(secret string) message {
+		return r.connect(Who{Manager, manager}).call("exchange", fmt.Sprintf(`{"secret":%q}`, secret))
+	}
+	if m := exchange(secrets[0]); m.code() != peer.EAuth {
+		t.Errorf("the oldest link: %s", m.raw)
+	}
+	if m := exchange(secrets[1]); m.Error != nil {
+		t.Errorf("the second link: %s", m.raw)
+	}
+	var sessions []cred
+	for range maxSessions + 1 {
+		sessions = append(sessions, decode[cred](t, string(exchange(openSecret(t, r)).Result)))
+	}
+	for i, want := range map[int]bool{0: false, 1: true, maxSessions: true} {
+		if p := r.connect(Who{Manager, manager}).prover(sessions[i], manager); p.ask() != want {
+			t.Errorf("session %d is known: %v", i, !want)
+		}
+	}
+}

@@ -176,6 +176,9 @@ func TestPairing(t *testing.T) {
 	if len(st.Devices) != 1 || st.Devices[0].Name != "Desk" || st.Devices[0].Kind != "store" || st.Sync != "online" || st.Self.Name != "Laptop" {
 		t.Errorf("the other store: %+v", st)
 	}
+	if got := joiner.must("devices", `{}`); !strings.HasPrefix(got, `{"devices":[{"id":"`+a.state().Self.ID+`","name":"Desk","kind":"store","online":true,`) {
+		t.Errorf("devices: %s", got)
+	}
 	second, _ := b.app(notes)
 	second.must("watch", `{}`)
 	if got := second.must("get", `{"key":"note/1"}`); got != `{"value":"from the desk"}` {
@@ -281,7 +284,12 @@ func TestPairingRefusals(t *testing.T) {
 		t.Errorf("an application's invite: %s, %+v", link, a.pairingNow())
 	}
 	host.must("cancel", fmt.Sprintf(`{"pairing":%d}`, num))
+	a.web(notes).letIn(`{"app":{"name":"Notes","url":"https://notes.example/app/?lang=en"}}`)
 	if p := a.pairingNow(); p.Step != "failed" || p.Error != peer.EDenied || p.Link != "" {
 		t.Errorf("cancelled: %+v", p)
+	}
+	n.rigs[0].wait(60_000) // three invites in a row make the next wait
+	if _, link = begin(`{"app":"https://notes.example"}`); !strings.HasPrefix(link, "https://notes.example/app/?lang=en#masq=1.") {
+		t.Errorf("to the application's own address: %s", link)
 	}
 }

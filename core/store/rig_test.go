@@ -174,7 +174,7 @@ func (r *rig) wait(ms uint64) {
 			return
 		}
 		r.wakeAt = 0
-		r.step(Peer{peer.Tick{}})
+		r.step(Peer{peer.Events{peer.Tick{}}})
 	}
 }
 
