@@ -138,11 +138,11 @@ func TestOneMetaPage(t *testing.T) {
 	}
 }
 
-// TestDamagedAnywhere changes each byte of the pages' headers and elements, and bytes anywhere.
+// TestDamagedAnywhere flips bits of the pages' headers and elements, and bits anywhere. FuzzOpen goes further.
 func TestDamagedAnywhere(t *testing.T) {
 	file := written(t)
 	r := rand.New(rand.NewPCG(1, 2))
-	for i := range 1500 {
+	for i := range 250 {
 		bad := bytes.Clone(file)
 		at := r.IntN(len(bad))
 		if i%2 == 0 {
