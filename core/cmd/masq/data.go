@@ -220,8 +220,11 @@ type change struct {
 }
 
 func watch(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
-	p := params{"app": cmd.String("app"), "prefix": cmd.String("prefix")}
-	if err := c.call(ctx, "watch", p, nil); err != nil {
+	app := cmd.String("app")
+	if err := c.call(ctx, "list", params{"app": app, "limit": 1}, nil); err != nil { // makes the command line's own namespace
+		return err
+	}
+	if err := c.call(ctx, "watch", params{"app": app, "prefix": cmd.String("prefix")}, nil); err != nil {
 		return err
 	}
 	u.say("watching; ctrl-c ends it")

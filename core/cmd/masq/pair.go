@@ -82,6 +82,8 @@ func (w *pairingUI) follow(ctx context.Context) error {
 	go w.hear(ctx, s.Pairing, steps)
 	for {
 		select {
+		case <-ctx.Done():
+			return hint(errors.New("interrupted"), "begin again: a link is good no more when the pairing has ended")
 		case err := <-answered:
 			if err != nil {
 				return err

@@ -31,8 +31,8 @@ func TestMain(m *testing.M) {
 //	await NAME PATTERN [VAR...] waits until what it has printed since then matches; the groups become variables
 //	type NAME TEXT              gives it a line of input
 //	end NAME                    waits until it ends, well; ! end: with an error
-//	stop NAME                   stops it by an interrupt, which has to go well
-//	kill NAME                   kills it
+//	interrupt NAME              interrupts it and waits until it ends, well; ! interrupt: with an error
+//	crash NAME                  kills it
 //	until PATTERN COMMAND ARG... runs a command again and again until it prints what matches
 //	occupy ADDRESS VAR          another program is on a port; 0 chooses one
 func TestScripts(t *testing.T) {
@@ -56,7 +56,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "await": await, "type": typeLine, "end": end, "stop": stop, "kill": kill, "occupy": occupy, "until": until,
+			"start": start, "await": await, "type": typeLine, "end": end, "interrupt": interrupt, "crash": crash, "occupy": occupy, "until": until,
 		},
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
@@ -178,12 +178,12 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func stop(ts *testscript.TestScript, neg bool, args []string) {
+func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(named(ts, args, 1).cmd.Process.Signal(syscall.SIGINT))
 	end(ts, neg, args)
 }
 
-func kill(ts *testscript.TestScript, _ bool, args []string) {
+func crash(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(named(ts, args, 1).cmd.Process.Kill())
 	end(ts, true, args)
 }
@@ -213,6 +213,11 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", args[0])
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
+	go func() { // it takes connections and says nothing
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			c.Close()
+		}
+	}()
 	ts.Setenv(args[1], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 }
 

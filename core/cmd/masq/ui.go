@@ -16,14 +16,14 @@ import (
 )
 
 // ui is how the program speaks with whoever runs it. The rules: results go to stdout, everything else to stderr; lower case; one
-// line "masq: error: ..." and one "masq: hint: ..." with what to do; prompts only where both ends are a terminal.
+// line "masq: error: ..." and one "masq: hint: ..." with what to do; prompts only at a terminal.
 type ui struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 }
 
 // interactive reports whether there is somebody to ask.
-func (u *ui) interactive() bool { return isTerminal(u.stdin) && isTerminal(u.stderr) }
+func (u *ui) interactive() bool { return isTerminal(u.stdin) }
 
 func isTerminal(v any) bool {
 	f, ok := v.(*os.File)
@@ -37,7 +37,7 @@ func (u *ui) say(format string, args ...any) {
 
 // fail writes an error with its hint.
 func (u *ui) fail(err error) {
-	u.say("error: %s", strings.TrimRight(err.Error(), "."))
+	u.say("error: %v", err)
 	if h := (*hinted)(nil); errors.As(err, &h) {
 		u.say("hint: %s", h.hint)
 	}
@@ -78,7 +78,7 @@ func (u *ui) table(header string, rows func(row func(cells ...any))) error {
 // ask prompts for a line. Where there is nobody to ask it takes a line of stdin.
 func (u *ui) ask(ctx context.Context, prompt string) (string, error) {
 	if u.interactive() {
-		fmt.Fprint(u.stderr, prompt, " ")
+		u.prompt(prompt)
 	}
 	type answer struct {
 		line string
@@ -98,6 +98,18 @@ func (u *ui) ask(ctx context.Context, prompt string) (string, error) {
 		}
 		return strings.TrimSpace(a.line), nil
 	}
+}
+
+// prompt writes to the terminal, also when stderr goes elsewhere.
+func (u *ui) prompt(text string) {
+	out := u.stderr
+	if !isTerminal(out) {
+		if tty, err := os.OpenFile("/dev/tty", os.O_WRONLY, 0); err == nil {
+			defer tty.Close()
+			out = tty
+		}
+	}
+	fmt.Fprint(out, text, " ")
 }
 
 // oneByOne keeps a buffered reader from taking more than a line of what others read later.
