@@ -8,6 +8,7 @@ import (
 
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -277,15 +278,28 @@ func (s *space) collect() {
 const (
 	metaKeep = "keep/"
 	maxKept  = 64 << 10 // bytes in one
+	// They all stand in the manifest, which is one block.
+	maxKeptAll = storage.MaxBlock / 2
 )
 
 func (e *Engine) keep(op *Op) {
-	if op.Key == "" || len(op.Key) > wire.MaxKey || len(op.Value) > maxKept {
+	if op.Key == "" || len(op.Key) > wire.MaxKey || len(op.Value) > maxKept || len(op.Value) > 0 && e.keptBytes(op) > maxKeptAll {
 		e.reply(Reply{Op: op.ID, Err: ETooBig})
 		return
 	}
 	e.led.SetMeta(metaKeep+op.Key, op.Value)
 	e.answer(op)
+}
+
+// keptBytes is how much the settings take with that of op.
+func (e *Engine) keptBytes(op *Op) int {
+	n := len(op.Key) + len(op.Value)
+	for _, key := range e.led.MetaKeys(metaKeep) {
+		if key != metaKeep+op.Key {
+			n += len(key) + len(e.led.Meta(key))
+		}
+	}
+	return n
 }
 
 func (e *Engine) kept(op *Op) {

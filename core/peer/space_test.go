@@ -140,6 +140,15 @@ func TestSettingsAreKept(t *testing.T) {
 	if r := n.replies[n.do(Op{Verb: Keep, Key: "big", Value: make([]byte, maxKept+1)})]; r.Err != ETooBig {
 		t.Errorf("a big setting: %q", r.Err)
 	}
+	var last Reply
+	for i := range maxKeptAll/maxKept + 1 {
+		last = n.replies[n.do(Op{Verb: Keep, Key: fmt.Sprint(i), Value: make([]byte, maxKept)})]
+	}
+	if last.Err != ETooBig {
+		t.Errorf("more settings than there is room for: %q", last.Err)
+	}
+	n.must(Op{Verb: Keep, Key: "0"})
+	n.crash()
 }
 
 // What only a local store has, an embedded one refuses.

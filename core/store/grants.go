@@ -105,6 +105,9 @@ func (s *Store) issue(owner, id string, a about, then func(*token, peer.Code)) {
 		a = about{Name: roster.CleanName(host)}
 	}
 	if s.apps[id] == nil || owner == id {
+		if s.iconBytes(id)+len(a.Icon) > maxIcons {
+			a.Icon = ""
+		}
 		s.apps[id] = &app{a}
 	}
 	known := s.apps[id].about
@@ -121,6 +124,16 @@ func (s *Store) issue(owner, id string, a about, then func(*token, peer.Code)) {
 		}
 		then(t, code)
 	})
+}
+
+// iconBytes is how much the icons of all applications but one take.
+func (s *Store) iconBytes(but string) (n int) {
+	for id, a := range s.apps {
+		if id != but {
+			n += len(a.Icon)
+		}
+	}
+	return n
 }
 
 // forget takes a token away. Its connections are closed at once.

@@ -125,6 +125,7 @@ const (
 	maxEarly           = 1000     // messages before the store is open, all connections together
 	maxEarlyBytes      = 64 << 20 // and their bytes
 	maxIcon            = 32 << 10 // bytes of an icon's data: URL
+	maxIcons           = 4 << 20  // and of all that are kept: what comes then has none
 	maxURL             = 1024     // bytes of an application's address
 
 	maxPending       = 20 // requests for access that wait for the user

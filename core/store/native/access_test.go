@@ -425,6 +425,38 @@ func TestSlowReader(t *testing.T) {
 	}
 }
 
+// TestMuchUnfinished: a page does not fill the memory by messages that it does not finish.
+func TestMuchUnfinished(t *testing.T) {
+	b := newBed(t, Options{})
+	app, _ := b.allowed("https://notes.example")
+	frame := append([]byte("\x81\xff\x00\x00\x00\x00\x00\x7f\xff\xff\x00\x00\x00\x00"), make([]byte, 8<<20-2)...) // a byte is missing
+	dropped := make(chan bool, 12)
+	for range 12 {
+		conn := b.handshake("https://evil.example")
+		go func() {
+			conn.Write(frame)
+			io.Copy(io.Discard, conn)
+			dropped <- true
+		}()
+	}
+	for range 12 - maxHeldPerOrigin/(8<<20) { // what is over the limit
+		select {
+		case <-dropped:
+		case <-time.After(time.Minute):
+			t.Fatal("all of it is held")
+		}
+	}
+	b.s.clients.mu.Lock()
+	held := b.s.clients.held["https://evil.example"]
+	b.s.clients.mu.Unlock()
+	if held > maxHeldPerOrigin {
+		t.Errorf("%d bytes are held", held)
+	}
+	if code := app.call("put", object{"key": "a", "value": 1}, nil); code != "" {
+		t.Errorf("another was disturbed: %s", code)
+	}
+}
+
 func TestUnixSocket(t *testing.T) {
 	b := newBed(t, Options{})
 	path := filepath.Join(b.dir, SocketName)

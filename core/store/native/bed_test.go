@@ -55,8 +55,8 @@ func newBed(t *testing.T, opt Options) *bed {
 		if err := <-served; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
-		if n := len(s.clients.all) + len(s.clients.counts); n != 0 {
-			t.Errorf("%d clients are left: %v", n, s.clients.counts)
+		if n := len(s.clients.all) + len(s.clients.counts) + len(s.clients.held) + s.clients.sum; n != 0 {
+			t.Errorf("%d clients are left: %v, %v", n, s.clients.counts, s.clients.held)
 		}
 	})
 	t.Cleanup(b.stop)

@@ -13,6 +13,11 @@ const (
 	maxLeaving   = 512      // WebSockets that are being told that there are too many
 	maxLocal     = 256      // connections on the Unix socket
 	maxQueue     = 16 << 20 // bytes that wait for a client to read them
+
+	// Bytes that are in memory for WebSockets: what came of messages that are not handed on yet, and the queues. Without these,
+	// a page that nobody has let in could have the limits of each of its sockets.
+	maxHeld          = 256 << 20
+	maxHeldPerOrigin = 64 << 20
 )
 
 // line is what a client's texts go out by.
@@ -30,6 +35,7 @@ type client struct {
 	line line
 
 	// Guarded by clients.mu.
+	came    int // bytes of a message that is not handed on yet
 	queue   []message
 	bytes   int  // in the queue and being written
 	writing bool // a goroutine writes
@@ -55,6 +61,8 @@ type clients struct {
 	last    uint32
 	all     map[uint32]*client
 	counts  map[string]int // for each origin, and those with a space: the sums below
+	held    map[string]int // bytes, for each origin; programs have one together
+	sum     int            // of held
 	stopped bool
 }
 
@@ -152,8 +160,50 @@ func (c *clients) add(who store.Who, l line) *client {
 func (c *clients) remove(k *client) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	k.closing, k.queue = true, nil
+	c.mute(k)
+	c.hold(k, -k.came)
+	k.came = 0
 	delete(c.all, k.id)
+}
+
+// mute lets nothing more be sent to a client.
+func (c *clients) mute(k *client) {
+	k.closing = true
+	for _, m := range k.queue {
+		k.bytes -= m.size()
+		c.hold(k, -m.size())
+	}
+	k.queue = nil
+}
+
+// hold counts bytes that are in memory for a client from now on, and reports whether they may be.
+func (c *clients) hold(k *client, bytes int) bool {
+	if k.who.Kind == store.Admin {
+		return true
+	}
+	c.sum += bytes
+	c.held[k.who.Origin] += bytes
+	if c.held[k.who.Origin] == 0 {
+		delete(c.held, k.who.Origin)
+	}
+	return c.sum <= maxHeld && c.held[k.who.Origin] <= maxHeldPerOrigin
+}
+
+// came counts bytes that were read from a client, and reports whether it may go on.
+func (c *clients) came(k *client, bytes int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	bytes = max(bytes, -k.came)
+	k.came += bytes
+	return c.hold(k, bytes)
+}
+
+// handedOn says that the message of which bytes came is the store's now.
+func (c *clients) handedOn(k *client) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hold(k, -k.came)
+	k.came = 0
 }
 
 // send queues a text for a client, if it is still there.
@@ -203,14 +253,14 @@ func (c *clients) push(k *client, m message) {
 	if k == nil || k.closing {
 		return
 	}
-	if k.bytes+m.size() > maxQueue && k.bytes > 0 {
-		k.closing, k.queue = true, nil
+	k.queue = append(k.queue, m)
+	k.bytes += m.size()
+	if fits := c.hold(k, m.size()); !fits || k.bytes > maxQueue && k.bytes > m.size() {
+		c.mute(k)
 		k.line.drop()
 		return
 	}
 	k.closing = m.code != 0
-	k.queue = append(k.queue, m)
-	k.bytes += m.size()
 	if !k.writing {
 		k.writing = true
 		c.wg.Add(1)
@@ -240,6 +290,7 @@ func (c *clients) write(k *client) {
 		}
 		c.mu.Lock()
 		k.bytes -= m.size()
+		c.hold(k, -m.size())
 		c.mu.Unlock()
 	}
 }

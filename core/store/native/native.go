@@ -89,7 +89,7 @@ func New(opt Options) (*Server, error) {
 	opt.Dir = dir
 	s := &Server{
 		opt: opt, page: opt.Page, log: opt.Log,
-		clients:  clients{all: map[uint32]*client{}, counts: map[string]int{}},
+		clients:  clients{all: map[uint32]*client{}, counts: map[string]int{}, held: map[string]int{}},
 		stopping: make(chan struct{}), failed: make(chan peer.Code, 1),
 	}
 	if s.page == nil {

@@ -3,6 +3,7 @@ package native
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -111,6 +112,7 @@ func (s *Server) runSocket(k *socket, who store.Who, as admission) {
 	c := s.open(who, k)
 	defer s.closed(c)
 	k.ws.Session().(*session).client = c
+	k.stream.read = func(n int) bool { return s.clients.came(c, n) }
 	heard(k.ws)
 	k.ws.ReadLoop()
 }
@@ -121,13 +123,21 @@ func heard(ws *gws.Conn) { ws.SetReadDeadline(time.Now().Add(deadAfter)) }
 // handler takes what the WebSocket package reads.
 type handler struct{ s *Server }
 
-func (handler) OnOpen(*gws.Conn)              {}
-func (handler) OnClose(*gws.Conn, error)      {}
-func (handler) OnPong(ws *gws.Conn, _ []byte) { heard(ws) }
+func (handler) OnOpen(*gws.Conn)         {}
+func (handler) OnClose(*gws.Conn, error) {}
 
-func (handler) OnPing(ws *gws.Conn, payload []byte) {
-	heard(ws)
+func (h handler) OnPong(ws *gws.Conn, payload []byte) { h.control(ws, payload) }
+
+func (h handler) OnPing(ws *gws.Conn, payload []byte) {
+	h.control(ws, payload)
 	ws.WritePong(payload) // whoever does not read is not read either
+}
+
+// control takes a frame that is no part of a message.
+func (h handler) control(ws *gws.Conn, payload []byte) {
+	heard(ws)
+	const header = 6
+	h.s.clients.came(ws.Session().(*session).client, -header-len(payload))
 }
 
 func (h handler) OnMessage(ws *gws.Conn, m *gws.Message) {
@@ -142,12 +152,26 @@ func (h handler) OnMessage(ws *gws.Conn, m *gws.Message) {
 	} else {
 		h.s.clients.end(k.client.id, closeNotJSON, "only text frames: this is JSON-RPC")
 	}
+	h.s.clients.handedOn(k.client)
 	k.handling = false
 }
 
 // stream is the network connection below a WebSocket. It gives up a receiver that takes nothing, and closes so that the other
 // end learns why.
-type stream struct{ net.Conn }
+type stream struct {
+	net.Conn
+	read func(n int) bool // is told how much was read, and says whether to go on; nil during the handshake
+}
+
+var errTooMuch = errors.New("too much is in memory for this origin")
+
+func (c *stream) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.read != nil && n > 0 && !c.read(n) {
+		return 0, errTooMuch
+	}
+	return n, err
+}
 
 // Write writes. The WebSocket package refuses a message over its limit by itself, before it reads it, and closes with 1009;
 // the store has a code of its own for that.
