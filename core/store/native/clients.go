@@ -194,8 +194,12 @@ func (c *clients) came(k *client, bytes int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	bytes = max(bytes, -k.came)
+	if !c.hold(k, bytes) && bytes > 0 {
+		c.hold(k, -bytes) // its reader ends
+		return false
+	}
 	k.came += bytes
-	return c.hold(k, bytes)
+	return true
 }
 
 // handedOn says that the message of which bytes came is the store's now.
