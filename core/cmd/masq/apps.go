@@ -10,6 +10,8 @@ import (
 func appsCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "apps", Usage: "list the applications, and say which may use the store", Category: "store",
+		Description: withJSON(`{"apps": [{"app", "name", "allowed", "on", "entries", "bytes", "lastUsed", "connected", "peers"}], "requests":
+[{"request", "app", "origin", "program", "name", "again", "expires"}], "blocked": [{"app"}]}. Times are Unix milliseconds.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, appsList),
 		Commands: []*cli.Command{
@@ -19,24 +21,25 @@ func appsCommand(u *ui) *cli.Command {
 			},
 			{
 				Name: "allow", Usage: "let an application in that asks, or that was refused for good before", ArgsUsage: "APP",
-				Flags: []cli.Flag{dataFlag()}, Action: u.store(one, appsAllow),
+				Flags: []cli.Flag{dataFlag(), jsonFlag()}, Action: u.silent(one, appsAllow),
 			},
 			{
 				Name: "refuse", Usage: "refuse an application that asks", ArgsUsage: "APP",
-				Flags: []cli.Flag{dataFlag()}, Action: u.store(one, appsRefuse),
+				Flags: []cli.Flag{dataFlag(), jsonFlag()}, Action: u.silent(one, appsRefuse),
 			},
 			{
 				Name: "add", Usage: "make a token for a program of this computer; it is printed once", ArgsUsage: "ID",
-				Flags:  []cli.Flag{dataFlag(), jsonFlag(), &cli.StringFlag{Name: "name", Usage: "the application's `name` for people"}},
-				Action: u.store(one, appsAdd),
+				Description: withJSON(`{"app", "id", "key"}, the last two in base64url.`),
+				Flags:       []cli.Flag{dataFlag(), jsonFlag(), &cli.StringFlag{Name: "name", Usage: "the application's `name` for people"}},
+				Action:      u.store(one, appsAdd),
 			},
 			{
 				Name: "remove", Usage: "take an application's access away", ArgsUsage: "APP",
 				Flags: []cli.Flag{
-					dataFlag(), yesFlag(),
+					dataFlag(), jsonFlag(), yesFlag(),
 					&cli.BoolFlag{Name: "with-data", Usage: "delete its data from this computer too"},
 				},
-				Action: u.store(one, appsRemove),
+				Action: u.silent(one, appsRemove),
 			},
 		},
 	}

@@ -52,6 +52,20 @@ func (u *ui) store(takes func(*cli.Command) bool, do action) cli.ActionFunc {
 	}
 }
 
+// silent is store for an action that has no result: with --json it is {}.
+func (u *ui) silent(takes func(*cli.Command) bool, do action) cli.ActionFunc {
+	return u.store(takes, func(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
+		err := do(ctx, u, c, cmd)
+		if err == nil && cmd.Bool("json") {
+			err = u.json(struct{}{})
+		}
+		return err
+	})
+}
+
+// withJSON is the description of a command whose --json has these fields.
+func withJSON(fields string) string { return "With --json: " + fields }
+
 // What commands take.
 func nothing(cmd *cli.Command) bool   { return !cmd.Args().Present() }
 func one(cmd *cli.Command) bool       { return cmd.Args().Len() == 1 }

@@ -41,6 +41,7 @@ func dataCommands(u *ui) []*cli.Command {
 	return []*cli.Command{
 		{
 			Name: "get", Usage: "print a value", ArgsUsage: "KEY", Category: "data",
+			Description: withJSON(`{"key", "value"}, or {"key", "bytes"} with the bytes in base64.`),
 			Flags: []cli.Flag{
 				app(), dataFlag(), jsonFlag(),
 				&cli.BoolFlag{Name: "bytes", Usage: "print a value that is bytes as it is"},
@@ -51,19 +52,20 @@ func dataCommands(u *ui) []*cli.Command {
 		{
 			Name: "put", Usage: "write a value: JSON, or - for standard input", ArgsUsage: "KEY VALUE", Category: "data",
 			Flags: []cli.Flag{
-				app(), dataFlag(),
+				app(), dataFlag(), jsonFlag(),
 				&cli.BoolFlag{Name: "bytes", Usage: "take the value as bytes, whatever is in it"},
 				&cli.StringFlag{Name: "file", Usage: "take the value out of a `file`"},
 			},
-			Action: u.store(putTakes, put),
+			Action: u.silent(putTakes, put),
 		},
 		{
 			Name: "del", Usage: "delete keys", ArgsUsage: "KEY...", Category: "data",
-			Flags:  []cli.Flag{app(), dataFlag()},
-			Action: u.store(some, del),
+			Flags:  []cli.Flag{app(), dataFlag(), jsonFlag()},
+			Action: u.silent(some, del),
 		},
 		{
 			Name: "ls", Usage: "list keys with their values", Category: "data",
+			Description: withJSON(`a line for each key, as "masq get --json" prints it.`),
 			Flags: []cli.Flag{
 				app(), dataFlag(), jsonFlag(),
 				&cli.StringFlag{Name: "prefix", Usage: "only keys that begin with `text`"},
@@ -74,6 +76,8 @@ func dataCommands(u *ui) []*cli.Command {
 		},
 		{
 			Name: "watch", Usage: "print what changes, a line for each key, until ctrl-c", Category: "data",
+			Description: withJSON(`a line for each key: {"key", "value" or "bytes" or "deleted": true, "from": "here", "tab" or "device",
+"conflicts": how many other versions there are}.`),
 			Flags: []cli.Flag{
 				app(), dataFlag(), jsonFlag(),
 				&cli.StringFlag{Name: "prefix", Usage: "only keys that begin with `text`"},

@@ -10,6 +10,8 @@ import (
 func devicesCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "devices", Usage: "list the devices that are paired, rename this one, shut one out", Category: "store",
+		Description: withJSON(`{"self": {"id", "name"}, "devices": [{"id", "name", "kind", "online", "lastHeard", "toSend", "toReceive"}], "peers":
+[the same, with the one "app" that each has]}. Times are Unix milliseconds.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, devicesList),
 		Commands: []*cli.Command{
@@ -19,11 +21,11 @@ func devicesCommand(u *ui) *cli.Command {
 			},
 			{
 				Name: "rename", Usage: "give this device another name", ArgsUsage: "NAME",
-				Flags: []cli.Flag{dataFlag()}, Action: u.store(one, devicesRename),
+				Flags: []cli.Flag{dataFlag(), jsonFlag()}, Action: u.silent(one, devicesRename),
 			},
 			{
 				Name: "remove", Usage: "shut a device out for good, by its name or id", ArgsUsage: "DEVICE",
-				Flags: []cli.Flag{dataFlag(), yesFlag()}, Action: u.store(one, devicesRemove),
+				Flags: []cli.Flag{dataFlag(), jsonFlag(), yesFlag()}, Action: u.silent(one, devicesRemove),
 			},
 		},
 	}
@@ -31,7 +33,7 @@ func devicesCommand(u *ui) *cli.Command {
 
 // devicesJSON is what "masq devices --json" prints.
 type devicesJSON struct {
-	Self    device     `json:"self"`
+	Self    self       `json:"self"`
 	Devices []device   `json:"devices"`
 	Peers   []peerJSON `json:"peers"`
 }

@@ -22,7 +22,8 @@ import (
 func doctorCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "check what can be wrong, and say what to do about it", Category: "store",
-		Flags: []cli.Flag{dataFlag(), jsonFlag(), portFlag()},
+		Description: withJSON(`a line for each check: {"check", "ok", "finding", "hint"}.`),
+		Flags:       []cli.Flag{dataFlag(), jsonFlag(), portFlag()},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
 			if !nothing(cmd) {
 				return usage(cmd)

@@ -13,6 +13,7 @@ import (
 func openCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "open", Usage: "open the Store manager in a browser", Category: "store",
+		Description: withJSON(`{"link"}, and no browser is opened.`),
 		Flags: []cli.Flag{
 			dataFlag(), jsonFlag(),
 			&cli.BoolFlag{Name: "print", Usage: "print the link only; it is good once, for a minute, and as secret as a password"},

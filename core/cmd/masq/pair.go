@@ -15,7 +15,9 @@ func pairCommand(u *ui) *cli.Command {
 		Category: "store",
 		Description: "Without LINK this store is the one that stays: it shows a link, which the other device opens or is given by\n" +
 			"\"masq pair LINK\". Then both show who is at the other end; type here the six digits that the other shows. Where\n" +
-			"there is no terminal, answers are read from standard input, a line each.",
+			"there is no terminal, answers are read from standard input, a line each.\n\n" +
+			withJSON(`a line for each step: {"pairing", "role", "app", "link", "step": "waiting", "compare", "confirmed", "paired",
+"done" or "failed", "digits", "name", "expires", "hasData", "error"}.`),
 		Flags: []cli.Flag{
 			dataFlag(), jsonFlag(),
 			&cli.StringFlag{Name: "app", Usage: "give the other device only the data of the application with this `id`, a page's address"},

@@ -32,7 +32,7 @@ func portFlag() cli.Flag {
 
 func storeFlags() []cli.Flag {
 	return []cli.Flag{
-		dataFlag(), portFlag(),
+		dataFlag(), jsonFlag(), portFlag(),
 		&cli.StringFlag{Name: "name", Usage: "this device's `name`, at first; later \"masq devices rename\" changes it"},
 		&cli.BoolFlag{Name: "headless", Usage: "no manager page: the command line does what it does"},
 		&cli.BoolFlag{Name: "no-keyring", Usage: "keep the store's key in a file, not in the system's keyring", Sources: cli.EnvVars("MASQ_NO_KEYRING")},
@@ -43,6 +43,7 @@ func storeFlags() []cli.Flag {
 func upCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "up", Usage: "run a store, a Sync Server and the demo on this computer", Category: "serve",
+		Description: withJSON(`one line when it is up, {"demo", "sync", "store"}: addresses.`),
 		Flags: append([]cli.Flag{&cli.StringFlag{
 			Name: "listen", Value: "localhost:6280", Usage: "loopback `address` and port of the Sync Server and the demo",
 		}}, storeFlags()...),
@@ -58,6 +59,7 @@ func upCommand(u *ui) *cli.Command {
 func storeCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "store", Usage: "run the local store, which applications of this computer share", Category: "serve",
+		Description: withJSON(`one line when it is up, {"store"}: its address.`),
 		Flags: append(storeFlags(), &cli.StringSliceFlag{
 			Name: "sync", Usage: "`URL` of a Sync Server, such as wss://sync.example.org; may be repeated (default: the one set before)",
 		}),
@@ -70,9 +72,10 @@ func storeCommand(u *ui) *cli.Command {
 				return err
 			}
 			defer s.Close()
-			fmt.Fprintf(u.stdout, "masq store listening on localhost:%d\n", s.port)
-			if !cmd.Bool("headless") {
-				fmt.Fprintln(u.stdout, `"masq open" opens its manager`)
+			if cmd.Bool("json") {
+				u.json(map[string]string{"store": s.url()})
+			} else {
+				fmt.Fprintf(u.stdout, "masq store listening on localhost:%d\n", s.port)
 			}
 			return s.serve(ctx)
 		},
@@ -82,7 +85,9 @@ func storeCommand(u *ui) *cli.Command {
 func syncServerCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "sync-server", Usage: "run a Sync Server, over plain HTTP; put a proxy with TLS in front of it", Category: "serve",
+		Description: withJSON(`one line when it is up, {"listen"}: host and port.`),
 		Flags: []cli.Flag{
+			jsonFlag(),
 			&cli.StringFlag{Name: "listen", Value: "localhost:6280", Usage: "`address` and port"},
 			&cli.StringSliceFlag{
 				Name: "host", Usage: "host `name` by which devices dial this server, with a port to allow only that one; may be repeated (default: loopback names)",
@@ -92,7 +97,7 @@ func syncServerCommand(u *ui) *cli.Command {
 			if !nothing(cmd) {
 				return usage(cmd)
 			}
-			return syncServer(ctx, u, cmd.String("listen"), cmd.StringSlice("host"))
+			return syncServer(ctx, u, cmd)
 		},
 	}
 }
@@ -140,6 +145,8 @@ func openStore(u *ui, cmd *cli.Command, sync []string) (*localStore, error) {
 	s.port = uint16(listeners[0].Addr().(*net.TCPAddr).Port)
 	return s, nil
 }
+
+func (s *localStore) url() string { return fmt.Sprintf("http://localhost:%d", s.port) }
 
 // managerPage is the Store manager, nil where there is none.
 func managerPage(cmd *cli.Command) http.Handler {
@@ -221,7 +228,7 @@ func up(ctx context.Context, u *ui, cmd *cli.Command) error {
 		return err
 	}
 	defer s.Close()
-	page, err := pages.Handler(web.FS())
+	page, err := demoPage()
 	if err != nil {
 		closeAll(listeners)
 		return err
@@ -232,13 +239,26 @@ func up(ctx context.Context, u *ui, cmd *cli.Command) error {
 		Page:     page,
 		Log:      u.logger(slog.LevelInfo),
 	})
-	u.welcome(cmd, addr, s.port)
+	u.welcome(cmd, addr, s)
 	return together(ctx, s.serve, func(ctx context.Context) error { return server.Serve(ctx, listeners...) })
 }
 
+// demoPage is the demo, without the manager: that works only where its store is.
+func demoPage() (http.Handler, error) {
+	page, err := pages.Handler(web.FS())
+	mux := http.NewServeMux()
+	mux.Handle("/", page)
+	mux.Handle("/manager/", http.NotFoundHandler())
+	return mux, err
+}
+
 // welcome says what to try.
-func (u *ui) welcome(cmd *cli.Command, addr string, port uint16) {
-	fmt.Fprintf(u.stdout, "masq is up: the demo at http://%s, the store at http://localhost:%d\n\n", addr, port)
+func (u *ui) welcome(cmd *cli.Command, addr string, s *localStore) {
+	if cmd.Bool("json") {
+		u.json(map[string]string{"demo": "http://" + addr, "sync": "ws://" + addr, "store": s.url()})
+		return
+	}
+	fmt.Fprintf(u.stdout, "masq is up: the demo at http://%s, the store at %s\n\n", addr, s.url())
 	if pages.Built(web.FS()) {
 		fmt.Fprint(u.stdout,
 			"  1. open the demo in two browsers, or in two profiles of one\n",
@@ -280,7 +300,8 @@ func closeAll(listeners []net.Listener) {
 }
 
 // syncServer runs a Sync Server until ctx ends.
-func syncServer(ctx context.Context, u *ui, addr string, hosts []string) error {
+func syncServer(ctx context.Context, u *ui, cmd *cli.Command) error {
+	addr, hosts := cmd.String("listen"), cmd.StringSlice("host")
 	for i, h := range hosts {
 		if hosts[i] = strings.TrimSpace(h); h == "" || strings.ContainsAny(h, "/ ") {
 			return hint(fmt.Errorf("%q is not a host name", h), "give it as it stands in the address, such as sync.example.org or sync.example.org:8443")
@@ -290,7 +311,11 @@ func syncServer(ctx context.Context, u *ui, addr string, hosts []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(u.stdout, "masq sync server listening on %s\n", shown(addr, listeners))
+	if cmd.Bool("json") {
+		u.json(map[string]string{"listen": shown(addr, listeners)})
+	} else {
+		fmt.Fprintf(u.stdout, "masq sync server listening on %s\n", shown(addr, listeners))
+	}
 	if !wire.IsLoopbackHost(addr) && len(hosts) == 0 {
 		u.say("hint: only devices that dial a loopback name are served; --host names others")
 	}

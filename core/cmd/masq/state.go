@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // state is what the store's "state" answers and tells, as far as the command line shows it.
@@ -19,7 +20,7 @@ type state struct {
 	Blocked  []blocked  `json:"blocked"`
 	Apps     []appState `json:"apps"`
 	Devices  []device   `json:"devices"`
-	Self     device     `json:"self"`
+	Self     self       `json:"self"`
 	Pairing  *pairing   `json:"pairing"`
 }
 
@@ -47,6 +48,11 @@ type appState struct {
 	LastUsed  uint64   `json:"lastUsed"`
 	Connected int      `json:"connected"`
 	Peers     []device `json:"peers"`
+}
+
+type self struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 type device struct {
@@ -138,10 +144,10 @@ func find[T any](all []T, what, wanted string, names func(T) []string) (T, error
 	return none, hint(fmt.Errorf("several are called %q", wanted), "say which by its id")
 }
 
-// oneLine keeps what others wrote from moving a terminal's cursor.
+// oneLine keeps what others wrote from moving a terminal's cursor, or turning its text around.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+		if r != '\t' && unicode.In(r, unicode.Cc, unicode.Bidi_Control, unicode.Zl, unicode.Zp) {
 			return -1
 		}
 		return r

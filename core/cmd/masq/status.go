@@ -11,6 +11,8 @@ import (
 func statusCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "say how the store and its sync are", Category: "store",
+		Description: withJSON(`{"version", "name", "sync": "off", "connecting", "waiting" or "online", "error", "syncServers", "apps", "requests",
+"devices", "online", "entries", "bytes", "toSend", "recovery"}.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, status),
 	}
