@@ -101,8 +101,8 @@ function appItem(m: Manager, state: State, app: App): Element {
         h(
           'button',
           { type: 'button', class: 'opener', 'aria-expanded': String(open), onclick: flip },
-          h('span', { class: 'app-name' }, foreign(app.name || app.app)),
-          h('span', { class: 'address' }, foreign(app.app)),
+          foreign(app.name || app.app, { class: 'app-name' }),
+          foreign(app.app, { class: 'address' }),
           h('span', { class: 'meta', 'data-kind': kind }, text),
         ),
       ),
@@ -194,7 +194,7 @@ function tokens(m: Manager, app: App): Element {
 function tokenRow(m: Manager, app: App, token: Token): Element {
   const name = token.program || (app.native ? app.app : '')
   const used = token.connected
-    ? t('openNow')
+    ? t('usedNow')
     : token.lastUsed
       ? t('usedAgo', { ago: ago(token.lastUsed) })
       : t('neverUsed')

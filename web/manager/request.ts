@@ -56,8 +56,9 @@ const claim = (r: Request): Element =>
     ),
   )
 
-// The host is what counts in an origin, and is what stands out.
+// The host is what counts in an origin, and is what stands out. Where it is too long for a line, it breaks before a dot.
 function parts(who: string): (Element | string)[] {
   const [, scheme, host] = /^(https?:\/\/)(.*)$/.exec(who) ?? []
-  return scheme && host ? [h('span', { class: 'scheme' }, scheme), host] : [who]
+  const labels = (host ?? who).split(/(?=\.)/).flatMap((label) => [h('wbr'), label])
+  return scheme ? [h('span', { class: 'scheme' }, scheme), ...labels] : labels.slice(1)
 }

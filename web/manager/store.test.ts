@@ -115,6 +115,7 @@ class Computer {
         }),
       [this.port, name] as const,
     )
+    await this.page.bringToFront() // a page in the background is slow
     return { page, origin, ask }
   }
 }

@@ -130,6 +130,7 @@ export const en = {
   program: 'Program {name}',
   browser: 'A browser',
   usedAgo: 'last used {ago}',
+  usedNow: 'in use now',
   neverUsed: 'never used',
   removeApp: 'Remove this application',
 
@@ -278,7 +279,7 @@ export const en = {
   deleteSureNowhere: 'No other computer is known to have everything. What only this one has will be lost for good.',
   keepSureText: '{entries} ({size}) stay here.',
   keepSureSync: 'Its switch stays as it is: the data goes on being synced while it is on.',
-  deleteHere: 'Delete its data from this computer',
+  deleteHere: 'Delete its data here',
   deleteNow: 'Delete for good',
   removeNow: 'Remove, keep data',
 
@@ -460,7 +461,7 @@ export const fr: Strings = {
   sends: 'envoie',
   online: 'En ligne',
   offline: 'hors ligne',
-  lastHeard: 'En ligne {ago}',
+  lastHeard: 'Vu en ligne {ago}',
   neverHeard: 'Pas encore en ligne',
   offHere: 'Désactivée sur cet ordinateur',
   offThere: 'Désactivée sur l’autre ordinateur',
@@ -482,6 +483,7 @@ export const fr: Strings = {
   program: 'Programme {name}',
   browser: 'Un navigateur',
   usedAgo: 'dernier usage {ago}',
+  usedNow: 'en cours d’usage',
   neverUsed: 'jamais utilisé',
   removeApp: 'Retirer cette application',
 
@@ -633,7 +635,7 @@ export const fr: Strings = {
     'Aucun autre ordinateur n’est connu pour avoir tout. Ce que celui-ci est seul à avoir sera perdu pour de bon.',
   keepSureText: '{entries} ({size}) restent ici.',
   keepSureSync: 'Son interrupteur reste tel quel : s’il est activé, les données continuent d’être synchronisées.',
-  deleteHere: 'Effacer ses données de cet ordinateur',
+  deleteHere: 'Effacer ses données d’ici',
   deleteNow: 'Effacer définitivement',
   removeNow: 'Retirer, garder les données',
 

@@ -59,7 +59,7 @@ function summary(state: State): Element {
   return h(
     'p',
     { class: 'summary', 'data-sync': state.sync },
-    h('span', { class: 'name' }, foreign(state.self.name || state.name)),
+    foreign(state.self.name || state.name, { class: 'name' }),
     h('span', { class: 'meta' }, text),
   )
 }
