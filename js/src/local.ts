@@ -57,6 +57,7 @@ const API = 1
 /** How long an operation waits for a store that is away. */
 export const AWAY_MS = 10_000
 const CONNECT_MS = 300
+const HANDSHAKE_MS = 3000 // until what answers there has proved that it is a store
 const PROMPT_MS = 10 * 60_000 // the user is looking at the browser's prompt
 const RETRY_MS = 500
 const RETRY_MS_MAX = 5000
@@ -238,7 +239,7 @@ export class LocalStore implements Store {
     try {
       const cn = crypto.getRandomValues(new Uint8Array(32))
       const key = this.#grant.key!
-      const [, { sn, mac }] = await Promise.all([
+      const [, { sn, mac }] = await this.#soon([
         this.#hello(rpc),
         rpc.call('prove', JSON.stringify({ id: this.#grant.id, cn: base64url(cn) })),
       ])
@@ -246,7 +247,7 @@ export class LocalStore implements Store {
       if (nonce.length !== 32 || !(await isStores(key, cn, nonce, fromBase64(mac)))) throw UNPROVEN
       rpc.trusted = true
       const proof = JSON.stringify({ mac: base64url(await proofOf(key, cn, nonce)) })
-      await rpc.call('proof', proof).catch((e) => this.#outIf(e, 'E_AUTH'))
+      await this.#soon([rpc.call('proof', proof)]).catch((e) => this.#outIf(e, 'E_AUTH'))
       return rpc
     } catch (e) {
       rpc.close()
@@ -258,6 +259,14 @@ export class LocalStore implements Store {
     const { name, api } = await rpc.call('hello')
     if (name !== 'masq') throw UNPROVEN
     if (api !== API) throw this.#tools.failure('E_VERSION', 'the local store')
+  }
+
+  /** Waits for all, but not for long. */
+  async #soon<T extends unknown[]>(answers: [...{ [I in keyof T]: Promise<T[I]> }]): Promise<T> {
+    const { once, click } = this.#begin // who only tries is not kept waiting
+    const got = await this.#tools.within(once && !click ? CONNECT_MS : HANDSHAKE_MS, Promise.all(answers))
+    if (!got) throw UNPROVEN
+    return got as T
   }
 
   async #connect(): Promise<Rpc> {
@@ -325,7 +334,7 @@ export class LocalStore implements Store {
     const icon = this.#icon()
     const rpc = await this.#connect()
     try {
-      await this.#hello(rpc)
+      await this.#soon([this.#hello(rpc)])
       rpc.onnote = (method) => method === 'asking' && this.#tell({ ...this.#status, store: 'asking' })
       const { name, description } = this.#about
       const app = { name, ...(description && { description }), ...((await icon) && { icon: await icon }) }

@@ -137,12 +137,13 @@ export class Rpc {
     if (typeof m.method === 'string') return this.onnote(m.method, m.params as Json)
     const call = this.#unanswered.get(m.id as number)
     if (!call) throw CUT
+    const failed = (m.error as { data: { code: unknown } } | undefined)?.data.code
+    if (failed === undefined && !(m.result instanceof Object)) throw CUT
     this.#unanswered.delete(call.id)
     this.#characters -= call.text.length
-    if (m.result instanceof Object) return call.resolve(m.result as Json)
-    const { code } = (m.error as { data: { code: unknown } }).data
-    if (code === 'E_TOOBIG' && call.shared) this.#again(call)
-    else call.reject(this.#failure(String(code)))
+    if (failed === undefined) call.resolve(m.result as Json)
+    else if (failed === 'E_TOOBIG' && call.shared) this.#again(call)
+    else call.reject(this.#failure(String(failed)))
   }
 
   #again(call: Call): void {

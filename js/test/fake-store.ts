@@ -26,7 +26,14 @@ export class FakeStore {
   readonly data = new Map<string, object>()
   readonly calls: string[] = []
   readonly sockets = new Set<WebSocket>()
+  /** How many calls each message had. */
+  readonly frames: number[] = []
+  connections = 0
   instead: Instead = () => undefined
+  /** Whether it has no keys: what it proves is nothing. */
+  forget = false
+  /** What it proved last. */
+  proved: object = {}
   #server: WebSocketServer
   #tokens = new Map<string, Buffer>()
   #position = 0
@@ -66,6 +73,7 @@ export class FakeStore {
 
   #serve(ws: WebSocket, origin: string): void {
     this.sockets.add(ws)
+    this.connections++
     ws.on('close', () => {
       this.sockets.delete(ws)
       this.#watches = this.#watches.filter((w) => w.ws !== ws)
@@ -74,6 +82,7 @@ export class FakeStore {
     ws.on('message', async (data) => {
       const message = JSON.parse(String(data)) as Call | Call[]
       const answers: object[] = []
+      this.frames.push([message].flat().length)
       for (const call of [message].flat()) {
         this.calls.push(call.method)
         const result = (await this.instead(call, ws)) ?? this.#answer(call, ws, state)
@@ -98,10 +107,10 @@ export class FakeStore {
         return { id: url64(id), key: url64(key) }
       }
       case 'prove': {
-        const key = this.#tokens.get(p.id!) ?? randomBytes(32)
+        const key = (!this.forget && this.#tokens.get(p.id!)) || randomBytes(32)
         const [cn, sn] = [Buffer.from(p.cn!, 'base64url'), randomBytes(32)]
         state.client = mac(key, 'client', state.origin, cn, sn)
-        return { sn: url64(sn), mac: url64(mac(key, 'store', state.origin, cn, sn)) }
+        return (this.proved = { sn: url64(sn), mac: url64(mac(key, 'store', state.origin, cn, sn)) })
       }
       case 'proof':
         return p.mac === url64(state.client) ? {} : new Refusal('E_AUTH')
