@@ -357,6 +357,7 @@ func (e *Engine) moveData() {
 		s.moving = true
 		s.enqueue(task{fail: func(Code) {}, run: func() error { return e.move(s) }})
 	}
+	e.movedIfAll()
 }
 
 func (e *Engine) move(s *space) error {
@@ -372,10 +373,15 @@ func (e *Engine) move(s *space) error {
 		s.notify(changes, 0, "")
 	}
 	s.moving = false
-	if !slices.ContainsFunc(e.spaces, func(o *space) bool { return o.moving }) {
+	e.movedIfAll()
+	return nil
+}
+
+// movedIfAll notes that there is nothing left to move, as in a store that joins without any application.
+func (e *Engine) movedIfAll() {
+	if !slices.ContainsFunc(e.spaces, func(s *space) bool { return s.moving }) {
 		e.led.SetMeta(metaMoving, nil)
 	}
-	return nil
 }
 
 func (p *pairingRun) paired(nk [32]byte) {

@@ -197,6 +197,24 @@ func TestStoresSyncEveryApplication(t *testing.T) {
 	})
 }
 
+// A store that joins before it has any application has nothing to bring along or to discard, then or later.
+func TestStoreThatJoinedEmptyStartsAgain(t *testing.T) {
+	m := newStores(t, "Laptop", "Desktop")
+	a, b := m.nodes[0], m.nodes[1]
+	m.pair(a, b)
+	a.addApp(notes, "Notes")
+	a.putIn(notes, "k", "1")
+	m.untilIn(b, notes, "k=1")
+	b.crash()
+	b.putIn(notes, "l", "2")
+	m.untilIn(a, notes, "k=1 l=2")
+	for _, n := range m.nodes {
+		if got := n.in(notes); got != "k=1 l=2" {
+			t.Errorf("%s has %q", n.name, got)
+		}
+	}
+}
+
 func TestSyncIsSwitchedOffAndOn(t *testing.T) {
 	m := newStores(t, "Laptop", "Desktop", "Server")
 	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
