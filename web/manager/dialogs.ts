@@ -1,5 +1,6 @@
 // The dialog: one question at a time.
 import { button, type Child, type Element, foreign, h } from './dom'
+import { pairingLink } from './fragment'
 import type { Manager } from './manager'
 import { pairingView } from './pairing'
 import { appName, problem } from './parts'
@@ -97,8 +98,10 @@ function form(
 const pasteForm = (m: Manager): Child[] => [
   heading(t('joinOther')),
   h('p', {}, t('pasteText')),
-  form(m, h('input', { type: 'url', required: true }), t('pairingLink'), t('continue'), (link) => {
-    m.show({ kind: 'join', link })
+  form(m, h('input', { type: 'url', required: true }), t('pairingLink'), t('continue'), (typed) => {
+    const link = pairingLink(typed)
+    if (link) m.show({ kind: 'join', link })
+    else m.fail(t('E_LINK'))
     return Promise.resolve(false)
   }),
 ]
@@ -139,9 +142,22 @@ const relaysForm = (m: Manager, state: State): Child[] => [
     }),
     t('serversLabel'),
     t('save'),
-    (lines) => m.act('setRelays', { urls: lines.split(/\s+/).filter(Boolean) }),
+    (lines) => {
+      const urls = lines.split(/\s+/).filter(Boolean).map(relayURL)
+      const wrong = urls.find((url) => !/^wss?:\/\//.test(url))
+      return wrong === undefined ? m.act('setRelays', { urls }) : m.fail(t('badServer', { url: iso(wrong) }))
+    },
   ),
 ]
+
+// relayURL is what was typed in the form that the store takes: as browsers write it, with no slash at the end.
+function relayURL(typed: string): string {
+  try {
+    return new URL(typed).href.replace(/\/$/, '')
+  } catch {
+    return typed
+  }
+}
 
 async function done(m: Manager, asked: Promise<boolean>): Promise<void> {
   if (await asked) m.closeDialog()

@@ -160,7 +160,7 @@ describe('answering', { concurrency: 3 }, () => {
   test('what fails is said where it was asked for', async () => {
     const { page, script } = await stand.tab(usual(), english)
     script.answers.rename = () => {
-      throw new Failure('E_VALUE')
+      throw new Failure('E_ODD')
     }
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'Rename').click()
@@ -168,6 +168,32 @@ describe('answering', { concurrency: 3 }, () => {
     await page.keyboard.press('Enter')
     await page.getByRole('alert').filter({ hasText: 'what the store says of it' }).waitFor()
     assert.equal(await page.getByLabel('Your devices will show it as').inputValue(), 'x')
+  })
+})
+
+describe('what is typed is checked', () => {
+  test('Sync Servers', async () => {
+    const { page, script } = await stand.tab(usual(), english)
+    await page.getByRole('link', { name: 'Settings' }).click()
+    await named(page, 'Change the Sync Servers').click()
+    const field = page.getByRole('textbox', { name: 'Addresses, one on each line' })
+    assert.equal(await field.inputValue(), 'wss://sync.example.org')
+    await field.fill('sync.example.org')
+    await named(page, 'Save').click()
+    await page.getByRole('alert').filter({ hasText: 'is not the address of a Sync Server' }).waitFor()
+    await field.fill(' WSS://Sync.Example.ORG/ \n\nws://localhost:6280')
+    await named(page, 'Save').click()
+    assert.deepEqual(await script.called('setRelays'), { urls: ['wss://sync.example.org', 'ws://localhost:6280'] })
+    await page.locator('dialog').waitFor({ state: 'hidden' })
+  })
+
+  test('a pairing link', async () => {
+    const { page } = await stand.tab(usual(), english)
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await named(page, 'I have a pairing link').click()
+    await page.getByRole('textbox', { name: 'Pairing link' }).fill('https://example.org/')
+    await named(page, 'Continue').click()
+    await page.getByRole('alert').filter({ hasText: 'not a pairing link of Masq' }).waitFor()
   })
 })
 

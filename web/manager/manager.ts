@@ -74,6 +74,13 @@ export class Manager {
     }
   }
 
+  /** fail says in the dialog what was wrong with what was typed. It resolves with false, as act does. */
+  fail(text: string): Promise<boolean> {
+    this.problem = text
+    this.render()
+    return Promise.resolve(false)
+  }
+
   /** say shows a message. */
   say(text: string): void {
     this.message = text

@@ -73,7 +73,8 @@ class Computer {
     await c.start()
     c.page = await context.newPage()
     c.page.on('pageerror', (e) => assert.fail(e))
-    await c.page.goto(c.link())
+    const answer = await c.page.goto(c.link())
+    assert.match(answer?.headers()['content-security-policy'] ?? '', /frame-ancestors 'none'/)
     await c.page.getByRole('heading', { name: 'Applications' }).waitFor()
     return c
   }
@@ -130,6 +131,21 @@ const put = (page: Page, key: string): Promise<unknown> =>
     })
   }, key)
 
+// pair opens the link that the host shows at the joiner, and answers the digits that it shows.
+async function pair(host: Computer, joiner: Computer): Promise<string> {
+  const link = await host.page.getByRole('textbox', { name: 'Pairing link' }).inputValue()
+  await joiner.page.goto(link.replace(/localhost:\d+/, `localhost:${joiner.port}`))
+  await joiner.title('Join the devices of whoever made this link?')
+  assert.ok(!joiner.page.url().includes('masq='), 'the link is taken out of the address')
+  await joiner.button('Join').click()
+  await joiner.title('Type these digits on the other computer')
+  const digits = (await joiner.page.locator('.digits [aria-hidden]').textContent()) ?? ''
+  await joiner.button('Yes, join').click()
+  return digits
+}
+
+const other = (digits: string): string => digits.replace(/.$/, (d) => String((Number(d) + 1) % 10))
+
 test('applications are let in, and two computers paired and parted, through their managers', async () => {
   const { port } = await run('sync-server', '--listen', 'localhost:0')
   const sync = `ws://localhost:${port}`
@@ -153,18 +169,22 @@ test('applications are let in, and two computers paired and parted, through thei
   await desk.text('For a test')
   assert.deepEqual(await accessible(desk.page), [])
 
-  // The laptop joins: the digits that it shows are typed at the desk.
+  // A phone would be invited to the application's own address.
+  await desk.button(/^Open on my phone/).click()
+  const field = desk.page.getByRole('textbox', { name: 'Pairing link' })
+  await desk.page.locator('.qr img').waitFor()
+  assert.ok((await field.inputValue()).startsWith(notes.origin + '/#masq=1.'))
+  await desk.page.keyboard.press('Escape')
+
+  // The laptop joins: the digits that it shows are typed at the desk. Wrong ones let nobody in.
   await desk.view('Devices')
   await desk.button('Add a computer').click()
-  const link = await desk.page.getByRole('textbox', { name: 'Pairing link' }).inputValue()
-  await laptop.page.goto(link.replace(/localhost:\d+/, `localhost:${laptop.port}`))
-  await laptop.title('Join the devices of whoever made this link?')
-  assert.ok(!laptop.page.url().includes('masq='), 'the link is taken out of the address')
-  await laptop.button('Join').click()
-  await laptop.title('Type these digits on the other computer')
-  const digits = (await laptop.page.locator('.digits [aria-hidden]').textContent()) ?? ''
-  await laptop.button('Yes, join').click()
-  await desk.page.getByLabel('Six digits').fill(digits)
+  await desk.page.getByLabel('Six digits').fill(other(await pair(desk, laptop)))
+  await desk.button('Let it in').click()
+  await desk.title('The two could not trust each other')
+  await laptop.page.getByRole('button', { name: 'Close' }).click()
+  await desk.button('Make a new link').click()
+  await desk.page.getByLabel('Six digits').fill(await pair(desk, laptop))
   await desk.button('Let it in').click()
   await desk.title('Connected with Laptop')
   await laptop.title('Connected with Desk')

@@ -84,8 +84,8 @@ export class Store {
       this.take(state)
     } catch (error) {
       if (rpc !== this.rpc) return
-      if (error instanceof StoreError && error.code === 'E_AWAY') return // closed() comes, or has come
-      this.refused()
+      if (error instanceof StoreError && error.code === 'E_AUTH') this.refused()
+      else rpc.close() // if it has not closed already; it is tried again
     }
   }
 

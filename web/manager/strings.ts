@@ -154,6 +154,7 @@ export const en = {
   serversNone: 'None is set, so nothing is synced over the network.',
   serversAll: 'This changes it for all your devices.',
   serversLabel: 'Addresses, one on each line',
+  badServer: '{url} is not the address of a Sync Server. It begins with wss:// (or, on this computer only, ws://).',
   changeServers: 'Change the Sync Servers',
   recovery: 'Recovery',
   recoverySet: 'A recovery phrase is set.',
@@ -296,6 +297,7 @@ export const en = {
   E_QUOTA: 'The disk is full. Make room, then try again.',
   E_STORAGE: 'The disk does not work as it should. Run “masq doctor” in a terminal.',
   E_SYNC: 'The Sync Server cannot be reached. Check the connection to the internet.',
+  E_VALUE: 'The store does not take that. Check what you typed.',
 
   // Errors of a pairing: title, then what to do for the host, the joiner, or both
   P_failed: 'Pairing did not work',
@@ -506,6 +508,8 @@ export const fr: Strings = {
   serversNone: 'Aucun n’est réglé : rien n’est synchronisé par le réseau.',
   serversAll: 'Ce changement vaut pour tous vos appareils.',
   serversLabel: 'Adresses, une par ligne',
+  badServer:
+    '{url} n’est pas l’adresse d’un serveur de synchronisation. Elle commence par wss:// (ou, sur cet ordinateur seulement, ws://).',
   changeServers: 'Modifier les serveurs de synchronisation',
   recovery: 'Récupération',
   recoverySet: 'Une phrase de récupération est définie.',
@@ -651,6 +655,7 @@ export const fr: Strings = {
   E_QUOTA: 'Le disque est plein. Libérez de la place, puis réessayez.',
   E_STORAGE: 'Le disque ne fonctionne pas normalement. Lancez « masq doctor » dans un terminal.',
   E_SYNC: 'Le serveur de synchronisation est injoignable. Vérifiez la connexion à internet.',
+  E_VALUE: 'Le dépôt ne l’accepte pas. Vérifiez ce que vous avez tapé.',
 
   P_failed: 'L’association n’a pas marché',
   P_E_EXPIRED: 'Le lien a expiré',
