@@ -30,6 +30,9 @@ func relayClock(ctx context.Context, url string) (time.Duration, error) {
 		Logger:             &h,
 		NewDialer:          func() (gws.Dialer, error) { return &net.Dialer{Timeout: patience}, nil },
 	})
+	if op := (*net.OpError)(nil); errors.As(err, &op) {
+		err = op.Err // without the addresses
+	}
 	if err != nil {
 		return 0, err
 	}

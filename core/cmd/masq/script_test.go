@@ -42,6 +42,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MASQ_DATA", filepath.Join(e.WorkDir, "data"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("MASQ_NO_KEYRING", "1")
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // else every program stays a second longer under the race detector
 			e.Values[procs] = map[string]*process{}
 			return nil
 		},
@@ -109,7 +110,7 @@ func start(ts *testscript.TestScript, neg bool, args []string) {
 	p.news = sync.NewCond(&p.mu)
 	p.cmd = exec.Command(args[1], args[2:]...)
 	p.cmd.Dir = ts.Getenv("WORK")
-	p.cmd.Env = append(os.Environ(), "MASQ_DATA="+ts.Getenv("MASQ_DATA"), "MASQ_NO_KEYRING=1", "HOME="+ts.Getenv("HOME"), "PATH="+ts.Getenv("PATH"))
+	p.cmd.Env = append(os.Environ(), "MASQ_DATA="+ts.Getenv("MASQ_DATA"), "MASQ_NO_KEYRING=1", "GORACE="+ts.Getenv("GORACE"), "HOME="+ts.Getenv("HOME"), "PATH="+ts.Getenv("PATH"))
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	var err error
 	if p.stdin, err = p.cmd.StdinPipe(); err == nil {
@@ -200,7 +201,7 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 		out.Reset()
 		cmd := exec.Command(args[1], args[2:]...)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = ts.Getenv("WORK"), &out, &out
-		cmd.Env = append(os.Environ(), "MASQ_DATA="+ts.Getenv("MASQ_DATA"))
+		cmd.Env = append(os.Environ(), "MASQ_DATA="+ts.Getenv("MASQ_DATA"), "GORACE="+ts.Getenv("GORACE"))
 		cmd.Run()
 		if pattern.Match(out.Bytes()) {
 			return

@@ -47,20 +47,26 @@ func newBed(t *testing.T, opt Options) *bed {
 	b := &bed{t: t, s: s, dir: opt.Dir}
 	listeners := loopback(t)
 	b.port = listeners[0].Addr().(*net.TCPAddr).Port
+	b.serve(listeners...)
+	t.Cleanup(b.stop)
+	return b
+}
+
+// serve starts the store; stop ends it and checks that nothing is left.
+func (b *bed) serve(listeners ...net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- s.Serve(ctx, listeners...) }()
+	go func() { served <- b.s.Serve(ctx, listeners...) }()
 	b.stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-served; err != nil {
-			t.Errorf("Serve: %v", err)
+			b.t.Errorf("Serve: %v", err)
 		}
-		if n := len(s.clients.all) + len(s.clients.counts) + len(s.clients.held) + s.clients.sum; n != 0 {
-			t.Errorf("%d clients are left: %v, %v", n, s.clients.counts, s.clients.held)
+		c := &b.s.clients
+		if n := len(c.all) + len(c.counts) + len(c.held) + c.sum; n != 0 {
+			b.t.Errorf("%d clients are left: %v, %v", n, c.counts, c.held)
 		}
 	})
-	t.Cleanup(b.stop)
-	return b
 }
 
 // shortDir is a directory whose path leaves room for a socket's name.
@@ -115,7 +121,7 @@ func (r *rpc) call(method string, params, result any) string {
 
 func (r *rpc) answer(id int, result any) string {
 	r.t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(3 * time.Minute) // which ends only what hangs
 	for {
 		var m struct {
 			ID     int             `json:"id"`
@@ -153,7 +159,7 @@ func (r *rpc) answer(id int, result any) string {
 // end waits until the other end closes, and answers the code.
 func (r *rpc) end() uint16 {
 	r.t.Helper()
-	late := time.After(time.Minute)
+	late := time.After(3 * time.Minute) // which ends only what hangs
 	for {
 		select {
 		case _, ok := <-r.texts:
@@ -175,6 +181,11 @@ func (b *bed) admin() *rpc {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.t.Cleanup(func() { conn.Close() })
+	return b.adminOver(conn)
+}
+
+func (b *bed) adminOver(conn net.Conn) *rpc {
 	r := &rpc{t: b.t, texts: make(chan []byte, 16), close: func() { conn.Close() }}
 	r.write = func(text []byte) error {
 		_, err := conn.Write(append(text, '\n'))
@@ -188,7 +199,6 @@ func (b *bed) admin() *rpc {
 			r.texts <- append([]byte(nil), lines.Bytes()...)
 		}
 	}()
-	b.t.Cleanup(r.close)
 	return r
 }
 
@@ -212,6 +222,19 @@ func (b *bed) dial(header ...string) (*rpc, *http.Response, error) {
 	return r, resp, nil
 }
 
+// dialOver is a WebSocket of a program, which answers pings or does not.
+func (b *bed) dialOver(conn net.Conn, pongs bool) *rpc {
+	b.t.Helper()
+	r := &rpc{t: b.t, texts: make(chan []byte, 16), close: func() { conn.Close() }}
+	ws, _, err := gws.NewClientFromConn(texts{r: r, deaf: !pongs}, &gws.ClientOption{Addr: "ws://" + b.host() + "/v1"}, conn)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	r.write = func(text []byte) error { return ws.WriteMessage(gws.OpcodeText, text) }
+	go ws.ReadLoop()
+	return r
+}
+
 // web is a WebSocket of a page.
 func (b *bed) web(origin string) *rpc {
 	b.t.Helper()
@@ -224,7 +247,8 @@ func (b *bed) web(origin string) *rpc {
 
 type texts struct {
 	gws.BuiltinEventHandler
-	r *rpc
+	r    *rpc
+	deaf bool // to pings
 }
 
 func (c texts) OnMessage(_ *gws.Conn, m *gws.Message) {
@@ -239,7 +263,11 @@ func (c texts) OnClose(_ *gws.Conn, err error) {
 	close(c.r.texts)
 }
 
-func (c texts) OnPing(ws *gws.Conn, payload []byte) { ws.WritePong(payload) }
+func (c texts) OnPing(ws *gws.Conn, payload []byte) {
+	if !c.deaf {
+		ws.WritePong(payload)
+	}
+}
 
 type token struct{ ID, Key string }
 
@@ -261,13 +289,17 @@ func (b *bed) allowed(origin string) (*rpc, token) {
 // allow allows what an origin asks for, as soon as it does.
 func (b *bed) allow(origin string) {
 	b.t.Helper()
+	b.allowBy(b.admin(), origin)
+}
+
+func (b *bed) allowBy(a *rpc, origin string) {
+	b.t.Helper()
 	type requests struct {
 		Requests []struct {
 			Request int
 			App     string
 		}
 	}
-	a := b.admin()
 	defer a.close()
 	var st requests
 	if code := a.call("state", object{}, &st); code != "" {
