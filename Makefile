@@ -27,7 +27,7 @@ FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
 .PHONY: help run build web binary test test-go test-browser test-js test-all smoke lint lint-go lint-wasm lint-js \
-	fuzz sim strace size fmt clean need chrome
+	fuzz sim strace size bench fmt clean need chrome
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -115,6 +115,9 @@ lint-js: js/node_modules/.package-lock.json
 
 size: web ## what a browser downloads, against its budget
 	@node .ci/size.mjs shim js/dist/masq.global.js $(SHIM_BUDGET) wasm js/dist/masq.wasm $(WASM_BUDGET)
+
+bench: build chrome ## measure Masq beside other systems: QUICK=1 in 4 minutes, else all of it, which writes js/bench/README.md
+	@cd js && CHROME=$(CHROMIUM) QUICK=$(QUICK) node bench/bench.mjs
 
 fmt: js/node_modules/.package-lock.json ## format all code
 	@gofmt -w core wasm web

@@ -1,0 +1,103 @@
+// A device: a Chromium with a profile of its own that stays on the disk.
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+
+const waitMs = 60_000
+
+export class Device {
+  #context
+  #failed
+
+  constructor(profile) {
+    this.profile = profile
+    rmSync(profile, { recursive: true, force: true })
+    mkdirSync(profile, { recursive: true })
+  }
+
+  /** version is what the browser calls itself. */
+  static async version() {
+    const browser = await chromium.launch({ executablePath: process.env.CHROME })
+    const version = `Chromium ${browser.version()}`
+    await browser.close()
+    return version
+  }
+
+  /** start opens the browser. open takes it to a page. */
+  async start() {
+    this.#context = await chromium.launchPersistentContext(this.profile, {
+      executablePath: process.env.CHROME,
+      args: ['--host-resolver-rules=MAP localhost:6277 127.0.0.1:9, MAP localhost 127.0.0.1'], // without a local store
+    })
+    this.#context.setDefaultTimeout(waitMs)
+    this.page = this.#context.pages()[0] ?? (await this.#context.newPage())
+    this.#failed = new Promise((_, reject) => this.page.on('pageerror', reject))
+    this.#failed.catch(() => undefined)
+    if (process.env.DEBUG) this.page.on('console', (message) => console.error(message.text()))
+  }
+
+  /** open goes to a page and answers what its opened does: times, in ms from the beginning of the navigation. */
+  async open(url) {
+    await this.page.goto(url, { waitUntil: 'commit' })
+    return this.#opened()
+  }
+
+  async reload() {
+    await this.page.reload({ waitUntil: 'commit' })
+    return this.#opened()
+  }
+
+  /** run calls one of the functions of the page's window.bench. */
+  run(name, ...args) {
+    return this.#orFailed(
+      name,
+      this.page.evaluate(([name, args]) => window.bench[name](...args), [name, args]),
+    )
+  }
+
+  /** adapter calls one of the functions of the page's adapter. */
+  adapter(name, ...args) {
+    return this.#orFailed(
+      name,
+      this.page.evaluate(([name, args]) => window.bench.adapter[name](...args), [name, args]),
+    )
+  }
+
+  async stop() {
+    await this.#context?.close()
+    this.#context = undefined
+  }
+
+  /** storage is what the page has stored on the disk, in kB. */
+  storage() {
+    return ['IndexedDB', 'File System', 'Local Storage']
+      .map((folder) => bytesIn(join(this.profile, 'Default', folder)) / 1000)
+      .reduce((a, b) => a + b)
+  }
+
+  async #opened() {
+    await this.page.waitForFunction(() => window.bench)
+    return this.#orFailed(
+      'opened',
+      this.page.evaluate(() => window.bench.opened),
+    )
+  }
+
+  #orFailed(what, promise) {
+    let timer
+    const late = new Promise((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`the page does not answer ${what} within ${waitMs} ms`)), waitMs)
+    })
+    return Promise.race([promise, this.#failed, late]).finally(() => clearTimeout(timer))
+  }
+}
+
+function bytesIn(folder) {
+  try {
+    return readdirSync(folder, { recursive: true })
+      .map((name) => statSync(join(folder, name)))
+      .reduce((n, stat) => n + (stat.isFile() ? stat.blocks * 512 : 0), 0)
+  } catch {
+    return 0 // there is no such folder
+  }
+}

@@ -1,0 +1,126 @@
+// What every page of the benchmark does with its system: the driver calls window.bench, which calls the adapter.
+//
+// An adapter is, for one system and in that system's own words:
+//   open({ server, join })  opens the data on this device and begins to sync; join: what another device's share() answered, for
+//                           a device that has no data yet. Resolves when what is stored here can be read.
+//   put(key, value)         writes one key; may return a Promise
+//   putAll(entries)         writes many at once, the way the system has for that
+//   durable()               resolves when all that was written is in the database (how firmly: see the README)
+//   get(key), range(from, limit), count()   from the key `from` on, in the order of the keys, [[key, value], ...]
+//   watch(told)             calls told(key, value) for every key that changes from now on, wherever
+//   share()                 what another device needs to know: answers a text
+//   online(yes)             joins and leaves the network
+
+/** now is the time that all devices of this machine agree on, in ms: this page's time alone begins with the page. */
+const now = () => performance.timeOrigin + performance.now()
+
+/** offer opens what the page's address says and gives the driver window.bench. */
+export function offer(adapter) {
+  const { expect, ...options } = Object.fromEntries(new URLSearchParams(location.search))
+  const told = new Map() // what stands before the / in a key → its keys → when this page was last told of them
+  let waiting = []
+
+  function see(key) {
+    const prefix = key.slice(0, key.indexOf('/'))
+    if (!told.has(prefix)) told.set(prefix, new Map())
+    told.get(prefix).set(key, now())
+    waiting = waiting.filter((look) => !look())
+  }
+  const total = () => [...told.values()].reduce((n, keys) => n + keys.size, 0)
+  const until = (reached) =>
+    new Promise((resolve) => {
+      const look = () => reached() && (resolve(), true)
+      if (!look()) waiting.push(look)
+    })
+
+  async function open() {
+    await adapter.open(options)
+    await adapter.get('there is no such key')
+    const ready = performance.now()
+    adapter.watch(see)
+    for (const [key] of await adapter.range('', Infinity)) see(key)
+    await until(() => total() >= Number(expect ?? 0))
+    return { ready, shown: performance.now() }
+  }
+
+  /** timed answers how long work takes, in ms. */
+  async function timed(work) {
+    const start = performance.now()
+    await work()
+    return performance.now() - start
+  }
+
+  window.bench = {
+    adapter,
+    opened: open(),
+
+    /** separate writes n keys one by one, awaits none, then waits until all are durable. */
+    separate(prefix, n) {
+      const entries = random(prefix, n)
+      return timed(async () => {
+        for (const [key, value] of entries) void adapter.put(key, value)
+        await adapter.durable()
+      })
+    },
+
+    batch(prefix, n) {
+      const entries = random(prefix, n)
+      return timed(async () => {
+        void adapter.putAll(entries)
+        await adapter.durable()
+      })
+    },
+
+    /** oneByOne waits after each write until it is durable. */
+    async oneByOne(prefix, n) {
+      const times = []
+      for (const [key, value] of random(prefix, n)) {
+        times.push(
+          await timed(async () => {
+            void adapter.put(key, value)
+            await adapter.durable()
+          }),
+        )
+      }
+      return times
+    },
+
+    /** paced writes a key every gap ms and answers when it wrote each. */
+    async paced(prefix, n, gap) {
+      const times = []
+      for (const [key, value] of random(prefix, n)) {
+        times.push([key, now()])
+        void adapter.put(key, value)
+        await new Promise((resolve) => setTimeout(resolve, gap))
+      }
+      await adapter.durable()
+      return times
+    },
+
+    /** burst writes n keys and answers when it began. */
+    async burst(prefix, n) {
+      const entries = random(prefix, n)
+      const start = now()
+      for (const [key, value] of entries) void adapter.put(key, value)
+      await adapter.durable()
+      return start
+    },
+
+    /** saw waits until this page has been told of n keys that begin with prefix/, and answers when, for each. */
+    async saw(prefix, n) {
+      await until(() => (told.get(prefix)?.size ?? 0) >= n)
+      return [...told.get(prefix)]
+    },
+
+    /** has waits until this page has been told of n keys in all. */
+    has: (n) => until(() => total() >= n),
+  }
+}
+
+/** random is n entries with values of 100 random characters: JSON that does not compress. */
+function random(prefix, n) {
+  return Array.from({ length: n }, (_, i) => {
+    const bytes = crypto.getRandomValues(new Uint8Array(75))
+    return [`${prefix}/${String(i).padStart(6, '0')}`, btoa(String.fromCharCode(...bytes))]
+  })
+}

@@ -1,0 +1,42 @@
+// What is measured, in the order of the table. Of a row with samples the 50th and the 95th percentile of all runs' samples count,
+// of any other the median over the runs, and what 95 of 100 runs would stay under. Less is better in all of them.
+
+/** The rows of the first table. `raw: false`: has nothing to do with what IndexedDB or a relay does. */
+export const rows = [
+  { id: 'cold', title: 'cold page to ready', unit: 'ms' },
+  { id: 'separate', title: '500 puts, then durable', unit: 'ms' },
+  { id: 'oneByOne', title: 'one durable put', unit: 'ms', samples: true },
+  { id: 'across', title: 'put on A to watch on B', unit: 'ms', samples: true },
+  { id: 'many', title: '2,000 separate puts, then durable', unit: 'ms' },
+  { id: 'batch', title: '500 puts as one batch, then durable', unit: 'ms' },
+  { id: 'burst', title: 'burst of 1,000 puts, all seen on the other side', unit: 'ms' },
+  { id: 'fresh', title: 'fresh device shows 2,700 keys', unit: 'ms' },
+  { id: 'reload', title: 'reload, 2,700 keys read', unit: 'ms' },
+  { id: 'restart', title: 'restarted browser, 3,700 keys read', unit: 'ms' },
+  { id: 'download', title: 'download', unit: 'kB brotli' },
+  { id: 'storage', title: 'on disk after 3,700 keys of 100 B', unit: 'kB' },
+  { id: 'server', title: 'server has grown by', unit: 'MB' },
+]
+
+function quantile(sorted, q) {
+  const at = (sorted.length - 1) * q
+  const low = Math.floor(at)
+  return sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (at - low)
+}
+
+/** summary makes of all runs of one system { id: { p50, p95 } }. */
+export function summary(runs) {
+  const out = {}
+  for (const { id } of rows) {
+    const samples = runs.flatMap((run) => run[id] ?? []).sort((a, b) => a - b)
+    if (samples.length > 0) out[id] = { p50: quantile(samples, 0.5), p95: quantile(samples, 0.95) }
+  }
+  return out
+}
+
+/** fastest is the name of the peer with the lowest median in a row; undefined if none has it. */
+export function fastest(systems, results, id) {
+  return Object.keys(results)
+    .filter((name) => name !== 'masq' && !systems[name].limit && results[name][id])
+    .sort((a, b) => results[a][id].p50 - results[b][id].p50)[0]
+}

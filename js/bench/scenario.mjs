@@ -1,0 +1,67 @@
+// What is done with each system, once in each run: two devices, then a third, with 2,700 keys in the end.
+import { join } from 'node:path'
+import { Device } from './device.mjs'
+import { Server } from './server.mjs'
+import { place } from './systems.mjs'
+
+const counts = { separate: 500, oneByOne: 100, eachWay: 50, many: 2000, burst: 1000 }
+const keys = counts.separate + counts.oneByOne + 2 * counts.eachWay + counts.many
+const paceMs = 25
+
+/** scenario answers, by the names of rows.mjs, one value or a list of samples each. */
+export async function scenario(name, system, site) {
+  const server = await Server.start(system, place)
+  const devices = ['a', 'b', 'c'].map((id) => new Device(join(place, 'profiles', name, id)))
+  const [a, b, c] = devices
+  const url = (options) => site.page(name, { server: server.url, ...options })
+  const rows = {}
+  try {
+    const idle = server.memory()
+    await a.start()
+    site.download()
+    rows.cold = (await a.open(url())).ready
+    rows.download = site.download()
+    rows.separate = await a.run('separate', 'first', counts.separate)
+    rows.oneByOne = await a.run('oneByOne', 'single', counts.oneByOne)
+    rows.batch = await a.run('batch', 'first', counts.separate)
+
+    await b.start()
+    await b.open(url({ join: await a.adapter('share') }))
+    if (!system.limit) await b.run('has', counts.separate + counts.oneByOne)
+    rows.across = [...(await across(a, b, 'there')), ...(await across(b, a, 'back'))]
+
+    rows.many = await a.run('separate', 'many', counts.many)
+    await b.run('saw', 'many', counts.many)
+    await b.stop()
+
+    await c.start()
+    if (system.limit) await c.open(url())
+    else rows.fresh = (await c.open(url({ join: await a.adapter('share'), expect: keys }))).shown
+    rows.burst = await burst(a, c)
+    await c.stop()
+
+    rows.reload = (await a.open(url({ expect: keys + counts.burst }))).shown
+    await a.stop()
+    rows.storage = a.storage()
+    await a.start()
+    rows.restart = (await a.open(url({ expect: keys + counts.burst }))).shown
+    rows.server = server.memory() - idle
+  } finally {
+    await Promise.allSettled(devices.map((device) => device.stop()))
+    await server.stop()
+  }
+  return rows
+}
+
+/** across answers how long each of some writes took to be seen on the other device. */
+async function across(from, to, prefix) {
+  const wrote = await from.run('paced', prefix, counts.eachWay, paceMs)
+  const saw = new Map(await to.run('saw', prefix, counts.eachWay))
+  return wrote.map(([key, at]) => saw.get(key) - at)
+}
+
+async function burst(from, to) {
+  const start = await from.run('burst', 'burst', counts.burst)
+  const saw = await to.run('saw', 'burst', counts.burst)
+  return Math.max(...saw.map(([, at]) => at)) - start
+}
