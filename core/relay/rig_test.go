@@ -41,6 +41,9 @@ func newRig(t *testing.T, cfg Config) *rig {
 
 func (r *rig) step(ev Event) {
 	r.t.Helper()
+	if amnesic {
+		r.forget()
+	}
 	r.s.Step(r.now, ev, &r.out)
 	for _, a := range r.out.List {
 		switch a := a.(type) {
