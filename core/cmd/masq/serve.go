@@ -16,6 +16,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/masqdev/masq/core/peer"
 	relay "github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/storage/bolt"
@@ -125,6 +126,9 @@ func openStore(u *ui, cmd *cli.Command, sync []string) (*localStore, error) {
 				"it begins with wss:// (or ws:// on this computer) and has no slash at its end, as in wss://sync.example.org")
 		}
 	}
+	if name := cmd.String("name"); name != "" && !roster.ValidName(name) {
+		return nil, hint(fmt.Errorf("%q is not a name for a device", name), "--name takes 1 to 40 characters, on one line")
+	}
 	level := slog.LevelInfo
 	if cmd.Bool("verbose") {
 		level = slog.LevelDebug
@@ -161,23 +165,37 @@ func managerPage(cmd *cli.Command) http.Handler {
 	return page
 }
 
+// stopped says why a store's engine has stopped.
+var stopped = map[peer.Code]string{
+	peer.EDamaged: "the data cannot be read",
+	peer.EVersion: "the data was written by a newer Masq",
+	peer.EQuota:   "the disk is full",
+	peer.EStorage: "the disk cannot be read or written",
+	peer.EFenced:  "another program has taken over the data",
+}
+
 // hintFor adds to an error of package native what to do about it.
 func hintFor(err error) error {
+	var engine *native.EngineError
+	var path *fs.PathError
 	switch {
+	case errors.As(err, &engine) && stopped[engine.Code] != "":
+		return hint(errors.New(stopped[engine.Code]), hints[string(engine.Code)])
 	case errors.Is(err, bolt.ErrLocked):
 		return hint(errors.New("another masq store uses this data"), "end it first, or give this one another data directory by --data")
 	case errors.Is(err, native.ErrSocketPath):
 		return hint(err, "--data names a directory with a shorter path")
-	case errors.Is(err, fs.ErrPermission):
+	case errors.As(err, &path):
 		return hint(err, "--data names a directory that you may write to")
 	}
-	for _, known := range []error{
-		bolt.ErrDamaged, bolt.ErrVersion, native.ErrNoDir, native.ErrNoKey, native.ErrBadKey, native.ErrKeyring, native.ErrKeyInRing,
-		native.ErrKeyExposed,
-	} {
-		if sentence, todo, ok := strings.Cut(known.Error(), ": "); ok && errors.Is(err, known) {
-			return hint(errors.New(sentence), todo)
+	// The others say "what is wrong: what to do", and what was wrong below.
+	for _, known := range []error{bolt.ErrDamaged, bolt.ErrVersion, native.ErrKeyring} {
+		if errors.Is(err, known) {
+			err = known
 		}
+	}
+	if sentence, todo, ok := strings.Cut(err.Error(), ": "); ok && errors.Unwrap(err) == nil {
+		return hint(errors.New(sentence), todo)
 	}
 	return hint(err, `"masq doctor" checks what can be wrong`)
 }
