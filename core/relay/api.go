@@ -9,7 +9,8 @@
 //	for { carry out out.List; out.Reset(); s.Step(now, next event, &out) } // a Tick whenever Next says so
 //
 // What never breaks: a body is handed on unchanged and to nobody but the other side of its channel, and of a channel that
-// is empty nothing is kept. A Server is for one goroutine. core/PROTOCOL.md, "The Sync Server", is the specification.
+// is empty nothing is kept. Several Servers can share channels (Config.Node): what they tell each other goes through Publish and
+// Heard, and whatever is lost on that way shows to both sides as a gap. A Server is for one goroutine. core/PROTOCOL.md, "The Sync Server", is the specification.
 package relay
 
 import "io"
@@ -24,6 +25,8 @@ type Config struct {
 	Hosts  []string
 	Limits Limits
 	Rand   io.Reader // of cryptographic quality; nil: crypto/rand
+	// Node is this server's number among those that share channels, a random one; 0: it is alone and publishes nothing.
+	Node uint64
 }
 
 // Limits are announced in HELLO. A zero field stands for its default.
@@ -62,17 +65,34 @@ type (
 	}
 	// Tick: the time that Next answered has come. A Tick too many does no harm.
 	Tick struct{}
-	// Drain tells every connection that the server restarts, and closes it. New ones are told the same. Each waits for
-	// between one and two times ReconnectIn ms, so that not all come back at once.
-	Drain struct{ ReconnectIn, TryFor uint32 }
+	// Drain tells connections that the server restarts, and closes them: about so many as Most says, those longest silent first, and the
+	// two sides of a channel together; all if it is 0. New ones are told the same. Each waits for between one and two times
+	// ReconnectIn ms, so that not all come back at once.
+	Drain struct {
+		ReconnectIn, TryFor uint32
+		Most                int
+	}
+	// Reserve asks for a nameplate. Reserved with the same ID answers.
+	Reserve struct{ ID uint64 }
+	// Heard: another node published Data on a topic that this one follows. Data is the Server's from now on.
+	Heard struct {
+		Topic string
+		Data  []byte
+	}
+	// Linked: what was published may not have arrived, here or there (Up false: and for now nothing will; true: from now on it does).
+	// The channels whose other side is on another node get a gap.
+	Linked struct{ Up bool }
 )
 
-func (Open) isEvent()   {}
-func (Frame) isEvent()  {}
-func (Closed) isEvent() {}
-func (Fail) isEvent()   {}
-func (Tick) isEvent()   {}
-func (Drain) isEvent()  {}
+func (Open) isEvent()    {}
+func (Frame) isEvent()   {}
+func (Closed) isEvent()  {}
+func (Fail) isEvent()    {}
+func (Tick) isEvent()    {}
+func (Drain) isEvent()   {}
+func (Reserve) isEvent() {}
+func (Heard) isEvent()   {}
+func (Linked) isEvent()  {}
 
 // Action is something for the driver to carry out.
 type Action interface{ isAction() }
@@ -95,12 +115,31 @@ type (
 		Conn uint64
 		Code uint16
 	}
+	// Reserved answers a Reserve. Nameplate is empty if too many are reserved.
+	Reserved struct {
+		ID        uint64
+		Nameplate string
+	}
+	// Follow asks for what other nodes publish on a topic: every Data as one Heard, in the order of each node's Publish. Topics are
+	// of letters, digits, '-', '_' and one '.'. Follow and Publish take effect in order.
+	Follow struct{ Topic string }
+	// Unfollow ends it.
+	Unfollow struct{ Topic string }
+	// Publish tells the other nodes that follow a topic; this one does not hear it.
+	Publish struct {
+		Topic string
+		Data  []byte
+	}
 )
 
 func (Send) isAction()     {}
 func (SendText) isAction() {}
 func (Joined) isAction()   {}
 func (Close) isAction()    {}
+func (Reserved) isAction() {}
+func (Follow) isAction()   {}
+func (Unfollow) isAction() {}
+func (Publish) isAction()  {}
 
 // Actions collects what a Step asks for. The zero value is ready.
 type Actions struct{ List []Action }

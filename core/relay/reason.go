@@ -24,6 +24,8 @@ const (
 	OtherLeft                  // the mailbox ended because the other side left
 	MailboxOver                // the mailbox's time is over
 	Restart                    // the server restarts
+	Overrun                    // more came from another node than its queue may hold
+	Guesses                    // too many nameplates from its address
 	numReasons
 )
 
@@ -49,6 +51,8 @@ var reasons = [numReasons]struct {
 	OtherLeft:    {"other_left", 0},
 	MailboxOver:  {"mailbox_over", wire.RelayEExpired},
 	Restart:      {"restart", 0},
+	Overrun:      {"overrun", wire.RelayESlow},
+	Guesses:      {"guesses", wire.RelayERate},
 }
 
 // String is the reason's name in counters.
@@ -79,6 +83,13 @@ type Stats struct {
 	Bytes   uint64             // in their bodies
 	Dropped uint64             // DATA frames dropped because the other side was not there
 	Ended   [numReasons]uint64 // connections, by Reason
+
+	Nameplates int // reserved now
+
+	// Among several nodes.
+	Nodes, Far       int    // others heard of lately, and sides of channels that are there
+	Published, Heard uint64 // messages
+	Gaps             uint64 // how often a message to or from another node may have been lost, by channel
 }
 
 // Stats answers the counters as they are.
@@ -87,5 +98,7 @@ func (s *Server) Stats() Stats {
 	out.Waiting, out.Joined = s.waiting.Len(), s.joined.Len()
 	out.Mailboxes = s.mailboxes.Len()
 	out.Channels = len(s.rooms) - out.Mailboxes
+	out.Nameplates = s.plates.list.Len()
+	out.Nodes, out.Far = s.nodes.list.Len(), s.nodes.far
 	return out
 }

@@ -22,6 +22,8 @@ type Server struct {
 	waiting   list.List // *conn before JOIN or PAIR, oldest first
 	joined    list.List // *conn, the one longest silent first
 	mailboxes list.List // *room of kind PairKind, oldest first
+	plates    plates
+	nodes     nodes
 	drain     *Drain
 	stats     Stats
 }
@@ -34,6 +36,9 @@ type conn struct {
 	greet *greeting     // until JOIN or PAIR
 	room  *room         // from then on
 	side  uint8
+
+	joined Millis // when it joined
+	sent   uint32 // DATA frames sent to other nodes
 }
 
 // greeting is what a connection has to be known by until it has joined.
@@ -44,13 +49,17 @@ type greeting struct {
 	nonce [32]byte
 }
 
-// room is a channel or a mailbox with at least one side present.
+// room is a channel or a mailbox with at least one side present here.
 type room struct {
 	key   string
 	sides [2]*conn
+	far   [2]*far // sides that are present on other nodes; never one that is also in sides
 	born  Millis
 	at    *list.Element // in mailboxes; nil for a channel
 }
+
+// present reports whether a side is there, here or on another node.
+func (r *room) present(side uint8) bool { return r.sides[side] != nil || r.far[side] != nil }
 
 // closeRestart is WebSocket's registered close code for a server that restarts, closeNormal the one for a normal end.
 const (
@@ -67,6 +76,7 @@ func New(cfg Config) *Server {
 	l.setDefaults()
 	return &Server{
 		cfg: cfg, conns: map[uint64]*conn{}, rooms: map[string]*room{},
+		plates: plates{reserved: map[string]*list.Element{}}, nodes: nodes{all: map[uint64]*node{}},
 		hello: []wire.RelayLimit{
 			{ID: wire.LimitFrameBytes, Value: l.FrameBytes}, {ID: wire.LimitJoin, Value: l.Join},
 			{ID: wire.LimitPing, Value: l.Ping}, {ID: wire.LimitDead, Value: l.Dead},
@@ -114,8 +124,14 @@ func (s *Server) Step(now Millis, ev Event, out *Actions) {
 		}
 	case Tick:
 		s.tick(out)
+	case Reserve:
+		s.reserve(ev, out)
+	case Heard:
+		s.heard(ev, out)
+	case Linked:
+		s.linked(ev.Up, out)
 	case Drain:
-		s.drainAll(ev, out)
+		s.drainSome(ev, out)
 	}
 }
 
@@ -136,6 +152,8 @@ func (s *Server) Next() (at Millis, ok bool) {
 	if e := s.mailboxes.Front(); e != nil {
 		earliest(e.Value.(*room).born + Millis(l.Mailbox))
 	}
+	s.plates.next(earliest)
+	s.nodes.next(earliest)
 	return at, ok
 }
 
@@ -170,8 +188,7 @@ func (s *Server) open(ev Open, out *Actions) {
 
 // allowed reports whether host may be dialled.
 func (s *Server) allowed(host string) bool {
-	const longest = 253 + len(":65535") // a DNS name and a port
-	if len(host) > longest {
+	if len(host) > maxHost {
 		return false
 	}
 	if len(s.cfg.Hosts) == 0 {
@@ -193,6 +210,7 @@ func (s *Server) frame(c *conn, ev Frame, out *Actions) {
 	switch {
 	case ev.Text && string(ev.Data) == wire.PingText:
 		out.add(SendText{c.id, wire.PongText})
+		s.announceIfAlone(c, out)
 		return
 	case ev.Text:
 		s.fail(c, BadText, out)
@@ -226,44 +244,55 @@ func (s *Server) frame(c *conn, ev Frame, out *Actions) {
 // pass hands a DATA frame on as it is.
 func (s *Server) pass(c *conn, data []byte, out *Actions) {
 	other := c.room.sides[1-c.side]
-	if other == nil {
+	switch {
+	case other != nil:
+		out.add(Send{other.id, data})
+	case c.room.far[1-c.side] != nil:
+		s.publishData(c, data, out)
+	default:
 		s.stats.Dropped++
 		return
 	}
 	s.stats.Frames++
 	s.stats.Bytes += uint64(len(data) - 1)
-	out.add(Send{other.id, data})
 }
 
 // join puts c, which has shown that it may, on its side. A channel's newer connection replaces the older; a mailbox never does.
 func (s *Server) join(c *conn, side uint8, out *Actions) {
-	key := string(rune(c.greet.kind)) + string(c.greet.name)
+	key := roomKey(c.greet.kind, string(c.greet.name))
 	r := s.rooms[key]
 	if r == nil {
 		r = &room{key: key, born: s.now}
 		s.rooms[key] = r
-		if c.greet.kind == wire.PairKind {
+		if c.greet.kind != wire.ChannelKind {
 			r.at = s.mailboxes.PushBack(r)
 		}
+		s.follow(r, out)
 	}
-	if old := r.sides[side]; old != nil {
-		if r.at != nil {
-			s.fail(c, Taken, out)
-			return
-		}
-		old.room = nil // so that the other side hears nothing of its end
-		s.fail(old, Replaced, out)
+	if r.at != nil && r.present(side) {
+		s.fail(c, Taken, out)
+		return
 	}
+	s.replace(r, side, out)
 	s.waiting.Remove(c.at)
-	c.at, c.since = s.joined.PushBack(c), s.now
+	c.at, c.since, c.joined = s.joined.PushBack(c), s.now, s.now
 	c.greet, c.room, c.side = nil, r, side
 	r.sides[side] = c
+	s.lose(r.far[side]) // it hears of this one and goes
 	s.stats.Joins++
-	other := r.sides[1-side]
 	out.add(Joined{c.id})
-	s.send(c, out, &wire.RelayFrame{Type: wire.RelayJoined, Present: other != nil})
-	if other != nil {
+	s.send(c, out, &wire.RelayFrame{Type: wire.RelayJoined, Present: r.present(1 - side)})
+	if other := r.sides[1-side]; other != nil {
 		s.send(other, out, &wire.RelayFrame{Type: wire.RelayPeer, Present: true})
+	}
+	s.announceJoin(c, out)
+}
+
+// replace ends a channel's connection that a newer one takes the place of. The other side hears nothing of its end.
+func (s *Server) replace(r *room, side uint8, out *Actions) {
+	if old := r.sides[side]; old != nil {
+		old.room, r.sides[side] = nil, nil
+		s.fail(old, Replaced, out)
 	}
 }
 
@@ -289,9 +318,10 @@ func (s *Server) end(c *conn, why Reason, out *Actions) {
 		return
 	}
 	c.room, r.sides[c.side] = nil, nil
+	s.announceEnd(r, c, out)
 	other := r.sides[1-c.side]
 	if other == nil || r.at != nil {
-		s.forget(r)
+		s.forget(r, out)
 	}
 	if other == nil {
 		return
@@ -304,8 +334,9 @@ func (s *Server) end(c *conn, why Reason, out *Actions) {
 }
 
 // forget takes a room from the tables and its sides from it.
-func (s *Server) forget(r *room) {
+func (s *Server) forget(r *room, out *Actions) {
 	delete(s.rooms, r.key)
+	s.unfollow(r, out)
 	if r.at != nil {
 		s.mailboxes.Remove(r.at)
 	}
@@ -327,37 +358,60 @@ func (s *Server) tick(out *Actions) {
 	}
 	for e := s.mailboxes.Front(); e != nil && e.Value.(*room).born+Millis(l.Mailbox) <= s.now; e = s.mailboxes.Front() {
 		r := e.Value.(*room)
-		s.forget(r)
+		s.forget(r, out)
 		for _, c := range r.sides {
 			if c != nil {
 				s.fail(c, MailboxOver, out)
 			}
 		}
 	}
+	s.tickPlates(out)
+	s.tickNodes(out)
 }
 
-func (s *Server) drainAll(ev Drain, out *Actions) {
+// drainSome sends connections away, the sides of a channel together.
+func (s *Server) drainSome(ev Drain, out *Actions) {
 	s.drain = &ev
+	left := ev.Most
+	if left <= 0 {
+		left = len(s.conns)
+	}
 	for _, l := range []*list.List{&s.waiting, &s.joined} {
-		for e := l.Front(); e != nil; e = l.Front() {
-			s.restart(e.Value.(*conn), out)
+		for e := l.Front(); e != nil && left > 0; e = l.Front() {
+			left -= s.restart(e.Value.(*conn), out)
 		}
 	}
 }
 
-// restart sends c away for the time of a restart. The other side hears the same and no PEER.
-func (s *Server) restart(c *conn, out *Actions) {
-	wait := s.drain.ReconnectIn
-	var r [4]byte
-	if _, err := io.ReadFull(s.cfg.Rand, r[:]); err == nil {
-		wait += uint32(uint64(wait) * uint64(binary.BigEndian.Uint32(r[:])) >> 32)
+// restart sends c away for the time of a restart, and the other side of its channel with it: neither hears of a PEER that left. It
+// answers how many went.
+func (s *Server) restart(c *conn, out *Actions) int {
+	both := []*conn{c}
+	if r := c.room; r != nil {
+		both = r.sides[:]
+		for _, c := range both {
+			if c != nil {
+				s.announceEnd(r, c, out)
+			}
+		}
+		s.forget(r, out)
 	}
-	s.send(c, out, &wire.RelayFrame{Type: wire.RelayRestarting, ReconnectIn: wait, TryFor: s.drain.TryFor})
-	out.add(Close{c.id, closeRestart})
-	if c.room != nil {
-		s.forget(c.room)
+	n := 0
+	for _, c := range both {
+		if c == nil {
+			continue
+		}
+		wait := s.drain.ReconnectIn
+		var r [4]byte
+		if _, err := io.ReadFull(s.cfg.Rand, r[:]); err == nil {
+			wait += uint32(uint64(wait) * uint64(binary.BigEndian.Uint32(r[:])) >> 32)
+		}
+		s.send(c, out, &wire.RelayFrame{Type: wire.RelayRestarting, ReconnectIn: wait, TryFor: s.drain.TryFor})
+		out.add(Close{c.id, closeRestart})
+		s.end(c, Restart, out)
+		n++
 	}
-	s.end(c, Restart, out)
+	return n
 }
 
 func (s *Server) send(c *conn, out *Actions, f *wire.RelayFrame) {

@@ -19,6 +19,7 @@ type rig struct {
 	got   map[uint64][]string
 	nonce map[uint64][32]byte
 	log   []string
+	bus   func(Action) // takes what is for other nodes
 }
 
 // counter is a Rand whose bytes differ from call to call and are the same in every run.
@@ -62,6 +63,10 @@ func (r *rig) step(ev Event) {
 			r.note(a.Conn, "ok")
 		case Close:
 			r.note(a.Conn, fmt.Sprint("close ", a.Code))
+		case Reserved:
+			r.note(a.ID, "nameplate "+a.Nameplate)
+		case Follow, Unfollow, Publish:
+			r.bus(a)
 		}
 	}
 	r.out.Reset()
@@ -139,7 +144,7 @@ func (r *rig) pair(id uint64, mailbox byte, side uint8) {
 func (r *rig) empty() {
 	r.t.Helper()
 	s := r.s
-	if n := len(s.conns) + len(s.rooms) + s.waiting.Len() + s.joined.Len() + s.mailboxes.Len(); n != 0 {
+	if n := len(s.conns) + len(s.rooms) + s.waiting.Len() + s.joined.Len() + s.mailboxes.Len() + s.nodes.far; n != 0 {
 		r.t.Fatalf("%d things are left: %+v", n, s.Stats())
 	}
 	if _, ok := s.Next(); ok {

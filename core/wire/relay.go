@@ -236,13 +236,26 @@ func VerifyJoin(channel [32]byte, host string, nonce [32]byte, side uint8, sig [
 	return len(host) < 1<<16 && ed25519.Verify(channel[:], JoinMessage(host, nonce, channel, side), sig)
 }
 
-// RelayKind says which of the Sync Server's two kinds of channel a path leads to.
+// NewNameplatePath is where a nameplate is asked for, by POST.
+const NewNameplatePath = pairPath + "new"
+
+// RelayKind says which of the Sync Server's kinds of channel a path leads to.
 type RelayKind uint8
 
 // The kinds, with the length of their names in bytes.
 const (
-	ChannelKind RelayKind = 1 // /v1/channel/<an Ed25519 public key, 32>
-	PairKind    RelayKind = 2 // /v1/pair/<a mailbox, 16>
+	ChannelKind   RelayKind = 1 // /v1/channel/<an Ed25519 public key, 32>
+	PairKind      RelayKind = 2 // /v1/pair/<a mailbox, 16>
+	NameplateKind RelayKind = 3 // /v1/pair/<a nameplate, 3 to 8 of NameplateSymbols>: a mailbox whose name is short
+)
+
+// NameplateSymbols are Crockford's: no I, L, O or U. A nameplate is written in capitals.
+const NameplateSymbols = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// How many symbols a nameplate has.
+const (
+	NameplateMin = 3
+	NameplateMax = 8
 )
 
 const (
@@ -260,6 +273,22 @@ func ChannelPath(channel [32]byte) string {
 // PairPath is the path of a mailbox below a relay URL.
 func PairPath(mailbox [16]byte) string { return pairPath + nameEncoding.EncodeToString(mailbox[:]) }
 
+// NameplatePath is the path of a nameplate below a relay URL.
+func NameplatePath(nameplate string) string { return pairPath + nameplate }
+
+// IsNameplate reports whether s is one.
+func IsNameplate(s string) bool {
+	if len(s) < NameplateMin || len(s) > NameplateMax {
+		return false
+	}
+	for i := range len(s) {
+		if strings.IndexByte(NameplateSymbols, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // ParseRelayPath answers the kind and the raw name in a path; a prefix before /v1/ is allowed. kind is 0 if it is
 // no path of the Sync Server's.
 func ParseRelayPath(path string) (kind RelayKind, name []byte) {
@@ -276,6 +305,10 @@ func ParseRelayPath(path string) (kind RelayKind, name []byte) {
 		if err == nil && len(name) == k.size {
 			return k.kind, name
 		}
+	}
+	last := strings.LastIndexByte(path, '/') + 1
+	if strings.HasSuffix(path[:last], pairPath) && IsNameplate(path[last:]) {
+		return NameplateKind, []byte(path[last:])
 	}
 	return 0, nil
 }

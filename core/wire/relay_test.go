@@ -138,7 +138,13 @@ func TestRelayPaths(t *testing.T) {
 			t.Errorf("mailbox below %q: %d %x", p, k, name)
 		}
 	}
+	for _, n := range []string{"7K2", "00000000"} {
+		if k, name := ParseRelayPath("/sync" + NameplatePath(n)); k != NameplateKind || string(name) != n {
+			t.Errorf("nameplate %s: %d %s", n, k, name)
+		}
+	}
 	for _, p := range []string{
+		NewNameplatePath, "/v1/pair/7K", "/v1/pair/7k2", "/v1/pair/7I2", "/v1/pair/000000000", "/v1/pair/7*2", "/v1/channel/7K2", "7K2",
 		"", "/", "/v1/channel/", "/v1/pair/", c[1:], c + "/", c[:len(c)-1], c + "A", m + "=",
 		"/v1/channel/" + m[len("/v1/pair/"):], "/v1/pair/" + c[len("/v1/channel/"):],
 		c[:len(c)-1] + "F",                 // bits left over in the last character
