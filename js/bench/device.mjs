@@ -1,5 +1,5 @@
 // A device: a Chromium with a profile of its own that stays on the disk.
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
@@ -11,8 +11,6 @@ export class Device {
 
   constructor(profile) {
     this.profile = profile
-    rmSync(profile, { recursive: true, force: true })
-    mkdirSync(profile, { recursive: true })
   }
 
   /** version is what the browser calls itself. */

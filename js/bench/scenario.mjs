@@ -1,4 +1,5 @@
 // What is done with each system, once in each run: two devices, then a third, with 2,700 keys in the end.
+import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { Device } from './device.mjs'
 import { Server } from './server.mjs'
@@ -10,8 +11,11 @@ const paceMs = 25
 
 /** scenario answers, by the names of rows.mjs, one value or a list of samples each. */
 export async function scenario(name, system, site) {
-  const server = await Server.start(system, place)
-  const devices = ['a', 'b', 'c'].map((id) => new Device(join(place, 'profiles', name, id)))
+  const folder = join(place, 'profiles', name)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  const server = await Server.start(system, folder)
+  const devices = ['a', 'b', 'c'].map((id) => new Device(join(folder, id)))
   const [a, b, c] = devices
   const url = (options) => site.page(name, { server: server.url, ...options })
   const rows = {}

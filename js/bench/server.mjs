@@ -19,6 +19,7 @@ export class Server {
   #child
   url
 
+  /** start runs a system's server in a folder of its own, where it may leave things. */
   static async start(system, cwd) {
     const port = await freePort()
     const { command, args, env } = system.server(String(port))

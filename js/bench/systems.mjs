@@ -34,6 +34,26 @@ export const systems = {
     packages: ['@automerge/automerge-repo', '@automerge/automerge'],
     server: (port) => node('server/automerge.mjs', port),
   },
+  rxdb: {
+    title: 'RxDB',
+    packages: ['rxdb', 'dexie'],
+    server: (port) => node('server/rxdb.mjs', port),
+  },
+  pouchdb: {
+    title: 'PouchDB',
+    packages: ['pouchdb-browser', 'pouchdb-server'],
+    url: (port) => `http://127.0.0.1:${port}`,
+    server: (port) => ({
+      command: process.execPath,
+      args: [
+        `${place}node_modules/pouchdb-server/bin/pouchdb-server`,
+        '--in-memory',
+        '--no-stdout-logs',
+        '--port',
+        port,
+      ],
+    }),
+  },
   raw: {
     quick: true,
     title: 'raw IndexedDB and relay',
