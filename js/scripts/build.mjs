@@ -127,7 +127,7 @@ function types() {
 /** What others' code in the bundles asks to be passed on with it. */
 function licenses() {
   const parts = [
-    ['qr (in the QR chunk)', join(js, 'node_modules/qr/LICENSE-MIT')],
+    ['qr (in the QR chunk, and in the Store manager)', join(js, 'node_modules/qr/LICENSE-MIT')],
     ['Go (wasm_exec.js in the Worker, and the runtime in masq.wasm)', join(goroot, 'LICENSE')],
   ]
   const texts = parts
@@ -176,6 +176,7 @@ export async function manager() {
   await build({ ...common, entryPoints, outdir: to, format: 'esm' })
   await build({ ...common, entryPoints: { manager: join(from, 'style.css') }, outdir: to })
   copyFileSync(join(from, 'icon.svg'), join(to, 'icon.svg'))
+  copyFileSync(join(dist, 'LICENSES.txt'), join(to, 'LICENSES.txt'))
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -8,9 +8,19 @@ import type { App, State } from './state'
 import { relayOf } from '../shared/link'
 import { iso, rich, size, strong, t } from './words'
 
+/** PairingDialog follows a pairing of the state: the one with this number, once the store has said it. */
+export interface PairingDialog {
+  kind: 'pairing'
+  side: 'host' | 'joiner'
+  pairing?: number
+  seen?: boolean // in the state
+  again?: () => void
+  failed?: unknown // it did not begin
+}
+
 /** Dialog is what is asked now. */
 export type Dialog =
-  | { kind: 'pairing'; side: 'host' | 'joiner'; again?: () => void; failed?: unknown }
+  | PairingDialog
   | { kind: 'join'; link: string }
   | { kind: 'paste' }
   | { kind: 'rename' }

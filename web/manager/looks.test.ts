@@ -43,7 +43,7 @@ const fail =
 const pairs =
   (p: Parameters<typeof pairing>[1], step: Parameters<typeof pairing>[0]): Do =>
   async (page, script) => {
-    script.answers.invite = () => script.set({ ...script.state, pairing: pairing(step, p) })
+    script.answers.invite = () => (script.set({ ...script.state, pairing: pairing(step, p) }), { pairing: 7 })
     await go(devicesTab, 'section[aria-labelledby=others] button.primary')(page, script)
     await page.locator('dialog .step h2').waitFor()
   }

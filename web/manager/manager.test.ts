@@ -200,7 +200,7 @@ describe('what is typed is checked', () => {
 describe('adding a device', { concurrency: 3 }, () => {
   test('digits are typed, whatever the state does meanwhile', async () => {
     const { page, script } = await stand.tab(usual(), english)
-    script.answers.invite = () => script.set({ ...usual(), pairing: pairing('waiting') })
+    script.answers.invite = () => (script.set({ ...usual(), pairing: pairing('waiting') }), { pairing: 7 })
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'Add a computer').click()
     assert.equal(await page.getByRole('textbox', { name: 'Pairing link' }).inputValue(), link)
@@ -234,10 +234,25 @@ describe('adding a device', { concurrency: 3 }, () => {
     assert.equal(await focused(page), 'Add a computer')
   })
 
+  test('what the state says of the pairing before is not shown', async () => {
+    const { page, script } = await stand.tab({ ...usual(), pairing: pairing('waiting', { pairing: 6 }) }, english)
+    script.answers.invite = () => ({ pairing: 7 })
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await named(page, 'Add a computer').click()
+    await heading(page, 'One moment').waitFor()
+    await script.called('invite')
+    script.set({ ...usual(), pairing: pairing('failed', { pairing: 6, error: 'E_EXPIRED' }) })
+    script.set({ ...usual(), name: 'Told', self: { id: 'self', name: 'Told' }, pairing: pairing('waiting') })
+    await page.getByText('Told').first().waitFor()
+    assert.equal(await page.getByRole('textbox', { name: 'Pairing link' }).inputValue(), link)
+    script.set({ ...usual(), pairing: null }) // put away in another tab
+    await page.locator('dialog').waitFor({ state: 'hidden' })
+  })
+
   test('a phone is let in by a yes, or not by a no', async () => {
     const { page, script } = await stand.tab(usual(), english)
     const phone = { app: 'https://notes.example.org', name: 'Phone', digits: '482913' }
-    script.answers.invite = () => script.set({ ...usual(), pairing: pairing('compare', phone) })
+    script.answers.invite = () => (script.set({ ...usual(), pairing: pairing('compare', phone) }), { pairing: 7 })
     await page.getByRole('button', { name: /^Notes https/ }).click()
     await page.getByRole('button', { name: /^Open on my phone/ }).click()
     assert.deepEqual(await script.called('invite'), { app: 'https://notes.example.org' })
@@ -257,7 +272,7 @@ describe('adding a device', { concurrency: 3 }, () => {
     await page.getByText('sync.example.org').waitFor()
     assert.ok(!script.calls.some((c) => c.method === 'join'))
     const joiner = { role: 'joiner', name: 'Desk', digits: '482913', hasData: true } as const
-    script.answers.join = () => script.set({ ...usual(), pairing: pairing('compare', joiner) })
+    script.answers.join = () => (script.set({ ...usual(), pairing: pairing('compare', joiner) }), { pairing: 7 })
     await named(page, 'Join').click()
     assert.deepEqual(await script.called('join'), { link })
     await named(page, 'Yes, join').click()
@@ -270,7 +285,7 @@ describe('adding a device', { concurrency: 3 }, () => {
 
   test('Escape cancels, and the focus returns', async () => {
     const { page, script } = await stand.tab(usual(), english)
-    script.answers.invite = () => script.set({ ...usual(), pairing: pairing('waiting') })
+    script.answers.invite = () => (script.set({ ...usual(), pairing: pairing('waiting') }), { pairing: 7 })
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'Add a computer').focus()
     await page.keyboard.press('Enter')

@@ -1,6 +1,6 @@
 // The page: what is shown now, and what its buttons do. Views describe what they show of it and of the store's state.
 import { byId, h, patch } from './dom'
-import { dialogView, type Dialog } from './dialogs'
+import { dialogView, type Dialog, type PairingDialog } from './dialogs'
 import { StoreError } from './rpc'
 import type { State } from './state'
 import { Store } from './store'
@@ -126,13 +126,14 @@ export class Manager {
   /** closeDialog closes it, and cancels a pairing that is not decided yet. */
   closeDialog(): void {
     const { dialog } = this
-    const pairing = this.store.state?.pairing
     this.dialog = undefined
     this.problem = ''
     this.render()
-    if (dialog?.kind !== 'pairing' || !pairing) return
-    if (pairing.step === 'done' || pairing.step === 'failed') void this.act('dismiss')
-    else if (pairing.step !== 'paired') void this.act('cancel', { pairing: pairing.pairing })
+    if (dialog?.kind !== 'pairing' || dialog.pairing === undefined) return
+    const { pairing } = this.store.state ?? {}
+    const step = pairing?.pairing === dialog.pairing ? pairing.step : 'waiting'
+    if (step === 'done' || step === 'failed') void this.act('dismiss')
+    else if (step !== 'paired') void this.act('cancel', { pairing: dialog.pairing })
   }
 
   /** invite begins letting a device in: into one application, or, without one, another store. */
@@ -146,15 +147,16 @@ export class Manager {
   }
 
   private async pair(method: 'invite' | 'join', params: object, again: () => void): Promise<void> {
-    const dialog: Dialog = { kind: 'pairing', side: method === 'invite' ? 'host' : 'joiner', again }
+    const dialog: PairingDialog = { kind: 'pairing', side: method === 'invite' ? 'host' : 'joiner', again }
     this.show(dialog)
     try {
-      const old = this.store.state?.pairing
-      if (old && (old.step === 'done' || old.step === 'failed')) await this.store.call('dismiss')
-      await this.store.call(method, params)
+      const { pairing } = await this.store.call<{ pairing: number }>(method, params)
+      dialog.pairing = pairing
+      if (this.dialog !== dialog) await this.act('cancel', { pairing }) // it was closed meanwhile
     } catch (error) {
-      if (this.dialog === dialog) this.show({ ...dialog, failed: error })
+      dialog.failed = error
     }
+    this.render()
   }
 
   /** offer asks about a pairing link; nothing is sent before the user wants it. */
@@ -240,6 +242,7 @@ export class Manager {
     const el = byId<HTMLDialogElement>('dialog')
     const shown = this.dialog && this.store.state ? dialogView(this, this.dialog) : undefined
     if (!shown) {
+      if (this.store.state) this.dialog = undefined // what it was about is gone
       const wasOpen = el.open
       el.close()
       patch(el, [])

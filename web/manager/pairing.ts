@@ -1,6 +1,6 @@
 // The steps of a pairing, as this store's side shows them: the host has the link, the joiner has opened it.
 import { button, type Child, type Element, foreign, h, icon } from './dom'
-import { actions, type Dialog, heading, type Shown } from './dialogs'
+import { actions, heading, type PairingDialog, type Shown } from './dialogs'
 import type { Manager } from './manager'
 import { problem } from './parts'
 import { codeOf, pairingProblem } from './problems'
@@ -8,16 +8,15 @@ import type { Pairing, State } from './state'
 import { svg } from '../../js/src/qr'
 import { iso, left, rich, strong, t } from './words'
 
-type PairingDialog = Extract<Dialog, { kind: 'pairing' }>
-
-/** pairingView shows the step that the pairing is at. */
-export function pairingView(m: Manager, state: State, d: PairingDialog): Shown {
-  const p = state.pairing
+/** pairingView shows the step that the pairing is at; undefined when it is over and was put away elsewhere. */
+export function pairingView(m: Manager, state: State, d: PairingDialog): Shown | undefined {
   if (d.failed !== undefined) {
     const message = d.failed instanceof Error ? d.failed.message : ''
     return named('failed-to-begin', failure(m, d, codeOf(d.failed), message))
   }
-  if (!p) return named('starting', [heading(t('starting')), busy(t('connecting')), actions(close(m, t('cancel')))])
+  const p = state.pairing
+  if (!p || p.pairing !== d.pairing) return d.seen ? undefined : starting(m) // the state follows what the store answers
+  d.seen = true
   const steps: Record<Pairing['step'], () => Child[]> = {
     waiting: () => (p.role === 'host' ? inviting(m, state, p) : looking(m, p)),
     compare: () => (p.digits ? compare(m, state, p) : enterDigits(m, p)),
@@ -37,6 +36,9 @@ export function pairingView(m: Manager, state: State, d: PairingDialog): Shown {
   }
   return named(`${p.pairing} ${p.step}`, steps[p.step]())
 }
+
+const starting = (m: Manager): Shown =>
+  named('starting', [heading(t('starting')), busy(t('connecting')), actions(close(m, t('cancel')))])
 
 // Each step has parts of its own: none takes over a field of the step before.
 const named = (step: string, body: Child[]): Shown => ({

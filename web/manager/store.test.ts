@@ -2,7 +2,7 @@
 // managers, and shut out again. Everything runs on loopback.
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -22,7 +22,13 @@ before(async () => {
   if (!existsSync(masq)) throw new Error('.build/masq is not there: make build')
   const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
   browser = await chromium.launch({ executablePath: findChrome(), args })
-  site = createServer((_, res) => void res.writeHead(200, { 'content-type': 'text/html' }).end('<title>App</title>'))
+  site = createServer((req, res) => {
+    const file = join(process.cwd(), '../web/dist', req.url ?? '/')
+    const found = /^\/[\w.-]+\.(js|wasm)$/.test(req.url ?? '') && existsSync(file)
+    const type = !found ? 'text/html' : file.endsWith('.js') ? 'text/javascript' : 'application/wasm'
+    res.writeHead(200, { 'content-type': type })
+    res.end(found ? readFileSync(file) : '<title>App</title><script src="masq.global.js"></script>')
+  })
   await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve))
 })
 
@@ -233,4 +239,62 @@ test('applications are let in, and two computers paired and parted, through thei
   await desk.text('The store has been restarted since you opened it.')
   await desk.page.goto(desk.link())
   await desk.title('Applications')
+})
+
+test('a phone opens one application, and a computer that joins brings its data', async () => {
+  const { port } = await run('sync-server', '--listen', 'localhost:0')
+  const sync = `ws://localhost:${port}`
+  const [desk, laptop] = await Promise.all([Computer.open('Desk 2', sync), Computer.open('Laptop 2', sync)])
+  const notes = await desk.app('Notes')
+  await desk.button(/^Allow/).click()
+  await notes.ask
+  await put(notes.page, 'note/1')
+
+  // The phone has no store: the application keeps its data in the page.
+  await desk.button(/^Notes/).click()
+  await desk.button(/^Open on my phone/).click()
+  const link = await desk.page.getByRole('textbox', { name: 'Pairing link' }).inputValue()
+  const phone = await (await browser.newContext()).newPage()
+  await phone.goto(notes.origin)
+  await phone.evaluate(
+    async ([link, sync]) => {
+      const { Masq } = globalThis as unknown as { Masq: typeof import('../../js/src/index') }
+      const masq = await Masq.connect({ app: { name: 'Notes' }, sync, store: 'embedded', device: 'Phone' })
+      Object.assign(globalThis, { masq, pairing: await masq.join(link) })
+    },
+    [link, sync] as const,
+  )
+  await desk.title('The same digits on both devices?')
+  const digits = (await desk.page.locator('.digits [aria-hidden]').textContent()) ?? ''
+  const theirs = await phone.evaluate(() => {
+    const { pairing } = globalThis as unknown as { pairing: { digits: string; confirm(): Promise<void> } }
+    void pairing.confirm()
+    return pairing.digits
+  })
+  assert.equal(theirs, digits.replace(' ', ''))
+  await desk.button('Yes, they match').click()
+  await desk.title('Connected with Phone')
+  await desk.button('Done').click()
+  const get = 'masq.get("note/1")'
+  for (let i = 0; i < 200 && !(await phone.evaluate(get)); i++)
+    await phone.evaluate('new Promise(requestAnimationFrame)')
+  assert.deepEqual(await phone.evaluate(get), { title: 'note/1' })
+  await desk.text(/Online.*has everything/)
+
+  // The laptop has data of its own, and says what becomes of it.
+  laptop.masq('put', 'mine', '1')
+  await desk.view('Devices')
+  await desk.button('Add a computer').click()
+  const shown = await pair(desk, laptop)
+  await laptop.page.getByRole('alert').filter({ hasText: 'Choose first' }).waitFor()
+  await laptop.page.getByRole('radio', { name: /^Bring it along/ }).check()
+  await laptop.button('Yes, join').click()
+  await desk.page.getByLabel('Six digits').fill(shown)
+  await desk.button('Let it in').click()
+  await desk.title('Connected with Laptop 2')
+  await desk.button('Done').click()
+  await desk.view('Applications')
+  await desk.title('On your other devices only')
+  await desk.button(/^org\.masq\.cli|masq/i).click()
+  await desk.text(/^1 entry/)
 })

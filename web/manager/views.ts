@@ -119,7 +119,9 @@ function pairingBanner(m: Manager, { pairing }: State): Child {
     h(
       'div',
       { class: 'actions' },
-      button(t('show'), () => m.show({ kind: 'pairing', side: pairing.role }), { class: 'primary' }),
+      button(t('show'), () => m.show({ kind: 'pairing', side: pairing.role, pairing: pairing.pairing }), {
+        class: 'primary',
+      }),
       button(t('cancel'), () => void m.act('cancel', { pairing: pairing.pairing })),
     ),
   )
