@@ -51,7 +51,7 @@ export interface Status {
   readonly self: Device
   /** The user's other devices, in an embedded store. A local store tells applications how many there are, not which. */
   readonly devices: readonly Device[]
-  /** How many other devices have this application's data, are connected, and lack nothing that is known of. */
+  /** How many other devices sync this application, and of them, how many are connected and how many have everything. */
   readonly counts: { readonly devices: number; readonly online: number; readonly upToDate: number }
 }
 
@@ -72,7 +72,7 @@ export function readStatus(s: StatusAction): Status {
     counts: {
       devices: devices.length,
       online: devices.filter((d) => d.online).length,
-      upToDate: devices.filter((d) => d.toSend === 0 && !d.toReceive).length,
+      upToDate: devices.filter((d) => d.toSend === 0).length,
     },
   }
 }

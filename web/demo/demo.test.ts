@@ -5,6 +5,7 @@ import type { Device, Status } from '@masq/client'
 import { blank, byRank, contains, excerpt, headline, merge, type Note, parse, same } from './note'
 import { problem } from './problems'
 import { ago, deviceState, summary } from './status'
+import { counts } from './store'
 
 const note = (more: Partial<Note> = {}): Note => ({ ...blank(1000), ...more })
 
@@ -85,6 +86,7 @@ const device = (name: string, more: Partial<Device> = {}): Device => ({
 
 const status = (sync: Status['sync'], devices: Device[], error?: Status['error']): Status => ({
   ...{ store: 'embedded', sync, error, entries: 0, recovery: false, self: device('me'), devices },
+  counts: { devices: devices.length, online: 0, upToDate: 0 },
   toSend: Math.max(0, ...devices.map((d) => d.toSend)),
   toReceive: devices.some((d) => d.toReceive),
 })
@@ -112,6 +114,27 @@ test('the status says in sync only of devices that are', () => {
     [status('off', [away], 'E_VERSION'), true, 'Sync has stopped: reload Notes on all devices'],
   ]
   for (const [s, online, want] of cases) assert.equal(summary(s, online).text, want)
+})
+
+const inStore = (more: Partial<Status>): Status => ({ ...status('online', []), store: 'local', ...more })
+
+test('with a local store there are numbers, and what is wrong with it comes first', () => {
+  const two = { devices: 2, online: 1, upToDate: 1 }
+  const cases: [Partial<Status>, want: string][] = [
+    [{ store: 'asking' }, 'Waiting for your yes'],
+    [{ store: 'away', counts: two }, 'Masq does not answer'],
+    [{ store: 'denied' }, 'No access to the notes'],
+    [{}, 'In Masq on this computer'],
+    [{ counts: two, sync: 'off', toSend: 3 }, 'Sync is off · 3 changes to go'],
+    [{ counts: two, sync: 'waiting' }, 'Waiting for your devices'],
+    [{ counts: two, toReceive: true }, 'Syncing…'],
+    [{ counts: two, toSend: 1 }, 'In sync with 1 of 2 devices · 1 change to go'],
+    [{ counts: { devices: 1, online: 1, upToDate: 1 } }, 'In sync with 1 of 1 device'],
+    [{ counts: two, error: 'E_VERSION' }, 'Sync has stopped: open the Store manager'],
+  ]
+  for (const [s, want] of cases) assert.equal(summary(inStore(s), false).text, want)
+  assert.equal(counts({ devices: 0, online: 0, upToDate: 0 }), 'No other device has them.')
+  assert.equal(counts(two), '2 other devices keep them too: 1 connected, 1 with everything.')
 })
 
 test('a device is described by what is known of it', () => {

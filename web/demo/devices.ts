@@ -3,6 +3,7 @@ import type { Masq, Status } from '@masq/client'
 import { announce, button, byId, errorText, h, icon } from './dom'
 import { failure, heading, showPairing } from './pairing'
 import { deviceState, summary } from './status'
+import { counts, inStore, manager, moving, waiting } from './store'
 
 /** Devices shows status and devices of a Masq. */
 export class Devices {
@@ -26,6 +27,7 @@ export class Devices {
 
   /** show opens the dialog with the devices. */
   show(): void {
+    if (inStore(this.masq.status)) return this.showStore()
     this.drawList()
     this.dialog.replaceChildren(
       heading('Devices'),
@@ -43,8 +45,44 @@ export class Devices {
       ),
       this.renameForm(),
       this.pasteForm(),
+      this.masq.status.devices.length === 0 ? this.moveForm() : '',
     )
     this.open()
+  }
+
+  // Which devices there are, and pairing, are not an application's when its notes are in the local store.
+  private showStore(): void {
+    const { status } = this.masq
+    const close = button('Close', () => this.dialog.close())
+    if (status.store === 'local')
+      this.dialog.replaceChildren(
+        heading('In Masq on this computer'),
+        h('p', { id: 'counts' }, counts(status.counts)),
+        h('p', {}, 'Add devices, and see them, in the Store manager.'),
+        manager(),
+        h('div', { class: 'actions' }, close),
+      )
+    else {
+      const again = async () => {
+        await this.masq.useLocalStore()
+        this.show()
+      }
+      const page = waiting(status, { again, instead: () => undefined })
+      page.querySelector('.actions')?.append(close)
+      this.dialog.replaceChildren(...page.children)
+    }
+    this.open()
+  }
+
+  private moveForm(): HTMLElement {
+    const move = () => void moving(this.dialog, this.masq, () => this.dialog.close())
+    return h(
+      'details',
+      {},
+      h('summary', {}, 'Masq runs on this computer'),
+      h('p', { class: 'hint' }, 'Then your notes can be kept there, for all browsers of this computer.'),
+      h('div', { class: 'actions' }, button('Keep my notes in Masq on this computer', move)),
+    )
   }
 
   /** add opens the dialog with a new invite. */

@@ -137,7 +137,9 @@ export class Editor {
 
   private async keepApart(theirs: Note, from: string): Promise<void> {
     await this.book.add(theirs)
-    toast(`${from === 'tab' ? 'Another tab' : from} changed the same lines. That version is now a note of its own.`)
+    toast(
+      `${from === 'tab' ? 'Another tab' : from === 'device' ? 'Another device' : from} changed the same lines. That version is now a note of its own.`,
+    )
   }
 
   private changed(): void {

@@ -3,6 +3,7 @@ import type { Masq } from '@masq/client'
 import { relayOf } from '../shared/link'
 import { button, byId, h } from './dom'
 import { failure, heading, showPairing } from './pairing'
+import { inStore, manager } from './store'
 
 /** JoinOptions is what the page lends to joining. */
 export interface JoinOptions {
@@ -71,10 +72,22 @@ function ask(page: HTMLElement, o: JoinOptions): void {
   )
 }
 
+// The invite joins a device, and the device here is the local store.
+function moved(page: HTMLElement, o: JoinOptions): void {
+  page.replaceChildren(
+    heading('Pair in the Store manager'),
+    h('p', {}, 'Your notes are kept by Masq on this computer. It is paired with other devices there, not here.'),
+    manager(),
+    h('div', { class: 'actions' }, button('Go to my notes', o.leave, { class: 'primary' })),
+  )
+  page.querySelector('h2')?.focus()
+}
+
 async function join(page: HTMLElement, o: JoinOptions, name: string): Promise<void> {
   const again = () => ask(page, o)
   try {
     const { masq, notes } = await o.start(name)
+    if (inStore(masq.status)) return moved(page, o)
     const pairing = await masq.join(o.link)
     const close = () => {
       end()

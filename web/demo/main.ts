@@ -10,6 +10,7 @@ import { showJoin } from './join'
 import { List } from './list'
 import { headline, type Note } from './note'
 import { Notebook, type NotebookEvent } from './notebook'
+import { inStore, waiting } from './store'
 import { focusToast, toast } from './toast'
 
 /** Page is everything once the notes are open. */
@@ -70,7 +71,7 @@ class Page {
           'div',
           { class: 'actions' },
           button('Write a note', () => this.create(), { class: 'primary' }),
-          button('Add a device', () => void this.devices.add()),
+          !inStore(this.masq.status) && button('Add a device', () => void this.devices.add()),
         ),
       ),
     )
@@ -164,10 +165,13 @@ class Page {
     else if (previous && !this.editor?.unsaved) {
       this.back()
       const run = () => void this.restore(id, previous)
-      toast(`“${headline(previous)}” was deleted ${from === 'tab' ? 'in another tab' : 'on ' + from}.`, {
-        label: 'Undo',
-        run,
-      })
+      toast(
+        `“${headline(previous)}” was deleted ${from === 'tab' ? 'in another tab' : from === 'device' ? 'on another device' : 'on ' + from}.`,
+        {
+          label: 'Undo',
+          run,
+        },
+      )
     }
   }
 
@@ -181,23 +185,73 @@ class Page {
 
 let page: Promise<Page> | undefined
 
+const open = (device?: string, store: 'auto' | 'embedded' = 'auto'): Promise<Masq> =>
+  connect({
+    app: {
+      name: 'Notes',
+      description: 'Notes that stay on your own devices',
+      icon: new URL('icon.svg', location.href).href,
+    },
+    sync: location.origin.replace(/^http/, 'ws'),
+    store,
+    ...(device && { device }),
+    wasm: 'masq.wasm',
+    worker: 'worker.js', // a file of this origin, which the Content-Security-Policy allows
+  })
+
 function start(device?: string): Promise<Page> {
   page ??= (async () => {
-    const masq = await connect({
-      app: {
-        name: 'Notes',
-        description: 'Notes that stay on your own devices',
-        icon: new URL('icon.svg', location.href).href,
-      },
-      sync: location.origin.replace(/^http/, 'ws'),
-      ...(device && { device }),
-      wasm: 'masq.wasm',
-      worker: 'worker.js', // a file of this origin, which the Content-Security-Policy allows
-    })
-    return new Page(masq, await Notebook.open(masq))
+    const masq = await open(device)
+    const done = showWaiting(masq)
+    try {
+      return new Page(masq, await openNotes(masq))
+    } finally {
+      done()
+    }
   })()
   page.catch(() => (page = undefined))
   return page
+}
+
+/** openNotes opens them, however long the local store is away or does not let this page in. */
+async function openNotes(masq: Masq): Promise<Notebook> {
+  for (;;) {
+    const here = new Promise<void>((resolve) => {
+      const look = () => ['local', 'embedded'].includes(masq.status.store) && resolve()
+      masq.addEventListener('status', look)
+      look()
+    })
+    await here
+    try {
+      return await Notebook.open(masq)
+    } catch (error) {
+      if (!['E_STORE_AWAY', 'E_DENIED'].includes((error as { code?: string }).code ?? '')) throw error
+    }
+  }
+}
+
+/** showWaiting shows why there are no notes yet, as long as there are none. It answers what ends that. */
+function showWaiting(masq: Masq): () => void {
+  let shown = ''
+  const draw = () => {
+    const { store } = masq.status
+    if (store === shown || !['asking', 'away', 'denied'].includes(store)) return
+    shown = store
+    document.body.dataset.pane = 'join'
+    const page = waiting(masq.status, { again: () => masq.useLocalStore(), instead: () => void stayHere(masq) })
+    byId('main').replaceChildren(page)
+    page.querySelector('h2')?.focus()
+  }
+  masq.addEventListener('status', draw)
+  draw()
+  return () => masq.removeEventListener('status', draw)
+}
+
+/** stayHere keeps the notes in this browser: once there is data in it, that is where they are looked for. */
+async function stayHere(masq: Masq): Promise<void> {
+  await masq.close()
+  await (await open(undefined, 'embedded')).close()
+  location.reload()
 }
 
 async function showNotes(): Promise<void> {

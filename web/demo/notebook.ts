@@ -8,7 +8,7 @@ const prefix = 'note/'
 export class NotebookEvent extends Event {
   constructor(
     readonly id: string,
-    /** 'here', 'tab', or the name of the device that it came from. */
+    /** 'here', 'tab', 'device', or the name of the device that it came from. */
     readonly from: string,
     readonly previous?: Note,
   ) {
@@ -30,14 +30,19 @@ export class Notebook extends EventTarget {
   static async open(masq: Masq): Promise<Notebook> {
     const book = new Notebook(masq)
     const changed = new Set<string>() // newer than what list is about to answer
-    masq.watch(prefix, (change) => {
+    const stop = masq.watch(prefix, (change) => {
       changed.add(change.key)
       void book.take(change)
     })
-    for (const [key, value] of await masq.list({ prefix })) {
-      if (!changed.has(key)) book.notes.set(key.slice(prefix.length), parse(value))
+    try {
+      for (const [key, value] of await masq.list({ prefix })) {
+        if (!changed.has(key)) book.notes.set(key.slice(prefix.length), parse(value))
+      }
+      await book.checkVersions()
+    } catch (error) {
+      stop()
+      throw error
     }
-    await book.checkVersions()
     return book
   }
 

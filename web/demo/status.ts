@@ -9,6 +9,7 @@ export interface Summary {
 
 /** summary puts a status into a few words. online is what the browser says of the network. */
 export function summary(status: Status, online: boolean): Summary {
+  if (status.store !== 'embedded') return inStore(status)
   const all = status.devices
   if (all.length === 0) return { icon: 'devices', text: 'On this device only' }
   const left = status.toSend > 0 ? ` · ${changes(status.toSend)} to go` : ''
@@ -21,6 +22,28 @@ export function summary(status: Status, online: boolean): Summary {
   if (all.some((d) => d.online && !inSync(d))) return { icon: 'sync', text: 'Syncing' + (left || '…') }
   if (all.length === 1 && current[0]) return { icon: 'check', text: `In sync with ${current[0].name}` }
   return { icon: 'check', text: `In sync with ${current.length} of ${all.length} devices` + left }
+}
+
+const stores: Partial<Record<Status['store'], Summary>> = {
+  asking: { icon: 'wait', text: 'Waiting for your yes' },
+  away: { icon: 'off', text: 'Masq does not answer' },
+  denied: { icon: 'off', text: 'No access to the notes' },
+}
+
+// With a local store the network is its business, and its devices are numbers.
+function inStore(status: Status): Summary {
+  const { devices, upToDate } = status.counts
+  const left = status.toSend > 0 ? ` · ${changes(status.toSend)} to go` : ''
+  const known = stores[status.store]
+  if (known) return known
+  if (status.error) return { icon: 'off', text: 'Sync has stopped: open the Store manager' }
+  if (devices === 0) return { icon: 'devices', text: 'In Masq on this computer' }
+  if (status.sync === 'off') return { icon: 'off', text: 'Sync is off' + left }
+  if (status.sync === 'connecting') return { icon: 'sync', text: 'Connecting…' + left }
+  if (status.sync === 'waiting') return { icon: 'wait', text: 'Waiting for your devices' + left }
+  if (status.toReceive) return { icon: 'sync', text: 'Syncing' + (left || '…') }
+  const all = devices === 1 ? '1 device' : `${devices} devices`
+  return { icon: 'check', text: `In sync with ${upToDate} of ${all}` + left }
 }
 
 /** inSync says whether a device is there and neither side lacks anything that is known of. */
