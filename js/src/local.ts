@@ -56,8 +56,11 @@ const ADDRESS = 'ws://localhost:6277/v1'
 const API = 1
 /** How long an operation waits for a store that is away. */
 export const AWAY_MS = 10_000
-const CONNECT_MS = 300
-const HANDSHAKE_MS = 3000 // until what answers there has proved that it is a store
+/**
+ * How long the store may take to connect, and to prove that it is one. Where there is none the computer says so at once; a busy
+ * one answers late, and an application that had begun without it by then would never come to it by itself.
+ */
+const ANSWER_MS = 3000
 const PROMPT_MS = 10 * 60_000 // the user is looking at the browser's prompt
 const RETRY_MS = 500
 const RETRY_MS_MAX = 5000
@@ -263,8 +266,7 @@ export class LocalStore implements Store {
 
   /** Waits for all, but not for long. */
   async #soon<T extends unknown[]>(answers: [...{ [I in keyof T]: Promise<T[I]> }]): Promise<T> {
-    const { once, click } = this.#begin // who only tries is not kept waiting
-    const got = await this.#tools.within(once && !click ? CONNECT_MS : HANDSHAKE_MS, Promise.all(answers))
+    const got = await this.#tools.within(ANSWER_MS, Promise.all(answers))
     if (!got) throw UNPROVEN
     return got as T
   }
@@ -276,7 +278,7 @@ export class LocalStore implements Store {
       throw failure('E_STORE_AWAY', 'the browser does not let this page connect to localhost: allow it')
     const unlisten = this.#listenForPolicy()
     try {
-      return (this.#dialled = await Rpc.open(ADDRESS, state === 'prompt' ? PROMPT_MS : CONNECT_MS, failure))
+      return (this.#dialled = await Rpc.open(ADDRESS, state === 'prompt' ? PROMPT_MS : ANSWER_MS, failure))
     } finally {
       unlisten()
     }

@@ -137,6 +137,14 @@ test('garbage where a store should be: a new application works embedded, one tha
   }
 })
 
+test('a store that takes its time is waited for, also by an application that has never met it', async () => {
+  const p = await fresh()
+  store.instead = ({ method }) =>
+    method === 'hello' ? new Promise((resolve) => setTimeout(() => resolve(undefined), 800)) : undefined
+  const page = await stand.tab(p)
+  assert.equal(await run(page, `(await masq.put('k', 1), masq.status.store)`), 'local')
+})
+
 test('what was sent and not answered when the connection fell is asked again', async () => {
   const page = await settled(await fresh())
   let first = true
@@ -235,6 +243,18 @@ test('embedded data that is left after moving is deleted next time', async () =>
   await page.reload()
   await reconnect(page)
   await until(page, 'local')
+  await page.waitForFunction(`indexedDB.databases().then((l) => l.length === 1)`)
+})
+
+test("with store: 'local' data that was in this browser stays there until useLocalStore", async () => {
+  const p = await fresh()
+  const before = await embedded(p)
+  await run(before, `masq.close()`)
+  const page = await stand.tab(p, { options: `store: 'local'` })
+  assert.equal(await run(page, 'masq.status.store'), 'denied') // there was a no before
+  await run(page, 'masq.useLocalStore()')
+  await run(page, `masq.get('k1')`)
+  assert.deepEqual([store.data.size, await count(page)], [50, 50])
   await page.waitForFunction(`indexedDB.databases().then((l) => l.length === 1)`)
 })
 
