@@ -72,8 +72,10 @@ type Server struct {
 	// Set by Serve.
 	port     uint16
 	drive    *drive
-	stopping chan struct{}  // closed when nobody new is let in
-	failed   chan peer.Code // why the engine has stopped; E_CLOSED when it was told to
+	stopping chan struct{} // closed when nobody new is let in
+	ended    chan struct{} // closed when the engine has stopped
+	why      peer.Code     // why it has; E_CLOSED when it was told to
+	ending   sync.Once
 	closing  sync.Once
 }
 
@@ -90,7 +92,7 @@ func New(opt Options) (*Server, error) {
 	s := &Server{
 		opt: opt, page: opt.Page, log: opt.Log,
 		clients:  clients{all: map[uint32]*client{}, counts: map[string]int{}, held: map[string]int{}},
-		stopping: make(chan struct{}), failed: make(chan peer.Code, 1),
+		stopping: make(chan struct{}), ended: make(chan struct{}),
 	}
 	if s.page == nil {
 		s.page = http.HandlerFunc(about)
@@ -136,6 +138,9 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	var err error
 	if s.drive, err = startDrive(s.driveOptions()); err != nil {
 		s.unix.Close()
+		for _, l := range listeners {
+			l.Close()
+		}
 		return err
 	}
 	srv := &http.Server{
@@ -157,9 +162,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	select {
 	case <-ctx.Done():
 	case err = <-broken:
-	case code := <-s.failed:
-		err = &EngineError{code}
-		s.failed <- code
+	case <-s.ended:
+		err = &EngineError{s.why}
 	}
 	s.shutDown(srv)
 	running.Wait()
@@ -177,7 +181,7 @@ func (s *Server) shutDown(srv *http.Server) {
 		srv.Close()
 	}
 	select {
-	case <-s.failed:
+	case <-s.ended:
 	case <-ctx.Done():
 		s.log.Warn("the engine has not ended in time")
 	}
@@ -240,10 +244,7 @@ func (s *Server) carryOut(action any) {
 	case store.ClientClose:
 		s.clients.end(a.Client, a.Code, a.Reason)
 	case peer.Failed:
-		select {
-		case s.failed <- a.Err:
-		default: // it has failed before
-		}
+		s.ending.Do(func() { s.why = a.Err; close(s.ended) })
 	}
 }
 
