@@ -84,9 +84,9 @@ test-all: test ## make test, and what takes longer: 500 simulated meshes and eve
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'strace' $(MAKE) strace
 
-smoke: web chrome ## two browsers pair and sync through the real Sync Server, which is cut off and listened to
+smoke: binary chrome ## the three scenarios with real stores, browsers and Sync Server, in under 90 s; SCENARIO=2: one
 	@go build -o $(BUILD)/tap ./core/relay/tap
-	@cd js && CHROME=$(CHROMIUM) node smoke/smoke.mjs
+	@cd js && CHROME=$(CHROMIUM) SCENARIO=$(SCENARIO) node smoke/smoke.mjs
 
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
 	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))

@@ -1,77 +1,15 @@
-// A device of the smoke test: a Chromium with a profile of its own, used by clicking and typing as a user would.
-import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { chromium } from 'playwright-core'
+// A browser with the demo, Notes, used by clicking and typing as a user would.
+import { Browser } from './browser.mjs'
+import { until } from './steps.mjs'
 
-const waitMs = 10_000
-const shots = new URL('../../.build/smoke/', import.meta.url).pathname
-mkdirSync(shots, { recursive: true })
-
-/** until waits for a condition: the value that look answers, once it is neither false nor undefined. */
-export async function until(what, look, limitMs = waitMs) {
-  const end = Date.now() + limitMs
-  for (;;) {
-    const value = await look()
-    if (value !== undefined && value !== false) return value
-    if (Date.now() > end) throw new Error(`waited ${limitMs} ms in vain until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-}
-
-/** Device is one browser. profile is the folder of its data, options what Playwright makes it look like. */
-export class Device {
-  #context
-  #shot = 0
-
-  constructor(name, profile, options) {
-    Object.assign(this, { name, profile, options })
-  }
-
-  /** start opens the browser with one page at url. */
-  async start(url) {
-    this.#context = await chromium.launchPersistentContext(this.profile, {
-      executablePath: process.env.CHROME,
-      ...this.options,
-    })
-    this.#context.setDefaultTimeout(waitMs)
-    this.page = this.#context.pages()[0] ?? (await this.#context.newPage())
-    this.#listen(this.page)
-    await this.page.goto(url)
-  }
-
-  /** tab opens another page at url. */
-  async tab(url) {
-    const page = await this.#context.newPage()
-    this.#listen(page)
-    await page.goto(url)
-    return page
-  }
-
-  /** stop closes the browser; what it stored stays. */
-  async stop() {
-    await this.#context?.close()
-    this.#context = undefined
-  }
-
-  // What a page complains about shows in the test's output.
-  #listen(page) {
-    page.on('pageerror', (error) => console.error(`${this.name}: ${error.stack ?? error}`))
-    page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) console.error(`${this.name}: ${message.text()}`)
-    })
-  }
-
-  async shot(state) {
-    const number = String(++this.#shot).padStart(2, '0')
-    await this.page.screenshot({ path: join(shots, `${this.name}-${number}-${state}.png`) })
-  }
-
+/** Device is a browser in which the user has Notes. */
+export class Device extends Browser {
   button(name, page = this.page) {
     return page.getByRole('button', { name, exact: true })
   }
 
   /** write makes a new note, and waits until it is saved. */
-  async write(title, text) {
+  async write([title, text]) {
     await this.backToList()
     await this.button('New note').click()
     await this.page.getByLabel('Title', { exact: true }).fill(title)
@@ -106,6 +44,11 @@ export class Device {
     )
   }
 
+  /** empty waits until Notes is open and has no note. */
+  async empty() {
+    await this.page.getByRole('heading', { name: 'Nothing written yet' }).waitFor()
+  }
+
   /** invite shows an invite and answers its link. */
   async invite() {
     await this.page.locator('#sync').click()
@@ -116,38 +59,43 @@ export class Device {
     return link.inputValue()
   }
 
+  /** answer opens the browser with an invite's link and goes on as a device called name. */
+  async answer(link, name) {
+    await this.start(link)
+    await this.page.getByRole('heading', { name: 'Connect this device?' }).waitFor()
+    if (this.page.url().includes('#')) throw new Error('the page keeps the secret in its address')
+    await this.shot('asked')
+    await this.page.getByLabel('What this device is called').fill(name)
+    await this.button('Continue').click()
+  }
+
   /** compare waits for the digits, and answers them with the other device's name. */
   async compare() {
     await this.page.getByRole('heading', { name: 'The same digits on both devices?' }).waitFor()
+    await this.shot('compare')
     return {
       digits: await this.page.locator('#digits').textContent(),
       other: await this.page.locator('#other-name').textContent(),
     }
   }
 
-  /** online waits until the page says that it is in sync. */
+  /** online waits until this device and all others that have the application say that they are in sync. */
   async online() {
     await this.backToList()
-    await this.page.locator('#sync').filter({ hasText: 'In sync with' }).waitFor()
-  }
-
-  /** mark stores something in the clear, so that the search for such things can be seen to work. */
-  async mark() {
-    this.marker = `marker of the ${this.name}`
-    await this.page.evaluate(async (marker) => {
-      const open = indexedDB.open('marker', 1)
-      open.onupgradeneeded = () => open.result.createObjectStore('s').put(marker, 1)
-      await new Promise((resolve, reject) => Object.assign(open, { onsuccess: resolve, onerror: reject }))
-      open.result.close()
-    }, this.marker)
+    await until(`the ${this.name} is in sync`, async () => {
+      const { devices, upToDate } = await this.#useStore((store) => store.status.counts)
+      return devices > 0 && devices === upToDate
+    })
+    if (!this.store) await this.page.locator('#sync').filter({ hasText: 'In sync with' }).waitFor()
   }
 
   async saved() {
     await this.page.getByText('Saved on this device').waitFor()
   }
 
-  /** backToList leaves a note where the screen has room for one thing only. */
+  /** backToList goes to the tab, and leaves a note where the screen has room for one thing only. */
   async backToList() {
+    await this.page.bringToFront()
     const back = this.button('All notes')
     if (!(await back.isVisible())) return
     await back.click()

@@ -54,14 +54,17 @@ const siteStorage = [
   'databases',
 ]
 
-/** searchProfile looks for words in the site storage of a closed profile: in the files' names and in their content. */
+/** searchProfile looks for words in the site storage of a closed profile. It answers sentences. */
 export function searchProfile(dir, words) {
-  const files = siteStorage.flatMap((name) => walk(join(dir, 'Default', name)))
-  const found = files.flatMap((file) => [
+  return siteStorage.flatMap((name) => searchFolder(join(dir, 'Default', name), words))
+}
+
+/** searchFolder looks for words in all files below a folder: in their names and in their content. */
+export function searchFolder(dir, words) {
+  return walk(dir).flatMap((file) => [
     ...finds(words, Buffer.from(file), file),
     ...finds(words, readFileSync(file), file),
   ])
-  return { files, found }
 }
 
 function walk(path) {

@@ -1,30 +1,28 @@
 // The server of the smoke test: core/relay/tap, which is the real Sync Server with the real pages, and with controls.
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { createInterface } from 'node:readline'
+import { Program } from './program.mjs'
 
 const program = new URL('../../.build/tap', import.meta.url).pathname
 
 /** Tap is the server. What passes through it is kept in a file. */
 export class Tap {
-  #child
+  #program
   #file
 
   /** start runs the server, on free ports. file is where it keeps what passes. */
   static async start(file) {
     const tap = new Tap()
     tap.#file = file
-    tap.#child = spawn(program, ['-frames', file], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const [line] = await once(createInterface({ input: tap.#child.stdout }), 'line')
+    tap.#program = new Program(program, ['-frames', file])
+    const line = await tap.#program.line()
     const { page, control } = Object.fromEntries(line.split(' ').map((pair) => pair.split(/=(.*)/)))
-    return Object.assign(tap, { origin: page, control })
+    // By this name, as users of one computer call it. The pages that it serves take the Sync Server to be where they come from.
+    const origin = page.replace('127.0.0.1', 'localhost')
+    return Object.assign(tap, { origin, sync: origin.replace('http', 'ws'), control })
   }
 
-  async stop() {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
-    this.#child.kill('SIGTERM')
-    await once(this.#child, 'exit')
+  stop() {
+    return this.#program.stop()
   }
 
   /** tell tells the server something: stop (an outage), start (its end), flip (a bit in the next frame). It answers its counts. */
