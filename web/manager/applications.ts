@@ -155,7 +155,7 @@ function devices(m: Manager, state: State, app: App): Element {
         { class: 'rows' },
         ...app.devices.map((d) => {
           const device = known(d.id)
-          const row = { ...d, name: device?.name ?? '', online: device?.online ?? false, lastHeard: 0 }
+          const row = { ...d, name: device?.name ?? '', online: device?.online ?? false }
           const label = t('syncWith', { name: appName(app), device: deviceName(row) })
           const change = () => void m.act('setSync', { app: app.app, device: d.id, on: !d.on })
           return deviceRow(row, appDeviceState(d, device), toggle(d.on, label, change))

@@ -128,6 +128,20 @@ const scenes: Record<string, Scene> = {
       await click(page, 'dialog button[type=submit]')
     },
   },
+  'hostile-enter-digits': { state: hostile, act: pairs({ name: 'W'.repeat(40) }, 'compare') },
+  'hostile-compare': {
+    state: hostile,
+    act: pairs({ name: 'دفتر الملاحظات', digits: '482913', app: 'https://b1.example' }, 'compare'),
+  },
+  'hostile-remove': {
+    state: hostile,
+    act: (page) =>
+      page
+        .locator('.opener')
+        .nth(2)
+        .click()
+        .then(() => click(page, '.details button.danger')),
+  },
   'pairing-elsewhere': { state: () => ({ ...usual(), pairing: pairing('waiting') }) },
   help: { state: usual, act: go(helpTab, 'summary') },
   'help-no-servers': { state: () => ({ ...empty(), relays: [] }), act: go(helpTab) },

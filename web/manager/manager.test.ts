@@ -74,9 +74,11 @@ describe('getting in', { concurrency: 3 }, () => {
     await named(page, 'Rename').focus()
     script.stop()
     await heading(page, 'The store is not running').waitFor()
+    await wait(page, () => document.activeElement === document.body)
     script.running = true
     await heading(page, 'The store is not running').waitFor({ state: 'detached' })
     await heading(page, 'Devices').waitFor()
+    assert.equal(await focused(page), 'Rename')
   })
 
   test('a pairing link is kept while the page is locked, and offered in the tab that is not', async () => {

@@ -37,6 +37,7 @@ export class Manager {
   private readonly others = new BroadcastChannel('masq-manager') // this origin's other tabs
   private drawn = { view: '', step: '', stand: '' }
   private scheduled = false
+  private held: HTMLElement | undefined
   private messageTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(url: string, secret: string | undefined) {
@@ -228,6 +229,7 @@ export class Manager {
     toast.setAttribute('aria-label', t('message'))
     patch(toast, toastView(this))
     this.drawDialog()
+    this.holdFocus()
     if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) {
       const dialog = byId<HTMLDialogElement>('dialog')
       if (!dialog.open || dialog.contains(focused)) focused.focus({ preventScroll: true })
@@ -235,6 +237,15 @@ export class Manager {
     if (this.drawn.view && this.drawn.view !== this.view) main.querySelector<HTMLElement>('h1')?.focus()
     this.drawn.view = this.view
     this.drawn.stand = this.store.stand
+  }
+
+  // What cannot be used while the store is away loses the focus, and gets it back.
+  private holdFocus(): void {
+    const { activeElement: active, body } = document
+    if (active instanceof HTMLElement && active.closest('[inert]')) this.held = active
+    if (this.store.stand !== 'live' || !this.held) return
+    if (active === body || active === null) this.held.focus()
+    this.held = undefined
   }
 
   // A new step takes the focus to where it goes on: its one field, or its title, so that a screen reader begins there.

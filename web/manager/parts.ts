@@ -63,7 +63,7 @@ export function presence(d: Device): string {
 }
 
 /** deviceRow is a device in a list, with what can be done about it. */
-export const deviceRow = (d: Device, meta: string, ...actions: Child[]): Element =>
+export const deviceRow = (d: Pick<Device, 'id' | 'name' | 'online'>, meta: string, ...actions: Child[]): Element =>
   h(
     'li',
     { key: d.id, class: d.online ? 'device online' : 'device' },

@@ -20,12 +20,12 @@ export interface State {
 export interface Request {
   request: number
   app: string
-  origin?: string
+  origin: string // who asks: an origin, or a program's id
   name: string
-  description?: string
-  icon?: string
-  again?: boolean
-  program?: string
+  description: string
+  icon: string
+  again: boolean
+  program?: string // a program asks
   asked: number
   expires: number
 }
@@ -33,9 +33,9 @@ export interface Request {
 export interface App {
   app: string
   name: string
-  description?: string
-  icon?: string
-  native?: boolean
+  description: string
+  icon: string
+  native: boolean
   allowed: boolean // somebody on this computer has access
   on: boolean
   entries: number
@@ -53,7 +53,7 @@ export interface Token {
   program?: string
   since: number
   lastUsed: number
-  connected: number | boolean
+  connected: number
 }
 
 export interface AppDevice {
@@ -67,7 +67,7 @@ export interface AppDevice {
 export interface Device {
   id: string
   name: string
-  kind?: 'store' | 'embedded'
+  kind: 'store' | 'embedded'
   online: boolean
   lastHeard: number
   toSend: number
