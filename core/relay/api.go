@@ -112,8 +112,9 @@ type (
 	Joined struct{ Conn uint64 }
 	// Close closes the connection with this WebSocket close code, behind what was sent before. Closed need not follow.
 	Close struct {
-		Conn uint64
-		Code uint16
+		Conn   uint64
+		Code   uint16
+		Reason Reason
 	}
 	// Reserved answers a Reserve. Nameplate is empty if too many are reserved.
 	Reserved struct {

@@ -305,7 +305,7 @@ func (s *Server) gone(f *far, over bool, out *Actions) {
 	s.send(other, out, &wire.RelayFrame{Type: wire.RelayPeer})
 	if over && r.at != nil {
 		s.forget(r, out)
-		out.add(Close{other.id, closeNormal})
+		out.add(Close{other.id, closeNormal, OtherLeft})
 		s.end(other, OtherLeft, out)
 	}
 }

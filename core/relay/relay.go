@@ -171,7 +171,7 @@ func (s *Server) open(ev Open, out *Actions) {
 	}
 	if _, err := io.ReadFull(s.cfg.Rand, c.greet.nonce[:]); err != nil {
 		s.end(c, Restart, out)
-		out.add(Close{c.id, closeRestart})
+		out.add(Close{c.id, closeRestart, Restart})
 		return
 	}
 	s.send(c, out, &wire.RelayFrame{
@@ -300,7 +300,7 @@ func (s *Server) replace(r *room, side uint8, out *Actions) {
 func (s *Server) fail(c *conn, why Reason, out *Actions) {
 	code := reasons[why].code
 	s.send(c, out, &wire.RelayFrame{Type: wire.RelayErr, Code: code})
-	out.add(Close{c.id, code.CloseCode()})
+	out.add(Close{c.id, code.CloseCode(), why})
 	s.end(c, why, out)
 }
 
@@ -328,7 +328,7 @@ func (s *Server) end(c *conn, why Reason, out *Actions) {
 	}
 	s.send(other, out, &wire.RelayFrame{Type: wire.RelayPeer})
 	if r.at != nil {
-		out.add(Close{other.id, closeNormal})
+		out.add(Close{other.id, closeNormal, OtherLeft})
 		s.end(other, OtherLeft, out)
 	}
 }
@@ -407,7 +407,7 @@ func (s *Server) restart(c *conn, out *Actions) int {
 			wait += uint32(uint64(wait) * uint64(binary.BigEndian.Uint32(r[:])) >> 32)
 		}
 		s.send(c, out, &wire.RelayFrame{Type: wire.RelayRestarting, ReconnectIn: wait, TryFor: s.drain.TryFor})
-		out.add(Close{c.id, closeRestart})
+		out.add(Close{c.id, closeRestart, Restart})
 		s.end(c, Restart, out)
 		n++
 	}

@@ -1,34 +1,62 @@
 package native
 
 import (
+	"net/http"
 	"net/netip"
+	"slices"
+	"strings"
 	"time"
 )
 
 // AddressLimits bound what one address may ask for: an IPv4 address, or an IPv6 /64.
 type AddressLimits struct {
-	Waiting      int // sockets that have not joined; 16
-	Joined       int // sockets that have; 4,096
-	NewPerMinute int // new sockets a minute; 600, all at once if none came for a minute
+	Handshakes          int // connections that are no WebSockets yet, or never will be; 64
+	Waiting             int // sockets that have not joined; 16
+	Joined              int // sockets that have; 4,096
+	NewPerMinute        int // new sockets a minute; 600, all at once if none came for a minute
+	NameplatesPerMinute int // nameplates opened a minute, and as many reserved; 10
 }
 
 func (l *AddressLimits) setDefaults(d AddressLimits) {
 	for _, f := range []struct {
 		value    *int
 		standard int
-	}{{&l.Waiting, d.Waiting}, {&l.Joined, d.Joined}, {&l.NewPerMinute, d.NewPerMinute}} {
+	}{
+		{&l.Handshakes, d.Handshakes}, {&l.Waiting, d.Waiting}, {&l.Joined, d.Joined}, {&l.NewPerMinute, d.NewPerMinute},
+		{&l.NameplatesPerMinute, d.NameplatesPerMinute},
+	} {
 		if *f.value <= 0 {
 			*f.value = f.standard
 		}
 	}
 }
 
-// address counts the sockets of one address.
+// address counts what one address has and asks for.
 type address struct {
-	limits          AddressLimits
-	waiting, joined int
-	paidUntil       time.Time // each new socket moves it on by a minute / NewPerMinute; it stays out of the future
+	limits                      AddressLimits
+	handshakes, waiting, joined int
+	sockets, opened, reserved   bucket // new sockets; nameplates
 }
+
+// bucket spends so many a minute. The zero value is full.
+type bucket struct {
+	paidUntil time.Time // each moves it on by a minute / perMinute; it stays out of the future
+}
+
+func (b *bucket) take(now time.Time, perMinute int) bool {
+	paid := b.paidUntil
+	if start := now.Add(-time.Minute); paid.Before(start) {
+		paid = start
+	}
+	if paid = paid.Add(time.Minute / time.Duration(perMinute)); paid.After(now) {
+		return false
+	}
+	b.paidUntil = paid
+	return true
+}
+
+// full reports whether nothing was taken lately.
+func (b *bucket) full(now time.Time) bool { return !b.paidUntil.After(now.Add(-time.Minute)) }
 
 // The answers to a new socket.
 type admission uint8
@@ -45,15 +73,9 @@ func (a *address) admit(now time.Time) admission {
 		return turnedAway
 	}
 	a.waiting++
-	paid := a.paidUntil
-	if start := now.Add(-time.Minute); paid.Before(start) {
-		paid = start
-	}
-	paid = paid.Add(time.Minute / time.Duration(a.limits.NewPerMinute))
-	if a.waiting > a.limits.Waiting || a.joined >= a.limits.Joined || paid.After(now) {
+	if a.waiting > a.limits.Waiting || a.joined >= a.limits.Joined || !a.sockets.take(now, a.limits.NewPerMinute) {
 		return crowded
 	}
-	a.paidUntil = paid
 	return welcome
 }
 
@@ -70,13 +92,38 @@ func (a *address) leave(joined bool) {
 
 // forgettable reports whether forgetting a changes nothing.
 func (a *address) forgettable(now time.Time) bool {
-	return a.waiting == 0 && a.joined == 0 && !a.paidUntil.After(now.Add(-time.Minute))
+	return a.handshakes == 0 && a.waiting == 0 && a.joined == 0 && a.sockets.full(now) && a.opened.full(now) && a.reserved.full(now)
 }
 
-// address finds the counts for a remote address as net/http writes it. Call it with mu held.
-func (s *Server) address(remote string) *address {
-	ap, _ := netip.ParseAddrPort(remote) // not an IP address: a test's; one count for all of them
-	ip := ap.Addr().Unmap().WithZone("")
+// parseRemote is a remote address as net/http writes it. What is no IP address, as in tests, is the zero Addr: one for all.
+func parseRemote(remote string) netip.Addr {
+	ap, _ := netip.ParseAddrPort(remote)
+	return ap.Addr().Unmap().WithZone("")
+}
+
+// clientOf is whom a request comes from: behind trusted proxies, the nearest address in X-Forwarded-For that is not one of them.
+func (s *Server) clientOf(r *http.Request) netip.Addr {
+	ip := parseRemote(r.RemoteAddr)
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for _, hop := range slices.Backward(forwarded) {
+		if !s.trusts(ip) {
+			break
+		}
+		next, err := netip.ParseAddr(strings.TrimSpace(hop))
+		if err != nil {
+			break
+		}
+		ip = next.Unmap().WithZone("")
+	}
+	return ip
+}
+
+func (s *Server) trusts(ip netip.Addr) bool {
+	return slices.ContainsFunc(s.opt.Proxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// address finds the counts for an address. Call it with mu held.
+func (s *Server) address(ip netip.Addr) *address {
 	limits := s.opt.PerAddress
 	switch {
 	case !ip.IsValid() || ip.IsLoopback():

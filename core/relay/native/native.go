@@ -4,7 +4,9 @@
 //	listeners, err := native.Listen("localhost:6280")
 //	err = s.Serve(ctx, listeners...) // until ctx ends
 //
-// It speaks plain HTTP; TLS is for a proxy in front of it. Next to the channels it serves GET /livez and one page.
+// It speaks plain HTTP on the listeners that it is given; tls.NewListener with Certificate makes that HTTPS, and so does a proxy in
+// front of it. Next to the channels it serves POST /v1/pair/new, GET /livez and one page. ServeAdmin is for the operator alone.
+// Several servers share channels over NATS; README.md says how to run one and many.
 package native
 
 import (
@@ -16,11 +18,13 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/lxzan/gws"
+	"github.com/nats-io/nats.go"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/masqdev/masq/core/relay"
 	"github.com/masqdev/masq/core/wire"
@@ -33,9 +37,21 @@ type Options struct {
 
 	PerAddress AddressLimits // for each IPv4 address or IPv6 /64; zero fields: the defaults
 	Loopback   AddressLimits // for loopback addresses; zero fields: PerAddress's
+	// Proxies are trusted to say in X-Forwarded-For whom a connection comes from.
+	Proxies         []netip.Prefix
+	MaxSockets      int // sockets in all; 0: as many as the machine has
+	AcceptPerSecond int // new connections a second, on each listener; the others wait. 0: no limit
+
+	NATS      string      // URLs of a NATS cluster, by commas, over which to share channels with other servers; empty: none
+	NATSAuth  nats.Option // how to log in there; nil: with what the URL says
+	NATSTopic string      // what subjects begin with; masq.1
+	// DrainDelay is the time between not being ready and sending devices away, for whatever is in front to notice.
+	DrainDelay time.Duration
 
 	Page http.Handler // answers every other path; nil: a line on what this is at /
-	Log  *slog.Logger // nil: silent. No channel's name and no address is ever logged.
+	// Log gets no channel's name and no nameplate, and no address unless LogAddresses says so. nil: silent.
+	Log          *slog.Logger
+	LogAddresses bool
 
 	// Tap, for tests only, sees the body of every DATA frame that arrives, with its sender's side, and answers the body to
 	// pass on. It may be called from several goroutines at once.
@@ -52,12 +68,6 @@ const (
 	maxHeaderBytes  = 8 << 10
 )
 
-// What RESTARTING says at a shutdown, in ms.
-const (
-	reconnectIn = 1_000
-	tryFor      = 60_000
-)
-
 // Server is a Sync Server. Use New; it serves once.
 type Server struct {
 	opt      Options
@@ -65,6 +75,11 @@ type Server struct {
 	upgrader *gws.Upgrader
 	page     http.Handler
 	log      *slog.Logger
+	bus      *bus // nil: no other nodes
+	metrics  *prometheus.Registry
+	refused  refused
+	accepts  pace
+	ended    chan struct{}  // closed when nothing is served any more
 	wg       sync.WaitGroup // the goroutines of sockets; a socket's first is added under mu and before stopped
 
 	// mu guards all below and the fields of socket that say so. It is held for one step of the core and for putting what
@@ -76,18 +91,30 @@ type Server struct {
 	sockets   map[uint64]*socket
 	last      uint64 // the newest socket's number
 	addresses map[netip.Addr]*address
+	draining  bool // not ready: everybody is sent away
 	stopped   bool // no new sockets
+
+	reserving   map[uint64]chan<- string // who waits for a nameplate
+	lastReserve uint64
 }
 
 // New makes a Server.
 func New(opt Options) *Server {
 	s := &Server{
 		opt: opt, page: opt.Page, log: opt.Log,
-		core:      relay.New(relay.Config{Hosts: opt.Hosts, Limits: opt.Limits}),
 		sockets:   map[uint64]*socket{},
 		addresses: map[netip.Addr]*address{},
+		reserving: map[uint64]chan<- string{},
+		ended:     make(chan struct{}),
 	}
-	s.opt.PerAddress.setDefaults(AddressLimits{Waiting: 16, Joined: 4096, NewPerMinute: 600})
+	cfg := relay.Config{Hosts: opt.Hosts, Limits: opt.Limits}
+	if opt.NATS != "" {
+		s.bus = newBus(s)
+		cfg.Node = randomNode()
+	}
+	s.core = relay.New(cfg)
+	s.metrics = newMetrics(s)
+	s.opt.PerAddress.setDefaults(AddressLimits{Handshakes: 64, Waiting: 16, Joined: 4096, NewPerMinute: 600, NameplatesPerMinute: 10})
 	s.opt.Loopback.setDefaults(s.opt.PerAddress)
 	if s.page == nil {
 		s.page = http.HandlerFunc(about)
@@ -114,7 +141,7 @@ func (s *Server) Stats() relay.Stats {
 }
 
 // Serve serves on the listeners, which it closes, until ctx ends or a listener fails. At the end it tells every device that the
-// server restarts and waits a few seconds for them to hear it. It answers nil when ctx has ended.
+// server restarts, some at a time, and is done within 30 s (and DrainDelay). It answers nil when ctx has ended.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	srv := &http.Server{
 		Handler:           s,
@@ -123,12 +150,19 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		WriteTimeout:      pageTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		ConnState:         s.connState,
 		ErrorLog:          log.New(io.Discard, "", 0), // it would log addresses
+	}
+	if s.bus != nil {
+		if err := s.bus.connect(); err != nil {
+			return err
+		}
+		defer s.bus.close()
 	}
 	failed := make(chan error, len(listeners))
 	var running sync.WaitGroup
 	for _, l := range listeners {
-		running.Go(func() { failed <- srv.Serve(l) })
+		running.Go(func() { failed <- srv.Serve(limited{l, s}) })
 	}
 	stopTicks := make(chan struct{})
 	running.Go(func() { s.tick(stopTicks) })
@@ -146,47 +180,26 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	return err
 }
 
-func (s *Server) shutDown(srv *http.Server) {
-	s.mu.Lock()
-	s.stopped = true
-	s.stepLocked(relay.Drain{ReconnectIn: reconnectIn, TryFor: tryFor})
-	s.mu.Unlock()
-
-	ctx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
-	defer cancel()
-	if srv.Shutdown(ctx) != nil {
-		srv.Close()
-	}
-	over := make(chan struct{})
-	go func() { s.wg.Wait(); close(over) }()
-	select {
-	case <-over:
-		return
-	case <-ctx.Done():
-	}
-	s.mu.Lock()
-	for _, k := range s.sockets {
-		k.stream.Conn.Close()
-	}
-	s.mu.Unlock()
-	<-over
-}
-
-// tick lets time pass for the core and for addresses, once a second.
+// tick lets time pass for the core, and for addresses once a second.
 func (s *Server) tick(stop <-chan struct{}) {
-	t := time.NewTicker(time.Second)
+	t := time.NewTicker(100 * time.Millisecond)
 	defer t.Stop()
 	warned := false
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-stop:
 			return
 		case <-t.C:
 		}
 		s.mu.Lock()
-		s.stepLocked(relay.Tick{})
-		s.sweep(time.Now())
-		badHosts := s.core.Stats().Ended[relay.BadHost]
+		if at, ok := s.core.Next(); ok && at <= nowMillis() {
+			s.stepLocked(relay.Tick{})
+		}
+		badHosts := uint64(0)
+		if n%10 == 0 {
+			s.sweep(time.Now())
+			badHosts = s.core.Stats().Ended[relay.BadHost]
+		}
 		s.mu.Unlock()
 		if badHosts > 0 && !warned {
 			warned = true // once: it says enough, and anybody can cause it
@@ -195,18 +208,29 @@ func (s *Server) tick(stop <-chan struct{}) {
 	}
 }
 
+func nowMillis() uint64 { return uint64(time.Now().UnixMilli()) }
+
 // ServeHTTP upgrades the channels' paths and hands the others to the page. Serve uses it.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if kind, _ := wire.ParseRelayPath(r.URL.Path); kind != 0 {
-		s.upgrade(w, r)
-		return
+	kind, _ := wire.ParseRelayPath(r.URL.Path)
+	switch {
+	case kind != 0:
+		s.upgrade(w, r, kind)
+	case strings.HasSuffix(r.URL.Path, wire.NewNameplatePath):
+		s.newNameplate(w, r)
+	case r.URL.Path == "/livez":
+		say(w, http.StatusOK, "ok")
+	case strings.Contains(r.URL.Path, "/v1/"):
+		s.refuse(w, noSuchPath)
+	default:
+		s.page.ServeHTTP(w, r)
 	}
-	if r.URL.Path == "/livez" {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		io.WriteString(w, "ok\n")
-		return
-	}
-	s.page.ServeHTTP(w, r)
+}
+
+func say(w http.ResponseWriter, status int, what string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	io.WriteString(w, what+"\n")
 }
 
 func about(w http.ResponseWriter, r *http.Request) {
@@ -214,49 +238,6 @@ func about(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	io.WriteString(w, "This is a Masq Sync Server. It passes sealed messages between a user's own devices and stores nothing.\n"+
-		"There is nothing to see here: applications that use Masq connect to it by WebSocket.\n")
-}
-
-// Listen listens on addr, a host and a port. For the host localhost it listens on 127.0.0.1 and [::1], as far as the
-// machine has them, on the same port.
-func Listen(addr string) ([]net.Listener, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
-	if host != "localhost" {
-		l, err := net.Listen("tcp", addr)
-		if err != nil {
-			return nil, err
-		}
-		return []net.Listener{l}, nil
-	}
-	var all []net.Listener
-	for _, h := range []string{"127.0.0.1", "::1"} {
-		l, lerr := net.Listen("tcp", net.JoinHostPort(h, port))
-		if NoSuchAddress(lerr) {
-			err = lerr
-			continue
-		}
-		if lerr != nil {
-			for _, l := range all {
-				l.Close()
-			}
-			return nil, lerr
-		}
-		all = append(all, l)
-		_, port, _ = net.SplitHostPort(l.Addr().String()) // the second takes the first's, if that was chosen freely
-	}
-	if len(all) == 0 {
-		return nil, err
-	}
-	return all, nil
-}
-
-// NoSuchAddress reports whether an error of net.Listen says that the machine has no such address at all, as one without IPv6 has
-// no ::1.
-func NoSuchAddress(err error) bool {
-	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
+	say(w, http.StatusOK, "This is a Masq Sync Server. It passes sealed messages between a user's own devices and stores nothing.\n"+
+		"There is nothing to see here: applications that use Masq connect to it by WebSocket.")
 }

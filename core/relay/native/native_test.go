@@ -287,17 +287,18 @@ func TestAddressLimits(t *testing.T) {
 
 func TestAddressesAreGrouped(t *testing.T) {
 	s := New(Options{PerAddress: AddressLimits{Waiting: 5}, Loopback: AddressLimits{Waiting: 50}})
-	same := func(a, b string) bool { return s.address(a) == s.address(b) }
+	at := func(remote string) *address { return s.address(parseRemote(remote)) }
+	same := func(a, b string) bool { return at(a) == at(b) }
 	if !same("[2001:db8::1]:1", "[2001:db8::ffff:2]:2") || same("[2001:db8::1]:1", "[2001:db8:0:1::1]:1") {
 		t.Error("an IPv6 /64 counts as one")
 	}
 	if !same("192.0.2.1:1", "[::ffff:192.0.2.1]:9") || same("192.0.2.1:1", "192.0.2.2:1") {
 		t.Error("an IPv4 address counts as one, however it is written")
 	}
-	if s.address("192.0.2.1:1").limits != (AddressLimits{5, 4096, 600}) || s.address("[::1]:1").limits != (AddressLimits{50, 4096, 600}) {
+	if at("192.0.2.1:1").limits != (AddressLimits{64, 5, 4096, 600, 10}) || at("[::1]:1").limits != (AddressLimits{64, 50, 4096, 600, 10}) {
 		t.Error("limits")
 	}
-	a := s.address("192.0.2.1:1")
+	a := at("192.0.2.1:1")
 	for range 2 * 5 {
 		a.admit(time.Now())
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -24,6 +25,8 @@ type socket struct {
 	// The reader's alone.
 	side     byte // as its JOIN or PAIR says, for Tap
 	handling bool // what was read is being handled
+
+	addr netip.Addr // only with LogAddresses
 
 	// Guarded by Server.mu.
 	from    *address
@@ -59,34 +62,41 @@ func (quiet) Error(...any) {}
 // readBuffer is small because there is one for each idle connection; a large frame is read past it.
 const readBuffer = 2 << 10
 
-func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, kind wire.RelayKind) {
 	switch {
 	case r.Method != http.MethodGet || !strings.EqualFold(r.Header.Get("Upgrade"), "websocket"):
-		w.Header().Set("Upgrade", "websocket")
-		http.Error(w, "this is for WebSockets", http.StatusUpgradeRequired)
+		s.refuse(w, notWebSocket)
 		return
 	case !hasSubprotocol(r):
-		http.Error(w, "the subprotocol "+wire.Subprotocol+" is required", http.StatusBadRequest)
+		s.refuse(w, noSubprotocol)
 		return
 	}
+	client := s.clientOf(r)
 	s.mu.Lock()
-	from := s.address(r.RemoteAddr)
-	admitted := from.admit(time.Now())
+	from := s.address(client)
+	admitted := turnedAway
+	full := s.opt.MaxSockets > 0 && len(s.sockets) >= s.opt.MaxSockets
+	if !s.stopped && !full {
+		admitted = from.admit(time.Now())
+	}
 	stopped := s.stopped
-	if !stopped && admitted != turnedAway {
+	guesses := kind == wire.NameplateKind && admitted == welcome && !from.opened.take(time.Now(), from.limits.NameplatesPerMinute)
+	if admitted != turnedAway {
 		s.wg.Add(1)
 	}
 	s.mu.Unlock()
 	switch {
 	case stopped:
-		w.Header().Set("Connection", "close")
-		http.Error(w, "stopping", http.StatusServiceUnavailable)
+		s.refuse(w, stopping)
+	case full:
+		s.refuse(w, tooManyHere)
 	case admitted == turnedAway:
-		w.Header().Set("Connection", "close")
-		w.Header().Set("Retry-After", "60")
-		http.Error(w, "too many connections from this address", http.StatusTooManyRequests)
+		s.refuse(w, tooManyWaiting)
 	default:
 		k := &socket{from: from}
+		if s.opt.LogAddresses {
+			k.addr = client
+		}
 		if !s.hijack(k, w, r) {
 			s.mu.Lock()
 			from.leave(false)
@@ -94,8 +104,15 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 			s.wg.Done()
 			return
 		}
+		refuse := relay.Left // nothing against it
+		switch {
+		case admitted == crowded:
+			refuse = relay.Crowd
+		case guesses:
+			refuse = relay.Guesses
+		}
 		// A goroutine of its own lets go of all that net/http keeps for a request.
-		go s.run(k, relay.Open{Path: r.URL.Path, Host: r.Host}, admitted == crowded)
+		go s.run(k, relay.Open{Path: r.URL.Path, Host: r.Host}, refuse)
 	}
 }
 
@@ -112,7 +129,7 @@ func hasSubprotocol(r *http.Request) bool {
 func (s *Server) hijack(k *socket, w http.ResponseWriter, r *http.Request) bool {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		http.Error(w, "no WebSockets over this connection", http.StatusHTTPVersionNotSupported)
+		s.refuse(w, notHijackable)
 		return false
 	}
 	k.stream = &stream{Conn: conn, limits: s.limits, done: make(chan struct{}), fault: func(why relay.Reason) {
@@ -127,12 +144,13 @@ func (s *Server) hijack(k *socket, w http.ResponseWriter, r *http.Request) bool 
 			return true
 		}
 	}
+	s.refused[notHijackable].Add(1)
 	conn.Close()
 	return false
 }
 
 // run is a socket's whole life.
-func (s *Server) run(k *socket, open relay.Open, refuse bool) {
+func (s *Server) run(k *socket, open relay.Open, refuse relay.Reason) {
 	defer s.wg.Done()
 	defer k.stream.Conn.Close()
 	defer s.gone(k)
@@ -148,8 +166,8 @@ func (s *Server) run(k *socket, open relay.Open, refuse bool) {
 	k.id, open.Conn = s.last, s.last
 	s.sockets[k.id] = k
 	s.stepLocked(open)
-	if refuse {
-		s.stepLocked(relay.Fail{Conn: k.id, Reason: relay.Crowd})
+	if refuse != relay.Left {
+		s.stepLocked(relay.Fail{Conn: k.id, Reason: refuse})
 	}
 	s.mu.Unlock()
 
@@ -192,7 +210,7 @@ func (s *Server) step(k *socket, ev relay.Event) {
 // stepLocked is step with mu held and without waiting.
 func (s *Server) stepLocked(ev relay.Event) {
 	s.full = nil
-	s.core.Step(uint64(time.Now().UnixMilli()), ev, &s.out)
+	s.core.Step(nowMillis(), ev, &s.out)
 	for _, a := range s.out.List {
 		switch a := a.(type) {
 		case relay.Send:
@@ -200,12 +218,20 @@ func (s *Server) stepLocked(ev relay.Event) {
 		case relay.SendText:
 			s.push(s.sockets[a.Conn], message{op: gws.OpcodeText, data: []byte(a.Text)})
 		case relay.Close:
-			s.push(s.sockets[a.Conn], message{op: gws.OpcodeCloseConnection, code: a.Code})
+			k := s.sockets[a.Conn]
+			s.push(k, message{op: gws.OpcodeCloseConnection, code: a.Code})
+			if k != nil && k.addr.IsValid() {
+				s.log.Info("closed a connection", "address", k.addr, "reason", a.Reason)
+			}
 		case relay.Joined:
 			if k := s.sockets[a.Conn]; k != nil && !k.joined {
 				k.joined = true
 				k.from.join()
 			}
+		case relay.Reserved:
+			s.reserved(a)
+		case relay.Follow, relay.Unfollow, relay.Publish:
+			s.bus.push(a)
 		}
 	}
 	s.out.Reset()
