@@ -74,6 +74,7 @@ describe('getting in', { concurrency: 3 }, () => {
     await named(page, 'Rename').focus()
     script.stop()
     await heading(page, 'The store is not running').waitFor()
+    assert.ok(!(await page.getByText(/^In touch/).isVisible()))
     await wait(page, () => document.activeElement === document.body)
     script.running = true
     await heading(page, 'The store is not running').waitFor({ state: 'detached' })

@@ -34,7 +34,7 @@ export function topView(m: Manager): Child[] {
     state
       ? h('nav', { 'aria-label': t('pages') }, tab('applications'), tab('devices'), tab('help'))
       : h('span', { class: 'top-end' }, languageChoice(m)),
-    state && summary(state),
+    state && summary(state, m.store.stand === 'away'),
   ]
 }
 
@@ -46,22 +46,22 @@ const badge = (n: number): Element =>
     h('span', { class: 'unseen' }, t('waitingFor', { n })),
   )
 
-function summary(state: State): Element {
-  const online =
-    state.devices.filter((d) => d.online).length + state.apps.flatMap((a) => a.peers).filter((d) => d.online).length
-  const all = state.devices.length + state.apps.flatMap((a) => a.peers).length
-  const text =
-    all === 0
-      ? t('alone')
-      : state.sync === 'online'
-        ? t('inTouch', { n: online })
-        : t(({ off: 'syncOff', connecting: 'connecting', waiting: 'waitingDevices' } as const)[state.sync])
+function summary(state: State, away: boolean): Element {
   return h(
     'p',
-    { class: 'summary', 'data-sync': state.sync },
+    { class: 'summary' },
     foreign(state.self.name || state.name, { class: 'name' }),
-    h('span', { class: 'meta' }, text),
+    h('span', { class: 'meta' }, away ? t('awayTitle') : syncText(state)),
   )
+}
+
+const syncs = { off: 'syncOff', connecting: 'connecting', waiting: 'waitingDevices' } as const
+
+function syncText(state: State): string {
+  const others = [...state.devices, ...state.apps.flatMap((app) => app.peers)]
+  if (others.length === 0) return t('alone')
+  if (state.sync !== 'online') return t(syncs[state.sync])
+  return t('inTouch', { n: others.filter((d) => d.online).length })
 }
 
 /** languageChoice lets the user choose the page's language. */
