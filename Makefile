@@ -94,6 +94,10 @@ sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)
 
+conformance: ## check that a Sync Server is one: URL=wss://sync.example.org, OTHER= another node, NOCAPS=1 without caps per address
+	@MASQ_CONFORMANCE_URL='$(URL)' MASQ_CONFORMANCE_OTHER='$(OTHER)' MASQ_CONFORMANCE_NOCAPS='$(NOCAPS)' \
+		go test -count 1 -v $(if $(URL),-run TestServer) ./core/relay/conformance
+
 strace: binary ## look at the system calls: a put is on the disk before it is answered
 	@.ci/strace $(BUILD)/masq
 

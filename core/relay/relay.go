@@ -234,7 +234,7 @@ func (s *Server) frame(c *conn, ev Frame, out *Actions) {
 			return
 		}
 		s.join(c, f.Side, out)
-	case f.Type == wire.RelayPair && c.greet.kind == wire.PairKind:
+	case f.Type == wire.RelayPair && c.greet.kind != wire.ChannelKind:
 		s.join(c, f.Side, out)
 	default:
 		s.fail(c, OutOfPlace, out)

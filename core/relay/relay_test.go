@@ -419,3 +419,17 @@ func FuzzServer(f *testing.F) {
 		r.empty()
 	})
 }
+
+func TestNameplateIsAMailbox(t *testing.T) {
+	r := newRig(t, Config{})
+	for id := range uint64(3) {
+		r.open(id, wire.NameplatePath("7K2"))
+		r.frame(id, wire.RelayFrame{Type: wire.RelayPair, Side: uint8(id % 2)})
+	}
+	r.want(0, "ok", "JOINED false", "PEER true")
+	r.want(1, "ok", "JOINED true")
+	r.want(2, "E_CROWDED", "close 4004")
+	r.step(Closed{0})
+	r.want(1, "PEER false", "close 1000")
+	r.empty()
+}

@@ -50,6 +50,9 @@ func (s *Server) admin() http.Handler {
 	return mux
 }
 
+// Ready reports whether devices may be sent here, as /readyz does.
+func (s *Server) Ready() bool { return s.unready() == "" }
+
 // unready says why no more devices should be sent here; empty: they may.
 func (s *Server) unready() string {
 	s.mu.Lock()
