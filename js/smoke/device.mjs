@@ -49,6 +49,12 @@ export class Device extends Browser {
     await this.page.getByRole('heading', { name: 'Nothing written yet' }).waitFor()
   }
 
+  /** asking waits until Notes says that its user is to allow it into the local store. */
+  async asking() {
+    await this.page.getByRole('heading', { name: 'Allow Notes in the Store manager' }).waitFor()
+    await this.shot('asking')
+  }
+
   /** invite shows an invite and answers its link. */
   async invite() {
     await this.page.locator('#sync').click()
@@ -86,7 +92,7 @@ export class Device extends Browser {
       const { devices, upToDate } = await this.#useStore((store) => store.status.counts)
       return devices > 0 && devices === upToDate
     })
-    if (!this.store) await this.page.locator('#sync').filter({ hasText: 'In sync with' }).waitFor()
+    await this.page.locator('#sync').filter({ hasText: 'In sync with' }).waitFor()
   }
 
   async saved() {

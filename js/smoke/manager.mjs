@@ -23,9 +23,10 @@ export class Manager {
   async allow(origin, state) {
     await this.#goTo('Applications')
     const request = this.#page.getByRole('article').filter({ hasText: origin })
-    await request.waitFor()
+    const allow = request.getByRole('button', { name: /^Allow/ })
+    await allow.click({ trial: true }) // nobody can hit it in the moment in which it appears
     await this.#shot(state)
-    await request.getByRole('button', { name: /^Allow/ }).click()
+    await allow.click()
     await request.waitFor({ state: 'detached' })
     await this.#page.getByRole('heading', { name: 'On this computer', exact: true }).waitFor()
     await this.#shot('allowed')
@@ -95,12 +96,12 @@ export class Manager {
     await this.#button('Done').click()
   }
 
-  /** devices waits until each of the devices, by their names, is online and has everything. */
-  async devices(...names) {
+  /** devices waits until each of the devices is online and has everything: an object with what else is said of each, by name. */
+  async devices(devices) {
     await this.#goTo('Devices')
-    for (const name of names) {
+    for (const [name, more] of Object.entries(devices)) {
       const row = this.#page.getByRole('listitem').filter({ hasText: name })
-      await row.getByText('Online · has everything').waitFor()
+      await row.filter({ hasText: 'Online · has everything' }).filter({ hasText: more }).waitFor()
     }
     await this.#shot('devices')
   }

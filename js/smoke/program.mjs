@@ -51,9 +51,14 @@ export class Program {
     return text
   }
 
+  /** kill ends it, if it has not ended, whatever it is doing. */
+  kill() {
+    this.#child.kill('SIGKILL')
+  }
+
   /** stop ends it as Ctrl-C would, and waits for that. */
   async stop() {
-    const late = setTimeout(() => this.#child.kill('SIGKILL'), endMs)
+    const late = setTimeout(() => this.kill(), endMs)
     this.#child.kill('SIGTERM')
     const [code] = await this.#exit
     clearTimeout(late)

@@ -28,6 +28,7 @@ export async function run(stage) {
   const second = stage.device('second-browser', looks.computer, laptop.store)
   await step('a second browser on the laptop asks for itself, and has the same notes', async () => {
     await second.start(origin)
+    await second.asking()
     await managers[0].allow(origin, 'asked-again')
     await second.sees(words.reply)
     await second.shot('synced')
@@ -41,8 +42,8 @@ export async function run(stage) {
 
 async function letIn(device, origin) {
   await device.start(origin)
+  await device.asking()
   const manager = await Manager.open(device)
-  await device.shot('asking')
   await manager.allow(origin, 'asked')
   await device.empty()
   return manager
@@ -55,5 +56,5 @@ async function pair(laptop, desktop) {
   await laptop.letIn(desktopName, await desktop.readDigits())
   await desktop.yes('Yes, join')
   await Promise.all([laptop.connected(desktopName), desktop.connected(laptopName)])
-  await Promise.all([laptop.devices(desktopName), desktop.devices(laptopName)])
+  await Promise.all([laptop.devices({ [desktopName]: '' }), desktop.devices({ [laptopName]: '' })])
 }

@@ -30,8 +30,10 @@ export async function run(stage) {
     return manager
   })
   await step('the phone opens the manager’s link, both compare digits and say yes', () => pair(manager, phone, origin))
-  await manager.devices(cellarName, phoneName)
-  await manager.close()
+  await step('the manager shows the phone with Notes alone', async () => {
+    await manager.devices({ [cellarName]: '', [phoneName]: 'Only Notes' })
+    await manager.close()
+  })
   await bothWays(laptop, phone)
   await step('the laptop is off: the phone’s note reaches the other store', async () => {
     await laptop.stop()

@@ -22,9 +22,10 @@ function end(why) {
 async function play(n) {
   const start = Date.now()
   console.log(`scenario ${n}: ${titles[n - 1]}`)
-  const { run } = await import(`./scenario${n}.mjs`)
-  stage = await Stage.open(`scenario${n}`)
+  stage = new Stage(`scenario${n}`)
   try {
+    const { run } = await import(`./scenario${n}.mjs`)
+    await stage.tap.start()
     await run(stage)
     console.log(`  in ${seconds(start)}`)
     return true

@@ -8,20 +8,17 @@ import { Tap } from './tap.mjs'
 
 const pictures = new URL('../../.build/smoke/', import.meta.url).pathname
 
-/** Stage is where one scenario takes place. */
+/** Stage is where one scenario takes place. Pictures go into a folder called name. */
 export class Stage {
   #dir = mkdtempSync(join(tmpdir(), 'masq-smoke-'))
   #shots
   devices = []
   stores = []
+  tap = new Tap(join(this.#dir, 'frames'))
 
-  /** open starts the server. Pictures go into a folder called name. */
-  static async open(name) {
-    const stage = new Stage()
-    stage.#shots = join(pictures, name)
-    rmSync(stage.#shots, { recursive: true, force: true })
-    stage.tap = await Tap.start(join(stage.#dir, 'frames'))
-    return stage
+  constructor(name) {
+    this.#shots = join(pictures, name)
+    rmSync(this.#shots, { recursive: true, force: true })
   }
 
   /** origin is where the application is. */

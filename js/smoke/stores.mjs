@@ -8,6 +8,7 @@ const masq = new URL('../../.build/masq', import.meta.url).pathname
 /** Store is a local store with data of its own in the folder dir. */
 export class Store {
   #program
+  #commands = []
   #port = 0
 
   constructor(name, dir, sync) {
@@ -32,6 +33,7 @@ export class Store {
   }
 
   async stop() {
+    for (const command of this.#commands) command.kill()
     const program = this.#program
     this.#program = undefined
     await program?.stop()
@@ -78,6 +80,7 @@ export class Store {
   }
 
   #masq(command, ...args) {
-    return new Program(masq, [command, '--data', this.dir, ...args])
+    this.#commands.push(new Program(masq, [command, '--data', this.dir, ...args]))
+    return this.#commands.at(-1)
   }
 }

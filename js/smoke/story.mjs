@@ -68,16 +68,12 @@ async function outage(tap, writers) {
 
 /** converged waits until all devices hold the same, and answers it. Both versions of the shared note must be in it. */
 export async function converged(devices) {
-  const same = await until(
-    'all hold the same',
-    async () => {
-      const [one, ...others] = await Promise.all(devices.map((device) => device.contents()))
-      const text = JSON.stringify(one)
-      const complete = [...words.conflict, ...words.offline.flat()].every((version) => text.includes(version))
-      return complete && others.every((other) => JSON.stringify(other) === text) && one
-    },
-    20_000,
-  )
+  const same = await until('all hold the same', async () => {
+    const [one, ...others] = await Promise.all(devices.map((device) => device.contents()))
+    const text = JSON.stringify(one)
+    const complete = [...words.conflict, ...words.offline.flat()].every((version) => text.includes(version))
+    return complete && others.every((other) => JSON.stringify(other) === text) && one
+  })
   const entry = same.find(({ value }) => value.title === shared)
   assert.deepEqual(new Set([entry.value, ...entry.others].map(({ text }) => text)), new Set(words.conflict))
   return same

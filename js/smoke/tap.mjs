@@ -4,25 +4,27 @@ import { Program } from './program.mjs'
 
 const program = new URL('../../.build/tap', import.meta.url).pathname
 
-/** Tap is the server. What passes through it is kept in a file. */
+/** Tap is the server. What passes through it is kept in the file. */
 export class Tap {
   #program
   #file
 
-  /** start runs the server, on free ports. file is where it keeps what passes. */
-  static async start(file) {
-    const tap = new Tap()
-    tap.#file = file
-    tap.#program = new Program(program, ['-frames', file])
-    const line = await tap.#program.line()
+  constructor(file) {
+    this.#file = file
+  }
+
+  /** start runs the server, on free ports. */
+  async start() {
+    this.#program = new Program(program, ['-frames', this.#file])
+    const line = await this.#program.line()
     const { page, control } = Object.fromEntries(line.split(' ').map((pair) => pair.split(/=(.*)/)))
     // By this name, as users of one computer call it. The pages that it serves take the Sync Server to be where they come from.
     const origin = page.replace('127.0.0.1', 'localhost')
-    return Object.assign(tap, { origin, sync: origin.replace('http', 'ws'), control })
+    Object.assign(this, { origin, sync: origin.replace('http', 'ws'), control })
   }
 
-  stop() {
-    return this.#program.stop()
+  async stop() {
+    await this.#program?.stop()
   }
 
   /** tell tells the server something: stop (an outage), start (its end), flip (a bit in the next frame). It answers its counts. */
