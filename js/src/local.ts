@@ -64,6 +64,7 @@ const ANSWER_MS = 3000
 const PROMPT_MS = 10 * 60_000 // the user is looking at the browser's prompt
 const RETRY_MS = 500
 const RETRY_MS_MAX = 5000
+const BUSY_TRIES = 5
 const CUTS_MAX = 10 // an operation that was cut off so often is not asked again: it may be what breaks the connection
 const ICON_BYTES_MAX = 32 << 10
 const ICON_MS_MAX = 2000
@@ -71,6 +72,7 @@ const PENDING_CHARACTERS_MAX = 64 << 20
 const WATCHES_MAX = 1000
 const EARLY_MAX = 10_000
 const CLOSE_MS_MAX = 5000
+const QUIET_MS = 10_000 // without a word, while an answer is due, after which the store is asked whether it is there
 const DENIED = 4018 // close code: access was taken away
 
 export class LocalStore implements Store {
@@ -89,6 +91,7 @@ export class LocalStore implements Store {
   #watches = new Set<Watch>()
   #early: [n: number, params: Json][] = [] // notifications for watches whose number is not known yet
   #subscribing = 0
+  #probed = false
   #pending = 0
   #characters = 0
   #idle: (() => void) | undefined
@@ -298,13 +301,24 @@ export class LocalStore implements Store {
     const waiters = this.#waiters
     this.#waiters = []
     for (const w of waiters) w.resolve(rpc)
+    const quiet = setInterval(() => this.#checkQuiet(rpc), QUIET_MS / 2)
     const code = await rpc.closed
+    clearInterval(quiet)
     this.#rpc = undefined
     this.#early = []
+    this.#probed = false
     for (const w of this.#watches) w.n = undefined
     if (code !== DENIED) return false
     this.#grant = await this.#tools.saveGrant({ revoked: true })
     return true
+  }
+
+  /** A store that hangs does not close the connection. */
+  #checkQuiet(rpc: Rpc): void {
+    const silent = rpc.waiting && Date.now() - rpc.heard > QUIET_MS
+    if (silent && this.#probed) return rpc.close()
+    if (silent) void rpc.call('hello').catch(() => undefined)
+    this.#probed = silent
   }
 
   /** The store, which is the one, does not take our token any more. */
@@ -323,7 +337,16 @@ export class LocalStore implements Store {
       this.#grant = await this.#tools.readGrant()
       if (this.#grant.id !== before && !this.#grant.revoked) return this.#enter() // another tab got it
       if (this.#grant.refused && !this.#begin.click) throw this.#denied()
-      return this.#request()
+      for (let tries = 1; ; tries++) {
+        try {
+          return await this.#request()
+        } catch (e) {
+          // The request of a page that has just gone may still be there, or another browser's is.
+          if ((e as MasqError).code !== 'E_BUSY' || tries === BUSY_TRIES) throw e
+        }
+        await this.#pause(RETRY_MS)
+        if (this.#ended) throw this.#ended
+      }
     }
     const got = await locks.request(name, { ifAvailable: true }, (lock) => lock && work())
     if (got) return got

@@ -5,7 +5,7 @@ import { choose, permission } from './choose.js'
 import { within } from './client.js'
 import { Embedded } from './embedded.js'
 import { MasqError } from './errors.js'
-import { deleteDatabase, readGrant, saveGrant, type Grant } from './grants.js'
+import { deleteDatabase, exists, readGrant, saveGrant, type Grant } from './grants.js'
 import { loadLocal } from './load.js'
 import type { Tools } from './local.js'
 import { names, storageCodes } from './messages.js'
@@ -134,13 +134,20 @@ export class Place {
   }
 
   #embed(): void {
-    if (this.#ended) return
+    if (!this.#ended) this.#take(this.#embedded())
+  }
+
+  #embedded(): Embedded {
     const store: Embedded = new Embedded(this.#options, {
       status: (s) => store === this.#store && this.#events.status(s),
       failed: (e) => store === this.#store && this.#events.failed(e),
       moved: () => this.#moved(),
     })
-    this.#take(store)
+    return store
+  }
+
+  async #stranded(): Promise<Embedded | undefined> {
+    return (await exists(names.database(this.#options.app))) ? this.#embedded() : undefined
   }
 
   /** The local store takes charge. With `once`, an embedded store does if it cannot get in. */
@@ -209,6 +216,7 @@ export class Place {
       resume: () => this.#embed(),
       take: (to, moved) => this.#take(to, moved),
       status: (to, s) => to === this.#store && this.#events.status(s),
+      stranded: () => this.#stranded(),
       tell: (moved) => this.#tabs?.postMessage({ t: 'moved', ...moved } satisfies ToTabs),
       clear: () => this.#clear(),
     })

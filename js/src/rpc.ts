@@ -33,6 +33,8 @@ export class Rpc {
   onnote: (method: string, params: Json) => void = () => undefined
   /** Whether messages may be long, because the other side has proved who it is. */
   trusted = false
+  /** When the last message came. */
+  heard = Date.now()
   readonly #ws: WebSocket
   readonly #failure: Failure
   #id = 0
@@ -81,6 +83,11 @@ export class Rpc {
     })
   }
 
+  /** Whether an answer is due. */
+  get waiting(): boolean {
+    return this.#unanswered.size > 0
+  }
+
   /** Ends the connection. */
   close(): void {
     this.#ws.close()
@@ -123,6 +130,7 @@ export class Rpc {
   }
 
   #take(data: unknown): void {
+    this.heard = Date.now()
     try {
       if (typeof data !== 'string' || (!this.trusted && data.length > STRANGER_CHARACTERS_MAX)) throw CUT
       const message = JSON.parse(data) as unknown

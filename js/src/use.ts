@@ -16,6 +16,8 @@ export interface Hands {
   resume(): void
   take(to: Store, moved?: Moved): void
   status(to: Store, s: Status): void
+  /** The embedded store that is not in charge, if there is one with data that has not been moved. */
+  stranded(): Promise<Embedded | undefined>
   /** Tells the other tabs. */
   tell(moved: Moved): void
   /** Deletes the embedded data. */
@@ -26,8 +28,11 @@ const MOVE_LOCK = 'masq-local-store:move'
 
 /** Moves the data out of `from`, if that is embedded; else has it try again. Rejects with MasqError. */
 export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
-  if (from instanceof LocalStore) return from.again()
   const { tools, about } = hands
+  if (from instanceof LocalStore) {
+    await from.again()
+    return navigator.locks.request(MOVE_LOCK, () => fetchStranded(from, hands))
+  }
   const embedded = from as Embedded
   await embedded.unpaired()
   const begin = { grant: await tools.readGrant(), once: true, click: true, use: false }
@@ -48,6 +53,21 @@ export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
   hands.status(to, to.status)
   embedded.end(tools.moved)
   await hands.clear()
+}
+
+/** Moves what was in this browser before the local store was used. */
+async function fetchStranded(to: LocalStore, { tools, stranded, clear }: Hands): Promise<void> {
+  const from = await stranded()
+  if (!from) return
+  try {
+    await from.seize()
+    await from.unpaired()
+    if (!(await move(from, to)) || !from.alone) throw tools.failure('E_INTERRUPTED')
+    await tools.saveGrant({ leftover: true })
+  } finally {
+    from.end(tools.moved)
+  }
+  await clear()
 }
 
 /** Moves it, and makes that known for good. If it fails all is as before. */

@@ -76,6 +76,29 @@ test('operations wait while the user decides, and are done after a yes', async (
   await profile.close()
 })
 
+test('the request outlives a reload, and the tab that made it', async () => {
+  const { profile, open } = await fresh()
+  const a = await open()
+  const b = await open()
+  await store.request()
+  await a.reload()
+  await run(a, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
+  assert.deepEqual([await stateOf(a), await stateOf(b)], ['asking', 'asking'])
+  await store.request()
+  await b.close()
+  const put = run(a, `masq.put('k', 1)`)
+  let done = false
+  void put.then(() => (done = true))
+  for (let i = 0; !done && i < 200; i++) {
+    const [request] = (await store.call<State>('state')).requests
+    if (request) await store.call('allow', { request: request.request }).catch(() => undefined) // it may have gone meanwhile
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await put
+  await until(a, 'local')
+  await profile.close()
+})
+
 test('who has been let in proves it from then on, and finds everything', async () => {
   const { profile, open, page } = await settled()
   await run(page, `masq.put('k', 'v')`)
@@ -269,5 +292,21 @@ test('a store that stays away is E_STORE_AWAY after a while, and nothing empty i
   } finally {
     await store.start()
   }
+  await profile.close()
+})
+
+test('a store that hangs is away, and does what was asked when it goes on', async () => {
+  const { profile, page } = await settled()
+  store.signal('SIGSTOP')
+  try {
+    const put = run(page, `masq.put('k', 1)`)
+    await until(page, 'away')
+    store.signal('SIGCONT')
+    await put
+  } finally {
+    store.signal('SIGCONT')
+  }
+  await until(page, 'local')
+  assert.equal(await run(page, `masq.get('k')`), 1)
   await profile.close()
 })

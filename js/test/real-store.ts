@@ -87,6 +87,11 @@ export class RealStore {
     await ended
   }
 
+  /** Stops its clock, or lets it go on. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(signal)
+  }
+
   /** Calls a method as masq itself. */
   call<T = object>(method: string, params: object = {}): Promise<T> {
     const id = ++this.#n

@@ -40,11 +40,16 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
     { type: 'put', key: 'k', value: 1 },
     { type: 'del', key: 'k' },
   ])
+  await masq.useLocalStore()
+  await masq.revoke(devices[0]!.id)
+  is<Equal<Status['store'], 'embedded' | 'local' | 'asking' | 'away' | 'denied'>>()
+  is<Equal<Status['counts'], { readonly devices: number; readonly online: number; readonly upToDate: number }>>()
+  await connect({ app: { name: 'T' }, store: 'local' })
   await pairing.confirm({ bring: true })
   is<Equal<typeof pairing.step, 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done' | 'failed'>>()
   const link = takeInvite()
   is<Equal<typeof link, string | undefined>>()
-  if (error.code === 'E_QUOTA') return
+  if (error.code === 'E_QUOTA' || error.code === 'E_STORE_AWAY' || error.code === 'E_REVOKED') return
 
   // @ts-expect-error a batch's operation has a value or is a deletion
   await masq.batch([{ type: 'put', key: 'k' }])
@@ -58,6 +63,8 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
   await connect({})
   // @ts-expect-error a device's name is its `device`
   await connect({ app: { name: 'T' }, name: 'Laptop' })
+  // @ts-expect-error no such store
+  await connect({ app: { name: 'T' }, store: 'cloud' })
   // @ts-expect-error no such code
   if (error.code === 'E_NOTHING') return
 }
