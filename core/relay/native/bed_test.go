@@ -111,15 +111,16 @@ func (b *bed) end() {
 
 // client is a WebSocket client that writes down what it gets.
 type client struct {
-	t     *testing.T
-	ws    *gws.Conn
-	end   chan struct{} // closed when the socket is
-	mu    sync.Mutex
-	news  *sync.Cond
-	got   []string // frames not yet wanted
-	nonce [32]byte
-	code  uint16
-	gate  chan struct{} // when not nil, the reader waits here behind each frame
+	t        *testing.T
+	ws       *gws.Conn
+	end      chan struct{} // closed when the socket is
+	mu       sync.Mutex
+	news     *sync.Cond
+	got      []string // frames not yet wanted
+	nonce    [32]byte
+	code     uint16
+	closedAt time.Time     // when that came
+	gate     chan struct{} // when not nil, the reader waits here behind each frame
 }
 
 // block makes the client read no more than one frame further, until the answer is called.
@@ -147,6 +148,7 @@ func (c *client) OnClose(_ *gws.Conn, err error) {
 	if errors.As(err, &ce) {
 		c.code = ce.Code
 	}
+	c.closedAt = time.Now()
 	c.note(fmt.Sprint("closed ", c.code))
 	close(c.end)
 }
