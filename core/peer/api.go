@@ -29,6 +29,9 @@ type Config struct {
 	Sync []string  // relay URLs that a new circle starts with, at most 8; none: no sync
 	URL  string    // the application's address, to which an invite's link leads; empty: Op.Key has it
 	Rand io.Reader // of cryptographic quality; nil: crypto/rand
+	// Conn is a number that no connection has that is dialled. The driver of an engine that follows another one sets it to the last
+	// that the other dialled: what is still on its way of those is then nobody's.
+	Conn uint32
 }
 
 // Millis is a time in Unix milliseconds, or a span in milliseconds.

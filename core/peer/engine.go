@@ -68,7 +68,7 @@ type connUser interface {
 
 // New makes an engine. Start opens it.
 func New(cfg Config) *Engine {
-	e := &Engine{cfg: cfg, rand: cfg.Rand, conns: map[uint32]connUser{}}
+	e := &Engine{cfg: cfg, rand: cfg.Rand, conns: map[uint32]connUser{}, lastConn: cfg.Conn}
 	if e.rand == nil {
 		e.rand = rand.Reader
 	}

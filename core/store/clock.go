@@ -69,6 +69,10 @@ func (s *Store) timers() {
 		return
 	}
 	s.clock.next = 0
+	if s.reopen != 0 && s.clock.due(s.reopen) {
+		s.reopen = 0
+		s.out.add(Reopen{})
+	}
 	s.eachClient(func(c *client) {
 		if !c.in && c.asking == nil && s.clock.due(c.until) {
 			c.close(CloseExpired, peer.EExpired)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/masqdev/masq/core/peer"
+	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/storage/mem"
 )
 
@@ -19,22 +20,24 @@ const (
 
 // rig drives a Store by hand, on a disk in memory: everything takes no time, and time passes only in wait.
 type rig struct {
-	t      testing.TB
-	name   string
-	sync   []string
-	now    uint64
-	rand   *rand.ChaCha8
-	disk   *mem.Store
-	s      *Store
-	life   int
-	wakeAt uint64
-	queue  []func()
-	held   []func() // commits, while hold
-	hold   bool
-	failed peer.Code
-	conns  map[uint32]*conn
-	last   uint32
-	other  func(Action) bool // takes what is for the network
+	t        testing.TB
+	name     string
+	sync     []string
+	now      uint64
+	rand     *rand.ChaCha8
+	disk     *mem.Store
+	s        *Store
+	life     int
+	wakeAt   uint64
+	queue    []func()
+	held     []func() // commits, while hold
+	hold     bool
+	full     bool // the disk is
+	reopened int
+	failed   peer.Code
+	conns    map[uint32]*conn
+	last     uint32
+	other    func(Action) bool // takes what is for the network
 }
 
 // conn is one connection of a client.
@@ -131,7 +134,13 @@ func (r *rig) act(life int, a Action) {
 			delete(r.conns, a.Client)
 		}
 	case peer.Commit:
-		commit := func() { r.back(life, peer.Committed{Err: r.disk.Commit(a.Group, a.Durability)}) }
+		commit := func() {
+			err := error(storage.ErrQuota)
+			if !r.full {
+				err = r.disk.Commit(a.Group, a.Durability)
+			}
+			r.back(life, peer.Committed{Err: err})
+		}
 		if r.hold {
 			r.held = append(r.held, commit)
 		} else {
@@ -144,6 +153,13 @@ func (r *rig) act(life int, a Action) {
 		r.wakeAt = a.At
 	case peer.Failed:
 		r.failed = a.Err
+	case Reopen:
+		r.reopened++
+		ids, err := r.disk.List()
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.back(life, peer.Start{Blocks: ids})
 	default:
 		if r.other == nil || !r.other(a) {
 			r.t.Fatalf("unknown action %T", a)

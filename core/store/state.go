@@ -141,7 +141,7 @@ func (s *Store) appNow(app string) *peer.AppStatus {
 
 // appStatus makes an application's status.
 func (s *Store) appStatus(app string, named bool) []byte {
-	st := appStatus{Store: "local", Sync: "off", Error: s.status.Err, Recovery: s.status.RecoverySet}
+	st := appStatus{Store: "local", Sync: "off", Error: s.trouble(), Recovery: s.status.RecoverySet}
 	if named {
 		st.App = app
 	}
@@ -231,9 +231,17 @@ func (s *Store) tellManagers() {
 	}
 }
 
+// trouble is why the store does not work, or else why it does not sync; "" if nothing is wrong.
+func (s *Store) trouble() peer.Code {
+	if s.broken != peer.OK {
+		return s.broken
+	}
+	return s.status.Err
+}
+
 func (s *Store) state() state {
 	st := state{
-		Version: s.cfg.Version, Name: s.status.Self.Name, Sync: syncName(s.status.Sync), Error: s.status.Err,
+		Version: s.cfg.Version, Name: s.status.Self.Name, Sync: syncName(s.status.Sync), Error: s.trouble(),
 		Relays: append([]string{}, s.status.Relays...), Bytes: s.disk, Recovery: s.status.RecoverySet,
 		Requests: []stateRequest{}, Blocked: []stateBlocked{}, Apps: []stateApp{}, Devices: stateDevices(s.status.Devices),
 		Self: stateSelf{s.status.Self.ID, s.status.Self.Name},

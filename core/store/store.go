@@ -24,7 +24,9 @@ type Store struct {
 	ops    map[uint64]func(peer.Reply) // operations that are not answered
 
 	opened  bool      // what is kept has been read
-	broken  peer.Code // why it cannot be
+	broken  peer.Code // why it cannot be, or why the engine has stopped since
+	reopen  uint64    // when another engine is tried, 0: there is no need
+	wait    uint64    // and in how long the next one after that
 	stopped bool
 	early   []ClientMessage // said before that
 	waits   int             // its bytes
@@ -108,7 +110,7 @@ func (s *Store) peer(ev peer.Event) {
 	s.todo = append(s.todo, ev)
 	switch ev.(type) {
 	case peer.Start:
-		s.do(&peer.Op{Verb: peer.Kept}, s.load)
+		s.begin()
 	case peer.Tick:
 		s.clock.ticked()
 	}
@@ -153,6 +155,11 @@ func (s *Store) act(a peer.Action) {
 		s.pairingState(a)
 	case peer.WakeAt:
 		s.clock.engine = a.At
+	case peer.Dial:
+		s.cfg.Peer.Conn = a.Conn
+		s.out.add(a)
+	case peer.Failed:
+		s.failed(a)
 	default:
 		s.out.add(a)
 	}
@@ -217,6 +224,40 @@ func (s *Store) hear(ev ClientMessage) {
 	}
 }
 
+// begin has a fresh engine read what is kept.
+func (s *Store) begin() {
+	if s.opened { // the one before has stopped, and answered all that it was asked
+		s.engine, s.watches = peer.New(s.cfg.Peer), map[uint64]*watch{}
+		s.clock.engine = 0
+	}
+	s.todo = s.todo[len(s.todo)-1:] // what came before Start was meant for the one before
+	again := s.opened
+	s.do(&peer.Op{Verb: peer.Kept}, func(r peer.Reply) {
+		if !again || r.Err != peer.OK {
+			s.load(r)
+			return
+		}
+		s.do(keep(keepTried, nil), func(tried peer.Reply) { // it is answered when there was room to write
+			if tried.Err == peer.OK {
+				s.renew()
+				s.load(r)
+			}
+		})
+	})
+}
+
+// failed notes that the engine has stopped. If only there was no room, everybody is told so until another one finds some.
+func (s *Store) failed(f peer.Failed) {
+	s.broken, s.pairing, s.dirty = f.Err, nil, true
+	if f.Err != peer.EQuota || s.stopped {
+		s.out.add(f)
+		return
+	}
+	s.wait = min(max(2*s.wait, reopenFirst), reopenMost)
+	s.reopen = s.clock.in(s.wait)
+	s.clock.need(s.reopen)
+}
+
 // load reads what is kept, then hears who has waited for it.
 func (s *Store) load(r peer.Reply) {
 	s.opened, s.broken = true, r.Err
@@ -229,6 +270,14 @@ func (s *Store) load(r peer.Reply) {
 	for _, ev := range early {
 		s.hear(ev)
 	}
+}
+
+// renew forgets what the engine before was asked for. Who was connected comes back, and with it what it watches; the manager's pages and
+// masq itself as well.
+func (s *Store) renew() {
+	s.wait = 0
+	s.apps, s.tokens, s.refused = map[string]*app{}, map[string]*token{}, map[string]int{}
+	s.eachClient(func(c *client) { c.close(CloseRestart, peer.EQuota) })
 }
 
 func (s *Store) stop() {

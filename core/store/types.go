@@ -77,11 +77,14 @@ func (Disk) isEvent()          {}
 func (Stop) isEvent()          {}
 func (Events) isEvent()        {}
 
-// Action is something for the front to carry out: ClientSend, ClientClose, or one of package peer's: Dial, Send, Ping,
+// Action is something for the front to carry out: Reopen, ClientSend, ClientClose, or one of package peer's: Dial, Send, Ping,
 // Hangup, Commit, Load, WakeAt (answered by Peer{peer.Tick{}}), Failed. The others of peer's do not come.
 type Action any
 
 type (
+	// Reopen asks for what storage lists, by Peer{peer.Start}, behind all that was asked of it before: the engine has stopped
+	// because there was no room, and another one tries whether there is now.
+	Reopen struct{}
 	// ClientSend sends a text. It has no line end in it. Sends to a connection that has ended are ignored.
 	ClientSend struct {
 		Client uint32
@@ -98,6 +101,7 @@ type (
 // The codes with which connections are closed: 4000 and an error's number, as at the Sync Server.
 const (
 	CloseStop    uint16 = 1001 // the store stops
+	CloseRestart uint16 = 1012 // the store has begun anew, because it had stopped for want of room: come back
 	CloseCrowd   uint16 = 1013 // too many connections, or too much at once before the store is open
 	CloseAuth    uint16 = 4002 // E_AUTH: it could not prove what it said
 	CloseExpired uint16 = 4003 // E_EXPIRED: it did not come in, in time
@@ -141,7 +145,9 @@ const (
 	requestTime   = 600_000   // until a request for access is over
 	openLinkTime  = 60_000    // until a link of masq open is over
 	usedEvery     = 3_600_000 // how often a token's last use is written
-	stateEvery    = 250       // how often the manager is told of changes
+	reopenFirst   = 1_000     // from when the disk was full until the store looks whether it still is; each time twice as long
+	reopenMost    = 30_000
+	stateEvery    = 250 // how often the manager is told of changes
 	apiVersion    = 1
 	secretBytes   = 16
 	keyBytes      = 32

@@ -7,6 +7,7 @@ import (
 
 	"github.com/masqdev/masq/core/peer"
 	"github.com/masqdev/masq/core/storage"
+	"github.com/masqdev/masq/core/store"
 )
 
 // driveOptions say what is driven, and with what.
@@ -163,9 +164,21 @@ func (d *drive) act(action any) {
 		})
 	case peer.WakeAt:
 		d.wakeAt(a.At)
+	case store.Reopen:
+		d.jobs.add(d.reopen)
 	default:
 		d.opt.Other(action)
 	}
+}
+
+// reopen hands in what storage lists, behind the answers to all that it was asked before.
+func (d *drive) reopen() {
+	ids, err := d.opt.Store.List()
+	if err != nil {
+		d.opt.Other(peer.Failed{Err: peer.EStorage})
+		return
+	}
+	d.tell(peer.Start{Blocks: ids})
 }
 
 func (d *drive) wakeAt(at peer.Millis) {

@@ -215,6 +215,9 @@ func (s *Server) driveOptions() driveOptions {
 		Step: func(now peer.Millis, events []any, act func(any)) {
 			machine.Step(now, eventsOf(events), &out)
 			for _, a := range out.List {
+				if _, full := a.(store.Reopen); full {
+					s.log.Warn("the disk is full; trying whether there is room now")
+				}
 				act(a)
 			}
 			out.Reset()
