@@ -29,6 +29,8 @@ const TIMER_MS_MAX = 2 ** 31 - 1
 export class Engine {
   #init: Init
   #events: EngineEvents
+  #ahead: Promise<WebAssembly.Module | undefined> // what the tab compiles
+  #settle!: (module: WebAssembly.Module | undefined) => void
   #in = new EventWriter() // events of this turn
   #out = new Uint8Array(OUTPUT_BYTES)
   #step: Step | undefined
@@ -40,6 +42,8 @@ export class Engine {
 
   constructor(init: Init, events: EngineEvents) {
     this.#init = init
+    this.#ahead = new Promise((resolve) => (this.#settle = resolve))
+    if (!init.ahead) this.#settle(undefined)
     this.#events = events
     this.#sockets = new Sockets({
       opened: (conn) => this.#feed((w) => w.opened(conn)),
@@ -49,10 +53,15 @@ export class Engine {
     })
   }
 
+  /** Takes what the tab has compiled. */
+  compiled(module: WebAssembly.Module | undefined): void {
+    this.#settle(module)
+  }
+
   /** Loads everything and gives the engine its first events; ops that came meanwhile follow. Never rejects. */
   async start(): Promise<void> {
     try {
-      const module = compile(this.#init.wasm)
+      const module = this.#ahead.then((m) => m ?? compile(this.#init.wasm))
       module.catch(() => undefined) // awaited below, unless storage fails first
       const store = await BlockStore.open(names.database(this.#init.app))
       this.#store = store

@@ -163,6 +163,7 @@ export class Link {
 
   async #spawn([make, ...others]: Maker[]): Promise<void> {
     const init = this.#init()
+    const compiled = compile(init.wasm)
     this.#making = init.engine
     let worker: Worker
     try {
@@ -187,6 +188,7 @@ export class Link {
     }
     worker.postMessage(init)
     worker.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker)
+    worker.postMessage({ t: 'module', module: await compiled } satisfies ToWorker)
   }
 
   #notSpawned(others: Maker[]): void {
@@ -199,7 +201,7 @@ export class Link {
 
   #init(): Init {
     const { app, name, url, sync, wasm } = this.#options
-    return { t: 'init', engine: randomId(), app, name, url, sync, wasm }
+    return { t: 'init', engine: randomId(), app, name, url, sync, wasm, ahead: true }
   }
 
   #hello(): void {
@@ -264,6 +266,18 @@ export class Link {
 
   #seen = (): void => {
     if (!document.hidden) this.#send({ t: 'wake', client: this.client })
+  }
+}
+
+/**
+ * Compiles while the Worker starts: the one takes as long as the other. A page that is loaded again in the same process finds
+ * there what was compiled for it before, which a Worker of its own does not.
+ */
+async function compile(url: string): Promise<WebAssembly.Module | undefined> {
+  try {
+    return await WebAssembly.compileStreaming(fetch(url, { credentials: 'same-origin' }))
+  } catch {
+    return undefined
   }
 }
 

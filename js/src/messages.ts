@@ -15,11 +15,13 @@ export interface Init {
   url: string // to which invites lead
   sync: string[]
   wasm: string // URL
+  ahead: boolean // the tab compiles it, and a `module` follows
 }
 
 /** From a tab to the Worker. */
 export type ToWorker =
   | Init
+  | { t: 'module'; module: WebAssembly.Module | undefined } // undefined: the Worker has to do it, and can say why it fails
   | { t: 'hello'; client: number; version: number } // also asks whether the Worker is alive
   | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the border
   | { t: 'wake'; client: number } // the page is seen again: sockets may be dead

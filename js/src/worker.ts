@@ -61,6 +61,8 @@ class Hub {
       case 'ops':
         if (m.engine === this.#init.engine) this.#ops(m.client, m.bytes)
         return
+      case 'module':
+        return this.#engine.compiled(m.module)
       case 'wake':
         return this.#engine.online(true)
       case 'alone':
