@@ -11,12 +11,10 @@ const titles = ['store and store', 'store and application', 'application and app
 
 let stage, ended
 
-// end ends the scenario that is under way: what it waits for fails, and it closes what it has started.
+// end ends the scenario that is under way, before its time: what it waits for fails, and it closes what it has started since.
 function end(why) {
-  if (ended) return
-  ended = why
   console.error(why)
-  void stage?.close()
+  ended ??= stage.stop()
 }
 
 async function play(n) {
@@ -34,6 +32,7 @@ async function play(n) {
     console.error(error)
     return false
   } finally {
+    await ended
     await stage.close()
   }
 }

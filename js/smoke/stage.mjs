@@ -46,11 +46,15 @@ export class Stage {
     await Promise.allSettled(this.devices.map((device) => device.shot('failed')))
   }
 
-  /** close ends everything. What was stored is deleted. */
+  /** stop ends everything that runs, as far as it has not ended. */
+  async stop() {
+    for (const parts of [this.devices, this.stores, [this.tap]])
+      await Promise.allSettled(parts.map((part) => part.stop()))
+  }
+
+  /** close deletes what was stored, too. */
   async close() {
-    await Promise.allSettled(this.devices.map((device) => device.stop()))
-    await Promise.allSettled(this.stores.map((store) => store.stop()))
-    await this.tap.stop()
-    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 3 })
+    await this.stop()
+    rmSync(this.#dir, { recursive: true, force: true, maxRetries: 10 })
   }
 }
