@@ -23,7 +23,7 @@ func (k *call) target(p *params) string {
 // error, or nobody waits for it any more.
 func (s *Store) ask(k *call, op *peer.Op, then func(peer.Reply)) {
 	op.Client = k.c.num
-	run := func() {
+	s.whenThere(k, op.App, func() {
 		s.do(op, func(r peer.Reply) {
 			switch b := k.batch; {
 			case r.Err != peer.OK:
@@ -34,15 +34,19 @@ func (s *Store) ask(k *call, op *peer.Op, then func(peer.Reply)) {
 				then(r)
 			}
 		})
-	}
-	if op.App != commandLine || k.c.who.Kind != Admin || s.apps[op.App] != nil {
+	})
+}
+
+// whenThere does run, behind making the command line's own application if that is the one and it isn't there.
+func (s *Store) whenThere(k *call, id string, run func()) {
+	if id != commandLine || k.c.who.Kind != Admin || s.apps[id] != nil {
 		run()
 		return
 	}
 	a := about{Name: "Command line"}
-	s.doAll([]*peer.Op{{Verb: peer.AddApp, App: op.App, Key: a.Name}, keep(keepApp+op.App, a)}, func(code peer.Code) {
+	s.doAll([]*peer.Op{{Verb: peer.AddApp, App: id, Key: a.Name}, keep(keepApp+id, a)}, func(code peer.Code) {
 		if code == peer.OK {
-			s.apps[op.App], s.dirty = &app{a}, true
+			s.apps[id], s.dirty = &app{a}, true
 		}
 		run()
 	})
@@ -182,15 +186,20 @@ func (s *Store) watch(k *call, p *params) {
 	w := &watch{c: c, num: c.lastWatch, app: app}
 	c.watches[w.num] = w
 	op := &peer.Op{Verb: peer.Watch, App: app, Client: c.num, Range: peer.Range{Prefix: prefix}, Since: since}
-	w.op = s.do(op, func(r peer.Reply) {
-		if r.Err != peer.OK {
-			w.forget()
-			k.fail(r.Err)
+	s.whenThere(k, app, func() {
+		if c.gone {
 			return
 		}
-		k.result(append(w.at(r.Position), '}'))
+		w.op = s.do(op, func(r peer.Reply) {
+			if r.Err != peer.OK {
+				w.forget()
+				k.fail(r.Err)
+				return
+			}
+			k.result(append(w.at(r.Position), '}'))
+		})
+		s.watches[w.op] = w
 	})
-	s.watches[w.op] = w
 }
 
 // position is one of an earlier answer: a decimal number in a string, because JavaScript's numbers are too short.

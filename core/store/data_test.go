@@ -137,6 +137,9 @@ func TestStatus(t *testing.T) {
 func TestCommandLine(t *testing.T) {
 	r := newRig(t)
 	a := r.admin()
+	if got := newRig(t).admin().call("watch", `{"app":"org.masq.cli"}`); got.code() != peer.OK { // it makes it too
+		t.Errorf("watch: %q", got.code())
+	}
 	if got := a.must("get", `{"app":"org.masq.cli","key":"k"}`); got != `{}` {
 		t.Errorf("got %s", got)
 	}

@@ -225,9 +225,6 @@ type change struct {
 
 func watch(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	app := cmd.String("app")
-	if err := c.call(ctx, "list", params{"app": app, "limit": 1}, nil); err != nil { // makes the command line's own namespace
-		return err
-	}
 	if err := c.call(ctx, "watch", params{"app": app, "prefix": cmd.String("prefix")}, nil); err != nil {
 		return err
 	}
