@@ -28,6 +28,8 @@ type Client struct {
 	Nonce [32]byte
 	Hello wire.RelayFrame
 
+	Reconnect time.Duration // what RESTARTING said, once that has come
+
 	t   testing.TB
 	ws  *gws.Conn
 	got chan string
@@ -70,6 +72,7 @@ func (h handler) OnMessage(_ *gws.Conn, m *gws.Message) {
 	case f.Type == wire.RelayErr:
 		h.c.got <- f.Code.String()
 	case f.Type == wire.RelayRestarting:
+		h.c.Reconnect = time.Duration(f.ReconnectIn) * time.Millisecond
 		h.c.got <- "RESTARTING"
 	default:
 		h.c.got <- fmt.Sprint("frame of type ", f.Type)
@@ -105,10 +108,14 @@ func TryDial(t testing.TB, relayURL, path, subprotocols string) (*Client, *http.
 	select {
 	case c.Hello = <-h.hello:
 		c.Nonce = c.Hello.Nonce
+		return c, resp, nil
+	case what := <-c.got:
+		err = errors.New(what + " where HELLO was to come")
 	case <-time.After(Patience):
-		t.Fatalf("no HELLO")
+		err = errors.New("no HELLO")
 	}
-	return c, resp, nil
+	ws.NetConn().Close()
+	return nil, resp, err
 }
 
 // Dial opens a WebSocket and takes HELLO.
