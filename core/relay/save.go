@@ -86,6 +86,8 @@ func validName(kind wire.RelayKind, name []byte) bool {
 		return len(name) == 32
 	case wire.PairKind:
 		return len(name) == 16
+	case wire.NameplateKind:
+		return wire.IsNameplate(string(name))
 	}
 	return false
 }
@@ -116,7 +118,7 @@ func (s *Server) restoreJoined(c *conn, kind wire.RelayKind, name string, r *wir
 
 // restoreRoom finds or makes the room of a connection that is restored; then at least that one is in it.
 func (s *Server) restoreRoom(kind wire.RelayKind, name string, born Millis) *room {
-	key := string(rune(kind)) + name
+	key := roomKey(kind, name)
 	r := s.rooms[key]
 	if r == nil {
 		r = &room{key: key, born: born}

@@ -80,6 +80,22 @@ func TestRestoreHeard(t *testing.T) {
 	r.empty()
 }
 
+func TestRestoreNameplate(t *testing.T) {
+	r := newRig(t, Config{})
+	for id, side := range []byte{0, 1, 1} {
+		r.open(uint64(id), wire.NameplatePath("7K2"))
+		r.forget()
+		r.step(Frame{Conn: uint64(id), Data: []byte{byte(wire.RelayPair), side}})
+		r.forget()
+	}
+	r.want(0, "ok", "JOINED false", "PEER true")
+	r.want(1, "ok", "JOINED true")
+	r.want(2, "E_CROWDED", "close 4004")
+	r.step(Closed{0})
+	r.want(1, "PEER false", "close 1000")
+	r.empty()
+}
+
 func TestRestoreRefuses(t *testing.T) {
 	r := newRig(t, Config{})
 	r.join(1, key(1), 0)
@@ -105,6 +121,7 @@ func TestRestoreRefuses(t *testing.T) {
 		{"another form", 3, set(waiting, 0, 3)},
 		{"another side", 3, set(joined, sideAt, 2)},
 		{"another kind", 3, set(joined, kindAt, 2)},
+		{"no nameplate", 3, set(joined, kindAt, 3)},
 		{"cut off", 3, joined[:len(joined)-1]},
 		{"something behind", 3, append(bytes.Clone(joined), 0)},
 		{"a long host", 3, append(bytes.Clone(waiting), make([]byte, maxHost)...)},
