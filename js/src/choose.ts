@@ -13,11 +13,11 @@ export type Choice = 'embedded' | 'local' | 'denied' | 'try'
 /** Decides. Rejects with StorageError. */
 export async function choose({ store, app }: Options): Promise<{ choice: Choice; grant: Grant }> {
   if (store === 'embedded' || app !== location.origin) return { choice: 'embedded', grant: {} }
-  const grant = await readGrant()
+  // All at once, because the page waits for it.
+  const [grant, begun, allowed] = await Promise.all([readGrant(), exists(names.database(app)), permission()])
   if (grant.used) return { choice: grant.revoked ? 'denied' : 'local', grant }
   if (store === 'local') return { choice: grant.refused ? 'denied' : 'local', grant }
-  if (grant.refused || (await exists(names.database(app))) || (await permission()) !== 'granted')
-    return { choice: 'embedded', grant }
+  if (grant.refused || begun || allowed !== 'granted') return { choice: 'embedded', grant }
   return { choice: 'try', grant }
 }
 
