@@ -276,7 +276,7 @@ type Change struct {
 	Previous []byte
 	Client   uint32 // the Op.Client that wrote it here, 0 if it came from another device
 	Others   int    // how many versions Conflicts answers
-	Device   string // the name of the device that it came from, "" if it was written here
+	Device   string // the name of the device that it came from, "device" if that is not known; "" if it was written here
 }
 
 // PairingStep says how far a pairing has got.

@@ -16,6 +16,9 @@ const (
 	cursorEvery  = 256 << 10
 )
 
+// unnamed is whom a change comes from when it is a store of the user's whose name an application peer does not learn.
+const unnamed = "device"
+
 // flow is one namespace within a session: a cursor over this device's log, and how far the other's has been taken.
 type flow struct {
 	s      *session
@@ -47,7 +50,11 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 		return err
 	}
 	f.sp.foreign = f.s.e.now
-	f.sp.notify(changes, 0, f.s.d.name)
+	name := f.s.d.name
+	if name == "" {
+		name = unnamed
+	}
+	f.sp.notify(changes, 0, name)
 	f.s.e.statusDirty = true
 	f.s.take(size)
 	if f.taken += size; f.taken >= cursorEvery {

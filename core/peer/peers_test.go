@@ -74,8 +74,12 @@ func TestApplicationPeerMeetsEveryStore(t *testing.T) {
 			m.drop(id)
 		}
 		a.wakeAt = 0
+		phone.must(Op{Verb: Watch})
 		b.putIn(notes, "k", "1")
 		m.until("from the other store", func() bool { return phone.get("k") == "1" })
+		if c := phone.changes; len(c) != 1 || c[0].Device != "device" {
+			t.Errorf("phone is told of %+v", c)
+		}
 		got := phone.names()
 		slices.Sort(got)
 		if !slices.Equal(got, []string{"", "Laptop"}) {
