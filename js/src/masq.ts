@@ -177,7 +177,7 @@ export class Masq extends EventTarget {
 
   /**
    * Shuts another device out for good, by its `id`: it gets nothing more from any device that has heard of it, and keeps what it
-   * has. Rejects with E_DENIED with a local store: the Store manager does it.
+   * has. Rejects with E_VALUE if there is no such device; with E_DENIED with a local store, where the Store manager does it.
    */
   async revoke(id: string): Promise<void> {
     await this.#place.embedded((store) => store.revoke(String(id)))

@@ -91,6 +91,18 @@ test('an invite, its QR code, the digits on both, two yeses, and each has what t
     ['Phone', false],
   ])
   assert.equal(await run(laptop, `masq.status.sync`), 'online')
+
+  const phoneID = await run<string>(laptop, `masq.status.devices[0].id`)
+  assert.equal(await codeOf(laptop, `masq.revoke('nobody')`), 'E_VALUE')
+  await run(laptop, `masq.revoke('${phoneID}')`)
+  const out = `new Promise((resolve) => {
+    const look = () => masq.status.error && resolve([masq.status.error, masq.status.sync, masq.status.devices.length]);
+    masq.addEventListener('status', look);
+    look();
+  })`
+  assert.deepEqual(await run(phone, out), ['E_REVOKED', 'off', 0])
+  assert.equal(await run(laptop, `masq.status.devices.length`), 0)
+  assert.equal(await run(phone, `masq.get('live')`), true)
   await Promise.all([laptop.context().close(), phone.context().close()])
 })
 
