@@ -98,8 +98,18 @@ conformance: ## check that a Sync Server is one: URL=wss://sync.example.org, OTH
 	@MASQ_CONFORMANCE_URL='$(URL)' MASQ_CONFORMANCE_OTHER='$(OTHER)' MASQ_CONFORMANCE_NOCAPS='$(NOCAPS)' \
 		go test -count 1 -v $(if $(URL),-run TestServer) ./core/relay/conformance
 
-strace: binary ## look at the system calls: a put is on the disk before it is answered
+strace: binary ## look at the system calls: a put is on the disk before it is answered, and the Sync Server writes to none
 	@.ci/strace $(BUILD)/masq
+	@.ci/stores-nothing $(BUILD)/masq
+
+bench-relay: binary $(BUILD)/bin/nats-server ## measure the Sync Server beside y-websocket's and NATS': CONNS=18000 ONLY=idle,throughput,latency,nodes,restart,abuse
+	@mkdir -p $(BUILD)/bench-relay && npm install --silent --no-audit --no-fund --prefix $(BUILD)/bench-relay y-websocket@2.1.0 yjs@13.6.33
+	@go build -o $(BUILD)/bin/bench-relay ./core/relay/bench
+	@$(BUILD)/bin/bench-relay -masq $(BUILD)/masq -nats $(BUILD)/bin/nats-server -yjs $(BUILD)/bench-relay/node_modules/y-websocket/bin/server.cjs \
+		$(if $(CONNS),-conns $(CONNS)) $(if $(ONLY),-only $(ONLY))
+
+reproduce: need ## build what is committed twice, in different folders, and compare
+	@.ci/reproduce
 
 lint: lint-go lint-wasm lint-js ## check format, vet, static analysis, imports and types
 
@@ -137,3 +147,6 @@ $(BUILD)/bin/wasmbrowsertest: go.mod
 
 $(BUILD)/bin/staticcheck: go.mod
 	@go build -o $@ honnef.co/go/tools/cmd/staticcheck
+
+$(BUILD)/bin/nats-server: go.mod
+	@go build -o $@ github.com/nats-io/nats-server/v2

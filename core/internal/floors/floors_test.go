@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"core/peer"},
 	{"core/store"},
 	{"core/relay/native", "core/store/native", "web/..."},
-	{"core/sim/...", "core/cmd/...", "core/relay/tap", "core/relay/conformance", "wasm/..."},
+	{"core/sim/...", "core/cmd/...", "core/relay/tap", "core/relay/conformance", "core/relay/bench", "wasm/..."},
 }
 
 // engine is what runs unchanged natively, in the browser and in the simulator. It gets time and randomness handed in and does
