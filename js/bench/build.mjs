@@ -36,7 +36,7 @@ function install() {
 async function pages(names) {
   rmSync(site, { recursive: true, force: true })
   await build({
-    entryPoints: names.map((name) => ({ in: join(here, `page/${name}.mjs`), out: name })),
+    entryPoints: [...names, 'limits'].map((name) => ({ in: join(here, `page/${name}.mjs`), out: name })),
     outdir: site,
     bundle: true,
     minify: true,

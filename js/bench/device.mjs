@@ -1,16 +1,31 @@
 // A device: a Chromium with a profile of its own that stays on the disk.
-import { readdirSync, statSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
+import { place } from './systems.mjs'
 
 const waitMs = 60_000
+
+/** Thrown when a page has not answered in time. */
+export class Late extends Error {}
+
+/** freshFolder empties a folder for what a run leaves behind, and answers its path. */
+export function freshFolder(name) {
+  const folder = join(place, 'profiles', name)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  return folder
+}
 
 export class Device {
   #context
   #failed
 
-  constructor(profile) {
+  /** patience is how many ms a page may take to answer. */
+  constructor(profile, patience = waitMs) {
     this.profile = profile
+    this.patience = patience
   }
 
   /** version is what the browser calls itself. */
@@ -27,7 +42,7 @@ export class Device {
       executablePath: process.env.CHROME,
       args: ['--host-resolver-rules=MAP localhost:6277 127.0.0.1:9, MAP localhost 127.0.0.1'], // without a local store
     })
-    this.#context.setDefaultTimeout(waitMs)
+    this.#context.setDefaultTimeout(this.patience)
     this.page = this.#context.pages()[0] ?? (await this.#context.newPage())
     this.#failed = new Promise((_, reject) => this.page.on('pageerror', reject))
     this.#failed.catch(() => undefined)
@@ -66,6 +81,14 @@ export class Device {
     this.#context = undefined
   }
 
+  /** memory is what the page's process has for itself, its Workers and their WebAssembly included, in MB. */
+  async memory() {
+    const session = await this.#context.browser().newBrowserCDPSession()
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+    await session.detach()
+    return Math.max(...processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => ownMemory(id)))
+  }
+
   /** storage is what the page has stored on the disk, in kB. */
   storage() {
     return ['IndexedDB', 'File System', 'Local Storage']
@@ -84,10 +107,19 @@ export class Device {
   #orFailed(what, promise) {
     let timer
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`the page does not answer ${what} within ${waitMs} ms`)), waitMs)
+      timer = setTimeout(() => reject(new Late(`no answer to ${what} within ${this.patience / 1000} s`)), this.patience)
     })
     return Promise.race([promise, this.#failed, late]).finally(() => clearTimeout(timer))
   }
+}
+
+/** ownMemory is a process's memory in MB; on Linux without what it shares with others. */
+function ownMemory(pid) {
+  const maps = `/proc/${pid}/smaps_rollup`
+  if (!existsSync(maps))
+    return Number(execFileSync('ps', ['-o', 'rss=', '-p', String(pid)], { encoding: 'utf8' })) / 1024
+  const parts = readFileSync(maps, 'utf8').matchAll(/^Private_\w+: +(\d+) kB$/gm)
+  return [...parts].reduce((kib, [, part]) => kib + Number(part), 0) / 1024
 }
 
 function bytesIn(folder) {

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, platform, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
-import { fastest, rows } from './rows.mjs'
+import { fastest, largeRows, limitRows, rows } from './rows.mjs'
 import { systems } from './systems.mjs'
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url))
@@ -23,27 +23,50 @@ export function machine(browser) {
 /** heading is what a figure means nothing without. */
 function heading({ machine, runs, date, versions }) {
   const list = Object.values(versions).filter(Boolean).join('; ')
-  return `${date}, ${runs} runs, ${machine}. ${list}.`
+  return `${date}, ${runs.small} runs (with 100,000 keys ${runs.large}), ${machine}. ${list}.`
 }
 
 /** table is GitHub's table of the medians, with the 95th percentile behind a stroke where there are samples. */
-export function table({ results }) {
+function table(rows, results) {
   const names = Object.keys(results)
-  const lines = rows
-    .filter(({ id }) => names.some((name) => results[name][id]))
-    .map((row) => {
-      const best = names
-        .filter((n) => !systems[n].limit && results[n][row.id])
-        .sort((a, b) => results[a][row.id].p50 - results[b][row.id].p50)[0]
-      const cells = names.map((name) => {
-        const cell = results[name][row.id]
-        const text = cell && row.samples ? `${number(cell.p50)} / ${number(cell.p95)}` : number(cell?.p50)
-        return name === best ? `**${text}**` : text
-      })
-      return [`${row.title}, ${row.unit}`, ...cells, ratio(results, row.id)]
+  const lines = measured(rows, results).map((row) => {
+    const best = names
+      .filter((n) => !systems[n].limit && results[n][row.id])
+      .sort((a, b) => results[a][row.id].p50 - results[b][row.id].p50)[0]
+    const cells = names.map((name) => {
+      const text = cell(row, results[name][row.id])
+      return name === best ? `**${text}**` : text
     })
+    return [`${row.title}, ${row.unit}`, ...cells, ratio(results, row.id)]
+  })
   return grid([['', ...names.map((name) => systems[name].title), 'Masq to the fastest other'], ...lines])
 }
+
+/** measured is those of some rows of which there are figures. */
+const measured = (rows, results) => rows.filter(({ id }) => Object.values(results).some((row) => row[id]))
+
+function cell(row, value) {
+  return value && row.samples ? `${number(value.p50)} / ${number(value.p95)}` : number(value?.p50)
+}
+
+/** tables is every table of which there are figures, by its name in the README. */
+function tables({ results, limits }) {
+  return {
+    ...(measured(rows, results).length > 0 && { table: table(rows, results) }),
+    ...(measured(largeRows, results).length > 0 && { large: table(largeRows, results) }),
+    limits: grid([
+      ['', 'median', '95th percentile'],
+      ...limitRows.map((row) => [
+        `${row.title}, ${row.unit}`,
+        number(limits[row.id]?.p50),
+        number(limits[row.id]?.p95),
+      ]),
+    ]),
+  }
+}
+
+/** shown is the tables as the terminal shows them. */
+export const shown = (outcome) => Object.values(tables(outcome)).join('\n\n')
 
 function ratio(results, id) {
   const peer = fastest(systems, results, id)
@@ -64,7 +87,7 @@ export function grid(lines) {
 function verdict({ results }) {
   const first = []
   const behind = []
-  for (const { id, title } of rows) {
+  for (const { id, title } of [...rows, ...largeRows]) {
     const peer = fastest(systems, results, id)
     if (!peer || !results.masq[id]) continue
     const times = results.masq[id].p50 / results[peer][id].p50
@@ -81,7 +104,7 @@ export async function write(outcome) {
   let text = readFileSync(readme, 'utf8')
   for (const [mark, part] of Object.entries({
     heading: heading(outcome),
-    table: table(outcome),
+    ...tables(outcome),
     verdict: verdict(outcome),
   })) {
     const between = new RegExp(`(<!-- ${mark} -->\n)[^]*?(\n<!-- end -->)`)

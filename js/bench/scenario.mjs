@@ -1,9 +1,7 @@
 // What is done with each system, once in each run: two devices, then a third, with 2,700 keys in the end.
-import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Device } from './device.mjs'
+import { Device, freshFolder } from './device.mjs'
 import { Server } from './server.mjs'
-import { place } from './systems.mjs'
 
 const counts = { separate: 500, oneByOne: 100, eachWay: 50, many: 2000, burst: 1000 }
 const keys = counts.separate + counts.oneByOne + 2 * counts.eachWay + counts.many
@@ -11,9 +9,7 @@ const paceMs = 25
 
 /** scenario answers, by the names of rows.mjs, one value or a list of samples each. */
 export async function scenario(name, system, site) {
-  const folder = join(place, 'profiles', name)
-  rmSync(folder, { recursive: true, force: true })
-  mkdirSync(folder, { recursive: true })
+  const folder = freshFolder(name)
   const server = await Server.start(system, folder)
   const devices = ['a', 'b', 'c'].map((id) => new Device(join(folder, id)))
   const [a, b, c] = devices

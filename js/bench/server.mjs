@@ -17,14 +17,25 @@ export async function freePort() {
 
 export class Server {
   #child
-  url
+  #system
+  port
+
+  /** url is where the server is reached; at, by another port that leads there. */
+  get url() {
+    return this.at(this.port)
+  }
+
+  at(port) {
+    return this.#system.url?.(port) ?? `ws://127.0.0.1:${port}`
+  }
 
   /** start runs a system's server in a folder of its own, where it may leave things. */
   static async start(system, cwd) {
     const port = await freePort()
     const { command, args, env } = system.server(String(port))
     const server = new Server()
-    server.url = system.url?.(port) ?? `ws://127.0.0.1:${port}`
+    server.port = port
+    server.#system = system
     server.#child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },

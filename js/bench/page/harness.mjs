@@ -50,6 +50,13 @@ export function offer(adapter) {
     return performance.now() - start
   }
 
+  async function inLots(entries, lot) {
+    for (let at = 0; at < entries.length; at += lot) {
+      void adapter.putAll(entries.slice(at, at + lot))
+      await adapter.durable()
+    }
+  }
+
   window.bench = {
     adapter,
     opened: open(),
@@ -106,6 +113,42 @@ export function offer(adapter) {
       return start
     },
 
+    /** fill writes n keys with each of the prefixes, some at a time, and waits for each lot. */
+    fill: (parts, lot) =>
+      timed(async () => {
+        for (const [prefix, n] of Object.entries(parts)) await inLots(random(prefix, n), lot)
+      }),
+
+    /** rewrite gives the n keys of a prefix other values. */
+    rewrite: (prefix, n, lot) => inLots(random(prefix, n), lot),
+
+    /** ranges answers how long each of some ranges of length keys took, from somewhere among the n keys of prefix on. */
+    async ranges(prefix, n, length) {
+      const times = []
+      for (let i = 0; i < 20; i++) {
+        const [[from]] = random(prefix, 1, Math.floor(Math.random() * (n - length)))
+        let found
+        times.push(await timed(async () => (found = await adapter.range(from, length))))
+        if (found.length !== length || found[0][0] !== from)
+          throw new Error(`range answered ${found.length} from ${found[0]}`)
+      }
+      return times
+    },
+
+    /** network joins or leaves, and answers when. */
+    async network(yes) {
+      const start = now()
+      await adapter.online?.(yes)
+      return start
+    },
+
+    /** sawAgain waits until this page has been told of n keys of a prefix after a time, and answers when the last was. */
+    async sawAgain(prefix, n, since) {
+      const late = () => [...told.get(prefix).values()].filter((at) => at > since)
+      await until(() => late().length >= n)
+      return Math.max(...late())
+    },
+
     /** saw waits until this page has been told of n keys that begin with prefix/, and answers when, for each. */
     async saw(prefix, n) {
       await until(() => (told.get(prefix)?.size ?? 0) >= n)
@@ -117,10 +160,10 @@ export function offer(adapter) {
   }
 }
 
-/** random is n entries with values of 100 random characters: JSON that does not compress. */
-function random(prefix, n) {
+/** random is n entries, from number first on, with values of 100 random characters: JSON that does not compress. */
+function random(prefix, n, first = 0) {
   return Array.from({ length: n }, (_, i) => {
     const bytes = crypto.getRandomValues(new Uint8Array(75))
-    return [`${prefix}/${String(i).padStart(6, '0')}`, btoa(String.fromCharCode(...bytes))]
+    return [`${prefix}/${String(first + i).padStart(6, '0')}`, btoa(String.fromCharCode(...bytes))]
   })
 }

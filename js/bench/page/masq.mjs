@@ -41,4 +41,6 @@ offer({
     void yes(pairing).catch(reportError)
     return pairing.link
   },
+  // There is nothing to switch off. A page that is seen again dials at once.
+  online: (yes) => void (yes && document.dispatchEvent(new Event('visibilitychange'))),
 })

@@ -5,20 +5,26 @@ import { schema } from '../server/rxdb-schema.mjs'
 import { offer } from './harness.mjs'
 
 let collection
+let address
 let replication
 let pending = []
+
+async function replicate() {
+  replication = await replicateWithWebsocketServer({
+    replicationIdentifier: 'kv',
+    collection,
+    url: address,
+    live: true,
+  })
+}
 
 offer({
   async open({ server }) {
     const database = await createRxDatabase({ name: 'benchmark', storage: getRxStorageDexie() })
     const collections = await database.addCollections({ kv: { schema } })
     collection = collections.kv
-    replication = await replicateWithWebsocketServer({
-      replicationIdentifier: 'kv',
-      collection,
-      url: server,
-      live: true,
-    })
+    address = server
+    await replicate()
   },
   put: (key, value) => void pending.push(collection.upsert({ key, value })),
   putAll: (entries) => void pending.push(collection.bulkUpsert(entries.map(([key, value]) => ({ key, value })))),
@@ -35,5 +41,5 @@ offer({
   count: () => collection.count().exec(),
   watch: (told) => collection.$.subscribe(({ documentId, documentData }) => told(documentId, documentData.value)),
   share: () => 'kv',
-  online: (yes) => (yes ? replication.start() : replication.pause()),
+  online: (yes) => (yes ? replicate() : replication.cancel()),
 })

@@ -6,6 +6,7 @@ import { offer } from './harness.mjs'
 const room = 'benchmark'
 const store = createMergeableStore()
 const persister = createIndexedDbPersister(store, room)
+let address
 let synchronizer
 let saving
 let again = false
@@ -25,12 +26,17 @@ function save() {
   })
 }
 
+async function connect() {
+  synchronizer = await createWsSynchronizer(store, new WebSocket(address))
+  void synchronizer.startSync()
+}
+
 offer({
   async open({ server }) {
     await persister.load()
     store.addDidFinishTransactionListener(save)
-    synchronizer = await createWsSynchronizer(store, new WebSocket(`${server}/${room}`))
-    void synchronizer.startSync()
+    address = `${server}/${room}`
+    await connect()
   },
   put: (key, value) => void store.setCell('kv', key, 'v', value),
   putAll: (entries) => store.transaction(() => entries.forEach(([key, value]) => store.setCell('kv', key, 'v', value))),
@@ -48,5 +54,5 @@ offer({
   count: () => store.getRowCount('kv'),
   watch: (told) => store.addCellListener('kv', null, 'v', (_store, _table, key, _cell, value) => told(key, value)),
   share: () => room,
-  online: (yes) => (yes ? synchronizer.startSync() : synchronizer.stopSync()),
+  online: (yes) => (yes ? connect() : synchronizer.destroy()),
 })
