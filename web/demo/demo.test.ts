@@ -129,6 +129,7 @@ test('with a local store there are numbers, and what is wrong with it comes firs
     [{ counts: two, sync: 'waiting' }, 'Waiting for your devices'],
     [{ counts: two, toReceive: true }, 'Syncing…'],
     [{ counts: two, toSend: 1 }, 'In sync with 1 of 2 devices · 1 change to go'],
+    [{ counts: { devices: 2, online: 1, upToDate: 0 }, toSend: 1 }, 'Syncing · 1 change to go'],
     [{ counts: { devices: 1, online: 1, upToDate: 1 } }, 'In sync with 1 of 1 device'],
     [{ counts: two, error: 'E_VERSION' }, 'Sync has stopped: open the Store manager'],
   ]

@@ -32,7 +32,7 @@ const stores: Partial<Record<Status['store'], Summary>> = {
 
 // With a local store the network is its business, and its devices are numbers.
 function inStore(status: Status): Summary {
-  const { devices, upToDate } = status.counts
+  const { devices, online, upToDate } = status.counts
   const left = status.toSend > 0 ? ` · ${changes(status.toSend)} to go` : ''
   const known = stores[status.store]
   if (known) return known
@@ -41,7 +41,7 @@ function inStore(status: Status): Summary {
   if (status.sync === 'off') return { icon: 'off', text: 'Sync is off' + left }
   if (status.sync === 'connecting') return { icon: 'sync', text: 'Connecting…' + left }
   if (status.sync === 'waiting') return { icon: 'wait', text: 'Waiting for your devices' + left }
-  if (status.toReceive) return { icon: 'sync', text: 'Syncing' + (left || '…') }
+  if (status.toReceive || upToDate < online) return { icon: 'sync', text: 'Syncing' + (left || '…') }
   const all = devices === 1 ? '1 device' : `${devices} devices`
   return { icon: 'check', text: `In sync with ${upToDate} of ${all}` + left }
 }
