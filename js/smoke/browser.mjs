@@ -65,6 +65,7 @@ export class Browser {
 
   async shot(state, page = this.page) {
     const number = String(++this.#shot).padStart(2, '0')
+    await page.mouse.move(0, 0) // or what happens to be under it looks as if it were chosen
     await page.screenshot({ path: join(this.shots, `${this.name}-${number}-${state}.png`) })
   }
 

@@ -37,7 +37,7 @@ export async function run(stage) {
 
   const contents = await story(stage, [laptop, desktop])
   engineOnlyWhere(stage.devices)
-  await nothingInClear(stage, contents, [laptopName, desktopName])
+  await nothingInClear(stage, contents, [laptopName, desktopName], 30)
 }
 
 async function letIn(device, origin) {

@@ -4,7 +4,6 @@ import { step, until } from './steps.mjs'
 import { finds, searchFolder, searchProfile } from './search.mjs'
 
 const outageMs = 5_000
-const framesAtLeast = 30
 
 // Everything that is written. It must turn up on all devices and nowhere else.
 export const words = {
@@ -86,8 +85,11 @@ async function twoVersions(device) {
   await device.backToList()
 }
 
-/** nothingInClear closes everything and looks for what the user wrote where it must not be. more is what else must not be there. */
-export async function nothingInClear(stage, contents, more) {
+/**
+ * nothingInClear closes everything and looks for what the user wrote where it must not be. more is what else must not be there,
+ * framesAtLeast how many frames the search is worth nothing without.
+ */
+export async function nothingInClear(stage, contents, more, framesAtLeast = 50) {
   const used = [...contents.map(({ key }) => key), ...[Object.values(words), more].flat(Infinity)]
   const frames = await step('nothing of it is in the clear', async () => {
     for (const part of [...stage.devices, ...stage.stores]) await part.mark()
