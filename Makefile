@@ -17,9 +17,13 @@ PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitign
 # What a browser downloads may weigh this much, in kB (1,000 bytes) of brotli.
 SHIM_BUDGET := 15
 WASM_BUDGET := 1000
+# And what the Worker is made of this much of gzip: the platform's free plan takes no more.
+WORKER_BUDGET := 3000
 
 # What js/dist and web/dist are made of.
 WEB_SOURCES := go.mod $(shell find core wasm js/src js/scripts js/package.json js/tsconfig*.json web/demo web/manager web/shared -type f ! -name '*_test.go')
+
+WORKER_SOURCES := go.mod $(shell find core/relay core/wire wasm/syncserver js/worker -type f ! -name '*_test.go' ! -name '*.md')
 
 SEEDS ?= 50
 FIRST ?= 1
@@ -48,6 +52,24 @@ binary: web
 	@echo 'building masq'
 	@go build -trimpath -buildvcs=false -o $(BUILD)/masq ./core/cmd/masq
 
+worker: $(BUILD)/worker/worker.mjs ## build the Sync Server as a Worker, into .build/worker
+	@$(WORKER_SIZE)
+
+WORKER_SIZE = node .ci/size.mjs --gzip server $(BUILD)/worker/worker.mjs,$(BUILD)/worker/front.wasm,$(BUILD)/worker/channel.wasm $(WORKER_BUDGET)
+
+$(BUILD)/worker/worker.mjs: js/node_modules/.package-lock.json $(WORKER_SOURCES)
+	@.ci/need go node
+	@echo 'building the Worker'
+	@node js/worker/build.mjs
+
+# The platform's own runtime, for the Worker's tests only: 47 MB to download.
+$(BUILD)/workerd/node_modules/.package-lock.json: js/worker/workerd.json js/worker/workerd-lock.json
+	@echo 'installing workerd'
+	@mkdir -p $(BUILD)/workerd
+	@cp js/worker/workerd.json $(BUILD)/workerd/package.json
+	@cp js/worker/workerd-lock.json $(BUILD)/workerd/package-lock.json
+	@cd $(BUILD)/workerd && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
+
 js/node_modules/.package-lock.json: js/package.json js/package-lock.json
 	@echo 'installing npm packages'
 	@cd js && npm ci --no-audit --no-fund && touch node_modules/.package-lock.json
@@ -66,6 +88,7 @@ test: need ## check everything that has to hold before a change is merged
 	$(STEP) 'Go tests' $(MAKE) test-go
 	$(STEP) 'Go tests in the browser' $(MAKE) test-browser
 	$(STEP) 'TypeScript tests' $(MAKE) test-js
+	$(STEP) 'Worker tests' $(MAKE) test-worker
 	$(STEP) 'smoke test' $(MAKE) smoke
 	$(STEP) 'sizes' $(MAKE) size
 	@printf '\nall is well\n'
@@ -78,6 +101,9 @@ test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 
 test-js: build chrome
 	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs
+
+test-worker: $(BUILD)/worker/worker.mjs $(BUILD)/workerd/node_modules/.package-lock.json ## test the Worker in workerd
+	@cd js && node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
 
 test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
@@ -127,9 +153,10 @@ lint-js: js/node_modules/.package-lock.json
 	@cd js && npm run --silent typecheck && node_modules/.bin/tsc -p ../web/demo && node_modules/.bin/tsc -p ../web/manager
 	@cd js && $(PRETTIER) --check
 
-size: web ## what a browser downloads, against its budget
+size: web $(BUILD)/worker/worker.mjs ## what is downloaded, against its budget
 	@node .ci/size.mjs shim js/dist/masq.global.js $(SHIM_BUDGET) local js/dist/local.js 6 worker js/dist/worker.js 8 \
 		wasm js/dist/masq.wasm $(WASM_BUDGET)
+	@$(WORKER_SIZE)
 
 bench: build chrome ## measure Masq beside other systems: QUICK=1 in 4 minutes, else all of it, which writes js/bench/README.md
 	@cd js && CHROME=$(CHROMIUM) QUICK=$(QUICK) node bench/bench.mjs

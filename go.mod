@@ -4,7 +4,10 @@ go 1.26.0
 
 ignore ./js/node_modules
 
-require golang.org/x/crypto v0.58.0
+require (
+	github.com/syumai/workers v0.32.0
+	golang.org/x/crypto v0.58.0
+)
 
 require (
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
