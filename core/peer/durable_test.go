@@ -32,7 +32,7 @@ func (f *forgetful) Commit(g storage.Group, d storage.Durability) error {
 	return nil
 }
 
-func copyOf(t *testing.T, s storage.Store) storage.Store {
+func copyOf(t testing.TB, s storage.Store) storage.Store {
 	t.Helper()
 	ids, err := s.List()
 	if err != nil {

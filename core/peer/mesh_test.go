@@ -22,7 +22,7 @@ const (
 
 // mesh is engines, a relay and the network between them, driven by hand: everything takes no time, and time passes only in wait.
 type mesh struct {
-	t     *testing.T
+	t     testing.TB
 	now   Millis
 	rand  *rand.ChaCha8
 	relay *relay.Server
@@ -60,7 +60,7 @@ type node struct {
 }
 
 // newMesh makes embedded stores of one application, newStores local stores.
-func newMesh(t *testing.T, names ...string) *mesh {
+func newMesh(t testing.TB, names ...string) *mesh {
 	m := emptyMesh(t)
 	for _, name := range names {
 		m.add(name, testApp)
@@ -68,7 +68,7 @@ func newMesh(t *testing.T, names ...string) *mesh {
 	return m
 }
 
-func newStores(t *testing.T, names ...string) *mesh {
+func newStores(t testing.TB, names ...string) *mesh {
 	m := emptyMesh(t)
 	for _, name := range names {
 		m.add(name, "")
@@ -84,7 +84,7 @@ func (m *mesh) add(name, app string) *node {
 	return n
 }
 
-func emptyMesh(t *testing.T) *mesh {
+func emptyMesh(t testing.TB) *mesh {
 	m := &mesh{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), up: true, conns: map[uint64]*socket{}}
 	m.relay = relay.New(relay.Config{Rand: m.rand})
 	return m
