@@ -102,8 +102,8 @@ test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 test-js: build chrome
 	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs
 
-test-worker: $(BUILD)/worker/worker.mjs $(BUILD)/workerd/node_modules/.package-lock.json ## test the Worker in workerd
-	@cd js && node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
+test-worker: web chrome $(BUILD)/worker/worker.mjs $(BUILD)/workerd/node_modules/.package-lock.json ## test the Worker in workerd
+	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
 
 test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500

@@ -77,5 +77,6 @@ export class Workerd {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { port } = await Workerd.start({ port: process.argv[2] ?? 6280 })
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit())
   console.log(`a Sync Server is at ws://localhost:${port}`)
 }
