@@ -145,7 +145,16 @@ async function demo(plugins) {
   const from = join(web, 'demo')
   const to = join(web, 'dist')
   mkdirSync(to, { recursive: true })
-  for (const f of ['masq.global.js', 'worker.js', 'storage.js', 'qr.js', 'pairing.js', 'local.js', 'masq.wasm', 'LICENSES.txt'])
+  for (const f of [
+    'masq.global.js',
+    'worker.js',
+    'storage.js',
+    'qr.js',
+    'pairing.js',
+    'local.js',
+    'masq.wasm',
+    'LICENSES.txt',
+  ])
     copyFileSync(join(dist, f), join(to, f))
   if (!existsSync(join(from, 'main.ts'))) return
   const alias = { '@masq/client': join(js, 'src/index.ts') }
