@@ -83,26 +83,6 @@ func storeCommand(u *ui) *cli.Command {
 	}
 }
 
-func syncServerCommand(u *ui) *cli.Command {
-	return &cli.Command{
-		Name: "sync-server", Usage: "run a Sync Server, over plain HTTP; put a proxy with TLS in front of it", Category: "serve",
-		Description: withJSON(`one line when it is up, {"listen"}: host and port.`),
-		Flags: []cli.Flag{
-			jsonFlag(),
-			&cli.StringFlag{Name: "listen", Value: "localhost:6280", Usage: "`address` and port"},
-			&cli.StringSliceFlag{
-				Name: "host", Usage: "host `name` by which devices dial this server, with a port to allow only that one; may be repeated (default: loopback names)",
-			},
-		},
-		Action: func(ctx context.Context, cmd *cli.Command) error {
-			if !nothing(cmd) {
-				return usage(cmd)
-			}
-			return syncServer(ctx, u, cmd)
-		},
-	}
-}
-
 func (u *ui) logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(u.stderr, &slog.HandlerOptions{Level: level}))
 }
@@ -315,29 +295,6 @@ func closeAll(listeners []net.Listener) {
 	for _, l := range listeners {
 		l.Close()
 	}
-}
-
-// syncServer runs a Sync Server until ctx ends.
-func syncServer(ctx context.Context, u *ui, cmd *cli.Command) error {
-	addr, hosts := cmd.String("listen"), cmd.StringSlice("host")
-	for i, h := range hosts {
-		if hosts[i] = strings.TrimSpace(h); h == "" || strings.ContainsAny(h, "/ ") {
-			return hint(fmt.Errorf("%q is not a host name", h), "give it as it stands in the address, such as sync.example.org or sync.example.org:8443")
-		}
-	}
-	listeners, err := listen(addr, "--listen", "localhost:6281")
-	if err != nil {
-		return err
-	}
-	if cmd.Bool("json") {
-		u.json(map[string]string{"listen": shown(addr, listeners)})
-	} else {
-		fmt.Fprintf(u.stdout, "masq sync server listening on %s\n", shown(addr, listeners))
-	}
-	if !wire.IsLoopbackHost(addr) && len(hosts) == 0 {
-		u.say("hint: only devices that dial a loopback name are served; --host names others")
-	}
-	return relay.New(relay.Options{Hosts: hosts, Log: u.logger(slog.LevelInfo)}).Serve(ctx, listeners...)
 }
 
 // listen is relay.Listen with hints: flag is what takes another address, such as other.

@@ -27,7 +27,14 @@ func main() {
 	flag.StringVar(&programs.yjs, "yjs", "", "y-websocket's server.cjs; empty: without it")
 	flag.StringVar(&programs.nats, "nats", "", "the nats-server binary; empty: without it")
 	flag.StringVar(&programs.node, "node", "node", "the node binary")
+	hold := flag.String("hold", "", "only hold idle connections to the Sync Server at this URL, for profiles of it")
 	flag.Parse()
+	if *hold != "" {
+		s := &server{sys: systems()[0], at: *hold}
+		all, err := pairs(s, s, *conns/2, nil)
+		fmt.Println("holding", 2*len(all), err)
+		keepAwake(func() [][2]*client { return all }, nil)
+	}
 	if programs.masq == "" {
 		log.Fatal("-masq names the binary to measure")
 	}

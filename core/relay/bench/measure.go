@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"slices"
@@ -13,8 +14,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-
-	"net"
 )
 
 // server is a server that runs.
@@ -23,9 +22,15 @@ type server struct {
 	cmd  *exec.Cmd
 	port int
 	more []string
+	at   string // its URL, if it runs already
 }
 
-func (s *server) url() string { return fmt.Sprint("ws://127.0.0.1:", s.port) }
+func (s *server) url() string {
+	if s.at != "" {
+		return s.at
+	}
+	return fmt.Sprint("ws://127.0.0.1:", s.port)
+}
 
 func serve(sys system, more ...string) (*server, error) {
 	s := &server{sys: sys, port: freePort(), more: more}
