@@ -31,7 +31,7 @@ FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
 .PHONY: help run build web binary test test-go test-browser test-js test-all smoke lint lint-go lint-wasm lint-js \
-	fuzz sim strace size bench bench-check fmt clean need chrome
+	fuzz sim strace size bench bench-check bench-core fmt clean need chrome
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -163,6 +163,9 @@ bench: build chrome ## measure Masq beside other systems: QUICK=1 in 4 minutes, 
 
 bench-check: build chrome ## fail if Masq has become slower than js/bench/README.md says, compared with the others
 	@cd js && CHROME=$(CHROMIUM) node bench/check.mjs
+
+bench-core: need chrome js/node_modules/.package-lock.json $(BUILD)/bin/wasmbrowsertest ## measure the engine alone, natively and in the browser
+	@cd js && CHROME=$(CHROMIUM) node bench/core.mjs
 
 fmt: js/node_modules/.package-lock.json ## format all code
 	@gofmt -w core wasm web

@@ -45,7 +45,6 @@ try {
   const limits = []
   for (let run = 0; run < runs.small; run++) limits.push(await measureLimits(site))
   const outcome = {
-    date: new Date().toISOString().slice(0, 10),
     machine: machine(await Device.version()),
     runs,
     versions: versions(names),

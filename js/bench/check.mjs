@@ -24,8 +24,8 @@ function run() {
 /** ratios is { 'row to system': how many times Masq's figure is of that system's }, for the fastest other and the raw limit. */
 function ratios(results, references) {
   const out = {}
-  for (const { id, title } of rows) {
-    for (const name of references[id]) {
+  for (const { id, title, unchecked } of rows) {
+    for (const name of unchecked ? [] : references[id]) {
       const [masq, other] = [results.masq[id], results[name]?.[id]]
       if (masq && other?.p50 > 0) out[`${title}, to ${systems[name].title}`] = masq.p50 / other.p50
     }

@@ -21,9 +21,12 @@ export function machine(browser) {
 }
 
 /** heading is what a figure means nothing without. */
-function heading({ machine, runs, date, versions }) {
-  const list = Object.values(versions).filter(Boolean).join('; ')
-  return `${date}, ${runs.small} runs (with 100,000 keys ${runs.large}), ${machine}. ${list}.`
+export function heading({ machine, runs, versions = {} }) {
+  const lists = Object.values(versions).filter(Boolean)
+  return (
+    [new Date().toISOString().slice(0, 10), runs, machine, ...(lists.length > 0 ? [lists.join('; ')] : [])].join('. ') +
+    '.'
+  )
 }
 
 /** table is GitHub's table of the medians, with the 95th percentile behind a stroke where there are samples. */
@@ -98,23 +101,26 @@ function verdict({ results }) {
   return `Masq is first in:\n\n${list(first)}\n\nMasq loses in:\n\n${list(behind)}`
 }
 
-/** write puts all of it into README.md, between its marks, and the charts beside it. */
+/** write puts all of it into README.md, and the charts beside it. */
 export async function write(outcome) {
+  const { small, large } = outcome.runs
+  const runs = `${small} runs, with 100,000 keys ${large}`
+  await fill({ heading: heading({ ...outcome, runs }), ...tables(outcome), verdict: verdict(outcome) })
+  for (const [theme, colors] of Object.entries(themes))
+    writeFileSync(file(`chart-${theme}.svg`), chart(outcome, colors))
+  writeFileSync(file('results.json'), JSON.stringify(outcome, null, 2) + '\n')
+}
+
+/** fill writes parts of README.md, each between its marks. */
+export async function fill(parts) {
   const readme = file('README.md')
   let text = readFileSync(readme, 'utf8')
-  for (const [mark, part] of Object.entries({
-    heading: heading(outcome),
-    ...tables(outcome),
-    verdict: verdict(outcome),
-  })) {
+  for (const [mark, part] of Object.entries(parts)) {
     const between = new RegExp(`(<!-- ${mark} -->\n)[^]*?(\n<!-- end -->)`)
     if (!between.test(text)) throw new Error(`js/bench/README.md has no place for ${mark}`)
     text = text.replace(between, (_, before, after) => `${before}\n${part}\n${after}`)
   }
   writeFileSync(readme, await format(text, { ...(await resolveConfig(readme)), filepath: 'README.md' }))
-  for (const [theme, colors] of Object.entries(themes))
-    writeFileSync(file(`chart-${theme}.svg`), chart(outcome, colors))
-  writeFileSync(file('results.json'), JSON.stringify(outcome, null, 2) + '\n')
 }
 
 const themes = {
