@@ -40,9 +40,7 @@ type progress struct {
 
 // openDevices makes a device of every other member of every roster.
 func (e *Engine) openDevices() {
-	if len(e.led.Meta(metaMoving)) != 0 {
-		e.moveData()
-	}
+	e.moveData()
 	e.loadPending()
 	for _, g := range e.groups() {
 		e.refreshDevices(g)

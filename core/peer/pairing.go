@@ -335,7 +335,9 @@ func (p *pairingRun) granted() {
 	if p.bring {
 		choice = moveBring
 	}
-	e.led.SetMeta(metaMoving, []byte{choice})
+	for _, s := range e.spaces {
+		e.led.SetMeta(metaMoving+s.number(), []byte{choice})
+	}
 	e.moveData()
 	e.refreshDevices(g)
 	if d := e.deviceOf(host.NK); d != nil && d.name == "" {
@@ -344,24 +346,28 @@ func (p *pairingRun) granted() {
 	p.paired(host.NK)
 }
 
-// What becomes of the data that a joiner already has. It stands in the ledger until it is done, so that a crash changes nothing of it.
+// What becomes of the data that a joiner already has, by namespace. It stands in the ledger until it is done, so that a crash changes
+// nothing of it.
 const (
-	metaMoving  = "moving"
-	moveBring   = 1 // issued anew under a new writer
-	moveDiscard = 2 // forgotten
+	metaMoving  = "moving/" // and the namespace's number
+	moveBring   = 1         // issued anew under a new writer
+	moveDiscard = 2         // forgotten
 )
 
 // moveData does with this device's own data what its user chose on joining. Until it is done nothing is synced.
 func (e *Engine) moveData() {
 	for _, s := range e.spaces {
+		choice := e.led.Meta(metaMoving + s.number())
+		if len(choice) != 1 {
+			continue
+		}
 		s.moving = true
-		s.enqueue(task{fail: func(Code) {}, run: func() error { return e.move(s) }})
+		s.enqueue(task{fail: func(Code) {}, run: func() error { return s.move(choice[0]) }})
 	}
-	e.movedIfAll()
 }
 
-func (e *Engine) move(s *space) error {
-	if choice := e.led.Meta(metaMoving); len(choice) == 1 && choice[0] == moveBring {
+func (s *space) move(choice byte) error {
+	if choice == moveBring {
 		if err := s.rep.Reissue(); err != nil {
 			return err
 		}
@@ -373,15 +379,8 @@ func (e *Engine) move(s *space) error {
 		s.notify(changes, 0, "")
 	}
 	s.moving = false
-	e.movedIfAll()
+	s.e.led.SetMeta(metaMoving+s.number(), nil)
 	return nil
-}
-
-// movedIfAll notes that there is nothing left to move, as in a store that joins without any application.
-func (e *Engine) movedIfAll() {
-	if !slices.ContainsFunc(e.spaces, func(s *space) bool { return s.moving }) {
-		e.led.SetMeta(metaMoving, nil)
-	}
 }
 
 func (p *pairingRun) paired(nk [32]byte) {

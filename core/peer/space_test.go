@@ -215,6 +215,27 @@ func TestStoreThatJoinedEmptyStartsAgain(t *testing.T) {
 	}
 }
 
+// An application that comes while a joiner's data is being moved is not moved with it, also when that is cut off.
+func TestApplicationThatComesWhileDataIsMoved(t *testing.T) {
+	m := newStores(t, "Laptop")
+	n := m.nodes[0]
+	n.addApp(notes, "Notes")
+	n.putIn(notes, "k", "1")
+	n.addApp(todo, "Todo")
+	n.putIn(todo, "t", "2")
+	n.e.led.SetMeta(metaMoving+n.e.spaceOf(notes).number(), []byte{moveDiscard}) // as a crash may leave it
+	n.must(Op{Verb: Keep, Key: "x", Value: []byte("y")})
+	n.crash()
+	if a, b := n.in(notes), n.in(todo); a != "" || b != "t=2" {
+		t.Errorf("there is %q and %q", a, b)
+	}
+	n.putIn(notes, "k", "3")
+	n.crash()
+	if got := n.in(notes); got != "k=3" {
+		t.Errorf("moved again: there is %q", got)
+	}
+}
+
 func TestSyncIsSwitchedOffAndOn(t *testing.T) {
 	m := newStores(t, "Laptop", "Desktop", "Server")
 	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]

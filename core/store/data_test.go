@@ -144,6 +144,9 @@ func TestCommandLine(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	a.must("put", `{"app":"org.masq.cli","key":"k","value":1}`)
+	if st := r.state(); len(st.Apps) != 1 || !st.Apps[0].Allowed {
+		t.Errorf("the manager sees %+v", st.Apps)
+	}
 	r.start()
 	a = r.admin()
 	if got := a.must("list", `{"app":"org.masq.cli"}`); got != `{"entries":[{"key":"k","value":1}],"more":false}` {

@@ -287,6 +287,7 @@ func (s *Store) stateApp(id string) stateApp {
 	}
 	if a := s.apps[id]; a != nil {
 		st.Name, st.Description, st.Icon = a.Name, a.Description, a.Icon
+		st.Allowed = id == commandLine // which needs no token
 	}
 	for _, t := range s.tokensOf(id) {
 		one := stateToken{ID: t.id, Since: t.Since, LastUsed: t.LastUsed, Connected: s.connected(t)}

@@ -13,7 +13,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/urfave/cli/v3"
@@ -30,13 +29,12 @@ type settings struct {
 	err   error             // of reading it
 	names []string          // of the variables
 
-	opt                           relay.Options
-	listen, admin, cert, key      string
-	natsCreds                     string
-	hosts, proxies                []string
-	drainDelay                    time.Duration
-	logAddresses, logJSON, asJSON bool
-	limits, caps                  []*bounded
+	opt                      relay.Options
+	listen, admin, cert, key string
+	natsCreds                string
+	hosts, proxies           []string
+	logJSON, asJSON          bool
+	limits                   []*bounded
 }
 
 // bounded is a setting that is a number from 1 on.
