@@ -64,7 +64,11 @@ func inBubble(t *testing.T, opt Options, test func(*bed)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
 		b := newBed(t, opt, p, func() net.Conn { return p.dial(t) })
-		defer b.end()
+		defer func() {
+			b.stop()
+			synctest.Wait() // net/http is told of the ends of connections behind Serve
+			b.end()
+		}()
 		test(b)
 	})
 }
@@ -102,8 +106,10 @@ func newBed(t *testing.T, opt Options, l net.Listener, dial func() net.Conn) *be
 
 func (b *bed) end() {
 	b.stop()
-	b.s.sweep(time.Now().Add(time.Hour))
 	st := b.s.Stats()
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	b.s.sweep(time.Now().Add(time.Hour))
 	if n := len(b.s.sockets) + len(b.s.addresses) + st.Waiting + st.Joined + st.Channels + st.Mailboxes; n != 0 {
 		b.t.Errorf("%d things are left: %+v", n, st)
 	}
