@@ -17,7 +17,7 @@ export function number(n) {
 
 export function machine(browser) {
   const memory = Math.round(totalmem() / 2 ** 30)
-  return `${cpus().length} × ${cpus()[0].model}, ${memory} GiB, ${platform()} ${release()}, ${browser}, Node ${process.version}`
+  return `${cpus().length} × ${cpus()[0].model}, ${memory} GiB, ${platform()} ${release().split('-')[0]}, ${browser}, Node ${process.version}`
 }
 
 /** heading is what a figure means nothing without. */
