@@ -18,7 +18,9 @@ after(async () => {
   clean()
 })
 
-const until = (page: Page, state: string): Promise<unknown> => page.waitForFunction(`masq.status.store === '${state}'`)
+// A store that says nothing is noticed after 20 s: 10 until it is asked, and 10 for its answer.
+const until = (page: Page, state: string): Promise<unknown> =>
+  page.waitForFunction(`masq.status.store === '${state}'`, undefined, { timeout: 60_000 })
 const stateOf = (page: Page): Promise<string> => run(page, 'masq.status.store')
 const watch = (page: Page): Promise<unknown> =>
   run(
