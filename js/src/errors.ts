@@ -28,7 +28,7 @@ const sentences = {
   E_BUSY: 'Too much at once, or another pairing is under way. Try again when that is done.',
   E_DATA:
     'This device already has data. Call confirm with bring: true to bring it along, or discard: true to delete it.',
-  E_INTERRUPTED: 'The tab that runs Masq was closed during the pairing. Start it again.',
+  E_INTERRUPTED: 'The tab that ran Masq was closed or stopped answering in the middle of this. Start it again.',
   E_STORE_AWAY: 'The local store cannot be reached. Start it, or install Masq on this computer, then try again.',
   E_REVOKED: 'This device was shut out by another of the user’s devices. Pair it anew.',
   E_APP: 'The local store does not know this application. Call useLocalStore() from a click.',

@@ -82,7 +82,10 @@ export class Link {
     return this.#worker !== undefined
   }
 
-  /** Leads, and from then on nobody's operations but this tab's are done. `alone` says whether that still holds. */
+  /**
+   * Leads, and from then on nobody's operations but this tab's are done. `alone` says whether that still holds: not with the
+   * next engine, for which it has to be called again.
+   */
   seize(): Promise<void> {
     return new Promise((resolve) => {
       this.#seized = resolve
@@ -147,6 +150,7 @@ export class Link {
     this.#alone = this.#mine
     this.#send({ t: 'alone', client: this.client })
     this.#seized?.()
+    this.#seized = undefined
   }
 
   /** The lock was stolen. */
@@ -216,7 +220,7 @@ export class Link {
 
   #take(m: ToTab): void {
     if (this.#closed || (this.#mine && m.engine !== this.#mine)) return // from an engine that has lost the lock
-    if (m.t !== 'welcome' && m.t !== 'failed' && m.engine !== this.#engine) return
+    if (m.t !== 'welcome' && m.engine !== this.#engine && (m.t !== 'failed' || this.#engine)) return
     this.#heard = Date.now()
     this.#asked = 0
     if (m.t === 'out') return this.#events.out(m.bytes)

@@ -25,6 +25,7 @@ export interface Hands {
 }
 
 const MOVE_LOCK = 'masq-local-store:move'
+const MOVES_MAX = 5
 
 /** Moves the data out of `from`, if that is embedded; else has it try again. Rejects with MasqError. */
 export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
@@ -60,9 +61,7 @@ async function fetchStranded(to: LocalStore, { tools, stranded, clear }: Hands):
   const from = await stranded()
   if (!from) return
   try {
-    await from.seize()
-    await from.unpaired()
-    if (!(await move(from, to)) || !from.alone) throw tools.failure('E_INTERRUPTED')
+    await moveAlone(from, to, tools)
     await tools.saveGrant({ leftover: true })
   } finally {
     from.end(tools.moved)
@@ -74,10 +73,7 @@ async function fetchStranded(to: LocalStore, { tools, stranded, clear }: Hands):
 async function carry(from: Embedded, to: LocalStore, { tools, hold, resume, tell }: Hands): Promise<Moved> {
   hold()
   try {
-    await from.seize()
-    await from.unpaired()
-    const moved = await move(from, to)
-    if (!moved || !from.alone) throw tools.failure('E_INTERRUPTED')
+    const moved = await moveAlone(from, to, tools)
     await tools.saveGrant({ used: true, leftover: true })
     tell(moved)
     return moved
@@ -86,4 +82,15 @@ async function carry(from: Embedded, to: LocalStore, { tools, hold, resume, tell
     resume()
     throw e
   }
+}
+
+/** Moves it, again when another tab ran the engine meanwhile: it may have written. */
+async function moveAlone(from: Embedded, to: LocalStore, { failure }: Tools): Promise<Moved> {
+  for (let tries = 0; tries < MOVES_MAX; tries++) {
+    await from.seize()
+    await from.unpaired()
+    const moved = await move(from, to)
+    if (moved && from.alone) return moved
+  }
+  throw failure('E_INTERRUPTED')
 }

@@ -206,6 +206,36 @@ test('useLocalStore moves everything, once, and other tabs follow with their wat
   await profile.close()
 })
 
+test('useLocalStore loses nothing that other tabs write meanwhile, though the leading one is slow to see that it is none', async () => {
+  const { profile, open } = await fresh()
+  const refused = open()
+  await store.decide(false)
+  const a = await refused // leads
+  await until(a, 'embedded')
+  const [b, c] = [await open(), await open()]
+  await run(
+    b,
+    `masq.batch(Array.from({ length: 1000 }, (_, i) => ({ type: 'put', key: 'n/' + i, value: 'x'.repeat(200) })))`,
+  )
+  const used = run(b, 'masq.useLocalStore()')
+  await store.decide(true)
+  const writing = run<number>(
+    c, // sends one by one, and hears nothing meanwhile: not of the new leader either
+    `(async () => {
+      const all = []
+      for (const end = Date.now() + 1000; Date.now() < end; await null) all.push(masq.put('c/' + all.length, 1))
+      await Promise.all(all)
+      return all.length
+    })()`,
+  )
+  const busy = run(a, 'void (() => { for (const end = Date.now() + 3000; Date.now() < end;); })()')
+  const [written] = await Promise.all([writing, used, busy])
+  await Promise.all([a, b, c].map((page) => until(page, 'local')))
+  const length = `masq.list({ prefix: 'c/' }).then((l) => l.length)`
+  assert.deepEqual(await Promise.all([a, b, c].map((page) => run(page, length))), [written, written, written])
+  await profile.close()
+})
+
 test('a second browser’s data joins the first one’s: equal values once, different ones both', async () => {
   const first = await settled()
   await run(
