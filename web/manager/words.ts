@@ -107,5 +107,5 @@ export const date = (time: number): string => new Intl.DateTimeFormat(tag(), { d
 export function left(time: number, now = Date.now()): string {
   const s = Math.ceil((time - now) / 1000)
   if (!(s > 0)) return ''
-  return `${Math.floor(s / 60)}:${String(s % 60).padStart(2, '0')}`
+  return s < 60 ? `${s}\u00a0s` : `${Math.floor(s / 60)}\u00a0min ${s % 60}\u00a0s`
 }
