@@ -123,13 +123,7 @@ func New(opt Options) *Server {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.limits = s.core.Limits()
-	s.upgrader = gws.NewUpgrader(handler{s}, &gws.ServerOption{
-		ReadMaxPayloadSize: int(s.limits.FrameBytes),
-		HandshakeTimeout:   headerTimeout,
-		SubProtocols:       []string{wire.Subprotocol},
-		NewSession:         func() gws.SessionStorage { return new(session) },
-		Logger:             quiet{},
-	})
+	s.upgrader = gws.NewUpgrader(nil, &gws.ServerOption{HandshakeTimeout: headerTimeout, SubProtocols: []string{wire.Subprotocol}})
 	return s
 }
 

@@ -1,34 +1,141 @@
 package native
 
 import (
-	"errors"
+	"io"
 	"net"
-	"os"
+	"sync"
+	"syscall"
 	"time"
 
 	"github.com/masqdev/masq/core/internal/wsock"
 	"github.com/masqdev/masq/core/relay"
-	"github.com/masqdev/masq/core/wire"
 )
 
 // stream is the network connection below a WebSocket. It delays reading above the rate, tells a receiver that is slow from one that
 // takes nothing, and closes so that the other end learns why.
 type stream struct {
 	net.Conn
-	limits relay.Limits
-	done   chan struct{}      // closed when the socket is to end: no more delay
-	fault  func(relay.Reason) // is told TooBig and Slow, before the connection is closed
+	raw    syscall.RawConn // nil: it has none, as with TLS
+	limits *relay.Limits
+	done   chan struct{} // closed when the socket is to end: no more delay
 
-	readUntil time.Time // what was read is within the rate from then on; the reader's alone
-
-	broken bool // a write has failed; under the WebSocket's write lock
+	// The reader's alone.
+	in        *input    // what has come and is not taken; nil: nothing
+	failed    error     // what reading failed with
+	readUntil time.Time // what was read is within the rate from then on
 }
 
-var errBroken = errors.New("an earlier write failed")
+// input holds what was read ahead.
+type input struct {
+	buf      []byte
+	from, to int // what is not taken
+}
 
-// Read reads and waits as long as the rate asks for. A second's worth is free.
-func (c *stream) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
+// With a file descriptor to wait for, a buffer is taken when something has come. Without, each idle connection has one.
+const (
+	sharedBuffer = 16 << 10
+	ownBuffer    = 2 << 10
+)
+
+var inputs = sync.Pool{New: func() any { return &input{buf: make([]byte, sharedBuffer)} }}
+
+func newStream(conn net.Conn, limits *relay.Limits) *stream {
+	c := &stream{Conn: conn, limits: limits, done: make(chan struct{}), raw: rawConn(conn)}
+	if c.raw == nil {
+		c.in = &input{buf: make([]byte, ownBuffer)}
+	}
+	return c
+}
+
+// await waits until something has come and reads it. It is what idle connections are in: it takes no buffer before, and
+// whatever it calls counts for the size of their stacks.
+func (c *stream) await() error {
+	if c.raw == nil {
+		var n int
+		n, c.failed = c.Conn.Read(c.in.buf)
+		c.in.from, c.in.to = 0, n
+		if n > 0 {
+			return nil
+		}
+		return c.failed
+	}
+	if err := c.raw.Read(c.poll); err != nil {
+		return err
+	}
+	return c.failed
+}
+
+// poll reads what is there, false if nothing is.
+func (c *stream) poll(fd uintptr) bool {
+	in := inputs.Get().(*input)
+	n, err := readNow(fd, in.buf)
+	if n > 0 {
+		c.in, in.from, in.to = in, 0, n
+		return true
+	}
+	inputs.Put(in)
+	if err == syscall.EAGAIN {
+		return false
+	}
+	if c.failed = err; err == nil {
+		c.failed = io.EOF
+	}
+	return true
+}
+
+// buffered answers how much is read ahead.
+func (c *stream) buffered() int {
+	if c.in == nil {
+		return 0
+	}
+	return c.in.to - c.in.from
+}
+
+// rest lets go of an empty buffer.
+func (c *stream) rest() {
+	if c.raw != nil && c.in != nil {
+		inputs.Put(c.in)
+		c.in = nil
+	}
+}
+
+// peek answers the next n bytes, at most maxHead, without taking them.
+func (c *stream) peek(n int) ([]byte, error) {
+	in := c.in
+	if in.to-in.from < n && in.from > len(in.buf)-maxHead {
+		in.to, in.from = copy(in.buf, in.buf[in.from:in.to]), 0
+	}
+	for in.to-in.from < n {
+		got, err := c.Conn.Read(in.buf[in.to:])
+		in.to += got
+		c.pace(got)
+		if err != nil && in.to-in.from < n {
+			return nil, err
+		}
+	}
+	return in.buf[in.from : in.from+n], nil
+}
+
+// skip takes n bytes that peek has shown.
+func (c *stream) skip(n int) { c.in.from += n }
+
+// readFull fills p.
+func (c *stream) readFull(p []byte) error {
+	n := copy(p, c.in.buf[c.in.from:c.in.to])
+	c.in.from += n
+	for n < len(p) {
+		got, err := c.Conn.Read(p[n:])
+		n += got
+		c.pace(got)
+		if err != nil && n < len(p) {
+			return err
+		}
+	}
+	return nil
+}
+
+// pace waits as long as the rate asks for after n bytes were read. A second's worth is free.
+func (c *stream) pace(n int) {
 	now := time.Now()
 	if start := now.Add(-time.Second); c.readUntil.Before(start) {
 		c.readUntil = start
@@ -42,43 +149,13 @@ func (c *stream) Read(p []byte) (int, error) {
 		case <-c.done:
 		}
 	}
-	return n, err
 }
 
-// Write fails when for limits.Slow not one byte was taken, however long the whole takes.
-func (c *stream) Write(p []byte) (int, error) {
-	if c.broken {
-		return 0, errBroken
-	}
-	if wsock.IsTooBig(p) {
-		c.fault(relay.TooBig)
-		if _, err := c.writeAll(closeTooBig); err != nil {
-			return 0, err
-		}
-		return len(p), nil
-	}
-	return c.writeAll(p)
+// write fails with os.ErrDeadlineExceeded when for limits.Slow not one byte was taken, however long the whole takes.
+func (c *stream) write(p []byte) error {
+	_, err := wsock.WriteAll(c.Conn, p, time.Duration(c.limits.Slow)*time.Millisecond)
+	return err
 }
 
-func (c *stream) writeAll(p []byte) (int, error) {
-	sent, err := wsock.WriteAll(c.Conn, p, time.Duration(c.limits.Slow)*time.Millisecond)
-	if err != nil {
-		c.broken = true
-		if errors.Is(err, os.ErrDeadlineExceeded) {
-			c.fault(relay.Slow) // and it cannot be told, as it takes nothing
-		}
-	}
-	return sent, err
-}
-
-// Close leaves the other end a moment to see why.
-func (c *stream) Close() error { return wsock.Finish(c.Conn, lingerTimeout) }
-
-// The WebSocket package refuses a frame over its limit by itself, before it reads it, and closes with 1009. The protocol asks for
-// ERR and close code 4006 instead.
-var closeTooBig = []byte{
-	0x82, 2, byte(wire.RelayErr), byte(wire.RelayETooBig), // a binary frame
-	0x88, 2, byte(tooBigCode >> 8), byte(tooBigCode & 0xff), // a close frame
-}
-
-const tooBigCode = wire.CloseBase + int(wire.RelayETooBig)
+// finish leaves the other end a moment to see why.
+func (c *stream) finish() error { return wsock.Finish(c.Conn, lingerTimeout) }

@@ -1,0 +1,120 @@
+package native
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// opcode is a WebSocket frame's kind (RFC 6455, 5.2).
+type opcode byte
+
+const (
+	opContinuation opcode = 0
+	opText         opcode = 1
+	opBinary       opcode = 2
+	opClose        opcode = 8
+	opPing         opcode = 9
+	opPong         opcode = 10
+)
+
+func (o opcode) isControl() bool { return o >= opClose }
+
+// The close codes of RFC 6455, 7.4, that this package gives by itself.
+const (
+	closeNormal   = 1000
+	closeProtocol = 1002
+)
+
+const (
+	maxHead    = 14  // bytes of a client's frame header at most
+	maxControl = 125 // bytes of a control frame's payload at most
+)
+
+// head is the header of a client's frame.
+type head struct {
+	op   opcode
+	fin  bool
+	size uint64 // of the payload; a 64-bit length may be anything
+	mask [4]byte
+}
+
+var errProtocol = errors.New("not a client's WebSocket frame")
+
+// headSize answers how long a frame's header is, from its first two bytes.
+func headSize(b []byte) int {
+	switch b[1] & 0x7f {
+	case 126:
+		return 2 + 2 + 4
+	case 127:
+		return 2 + 8 + 4
+	}
+	return 2 + 4
+}
+
+// parseHead reads a header of headSize bytes. Reserved bits and opcodes, a payload that is not masked, and a control frame in
+// pieces or with too much in it are errors.
+func parseHead(b []byte) (head, error) {
+	h := head{op: opcode(b[0] & 0x0f), fin: b[0]&0x80 != 0, size: uint64(b[1] & 0x7f)}
+	switch h.size {
+	case 126:
+		h.size = uint64(binary.BigEndian.Uint16(b[2:]))
+	case 127:
+		h.size = binary.BigEndian.Uint64(b[2:])
+	}
+	h.mask = [4]byte(b[len(b)-4:])
+	reserved := b[0]&0x70 != 0 || h.op > opBinary && h.op < opClose || h.op > opPong
+	if reserved || b[1]&0x80 == 0 || h.op.isControl() && (!h.fin || h.size > maxControl) {
+		return h, errProtocol
+	}
+	return h, nil
+}
+
+// unmask takes a client's mask from a payload.
+func unmask(p []byte, mask [4]byte) {
+	m := uint64(binary.LittleEndian.Uint32(mask[:]))
+	m |= m << 32
+	for ; len(p) >= 8; p = p[8:] {
+		binary.LittleEndian.PutUint64(p, binary.LittleEndian.Uint64(p)^m)
+	}
+	for i := range p {
+		p[i] ^= mask[i&3]
+	}
+}
+
+// appendFrame adds a server's frame to b: whole, and not masked.
+func appendFrame(b []byte, op opcode, payload []byte) []byte {
+	b = append(b, 0x80|byte(op))
+	switch n := len(payload); {
+	case n <= 125:
+		b = append(b, byte(n))
+	case n <= 0xffff:
+		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
+	default:
+		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+	}
+	return append(b, payload...)
+}
+
+// appendClose adds a close frame, without a code if that is 0.
+func appendClose(b []byte, code uint16) []byte {
+	if code == 0 {
+		return appendFrame(b, opClose, nil)
+	}
+	return appendFrame(b, opClose, []byte{byte(code >> 8), byte(code)})
+}
+
+// closeAnswer is the code with which to answer a close frame: its own, if that may be in one.
+func closeAnswer(payload []byte) uint16 {
+	if len(payload) == 0 {
+		return 0
+	}
+	if len(payload) == 1 {
+		return closeProtocol
+	}
+	switch code := binary.BigEndian.Uint16(payload); {
+	case code < 1000, code >= 5000, code >= 1016 && code < 3000, code == 1004, code == 1005, code == 1006, code == 1014, code == 1015:
+		return closeProtocol
+	default:
+		return code
+	}
+}

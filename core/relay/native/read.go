@@ -1,0 +1,143 @@
+package native
+
+import (
+	"errors"
+	"io"
+
+	"github.com/masqdev/masq/core/relay"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// await waits until something has come for a socket and ends. While a socket is idle its memory is for the most part this goroutine's
+// stack, which has to stay at its smallest: whatever goes deep happens in read.
+func (s *Server) await(k *socket) {
+	if k.stream.await() != nil {
+		s.finish(k)
+		return
+	}
+	go s.read(k)
+}
+
+// read takes what has come, up to the end of a frame, and leaves the socket to await again.
+func (s *Server) read(k *socket) {
+	k.stream.pace(k.stream.buffered())
+	for k.stream.buffered() > 0 {
+		if err := s.readFrame(k); err != nil {
+			s.broken(k, err)
+			s.finish(k)
+			return
+		}
+	}
+	k.stream.rest()
+	go s.await(k)
+}
+
+var (
+	errTooBig = errors.New("a message over the limit")
+	errClosed = errors.New("a close frame")
+)
+
+// readFrame reads one frame and handles the message that it ends.
+func (s *Server) readFrame(k *socket) error {
+	b, err := k.stream.peek(2)
+	if err != nil {
+		return err
+	}
+	if b, err = k.stream.peek(headSize(b)); err != nil {
+		return err
+	}
+	h, err := parseHead(b)
+	k.stream.skip(len(b))
+	switch {
+	case err != nil:
+		return err
+	case h.size > uint64(s.limits.FrameBytes)-uint64(len(k.part)) && !h.op.isControl():
+		return errTooBig
+	}
+	data := make([]byte, h.size)
+	if err := k.stream.readFull(data); err != nil {
+		return err
+	}
+	unmask(data, h.mask)
+	if h.op.isControl() {
+		return s.control(k, h.op, data)
+	}
+	return s.piece(k, h, data)
+}
+
+// piece handles a frame that is a message or a piece of one.
+func (s *Server) piece(k *socket, h head, data []byte) error {
+	if first := h.op != opContinuation; first == k.parted {
+		return errProtocol
+	} else if first {
+		k.partOf = h.op
+	} else {
+		data = append(k.part, data...)
+	}
+	if k.parted = !h.fin; k.parted {
+		k.part = data
+		return nil
+	}
+	k.part = nil
+	s.message(k, data, k.partOf == opText)
+	return nil
+}
+
+func (s *Server) message(k *socket, data []byte, text bool) {
+	if s.opt.Tap != nil && !text && len(data) > 1 {
+		data = s.tap(k, data)
+	}
+	s.step(k, relay.Frame{Conn: k.id, Data: data, Text: text})
+}
+
+func (s *Server) control(k *socket, op opcode, data []byte) error {
+	answer := message{op: opPong, data: data}
+	switch op {
+	case opPong:
+		return nil
+	case opClose:
+		answer = message{op: opClose, code: closeAnswer(data)}
+	}
+	s.mu.Lock()
+	s.full = nil
+	s.push(k, answer)
+	full := s.full
+	s.mu.Unlock()
+	switch {
+	case op == opClose:
+		return errClosed
+	case full != nil:
+		s.waitFor(full, k)
+	}
+	return nil
+}
+
+// broken says why a socket is not read any more, unless it ended by itself.
+func (s *Server) broken(k *socket, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch err {
+	case errTooBig:
+		s.stepLocked(relay.Fail{Conn: k.id, Reason: relay.TooBig})
+	case errProtocol:
+		s.push(k, message{op: opClose, code: closeProtocol})
+	}
+}
+
+// finish ends a socket.
+func (s *Server) finish(k *socket) {
+	io.Copy(io.Discard, k.stream.Conn) // until the other end closes too, or lingerTimeout
+	s.gone(k)
+	k.stream.Conn.Close()
+	s.wg.Done()
+}
+
+func (s *Server) tap(k *socket, data []byte) []byte {
+	switch wire.RelayType(data[0]) {
+	case wire.RelayJoin, wire.RelayPair:
+		k.side = data[1]
+	case wire.RelayData:
+		return append(data[:1:1], s.opt.Tap(k.side, data[1:])...)
+	}
+	return data
+}

@@ -1,0 +1,160 @@
+package native
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/masqdev/masq/core/relay"
+)
+
+// message is a frame to write; when it is a close frame, code goes with it.
+type message struct {
+	op   opcode
+	code uint16
+	data []byte
+}
+
+// size is what a message counts for in the queue, the queue's own memory included.
+func (m message) size() int { return len(m.data) + 64 }
+
+// batch is what the kernel gets in one write.
+type batch struct {
+	messages []message
+	size     int // as counted in the queue
+	frames   []byte
+}
+
+// batchSize is the size of a batch at most, unless one message alone is larger.
+const batchSize = 64 << 10
+
+var batches = sync.Pool{New: func() any { return new(batch) }}
+
+// push queues a message. Call it with mu held.
+func (s *Server) push(k *socket, m message) {
+	if k == nil || k.closing {
+		return
+	}
+	if m.op == opClose {
+		k.closing = true
+		close(k.stream.done)
+	}
+	k.queue = append(k.queue, m)
+	k.bytes += m.size()
+	if k.bytes > int(s.limits.QueueBytes) {
+		s.full = k
+	}
+	if !k.writing {
+		k.writing = true
+		s.wg.Add(1)
+		go s.write(k)
+	}
+}
+
+// write writes what is queued and ends.
+func (s *Server) write(k *socket) {
+	defer s.wg.Done()
+	b := batches.Get().(*batch)
+	defer batches.Put(b)
+	for s.next(k, b) {
+		last := b.encode()
+		err := k.stream.write(b.frames)
+		s.mu.Lock()
+		if k.bytes -= b.size; k.dead {
+			k.bytes = 0
+		}
+		if k.bytes <= int(s.limits.QueueBytes) {
+			k.wake()
+		}
+		s.mu.Unlock()
+		switch {
+		case err != nil:
+			s.writeFailed(k, err)
+		case last:
+			k.stream.finish()
+		}
+	}
+}
+
+// next takes a batch from the queue, false if there is none.
+func (s *Server) next(k *socket, b *batch) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(k.queue) == 0 {
+		k.queue, k.writing = nil, false
+		return false
+	}
+	n := 0
+	for b.size = 0; n < len(k.queue) && (n == 0 || b.size+k.queue[n].size() <= batchSize); n++ {
+		b.size += k.queue[n].size()
+	}
+	b.messages = append(b.messages, k.queue[:n]...)
+	k.queue = slices.Delete(k.queue, 0, n)
+	return true
+}
+
+// encode makes frames of the messages, which it lets go, and reports whether a close frame is the last.
+func (b *batch) encode() (last bool) {
+	b.frames = b.frames[:0]
+	for _, m := range b.messages {
+		if last = m.op == opClose; last {
+			b.frames = appendClose(b.frames, m.code)
+		} else {
+			b.frames = appendFrame(b.frames, m.op, m.data)
+		}
+	}
+	clear(b.messages)
+	b.messages = b.messages[:0]
+	return last
+}
+
+// writeFailed drops a socket.
+func (s *Server) writeFailed(k *socket, err error) {
+	s.mu.Lock()
+	if errors.Is(err, os.ErrDeadlineExceeded) { // and it cannot be told, as it takes nothing
+		s.stepLocked(relay.Fail{Conn: k.id, Reason: relay.Slow})
+	}
+	s.kill(k)
+	s.mu.Unlock()
+	k.stream.Conn.Close() // the reader ends
+}
+
+// kill ends all writing to a socket. Call it with mu held.
+func (s *Server) kill(k *socket) {
+	if !k.closing {
+		k.closing = true
+		close(k.stream.done)
+	}
+	k.dead, k.queue, k.bytes = true, nil, 0
+	k.wake()
+}
+
+// waitFor waits until full has room or either of the two ends.
+func (s *Server) waitFor(full, k *socket) {
+	for {
+		s.mu.Lock()
+		if full.dead || full.bytes <= int(s.limits.QueueBytes) {
+			s.mu.Unlock()
+			return
+		}
+		if full.drained == nil {
+			full.drained = make(chan struct{})
+		}
+		drained := full.drained
+		s.mu.Unlock()
+		select {
+		case <-drained:
+		case <-k.stream.done:
+			return
+		}
+	}
+}
+
+// wake lets go of who waits for room. Call it with mu held.
+func (k *socket) wake() {
+	if k.drained != nil {
+		close(k.drained)
+		k.drained = nil
+	}
+}
