@@ -27,6 +27,7 @@ const (
 
 const (
 	maxHead    = 14  // bytes of a client's frame header at most
+	maxOwnHead = 10  // bytes of a server's
 	maxControl = 125 // bytes of a control frame's payload at most
 )
 
@@ -73,26 +74,33 @@ func parseHead(b []byte) (head, error) {
 func unmask(p []byte, mask [4]byte) {
 	m := uint64(binary.LittleEndian.Uint32(mask[:]))
 	m |= m << 32
-	for ; len(p) >= 8; p = p[8:] {
-		binary.LittleEndian.PutUint64(p, binary.LittleEndian.Uint64(p)^m)
+	le := binary.LittleEndian
+	for ; len(p) >= 32; p = p[32:] {
+		le.PutUint64(p, le.Uint64(p)^m)
+		le.PutUint64(p[8:], le.Uint64(p[8:])^m)
+		le.PutUint64(p[16:], le.Uint64(p[16:])^m)
+		le.PutUint64(p[24:], le.Uint64(p[24:])^m)
 	}
 	for i := range p {
 		p[i] ^= mask[i&3]
 	}
 }
 
-// appendFrame adds a server's frame to b: whole, and not masked.
-func appendFrame(b []byte, op opcode, payload []byte) []byte {
+// appendHead adds the header of a server's frame to b, for a payload of n bytes: whole, and not masked.
+func appendHead(b []byte, op opcode, n int) []byte {
 	b = append(b, 0x80|byte(op))
-	switch n := len(payload); {
+	switch {
 	case n <= 125:
-		b = append(b, byte(n))
+		return append(b, byte(n))
 	case n <= 0xffff:
-		b = binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+		return binary.BigEndian.AppendUint16(append(b, 126), uint16(n))
 	}
-	return append(b, payload...)
+	return binary.BigEndian.AppendUint64(append(b, 127), uint64(n))
+}
+
+// appendFrame adds a server's frame to b.
+func appendFrame(b []byte, op opcode, payload []byte) []byte {
+	return append(appendHead(b, op, len(payload)), payload...)
 }
 
 // appendClose adds a close frame, without a code if that is 0.

@@ -88,6 +88,7 @@ type Server struct {
 	core      *relay.Server
 	out       relay.Actions
 	full      *socket // a socket whose queue this step has filled
+	lent      *body   // what this step's frame is in, until a Send takes it
 	sockets   map[uint64]*socket
 	last      uint64 // the newest socket's number
 	addresses map[netip.Addr]*address

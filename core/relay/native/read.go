@@ -54,7 +54,14 @@ func (s *Server) readFrame(k *socket) error {
 	case h.size > uint64(s.limits.FrameBytes)-uint64(len(k.part)) && !h.op.isControl():
 		return errTooBig
 	}
-	data := make([]byte, h.size)
+	var lent *body
+	var data []byte
+	if h.fin && h.op == opBinary && h.size > lendOver {
+		lent = bodies.Get().(*body)
+		data = lent.data(int(h.size))
+	} else {
+		data = make([]byte, h.size)
+	}
 	if err := k.stream.readFull(data); err != nil {
 		return err
 	}
@@ -62,11 +69,11 @@ func (s *Server) readFrame(k *socket) error {
 	if h.op.isControl() {
 		return s.control(k, h.op, data)
 	}
-	return s.piece(k, h, data)
+	return s.piece(k, h, data, lent)
 }
 
 // piece handles a frame that is a message or a piece of one.
-func (s *Server) piece(k *socket, h head, data []byte) error {
+func (s *Server) piece(k *socket, h head, data []byte, lent *body) error {
 	if first := h.op != opContinuation; first == k.parted {
 		return errProtocol
 	} else if first {
@@ -79,15 +86,15 @@ func (s *Server) piece(k *socket, h head, data []byte) error {
 		return nil
 	}
 	k.part = nil
-	s.message(k, data, k.partOf == opText)
+	s.message(k, data, k.partOf == opText, lent)
 	return nil
 }
 
-func (s *Server) message(k *socket, data []byte, text bool) {
+func (s *Server) message(k *socket, data []byte, text bool, lent *body) {
 	if s.opt.Tap != nil && !text && len(data) > 1 {
 		data = s.tap(k, data)
 	}
-	s.step(k, relay.Frame{Conn: k.id, Data: data, Text: text})
+	s.step(k, relay.Frame{Conn: k.id, Data: data, Text: text}, lent)
 }
 
 func (s *Server) control(k *socket, op opcode, data []byte) error {

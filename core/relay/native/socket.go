@@ -140,11 +140,13 @@ func (s *Server) gone(k *socket) {
 	delete(s.sockets, k.id)
 }
 
-// step lets the core take an event of k's. When that has filled a queue, it waits: k is not read until there is
+// step lets the core take an event of k's, with the body that it is in, if any. When that has filled a queue, it waits: k is not read until there is
 // room, which is how a slow receiver slows its sender down.
-func (s *Server) step(k *socket, ev relay.Event) {
+func (s *Server) step(k *socket, ev relay.Event, lent *body) {
 	s.mu.Lock()
+	s.lent = lent
 	s.stepLocked(ev)
+	s.lent = nil
 	full := s.full
 	s.mu.Unlock()
 	if full != nil {
@@ -159,7 +161,11 @@ func (s *Server) stepLocked(ev relay.Event) {
 	for _, a := range s.out.List {
 		switch a := a.(type) {
 		case relay.Send:
-			s.push(s.sockets[a.Conn], message{op: opBinary, data: a.Data})
+			m := message{op: opBinary, data: a.Data}
+			if s.lent.holds(a.Data) {
+				m.lent, s.lent = s.lent, nil
+			}
+			s.push(s.sockets[a.Conn], m)
 		case relay.SendText:
 			s.push(s.sockets[a.Conn], message{op: opText, data: []byte(a.Text)})
 		case relay.Close:

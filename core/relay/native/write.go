@@ -14,6 +14,7 @@ type message struct {
 	op   opcode
 	code uint16
 	data []byte
+	lent *body // what data is in; nil: in memory of its own
 }
 
 // size is what a message counts for in the queue, the queue's own memory included.
@@ -24,6 +25,8 @@ type batch struct {
 	messages []message
 	size     int // as counted in the queue
 	frames   []byte
+	last     bool  // the last frame is a close frame
+	alone    *body // the only message is in it, and is written from there
 }
 
 // batchSize is the size of a batch at most, unless one message alone is larger.
@@ -58,8 +61,8 @@ func (s *Server) write(k *socket) {
 	b := batches.Get().(*batch)
 	defer batches.Put(b)
 	for s.next(k, b) {
-		last := b.encode()
-		err := k.stream.write(b.frames)
+		err := k.stream.write(b.encode())
+		b.release()
 		s.mu.Lock()
 		if k.bytes -= b.size; k.dead {
 			k.bytes = 0
@@ -71,7 +74,7 @@ func (s *Server) write(k *socket) {
 		switch {
 		case err != nil:
 			s.writeFailed(k, err)
-		case last:
+		case b.last:
 			k.stream.finish()
 		}
 	}
@@ -94,19 +97,29 @@ func (s *Server) next(k *socket, b *batch) bool {
 	return true
 }
 
-// encode makes frames of the messages, which it lets go, and reports whether a close frame is the last.
-func (b *batch) encode() (last bool) {
-	b.frames = b.frames[:0]
+// encode makes frames of the messages, which it lets go. They are to be written before release.
+func (b *batch) encode() []byte {
+	defer func() { clear(b.messages); b.messages = b.messages[:0] }()
+	b.last, b.frames = false, b.frames[:0]
+	if m := b.messages[0]; len(b.messages) == 1 && m.lent != nil {
+		b.alone = m.lent
+		return m.lent.frame(len(m.data))
+	}
 	for _, m := range b.messages {
-		if last = m.op == opClose; last {
+		if b.last = m.op == opClose; b.last {
 			b.frames = appendClose(b.frames, m.code)
 		} else {
 			b.frames = appendFrame(b.frames, m.op, m.data)
+			m.lent.giveBack()
 		}
 	}
-	clear(b.messages)
-	b.messages = b.messages[:0]
-	return last
+	return b.frames
+}
+
+// release gives back what encode's frames are in.
+func (b *batch) release() {
+	b.alone.giveBack()
+	b.alone = nil
 }
 
 // writeFailed drops a socket.
