@@ -67,11 +67,12 @@ func run(name string, args []string, env ...string) (*exec.Cmd, error) {
 	return cmd, cmd.Start()
 }
 
+// startMasq starts it without limits on what one address or one connection may send, as the others have none.
 func startMasq(port int, more ...string) (*exec.Cmd, error) {
 	most := "1000000"
 	return run(programs.masq, append([]string{
 		"sync-server", "--listen", fmt.Sprint("127.0.0.1:", port), "--address-handshakes", most, "--address-waiting", most, "--address-joined", most,
-		"--address-new-per-minute", most,
+		"--address-new-per-minute", most, "--limit-bytes-per-second", "1000000000",
 	}, more...))
 }
 
