@@ -92,8 +92,12 @@ func (s *Server) next(k *socket, b *batch) bool {
 	for b.size = 0; n < len(k.queue) && (n == 0 || b.size+k.queue[n].size() <= batchSize); n++ {
 		b.size += k.queue[n].size()
 	}
-	b.messages = append(b.messages, k.queue[:n]...)
-	k.queue = slices.Delete(k.queue, 0, n)
+	if n == len(k.queue) {
+		b.messages, k.queue = k.queue, b.messages // which is empty, and has room for what comes while this is written
+	} else {
+		b.messages = append(b.messages, k.queue[:n]...)
+		k.queue = slices.Delete(k.queue, 0, n)
+	}
 	return true
 }
 
