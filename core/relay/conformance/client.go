@@ -30,15 +30,26 @@ type Client struct {
 
 	Reconnect time.Duration // what RESTARTING said, once that has come
 
-	t   testing.TB
-	ws  *gws.Conn
-	got chan string
+	t     testing.TB
+	ws    *gws.Conn
+	got   chan string
+	begun bool // HELLO has come; the reader's alone
 }
 
 type handler struct {
 	gws.BuiltinEventHandler
 	c     *Client
 	hello chan wire.RelayFrame
+	early chan string // what comes before HELLO
+}
+
+// say is what is got, in the order in which it came: HELLO may come at once with what follows it.
+func (h handler) say(what string) {
+	if h.c.begun {
+		h.c.got <- what
+	} else {
+		h.early <- what
+	}
 }
 
 func (h handler) OnClose(_ *gws.Conn, err error) {
@@ -46,36 +57,37 @@ func (h handler) OnClose(_ *gws.Conn, err error) {
 	if ce := (*gws.CloseError)(nil); errors.As(err, &ce) {
 		code = ce.Code
 	}
-	h.c.got <- fmt.Sprint("closed ", code)
+	h.say(fmt.Sprint("closed ", code))
 }
 
-func (h handler) OnPong(_ *gws.Conn, p []byte) { h.c.got <- "pong frame " + string(p) }
+func (h handler) OnPong(_ *gws.Conn, p []byte) { h.say("pong frame " + string(p)) }
 
 func (h handler) OnMessage(_ *gws.Conn, m *gws.Message) {
 	defer m.Close()
 	if m.Opcode == gws.OpcodeText {
-		h.c.got <- "text " + string(m.Bytes())
+		h.say("text " + string(m.Bytes()))
 		return
 	}
 	f, err := wire.ParseRelay(bytes.Clone(m.Bytes()))
 	switch {
 	case err != nil:
-		h.c.got <- err.Error()
+		h.say(err.Error())
 	case f.Type == wire.RelayHello:
+		h.c.begun = true
 		h.hello <- f
 	case f.Type == wire.RelayData:
-		h.c.got <- "DATA " + string(f.Body)
+		h.say("DATA " + string(f.Body))
 	case f.Type == wire.RelayJoined:
-		h.c.got <- fmt.Sprint("JOINED ", f.Present)
+		h.say(fmt.Sprint("JOINED ", f.Present))
 	case f.Type == wire.RelayPeer:
-		h.c.got <- fmt.Sprint("PEER ", f.Present)
+		h.say(fmt.Sprint("PEER ", f.Present))
 	case f.Type == wire.RelayErr:
-		h.c.got <- f.Code.String()
+		h.say(f.Code.String())
 	case f.Type == wire.RelayRestarting:
 		h.c.Reconnect = time.Duration(f.ReconnectIn) * time.Millisecond
-		h.c.got <- "RESTARTING"
+		h.say("RESTARTING")
 	default:
-		h.c.got <- fmt.Sprint("frame of type ", f.Type)
+		h.say(fmt.Sprint("frame of type ", f.Type))
 	}
 }
 
@@ -90,7 +102,7 @@ func TryDial(t testing.TB, relayURL, path, subprotocols string) (*Client, *http.
 		t.Fatal(err)
 	}
 	c := &Client{Host: u.Host, t: t, got: make(chan string, 4096)}
-	h := handler{c: c, hello: make(chan wire.RelayFrame, 4)}
+	h := handler{c: c, hello: make(chan wire.RelayFrame, 4), early: make(chan string, 4)}
 	header := http.Header{"Origin": {"https://notes.example"}}
 	if subprotocols != "" {
 		header.Set("Sec-WebSocket-Protocol", subprotocols)
@@ -109,7 +121,7 @@ func TryDial(t testing.TB, relayURL, path, subprotocols string) (*Client, *http.
 	case c.Hello = <-h.hello:
 		c.Nonce = c.Hello.Nonce
 		return c, resp, nil
-	case what := <-c.got:
+	case what := <-h.early:
 		err = errors.New(what + " where HELLO was to come")
 	case <-time.After(Patience):
 		err = errors.New("no HELLO")
