@@ -1,5 +1,9 @@
 package native
 
+// The frames of RFC 6455, section 5. The WebSocket package, gws, does the handshake here and no more: its read loop keeps a buffer
+// and a deep stack for each connection, 13 KiB more than this, of which an idle one needs nothing, and it writes each message
+// by itself, where here all that waits for a receiver goes out in one write.
+
 import (
 	"encoding/binary"
 	"errors"

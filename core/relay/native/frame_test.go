@@ -261,3 +261,50 @@ func TestIdleHoldsNoBuffer(t *testing.T) {
 		c.ours.Close()
 	}
 }
+
+// trickle is a connection on which bytes come in pieces of a few.
+type trickle struct {
+	net.Conn
+	bytes []byte
+	piece int
+}
+
+func (c *trickle) Read(p []byte) (int, error) {
+	if len(c.bytes) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p[:min(len(p), c.piece)], c.bytes)
+	c.bytes = c.bytes[n:]
+	return n, nil
+}
+
+// FuzzFrames: whatever a client sends, reading it ends, with messages that are not too long, and the same however it is cut.
+func FuzzFrames(f *testing.F) {
+	f.Add([]byte(frame(0x81, "ping")+frame(0x02, "abc")+frame(0x80, "def")), byte(3))
+	f.Add([]byte(frame(0x89, "x")+frame(0x88, "\x03\xe8")), byte(1))
+	f.Add([]byte("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xffabcd"), byte(200))
+	f.Fuzz(func(t *testing.T, sent []byte, piece byte) {
+		read := func(piece int) (texts []string, end error) {
+			s := New(Options{Tap: func(_ byte, body []byte) []byte { return body }})
+			k := &socket{dead: true, closing: true}
+			k.stream = newStream(&trickle{bytes: bytes.Clone(sent), piece: piece}, &s.limits)
+			for end == nil {
+				if end = k.stream.await(); end != nil {
+					break
+				}
+				for end == nil && k.stream.buffered() > 0 {
+					end = s.readFrame(k)
+				}
+				if len(k.part) > wire.MaxFrame {
+					t.Fatalf("%d bytes of a message are kept", len(k.part))
+				}
+				texts = append(texts, string(k.part))
+			}
+			return texts[max(0, len(texts)-1):], end
+		}
+		whole, end := read(len(sent) + 1)
+		if pieces, other := read(1 + int(piece)); !slices.Equal(pieces, whole) || other != end {
+			t.Errorf("in pieces it is %q, %v; whole %q, %v", pieces, other, whole, end)
+		}
+	})
+}
