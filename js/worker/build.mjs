@@ -22,7 +22,8 @@ const go = (args, env = {}) =>
     stdio: ['ignore', 'pipe', 'inherit'],
   }).trim()
 
-const module = (name) => go(['list', '-m', '-f', '{{.Dir}}', name])
+// module is the folder of a Go module, which may not be on this computer yet.
+const module = (name) => JSON.parse(go(['mod', 'download', '-json', name])).Dir
 const workers = module('github.com/syumai/workers')
 const assets = join(workers, 'cmd/workers-assets-gen/assets')
 
