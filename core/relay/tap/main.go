@@ -1,7 +1,10 @@
 // Command tap is the Sync Server for end-to-end tests: the real one, with the pages next to it, whose traffic can be looked at
 // and disturbed. It is not for anything else.
 //
-//	go run ./core/relay/tap -listen 127.0.0.1:0 -control 127.0.0.1:0 -frames FILE
+//	go run ./core/relay/tap -listen 127.0.0.1:0 -control 127.0.0.1:0 -frames FILE -sync URL,URL
+//
+// With -sync it is in front of another Sync Server, or of several nodes of one, which take turns. Devices then dial it as localhost,
+// and that server has to take this name, with any port.
 //
 // It prints one line, "relay=ws://ADDR page=http://ADDR control=http://ADDR", and runs until SIGINT or SIGTERM. FILE gets the body of
 // every DATA frame that arrives: its length as 32 bits, big-endian, and the body. The control address takes, by GET or POST:
@@ -23,6 +26,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/signal"
 	"strconv"
@@ -30,6 +34,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/masqdev/masq/core/relay"
 	"github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/web"
 	"github.com/masqdev/masq/web/pages"
@@ -41,15 +46,20 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address of the Sync Server")
 	control := flag.String("control", "127.0.0.1:0", "address of the controls")
 	frames := flag.String("frames", "", "file that the bodies are appended to; none if empty")
+	sync := flag.String("sync", "", "URLs of a Sync Server to be in front of, by commas; its own if empty")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *listen, *control, *frames); err != nil {
+	nodes, err := parseNodes(*sync)
+	if err == nil {
+		err = run(ctx, *listen, *control, *frames, nodes)
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
 }
 
-func run(ctx context.Context, listen, control, frames string) error {
+func run(ctx context.Context, listen, control, frames string, nodes []*url.URL) error {
 	r := &recorder{}
 	if frames != "" {
 		f, err := os.OpenFile(frames, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
@@ -63,13 +73,23 @@ func run(ctx context.Context, listen, control, frames string) error {
 	if err != nil {
 		return err
 	}
-	s := &outage{addr: listen, options: native.Options{
-		Loopback: native.AddressLimits{Waiting: 1_000, Joined: 10_000, NewPerMinute: 100_000}, Page: page, Tap: r.tap,
+	s := &outage{addr: listen, make: func() server {
+		if len(nodes) > 0 {
+			return newForwarder(nodes, page, r.tap)
+		}
+		return native.New(native.Options{
+			Loopback: native.AddressLimits{Waiting: 1_000, Joined: 10_000, NewPerMinute: 100_000}, Page: page, Tap: r.tap,
+		})
 	}}
 	if err := s.start(); err != nil {
 		return err
 	}
 	defer s.stop()
+	for _, node := range nodes {
+		if err := check(ctx, node, net.JoinHostPort("localhost", port(s.addr))); err != nil {
+			return err
+		}
+	}
 	l, err := net.Listen("tcp", control)
 	if err != nil {
 		return err
@@ -115,14 +135,25 @@ func controls(r *recorder, s *outage) http.Handler {
 	return mux
 }
 
-// outage is a Sync Server that can be switched off and on.
+func port(addr string) string {
+	_, port, _ := net.SplitHostPort(addr)
+	return port
+}
+
+// server is the Sync Server, a native.Server, or what is in front of one.
+type server interface {
+	Serve(context.Context, ...net.Listener) error
+	Stats() relay.Stats
+}
+
+// outage is a server that can be switched off and on.
 type outage struct {
-	options native.Options
+	make func() server // a new one each time
 
 	mu     sync.Mutex // guards all below
 	addr   string
-	server *native.Server // nil while it is off
-	end    func()         // ends it and waits
+	server server // nil while it is off
+	end    func() // ends it and waits
 }
 
 // start listens, unless it does already.
@@ -139,7 +170,7 @@ func (o *outage) start() error {
 	o.addr = l.Addr().String() // the same one again after an outage
 	cut := &cutter{Listener: l, open: map[net.Conn]bool{}}
 	ctx, cancel := context.WithCancel(context.Background())
-	server, ended := native.New(o.options), make(chan struct{})
+	server, ended := o.make(), make(chan struct{})
 	go func() {
 		defer close(ended)
 		if err := server.Serve(ctx, cut); err != nil && !errors.Is(err, net.ErrClosed) {

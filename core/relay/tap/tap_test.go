@@ -28,7 +28,7 @@ func TestRecorder(t *testing.T) {
 }
 
 func TestOutage(t *testing.T) {
-	s := &outage{addr: "127.0.0.1:0", options: native.Options{}}
+	s := &outage{addr: "127.0.0.1:0", make: func() server { return native.New(native.Options{}) }}
 	if err := s.start(); err != nil {
 		t.Fatal(err)
 	}
