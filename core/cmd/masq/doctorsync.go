@@ -131,14 +131,16 @@ func (p *probe) greeting(ctx context.Context) bool {
 	_, key, _ := ed25519.GenerateKey(rand.Reader)
 	p.key = key
 	p.started = time.Now()
+	header := http.Header{}
+	header.Set("Sec-WebSocket-Protocol", wire.Subprotocol) // in this form, or that the answer has it is not looked at
 	ws, resp, err := gws.NewClient(probing{p}, &gws.ClientOption{
 		Addr: p.url + wire.ChannelPath([32]byte(key.Public().(ed25519.PublicKey))), HandshakeTimeout: probePatience, ReadMaxPayloadSize: wire.MaxFrame,
-		RequestHeader: http.Header{"Sec-WebSocket-Protocol": {wire.Subprotocol}}, Logger: quiet{},
+		RequestHeader: header, Logger: quiet{},
 		NewDialer: func() (gws.Dialer, error) { return &net.Dialer{Timeout: probePatience}, nil },
 	})
 	if err != nil {
 		todo, status := "check the address: no Sync Server is there, or a proxy does not let WebSockets pass", ""
-		if resp != nil {
+		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
 			status = " (HTTP " + resp.Status + ")"
 			if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
 				todo = "it is full, or has had too many connections from here: try again in a minute"
