@@ -30,7 +30,7 @@ FIRST ?= 1
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web binary test test-go test-browser test-js test-all smoke lint lint-go lint-wasm lint-js \
+.PHONY: help run build web binary test test-go test-browser test-js test-all smoke smoke-servers lint lint-go lint-wasm lint-js \
 	fuzz sim strace size bench bench-check bench-core fmt clean need chrome
 
 help: ## list what make can do
@@ -63,7 +63,9 @@ $(BUILD)/worker/worker.mjs: js/node_modules/.package-lock.json $(WORKER_SOURCES)
 	@node js/worker/build.mjs
 
 # The platform's own runtime, for the Worker's tests only: 47 MB to download.
-$(BUILD)/workerd/node_modules/.package-lock.json: js/worker/workerd.json js/worker/workerd-lock.json
+WORKERD := $(BUILD)/workerd/node_modules/.package-lock.json
+
+$(WORKERD): js/worker/workerd.json js/worker/workerd-lock.json
 	@echo 'installing workerd'
 	@mkdir -p $(BUILD)/workerd
 	@cp js/worker/workerd.json $(BUILD)/workerd/package.json
@@ -102,17 +104,23 @@ test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 test-js: build chrome
 	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs
 
-test-worker: web chrome $(BUILD)/worker/worker.mjs $(BUILD)/workerd/node_modules/.package-lock.json ## test the Worker in workerd
+test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker in workerd
+	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance
 	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
 
-test-all: test ## make test, and what takes longer: 500 simulated meshes and every fuzz target
+test-all: test ## make test, and what takes longer: 500 simulated meshes, every fuzz target, the smoke test over each Sync Server
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'strace' $(MAKE) strace
+	$(STEP) 'smoke test over each Sync Server' $(MAKE) smoke-servers
 
-smoke: binary chrome ## the three scenarios with real stores, browsers and Sync Server, in under 90 s; SCENARIO=2: one
+smoke: binary chrome ## the three scenarios with real stores, browsers and Sync Server, in under 90 s; SCENARIO=2: one; SYNC=url[,url]: over that server
 	@go build -o $(BUILD)/tap ./core/relay/tap
-	@cd js && CHROME=$(CHROMIUM) SCENARIO=$(SCENARIO) node smoke/smoke.mjs
+	@cd js && CHROME=$(CHROMIUM) SCENARIO='$(SCENARIO)' SYNC='$(SYNC)' node smoke/smoke.mjs
+
+smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs $(WORKERD) ## the smoke test over each Sync Server there is: a node, two nodes, the Worker
+	@go build -o $(BUILD)/tap ./core/relay/tap
+	@cd js && CHROME=$(CHROMIUM) SCENARIO='$(SCENARIO)' node smoke/everywhere.mjs
 
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
 	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))

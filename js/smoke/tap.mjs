@@ -1,8 +1,13 @@
-// The server of the smoke test: core/relay/tap, which is the real Sync Server with the real pages, and with controls.
+// The server of the smoke test: core/relay/tap, which is the real Sync Server with the real pages, and with controls. With SYNC in
+// the environment, one URL or several, it is in front of another Sync Server.
 import { readFileSync } from 'node:fs'
 import { Program } from './program.mjs'
 
 const program = new URL('../../.build/tap', import.meta.url).pathname
+const sync = process.env.SYNC
+
+/** server says which Sync Server it is. */
+export const server = sync ? `the Sync Server at ${sync.replaceAll(',', ' and ')}` : 'the tap’s own Sync Server'
 
 /** Tap is the server. What passes through it is kept in the file. */
 export class Tap {
@@ -15,7 +20,7 @@ export class Tap {
 
   /** start runs the server, on free ports. */
   async start() {
-    this.#program = new Program(program, ['-frames', this.#file])
+    this.#program = new Program(program, ['-frames', this.#file, ...(sync ? ['-sync', sync] : [])])
     const line = await this.#program.line()
     const { page, control } = Object.fromEntries(line.split(' ').map((pair) => pair.split(/=(.*)/)))
     // By this name, as users of one computer call it. The pages that it serves take the Sync Server to be where they come from.

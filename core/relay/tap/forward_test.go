@@ -77,11 +77,13 @@ func inFront(t *testing.T, r *recorder, nodes ...*url.URL) (*outage, string) {
 // TestForwarder: what is true of a Sync Server is true through a forwarder.
 func TestForwarder(t *testing.T) {
 	t.Run("one-node", func(t *testing.T) {
+		t.Parallel()
 		_, node := serve(t, native.Options{})
 		_, at := inFront(t, &recorder{}, node)
 		conformance.Run(t, conformance.Target{URL: at})
 	})
 	t.Run("two-nodes", func(t *testing.T) {
+		t.Parallel()
 		_, nodes := nodes(t)
 		_, at := inFront(t, &recorder{}, nodes...)
 		conformance.Run(t, conformance.Target{URL: at, NoCaps: true}) // each node counts its own half
