@@ -92,7 +92,7 @@ type Verb uint8
 // The verbs, with what each takes from Op and answers in Reply.
 const (
 	Get       Verb = 1  // Key → Entries (one, or none)
-	Batch     Verb = 2  // Writes, Relaxed → nothing; a put or del is a batch of one
+	Batch     Verb = 2  // Writes, Relaxed → nothing; a put or del is a batch of one, and a batch of none waits for what was before it
 	List      Verb = 3  // Range → Entries, at most 1,000 or about 1 MiB at once; More when there are others
 	Conflicts Verb = 4  // Key → Entries: the versions that get did not choose
 	Watch     Verb = 5  // Range.Prefix → nothing; Changed actions with this Op's ID follow until Unwatch

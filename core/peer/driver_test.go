@@ -2,7 +2,10 @@ package peer
 
 import (
 	"errors"
+	"slices"
 	"testing"
+
+	"github.com/masqdev/masq/core/wire"
 )
 
 var errTest = errors.New("the disk broke")
@@ -45,6 +48,34 @@ func TestNothingAfterFailed(t *testing.T) {
 	e.Step(m.now+80_000, Tick{}, &out)
 	if len(out.List) != 0 {
 		t.Errorf("asked for %#v after Failed", out.List)
+	}
+}
+
+// A batch of none is answered when all that was before it is stored, and at once if that is so.
+func TestBatchOfNone(t *testing.T) {
+	m := newMesh(t, "Laptop")
+	e := m.nodes[0].e
+	const put, during, after = 1 << 40, 1<<40 + 1, 1<<40 + 2
+	for _, c := range []struct {
+		ev   Event
+		want []uint64
+	}{
+		{&Op{ID: put, Verb: Batch, Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("1")}}}, nil},
+		{&Op{ID: during, Verb: Batch}, nil},
+		{Committed{}, []uint64{put, during}},
+		{&Op{ID: after, Verb: Batch}, []uint64{after}},
+	} {
+		var out Actions
+		e.Step(m.now, c.ev, &out)
+		var got []uint64
+		for _, a := range out.List {
+			if r, ok := a.(Reply); ok && r.Err == OK {
+				got = append(got, r.Op)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%#v: answers to %d, want to %d", c.ev, got, c.want)
+		}
 	}
 }
 

@@ -191,7 +191,7 @@ func (s *space) batch(op *Op) {
 		return
 	}
 	if len(writes) == 0 {
-		s.e.reply(Reply{Op: op.ID})
+		s.e.answer(op)
 		return
 	}
 	write := s.rep.Write

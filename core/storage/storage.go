@@ -60,9 +60,7 @@ var (
 	ErrClosed = errors.New("storage: closed")
 )
 
-// A Store keeps blocks. Its methods may block, and are called by one goroutine at a time. Where two programs could open the same
-// data, opening it sees to it that what a Store lists and loads is of one piece: bolt refuses the second one, IndexedDB refuses
-// from then on what the first one commits, because a tab that is frozen cannot be asked to let go.
+// A Store keeps blocks. Its methods may block, and are called by one goroutine at a time.
 type Store interface {
 	// Commit makes the group's changes, all or none. Commits are durable in their order: a later one is never there
 	// without an earlier one. It keeps none of the group's memory.

@@ -86,9 +86,13 @@ export class Embedded implements Store {
     if (this.#paired) throw new MasqError('E_CIRCLE', '', PAIRED)
   }
 
-  /** Runs the engine in this tab, for this tab alone. `alone` says later whether it has been so all along. */
-  seize(): Promise<void> {
-    return this.#client.seize()
+  /**
+   * Runs the engine in this tab, for this tab alone. `alone` says later whether it has been so all along. It resolves when
+   * no engine from before can write any more: one that was in the middle of it makes this one start anew, with what it wrote.
+   */
+  async seize(): Promise<void> {
+    await this.#client.seize()
+    await this.write([], false) // is answered when what the engine has begun with is stored
   }
 
   get alone(): boolean {

@@ -24,6 +24,7 @@ export interface EngineEvents {
 const OUTPUT_BYTES = 64 << 10
 const OUTPUT_BYTES_KEPT = 4 << 20
 const TIMER_MS_MAX = 2 ** 31 - 1
+const LOG = 1 // a class of blocks
 
 /** One engine, from start to failure. */
 export class Engine {
@@ -39,6 +40,8 @@ export class Engine {
   #scheduled = false
   #stopped = false
   #timer: ReturnType<typeof setTimeout> | undefined
+  #newest = 0 // the last log record that was there at the start, or that this engine has added
+  #committing: Promise<void> = Promise.resolve() // never rejects
 
   constructor(init: Init, events: EngineEvents) {
     this.#init = init
@@ -69,6 +72,7 @@ export class Engine {
       const [key, ids] = await Promise.all([storeKey(store), store.list()])
       const host = { grow: (n: number) => this.#grow(n), error: (text: string) => console.error(`masq: ${text}`) }
       const step = await run(await module, host, () => this.#fail('E_INTERNAL', 'the engine ended'))
+      this.#newest = lastRecord(ids)
       if (!this.#stopped) this.#begin(step, key, ids)
     } catch (e) {
       if (e instanceof StorageError) this.#fail(storageCodes[e.reason], e.message)
@@ -153,15 +157,30 @@ export class Engine {
       case 'wakeAt':
         return this.#wakeAt(a.at)
       case 'failed':
-        return this.#fail(a.code, 'the engine stopped')
+        return void this.#explain(a.code).then((code) => this.#fail(code, 'the engine stopped'))
     }
   }
 
   #commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], relaxed: boolean): void {
-    this.#store!.commit(adds, puts, dels, relaxed).then(
-      () => this.#feed((w) => w.committed(StorageFailure.None)),
+    this.#committing = this.#store!.commit(adds, puts, dels, relaxed).then(
+      () => {
+        this.#newest = Math.max(this.#newest, lastRecord(adds.map((b) => b.id)))
+        this.#feed((w) => w.committed(StorageFailure.None))
+      },
       (e: unknown) => this.#feed((w) => w.committed(failureOf(e))),
     )
+  }
+
+  /**
+   * Blocks that are not as they should be may be so because another engine has taken over, of a tab that took this one for
+   * dead, or because this one has and the other went on for a moment. Then the log has a record that this engine knows
+   * nothing of, and the data is not damaged.
+   */
+  async #explain(code: string): Promise<string> {
+    if (code !== 'E_DAMAGED') return code
+    await this.#committing
+    const ids = await this.#store!.list().catch(() => [])
+    return lastRecord(ids) > this.#newest ? 'E_FENCED' : code
   }
 
   #load(ids: number[]): void {
@@ -193,6 +212,11 @@ export class Engine {
     this.#store?.close()
     this.#events.failed(code, detail)
   }
+}
+
+/** The highest number of a log record among blocks, 0 if there is none; see core/storage, ID. */
+function lastRecord(ids: number[]): number {
+  return ids.reduce((last, id) => (Math.floor(id / 2 ** 48) === LOG ? Math.max(last, id) : last), 0)
 }
 
 function failureOf(e: unknown): number {

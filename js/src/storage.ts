@@ -23,19 +23,12 @@ export interface StoredBlock {
 
 const SCHEMA = 1
 const BLOCKS = 'blocks'
-/** The object store in which keys.ts keeps the wrapped store key. Besides: who has opened the data, see BlockStore. */
+/** The object store in which keys.ts keeps the wrapped store key. */
 export const KEYS = 'keys'
-const OPENED = 'opened' // how often; the number of each BlockStore that has been shut out is a record of its own
-const SHUT_MAX = 1024
 
-/**
- * Numbered blocks in one IndexedDB database. Opening it shuts out whoever has opened it before, a Worker of a tab that is
- * frozen or slow to hear that it leads no more: none of its commits is done any longer. So what a BlockStore lists and loads
- * is of one piece.
- */
+/** Numbered blocks in one IndexedDB database. */
 export class BlockStore {
   #db: IDBDatabase | undefined
-  #number = 0
 
   /** Called once when the browser takes the data away (the user cleared it) or another version of the page needs it. */
   onlost: (() => void) | undefined
@@ -47,13 +40,7 @@ export class BlockStore {
   }
 
   /** Opens the database, which it makes if there is none. Rejects with StorageError. */
-  static async open(name: string): Promise<BlockStore> {
-    const store = await BlockStore.#connect(name)
-    await store.#shutOthersOut()
-    return store
-  }
-
-  static #connect(name: string): Promise<BlockStore> {
+  static open(name: string): Promise<BlockStore> {
     return new Promise((resolve, reject) => {
       let request: IDBOpenDBRequest
       try {
@@ -80,15 +67,11 @@ export class BlockStore {
   }
 
   /**
-   * Makes all of the changes or none: `adds` must not exist yet (else `exists`), `puts` replace, `dels` may be missing. If
-   * the data has been opened anew that is `exists`, too.
+   * Makes all of the changes or none: `adds` must not exist yet (else `exists`), `puts` replace, `dels` may be missing.
    * Resolves when they are on stable storage, or, if `relaxed`, when the operating system has them.
    */
   commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], relaxed: boolean): Promise<void> {
-    return this.#run('readwrite', relaxed, (blocks, keys) => {
-      // Fails if the record is there, without waiting for an answer.
-      keys.add(0, this.#number)
-      keys.delete(this.#number)
+    return this.#run('readwrite', relaxed, (blocks) => {
       for (const b of adds) blocks.add(exact(b.data), b.id)
       for (const b of puts) blocks.put(exact(b.data), b.id)
       for (const id of dels) blocks.delete(id)
@@ -96,17 +79,12 @@ export class BlockStore {
     })
   }
 
-  /**
-   * Resolves with the blocks in the order of `ids`, undefined where there is none. If one has gone because the data has been
-   * opened anew, it rejects with `exists`.
-   */
-  async load(ids: number[]): Promise<(Uint8Array | undefined)[]> {
-    const found = await this.#run('readonly', true, (blocks) => {
+  /** Resolves with the blocks in the order of `ids`, undefined where there is none. */
+  load(ids: number[]): Promise<(Uint8Array | undefined)[]> {
+    return this.#run('readonly', true, (blocks) => {
       const requests = ids.map((id) => blocks.get(id) as IDBRequest<Uint8Array | undefined>)
       return () => requests.map((r) => r.result)
     })
-    if (found.includes(undefined)) await this.commit([], [], [], true)
-    return found
   }
 
   /** Resolves with the numbers of all blocks, ascending. */
@@ -123,42 +101,18 @@ export class BlockStore {
     this.#db = undefined
   }
 
-  #shutOthersOut(): Promise<void> {
-    return this.#run(
-      'readwrite',
-      true,
-      (_, keys) => {
-        const opened = keys.get(OPENED) as IDBRequest<number | undefined>
-        opened.onsuccess = () => {
-          const last = opened.result ?? 0
-          this.#number = last + 1
-          keys.put(this.#number, OPENED)
-          keys.put(0, last)
-          keys.delete(this.#number - SHUT_MAX)
-        }
-        return () => undefined
-      },
-      false,
-    )
-  }
-
   #lose(): void {
     this.close()
     this.onlost?.()
     this.onlost = undefined
   }
 
-  #run<T>(
-    mode: IDBTransactionMode,
-    relaxed: boolean,
-    work: (blocks: IDBObjectStore, keys: IDBObjectStore) => () => T,
-    whole = mode === 'readwrite', // all is asked for at once
-  ): Promise<T> {
+  #run<T>(mode: IDBTransactionMode, relaxed: boolean, work: (blocks: IDBObjectStore) => () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: () => T
       let tx: IDBTransaction | undefined
       try {
-        tx = this.db.transaction([BLOCKS, KEYS], mode, { durability: relaxed ? 'relaxed' : 'strict' })
+        tx = this.db.transaction(BLOCKS, mode, { durability: relaxed ? 'relaxed' : 'strict' })
         tx.oncomplete = () => {
           try {
             resolve(result())
@@ -167,9 +121,9 @@ export class BlockStore {
           }
         }
         tx.onabort = () => reject(explain(tx!.error))
-        result = work(tx.objectStore(BLOCKS), tx.objectStore(KEYS))
+        result = work(tx.objectStore(BLOCKS))
         // Spares a turn of the event loop. Not when reading: Chromium then completes before large blocks have arrived.
-        if (whole) tx.commit?.()
+        if (mode === 'readwrite') tx.commit?.()
       } catch (e) {
         reject(explain(e))
         abort(tx) // or what was asked for before the failure would be done

@@ -10,7 +10,6 @@ package idbtest
 import (
 	"errors"
 	"io/fs"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -37,38 +36,6 @@ func TestStore(t *testing.T) {
 		return openStore(t, class, name)
 	}
 	storagetest.Run(t, open, reopen)
-}
-
-// Whoever opens the data shuts out who has opened it before, which need not know of it yet.
-func TestOpeningShutsOthersOut(t *testing.T) {
-	class := evaluate(t)
-	group := func(id storage.ID, dels ...storage.ID) storage.Group {
-		return storage.Group{Adds: []storage.Block{{ID: id, Data: []byte{byte(id)}}}, Dels: dels}
-	}
-	t.Cleanup(func() { remove(t, "shut out") })
-	first := openStore(t, class, "shut out")
-	must(t, first.Commit(group(1), storage.Strict))
-	second := openStore(t, class, "shut out")
-	third := openStore(t, class, "shut out")
-	for name, s := range map[string]*store{"first": first, "second": second} {
-		if err := s.Commit(group(2, 1), storage.Relaxed); err != storage.ErrExists {
-			t.Errorf("the %s commits: %v, want ErrExists", name, err)
-		}
-	}
-	must(t, third.Commit(group(2), storage.Relaxed))
-	must(t, third.Commit(group(3, 2), storage.Relaxed))
-	if ids, err := third.List(); err != nil || !slices.Equal(ids, []storage.ID{1, 3}) {
-		t.Errorf("there is %v, want 1 and 3 (%v)", ids, err)
-	}
-	if blocks, err := first.Load([]storage.ID{1}); err != nil || len(blocks[0].Data) != 1 {
-		t.Error("the first finds nothing where there is something")
-	}
-	if _, err := first.Load([]storage.ID{1, 2}); err != storage.ErrExists {
-		t.Errorf("the first loads what the third has deleted: %v, want ErrExists", err)
-	}
-	for _, s := range []*store{first, second, third} {
-		must(t, s.Close())
-	}
 }
 
 // evaluate runs the bundle and answers the class BlockStore in it.
