@@ -136,11 +136,11 @@ strace: binary ## look at the system calls: a put is on the disk before it is an
 	@.ci/strace $(BUILD)/masq
 	@.ci/stores-nothing $(BUILD)/masq
 
-bench-relay: binary $(BUILD)/bin/nats-server ## measure the Sync Server beside y-websocket's and NATS': CONNS=18000 ONLY=idle,throughput,latency,nodes,restart,abuse
+bench-relay: binary $(BUILD)/bin/nats-server ## measure the Sync Server beside y-websocket's and NATS': CONNS=18000 RATE=20000 ONLY=idle,throughput,latency,nodes,restart,abuse
 	@mkdir -p $(BUILD)/bench-relay && npm install --silent --no-audit --no-fund --prefix $(BUILD)/bench-relay y-websocket@2.1.0 yjs@13.6.33
 	@go build -o $(BUILD)/bin/bench-relay ./core/relay/bench
 	@$(BUILD)/bin/bench-relay -masq $(BUILD)/masq -nats $(BUILD)/bin/nats-server -yjs $(BUILD)/bench-relay/node_modules/y-websocket/bin/server.cjs \
-		$(if $(CONNS),-conns $(CONNS)) $(if $(ONLY),-only $(ONLY))
+		$(if $(CONNS),-conns $(CONNS)) $(if $(RATE),-rate $(RATE)) $(if $(ONLY),-only $(ONLY))
 
 reproduce: need ## build what is committed twice, in different folders, and compare
 	@.ci/reproduce

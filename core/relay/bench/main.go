@@ -23,12 +23,17 @@ func main() {
 	conns := flag.Int("conns", 18_000, "idle connections at most")
 	only := flag.String("only", "idle,throughput,latency,nodes,restart,abuse", "what to measure")
 	long := flag.Duration("for", 5*time.Second, "how long to measure throughput and latency")
+	rate := flag.Int("rate", 20_000, "messages a second at which to measure latency")
 	flag.StringVar(&programs.masq, "masq", "", "the masq binary")
 	flag.StringVar(&programs.yjs, "yjs", "", "y-websocket's server.cjs; empty: without it")
 	flag.StringVar(&programs.nats, "nats", "", "the nats-server binary; empty: without it")
 	flag.StringVar(&programs.node, "node", "node", "the node binary")
+	rawPort := flag.Int("raw", 0, "only be the raw limit's server, on this port")
 	hold := flag.String("hold", "", "only hold idle connections to the Sync Server at this URL, for profiles of it")
 	flag.Parse()
+	if *rawPort != 0 {
+		log.Fatal(beRaw(*rawPort))
+	}
 	if *hold != "" {
 		s := &server{sys: systems()[0], at: *hold}
 		all, err := pairs(s, s, *conns/2, nil)
@@ -38,7 +43,7 @@ func main() {
 	if programs.masq == "" {
 		log.Fatal("-masq names the binary to measure")
 	}
-	b := bench{conns: *conns, long: *long, only: *only}
+	b := bench{conns: *conns, rate: *rate, long: *long, only: *only}
 	fmt.Printf("%s, %d cores, %s, load %s", runtime.GOARCH, runtime.NumCPU(), runtime.Version(), load())
 	b.all()
 	if b.failed {
@@ -53,6 +58,7 @@ func load() string {
 
 type bench struct {
 	conns  int
+	rate   int
 	long   time.Duration
 	only   string
 	failed bool
@@ -75,6 +81,9 @@ func (b *bench) all() {
 			continue
 		}
 		b.one(sys)
+	}
+	if b.wants("latency") {
+		b.raw()
 	}
 	if b.wants("nodes") && programs.nats != "" {
 		b.nodes(all[0], all[2])
@@ -111,8 +120,23 @@ func (b *bench) one(sys system) {
 		with("64 KiB, 50 pairs", func(s *server) (string, error) { return throughput(sys, s, s, 50, 65_000, 4, b.long) })
 	}
 	if b.wants("latency") {
-		with("latency", func(s *server) (string, error) { return latency(s, s, min(5000, b.conns/2), 20_000, b.long) })
+		with("latency", func(s *server) (string, error) { return latency(s, across(s, s), min(5000, b.conns/2), b.rate, b.long) })
 	}
+}
+
+// raw measures what nobody can beat.
+func (b *bench) raw() {
+	before := load()
+	s, err := serve(raw)
+	r := ""
+	if err == nil {
+		connect := func(n int, took func(int) func([]byte)) ([]func([]byte) error, func(), error) {
+			return rawPairs(s, n, took)
+		}
+		r, err = latency(s, connect, min(5000, b.conns/2), b.rate, b.long)
+		s.end(os.Kill)
+	}
+	b.note("latency", raw.name, before, r, err)
 }
 
 // nodes measures two nodes with NATS between them, the sides of each channel on different ones.
@@ -133,7 +157,7 @@ func (b *bench) nodes(sys, nats system) {
 			defer s[i].end(os.Kill)
 		}
 		time.Sleep(2 * time.Second)
-		return latency(s[0], s[1], min(5000, b.conns/2), 20_000, b.long)
+		return latency(s[0], across(s[0], s[1]), min(5000, b.conns/2), b.rate, b.long)
 	}()
 	b.note("latency, two nodes", "masq", before, r, err)
 }

@@ -242,13 +242,29 @@ func throughput(sys system, other *server, s *server, n, size, window int, long 
 		float64(messages)*float64(size)/spent.Seconds()/1e6, (after.cpu-before.cpu).Seconds()*1e6/float64(max(1, messages))), nil
 }
 
-// latency sends at a steady rate, spread over all pairs, and answers how long messages of 256 B take from one client to the other.
-func latency(s, other *server, n, perSecond int, long time.Duration) (string, error) {
+// connector connects n pairs, and answers how each sends. took has what takes each pair's messages.
+type connector func(n int, took func(pair int) func([]byte)) (send []func([]byte) error, close func(), err error)
+
+// across connects the first of each pair to s and the second to other.
+func across(s, other *server) connector {
+	return func(n int, took func(pair int) func([]byte)) (send []func([]byte) error, close func(), err error) {
+		all, err := pairs(s, other, n, took)
+		for _, p := range all {
+			if p[0] != nil {
+				send = append(send, p[0].send)
+			}
+		}
+		return send, func() { closeAll(all) }, err
+	}
+}
+
+// latency sends at a steady rate, spread over all pairs, and answers how long messages of messageSize take from one client to the other.
+func latency(s *server, connect connector, n, perSecond int, long time.Duration) (string, error) {
 	var mu sync.Mutex
 	var took []time.Duration
 	counting := false
 	begin := time.Now()
-	all, err := pairs(s, other, n, func(int) func([]byte) {
+	send, end, err := connect(n, func(int) func([]byte) {
 		return func(body []byte) {
 			sent, err := strconv.ParseInt(string(body[:16]), 16, 64)
 			if err != nil {
@@ -262,7 +278,7 @@ func latency(s, other *server, n, perSecond int, long time.Duration) (string, er
 			mu.Unlock()
 		}
 	})
-	defer closeAll(all)
+	defer end()
 	if err != nil {
 		return "", err
 	}
@@ -273,7 +289,7 @@ func latency(s, other *server, n, perSecond int, long time.Duration) (string, er
 	var sentAll atomic.Int64
 	for w := range senders {
 		wg.Go(func() {
-			filler := strings.Repeat("x", 240)
+			filler := strings.Repeat("x", messageSize-16)
 			start, sent := time.Now(), 0
 			for i := w; ; i += senders {
 				due := start.Add(time.Duration(sent) * time.Second * senders / time.Duration(perSecond))
@@ -287,7 +303,7 @@ func latency(s, other *server, n, perSecond int, long time.Duration) (string, er
 				}
 				// From when it was due: a sender that is late does not make the server look good.
 				at := max(time.Since(begin)-time.Since(due), 0)
-				all[i%n][0].send(fmt.Appendf(nil, "%016x%s", int64(at), filler))
+				send[i%n](fmt.Appendf(nil, "%016x%s", int64(at), filler))
 				sent++
 				sentAll.Add(1)
 			}
