@@ -14,7 +14,7 @@ import { Site } from './site.mjs'
 import { place, systems } from './systems.mjs'
 
 const quick = process.env.QUICK === '1'
-const runs = { small: Number(process.env.RUNS || (quick ? 3 : 5)), large: Number(process.env.LARGE || (quick ? 0 : 3)) }
+const runs = { small: Number(process.env.RUNS || (quick ? 2 : 5)), large: Number(process.env.LARGE || (quick ? 0 : 3)) }
 const chosen = process.argv.slice(2)
 const names = Object.keys(systems).filter((name) =>
   chosen.length > 0 ? chosen.includes(name) : !quick || systems[name].quick,

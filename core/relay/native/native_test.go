@@ -314,6 +314,24 @@ func TestAddressesAreGrouped(t *testing.T) {
 	}
 }
 
+// TestWildcards: a channel's name that NATS would take for many names, or for part of another, is none.
+func TestWildcards(t *testing.T) {
+	inBubble(t, Options{}, func(b *bed) {
+		good := strings.TrimPrefix(channelPath(key(1)), "/v1/channel/")
+		names := []string{
+			"*", ">", "*.>", good[:42] + "*", good[:42] + ">", good[:42] + ".", "%2A", good[:40] + "%2A", good + ".*", good + "/>", good[:42] + "%00", good[:42] + "%0A",
+		}
+		for _, name := range names {
+			if _, resp, err := b.tryOpen("/v1/channel/"+name, wire.Subprotocol); err == nil || resp == nil || resp.StatusCode != 404 {
+				t.Errorf("%s: %v, %v", name, resp, err)
+			}
+		}
+		if n := b.s.refused[noSuchPath].Load(); n != uint64(len(names)) {
+			t.Errorf("%d of %d are counted", n, len(names))
+		}
+	})
+}
+
 func TestRequests(t *testing.T) {
 	inBubble(t, Options{}, func(b *bed) {
 		h := http.Client{Transport: &http.Transport{
