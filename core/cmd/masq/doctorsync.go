@@ -244,18 +244,19 @@ func (p *probe) join(ctx context.Context) bool {
 	return false
 }
 
-// next is the next frame.
+// next is the next frame. What came before the end of the connection comes before it here, too.
 func (p *probe) next(ctx context.Context) (wire.RelayFrame, error) {
 	select {
 	case f := <-p.frames:
 		return f, nil
-	default:
-	}
-	select {
-	case f := <-p.frames:
-		return f, nil
 	case err := <-p.closed:
-		return wire.RelayFrame{}, err
+		p.closed <- err // for who asks next
+		select {
+		case f := <-p.frames:
+			return f, nil
+		default:
+			return wire.RelayFrame{}, err
+		}
 	case <-ctx.Done():
 		return wire.RelayFrame{}, ctx.Err()
 	case <-time.After(probePatience):
