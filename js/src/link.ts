@@ -220,7 +220,7 @@ export class Link {
 
   #take(m: ToTab): void {
     if (this.#closed || (this.#mine && m.engine !== this.#mine)) return // from an engine that has lost the lock
-    if (m.t !== 'welcome' && m.engine !== this.#engine && (m.t !== 'failed' || this.#engine)) return
+    if (m.t !== 'welcome' && m.engine !== this.#engine && !this.#concerns(m)) return
     this.#heard = Date.now()
     this.#asked = 0
     if (m.t === 'out') return this.#events.out(m.bytes)
@@ -229,6 +229,11 @@ export class Link {
     this.#engine = m.engine
     if (this.#seized && m.engine === this.#mine) this.#shut()
     this.#events.welcome()
+  }
+
+  /** Whether what an engine says that has not welcomed this tab is about it: not the end of one that went before. */
+  #concerns(m: ToTab): boolean {
+    return m.t === 'failed' && (this.#engine === 0 || m.code === 'E_VERSION') // of another version there is no welcome
   }
 
   #failed(code: string, detail: string): void {

@@ -152,6 +152,32 @@ test('an engine that is fenced is followed by another, which is asked again', as
   await profile.close()
 })
 
+test('of another engine’s failures only that it is of another version concerns a tab that has one', async () => {
+  for (const [failure, want] of [
+    ['E_FENCED', ''],
+    ['E_DAMAGED', ''],
+    ['E_VERSION', 'E_VERSION'],
+  ] as const) {
+    const profile = await stand.profile()
+    const [, b] = [await stand.tab(profile), await stand.tab(profile)]
+    await put(b, 'x', 1)
+    await run(
+      b,
+      `navigator.locks.query().then(({ held }) => {
+        for (const { name } of held)
+          if (name.includes(':tab:'))
+            new BroadcastChannel(name.replace(':tab:', ':')).postMessage({ t: 'failed', engine: 7, code: '${failure}', detail: '' })
+      })`,
+    )
+    await run(
+      b,
+      'new Promise((r) => { const c = new MessageChannel(); c.port1.onmessage = r; c.port2.postMessage(0) })',
+    )
+    assert.equal(await codeOf(b, `masq.put('y', 2)`), want)
+    await profile.close()
+  }
+})
+
 test('tabs with two versions of the client do not talk past each other', async () => {
   const profile = await stand.profile()
   const a = await stand.tab(profile)

@@ -140,8 +140,8 @@ func (s *Server) gone(k *socket) {
 	delete(s.sockets, k.id)
 }
 
-// step lets the core take an event of k's, with the body that it is in, if any. When that has filled a queue, it waits: k is not read until there is
-// room, which is how a slow receiver slows its sender down.
+// step lets the core take an event of k's, with the body that it is in, if any. When that has filled a queue, it waits: k is not read
+// until there is room, which is how a slow receiver slows its sender down.
 func (s *Server) step(k *socket, ev relay.Event, lent *body) {
 	s.mu.Lock()
 	s.lent = lent
