@@ -13,19 +13,23 @@ import (
 
 // Engine is one device. The zero value is not ready: use New.
 type Engine struct {
-	cfg  Config
-	rand io.Reader
-	now  Millis   // of the Step that runs: never goes back, whatever the clock does; all timers are in it
-	wall Millis   // the clock's time of the Step that runs
-	out  *Actions // of the Step that runs
-	wake Millis   // the earliest time that something waits for, gathered anew in each Step
-	woke Millis   // the last WakeAt
+	cfg     Config
+	rand    io.Reader
+	now     Millis   // of the Step that runs: never goes back, whatever the clock does; all timers are in it
+	wall    Millis   // the clock's time of the Step that runs
+	out     *Actions // of the Step that runs
+	replied bool     // in the Step that runs
+	wake    Millis   // the earliest time that something waits for, gathered anew in each Step
+	woke    Millis   // the last WakeAt
 
 	led   *ledger.Ledger
 	state state
 	err   Code  // why state is failed
 	over  bool  // and Failed has been asked for
 	early []*Op // operations that came before the engine was open
+
+	openedAt Millis // when the first Step after opening was
+	dialling bool   // others are dialled; see quiet
 
 	commits commits
 	self    self
@@ -48,6 +52,12 @@ type Engine struct {
 	statusDirty bool
 	sent        bool // a status has been sent
 }
+
+// The others are dialled dialAfter the start, in ms, or as soon after that as no operation waits for blocks, dialAtLast at the latest.
+const (
+	dialAfter  = 30
+	dialAtLast = 500
+)
 
 type state uint8
 
@@ -83,7 +93,10 @@ func (e *Engine) Step(now Millis, ev Event, out *Actions) {
 		e.now += now - e.wall
 	}
 	e.wall = now
-	e.out, e.wake = out, 0
+	e.out, e.wake, e.replied = out, 0, false
+	if e.state == open && e.openedAt == 0 {
+		e.openedAt = e.now
+	}
 	e.take(ev)
 	e.settle()
 	if e.state == failed && !e.over { // the last that is asked for, behind the answers to all that came with what it failed of
@@ -153,8 +166,10 @@ func (e *Engine) settle() {
 	}
 	if e.state == open {
 		e.runSpaces()
-		e.timers()
-		e.runSpaces()
+		if e.quiet() {
+			e.timers()
+			e.runSpaces()
+		}
 		for _, d := range e.devices {
 			d.pump()
 		}
@@ -175,6 +190,27 @@ func (e *Engine) settle() {
 		e.woke = at
 		e.out.add(WakeAt{At: at})
 	}
+}
+
+// quiet reports whether the first operations are answered, for which somebody waits: a page that was just opened reads what it
+// shows. Only then are the others dialled, which needs keys that take some ms to compute.
+func (e *Engine) quiet() bool {
+	if e.dialling {
+		return true
+	}
+	switch since := e.now - e.openedAt; {
+	case e.openedAt == 0: // opening may have taken longer than dialAfter: the time counts from the next Step
+		e.need(e.now)
+	case since < dialAfter:
+		e.need(e.openedAt + dialAfter)
+	case since < dialAtLast && e.waiting():
+		e.need(e.openedAt + dialAtLast)
+	case since < dialAtLast && e.replied: // which is to be on its way first
+		e.need(e.now)
+	default:
+		e.dialling = true
+	}
+	return e.dialling
 }
 
 func (e *Engine) runSpaces() {
@@ -279,7 +315,10 @@ func (e *Engine) fail(code Code) {
 	clear(e.conns)
 }
 
-func (e *Engine) reply(r Reply) { e.out.add(r) }
+func (e *Engine) reply(r Reply) {
+	e.out.add(r)
+	e.replied = true
+}
 
 // dial opens a connection for u.
 func (e *Engine) dial(url string, u connUser) uint32 {

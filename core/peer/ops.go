@@ -156,9 +156,10 @@ func (s *space) conflicts(op *Op) error {
 	return nil
 }
 
-// At most this much stands in one List reply.
+// At most this much stands in one List reply. A reply waits for blocks from storage, first for index pages and then for values, each
+// time for all of them at once: few large replies are faster than many small ones.
 const (
-	listEntries = 1000
+	listEntries = 4000
 	listBytes   = 1 << 20
 )
 

@@ -17,7 +17,11 @@ type self struct {
 	name string
 }
 
-const metaSelf = "self" // two seeds ‖ lv8(name)
+// metaSelf has ik(64) ‖ nk(32) ‖ lv8(name). ik's public half is kept with it: to compute it takes longer than all else that opening a
+// few thousand keys does, as Go makes its table of multiples for that, and a browser runs code that is new to it slowly.
+const metaSelf = "self"
+
+const keyBytes = ed25519.PrivateKeySize + 32
 
 var errDamagedSelf = ledger.ErrDamaged
 
@@ -37,30 +41,33 @@ func (e *Engine) openSelf() error {
 func (e *Engine) newSelf() {
 	var seeds [64]byte
 	e.random(seeds[:])
-	name := roster.CleanName(e.cfg.Name)
-	e.led.SetMeta(metaSelf, wire.AppendLV8(bytes.Clone(seeds[:]), []byte(name)))
-	e.setSelf(seeds, name)
+	keys := append(ed25519.NewKeyFromSeed(seeds[:32]), seeds[32:]...)
 	clear(seeds[:])
+	name := roster.CleanName(e.cfg.Name)
+	e.led.SetMeta(metaSelf, wire.AppendLV8(bytes.Clone(keys), []byte(name)))
+	e.setSelf(keys, name)
 }
 
 func (e *Engine) loadSelf(saved []byte) error {
 	r := wire.NewReader(saved)
-	raw := r.Bytes(64)
+	keys := bytes.Clone(r.Bytes(keyBytes))
 	name := string(r.LV8(255))
 	if r.Done() != nil {
 		return errDamagedSelf
 	}
-	e.setSelf([64]byte(raw), name)
+	e.setSelf(keys, name)
 	return nil
 }
 
-func (e *Engine) setSelf(seeds [64]byte, name string) {
-	e.self.ik = ed25519.NewKeyFromSeed(seeds[:32])
-	nk, err := ecdh.X25519().NewPrivateKey(seeds[32:])
+// setSelf keeps keys.
+func (e *Engine) setSelf(keys []byte, name string) {
+	ik, seed := keys[:ed25519.PrivateKeySize:ed25519.PrivateKeySize], keys[ed25519.PrivateKeySize:]
+	nk, err := ecdh.X25519().NewPrivateKey(seed)
 	if err != nil {
 		panic("peer: 32 bytes are always an X25519 key")
 	}
-	e.self.nk, e.self.name = nk, name
+	clear(seed)
+	e.self = self{ik: ik, nk: nk, name: name}
 }
 
 func (e *Engine) publicIK() [32]byte { return [32]byte(e.self.ik.Public().(ed25519.PublicKey)) }
@@ -83,7 +90,7 @@ func (e *Engine) rename(op *Op) {
 }
 
 func (e *Engine) saveName() {
-	saved := bytes.Clone(e.led.Meta(metaSelf)[:64])
+	saved := bytes.Clone(e.led.Meta(metaSelf)[:keyBytes])
 	e.led.SetMeta(metaSelf, wire.AppendLV8(saved, []byte(e.self.name)))
 }
 

@@ -187,12 +187,13 @@ func (c *checkpoint) merge() {
 
 func (c *checkpoint) mergeSpan(i int, s span) {
 	keys, _ := c.r.keysIn(s) // the page is loaded: gather saw to it
-	in := &pageWriterInput{keys: keys, versions: make([][]*version, len(keys))}
-	for k, key := range keys {
-		stored, _ := c.r.storedVersions(key)
+	in := &pageWriterInput{keys: make([]string, len(keys)), versions: make([][]*version, len(keys))}
+	for k, x := range keys {
+		key := x.key
+		in.keys[k] = key
 		mem := c.r.mem[key]
 		var kept []*version
-		for _, v := range stored {
+		for _, v := range x.stored {
 			if c.r.voided(v.dot, v.pos) || c.r.superseded(key, v.dot, ever) || c.collected(v) {
 				if seg := c.r.segmentOf(v.loc.seg); seg != nil {
 					seg.kill(v.loc.ord, v.loc.size)

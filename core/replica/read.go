@@ -38,11 +38,12 @@ func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
 // records answers versions with their values. It asks for all that is missing at once.
 func (r *Replica) records(vs []*version, keysOnly bool) ([]wire.Record, error) {
 	out := make([]wire.Record, len(vs))
+	values := valueReader{r: r}
 	var missing error
 	for i, v := range vs {
 		var value []byte
 		if !keysOnly {
-			b, err := r.valueOf(v)
+			b, err := values.of(v)
 			if err != nil && !errors.Is(err, ledger.ErrWait) {
 				return nil, err
 			}
@@ -131,16 +132,12 @@ func (r *Replica) find(q *Query) (found []*version, more bool, err error) {
 		if q.Reverse {
 			slices.Reverse(keys)
 		}
-		for _, key := range keys {
-			vs, err := r.lookup(key)
-			if err != nil {
-				return nil, false, err
-			}
-			w := winner(vs)
+		for _, k := range keys {
+			w := winner(r.living(k.key, k.stored))
 			if w == nil {
 				continue
 			}
-			size += len(key)
+			size += len(k.key)
 			if !q.KeysOnly {
 				size += len(w.value) + int(w.loc.size)
 			}
@@ -186,39 +183,50 @@ func (r *Replica) spans(lo, hi string, reverse bool) []span {
 	return out
 }
 
+// keyed is a key with its versions in its page, if it has any there.
+type keyed struct {
+	key    string
+	stored []*version
+}
+
 // keysIn answers the keys of a span, in memory and in its page, ascending.
-func (r *Replica) keysIn(s span) ([]string, error) {
-	mem := within(r.keys, s.lo, s.hi)
+func (r *Replica) keysIn(s span) ([]keyed, error) {
+	i, j := within(r.keys, s.lo, s.hi)
+	mem := r.keys[i:j]
 	if s.page < 0 {
-		return slices.Clone(mem), nil
+		return merged(mem, nil, nil), nil
 	}
 	p, err := r.page(s.page)
 	if err != nil {
 		return nil, err
 	}
-	return mergeKeys(mem, within(p.keys, s.lo, s.hi)), nil
+	i, j = within(p.keys, s.lo, s.hi)
+	return merged(mem, p.keys[i:j], p.versions[i:j]), nil
 }
 
-func within(keys []string, lo, hi string) []string {
-	i, _ := slices.BinarySearch(keys, lo)
-	j := len(keys)
+// within answers where the keys from lo on and below hi are.
+func within(keys []string, lo, hi string) (i, j int) {
+	i, _ = slices.BinarySearch(keys, lo)
+	j = len(keys)
 	if hi != "" {
 		j, _ = slices.BinarySearch(keys, hi)
 	}
-	return keys[i:max(i, j)]
+	return i, max(i, j)
 }
 
-func mergeKeys(a, b []string) []string {
-	out := make([]string, 0, len(a)+len(b))
-	for len(a) > 0 && len(b) > 0 {
-		switch {
-		case a[0] < b[0]:
-			out, a = append(out, a[0]), a[1:]
-		case a[0] > b[0]:
-			out, b = append(out, b[0]), b[1:]
-		default:
-			out, a, b = append(out, a[0]), a[1:], b[1:]
+func merged(mem, keys []string, versions [][]*version) []keyed {
+	out := make([]keyed, 0, len(mem)+len(keys))
+	for i, key := range keys {
+		for len(mem) > 0 && mem[0] < key {
+			out, mem = append(out, keyed{key: mem[0]}), mem[1:]
 		}
+		if len(mem) > 0 && mem[0] == key {
+			mem = mem[1:]
+		}
+		out = append(out, keyed{key, versions[i]})
 	}
-	return append(append(out, a...), b...)
+	for _, key := range mem {
+		out = append(out, keyed{key: key})
+	}
+	return out
 }

@@ -346,7 +346,13 @@ func (g *rig) checkSegments() {
 					g.t.Fatalf("%s lies in a segment that does not have it", p.keys[k])
 				}
 				var rec wire.Record
-				g.do(func() (err error) { rec, err = g.recordAt(v.loc); return err })
+				g.do(func() error {
+					b, err := g.segmentBlock(v.loc.seg)
+					if err == nil {
+						rec, err = v.loc.read(b)
+					}
+					return err
+				})
 				if rec.Key != p.keys[k] || rec.Dot != v.dot || rec.Kind != v.kind || rec.Time != v.time || !slices.Equal(rec.Context, v.ctx) {
 					g.t.Fatalf("%s: another record lies there", p.keys[k])
 				}

@@ -24,12 +24,20 @@ func (r *Replica) voided(d wire.Dot, pos uint64) bool {
 	return slices.ContainsFunc(r.voids, func(x void) bool { return x.hits(d) && pos < x.before })
 }
 
-// lookup answers the versions of a key, none of which another one's context reaches.
+// lookup answers the versions of a key, none of which another one's context reaches. They must not be changed.
 func (r *Replica) lookup(key string) ([]*version, error) {
-	mem := r.mem[key]
 	stored, err := r.storedVersions(key)
-	if err != nil || len(stored) == 0 {
-		return mem, err
+	return r.living(key, stored), err
+}
+
+// living is lookup for a key whose versions in its page are at hand.
+func (r *Replica) living(key string, stored []*version) []*version {
+	mem := r.mem[key]
+	switch {
+	case len(stored) == 0:
+		return mem
+	case len(mem) == 0 && len(r.voids) == 0 && len(r.over[key]) == 0:
+		return stored
 	}
 	out := slices.Clip(mem)
 	for _, v := range stored {
@@ -37,7 +45,7 @@ func (r *Replica) lookup(key string) ([]*version, error) {
 			out = append(out, v)
 		}
 	}
-	return out, nil
+	return out
 }
 
 // worse is the error to go on with when err is there and e comes: all that is missing is asked for at once, but damage ends it.
@@ -146,13 +154,33 @@ func addPair(ctx []wire.Dot, p wire.Dot) []wire.Dot {
 
 // valueOf answers a version's value; ledger.ErrWait if its segment is not loaded.
 func (r *Replica) valueOf(v *version) ([]byte, error) {
+	reader := valueReader{r: r}
+	return reader.of(v)
+}
+
+// valueReader reads values, and the next one in the same segment without looking for that again.
+type valueReader struct {
+	r     *Replica
+	seg   storage.ID // 0: none yet
+	block *ledger.Block
+	err   error // why there is no block
+}
+
+func (x *valueReader) of(v *version) ([]byte, error) {
 	if v == nil || v.kind == wire.Deleted {
 		return nil, nil
 	}
 	if v.loc.seg == 0 {
 		return v.value, nil
 	}
-	rec, err := r.recordAt(v.loc)
+	if v.loc.seg != x.seg {
+		x.seg = v.loc.seg
+		x.block, x.err = x.r.segmentBlock(x.seg)
+	}
+	if x.err != nil {
+		return nil, x.err
+	}
+	rec, err := v.loc.read(x.block)
 	return rec.Value, err
 }
 

@@ -202,6 +202,11 @@ func (e *entry) verified(genesis ID) bool {
 	return ed25519.Verify(e.signer[:], signed(genesis, e.raw[:n]), e.raw[n+ed25519.PublicKeySize:])
 }
 
+// holds reports whether all signatures of an entry hold: an ADD has the new member's too.
+func (e *entry) holds(genesis ID) bool {
+	return (e.typ != typeAdd || Accepted(genesis, e.member, e.acceptance)) && e.verified(genesis)
+}
+
 func signed(genesis ID, typeAndBody []byte) []byte {
 	return append(append([]byte(labelEntry), genesis[:]...), typeAndBody...)
 }

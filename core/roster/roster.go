@@ -75,12 +75,14 @@ func New(ik ed25519.PrivateKey, root [32]byte, self Member, relays []string) (*R
 }
 
 // Open begins a roster from a GENESIS entry alone.
-func Open(genesis []byte) (*Roster, error) {
+func Open(genesis []byte) (*Roster, error) { return begin(genesis, false) }
+
+func begin(genesis []byte, verified bool) (*Roster, error) {
 	e, err := parse(bytes.Clone(genesis))
 	switch {
 	case err != nil:
 		return nil, err
-	case e.typ != typeGenesis || e.signer != e.member.IK || !e.verified(ID{}):
+	case e.typ != typeGenesis || e.signer != e.member.IK || !verified && !e.verified(ID{}):
 		return nil, ErrEntry
 	}
 	r := &Roster{genesis: e.id, index: make(map[ID]int)}
@@ -117,10 +119,10 @@ func (r *Roster) Len() int { return len(r.entries) }
 // An entry's signer must be a member by what the entry stands behind, and an ADD must not stand behind another one of the same
 // ik or nk. So whether an entry is taken depends on it alone, and never on what came first. A namespace's roster takes whatever is
 // well formed: who counts there depends on whom it trusts. What is taken counts unless a REVOKE strikes it.
-func (r *Roster) Add(raw []byte) error { return r.add(raw, !r.space) }
+func (r *Roster) Add(raw []byte) error { return r.add(raw, !r.space, false) }
 
-// add is Add. If strict, an entry that does not count by its own past is refused.
-func (r *Roster) add(raw []byte, strict bool) error {
+// add is Add. If strict, an entry that does not count by its own past is refused; if verified, its signatures are known to hold.
+func (r *Roster) add(raw []byte, strict, verified bool) error {
 	e, err := parse(raw)
 	if err != nil {
 		return err
@@ -156,7 +158,7 @@ func (r *Roster) add(raw []byte, strict bool) error {
 	}
 	v := r.verdictOn(e.past)
 	e.idle, e.line = !r.rightful(&e, &v), r.lineOf(&e)
-	if strict && (e.idle || !r.entitled(&e, &v)) || e.typ == typeAdd && !Accepted(r.ID(), e.member, e.acceptance) || !e.verified(r.ID()) {
+	if strict && (e.idle || !r.entitled(&e, &v)) || !verified && !e.holds(r.ID()) {
 		return ErrEntry
 	}
 	e.raw, e.acceptance = bytes.Clone(raw), nil
@@ -325,7 +327,7 @@ func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error)
 
 func (r *Roster) signed(ik ed25519.PrivateKey, typ uint8, body []byte) ([]byte, error) {
 	raw := sign(ik, r.ID(), typ, body)
-	if err := r.add(raw, true); err != nil {
+	if err := r.add(raw, true, false); err != nil {
 		return nil, err
 	}
 	return raw, nil
@@ -372,7 +374,8 @@ func (r *Roster) Encode() []byte {
 	return b
 }
 
-// Load reads what Encode wrote of a circle's roster, and checks all of it again. It answers ErrVersion for what a newer Masq
+// Load reads what Encode wrote of a circle's roster. It checks all of it again but the signatures, for which the page that a user
+// has just opened would wait: b has to come from storage that nobody else can write to. It answers ErrVersion for what a newer Masq
 // wrote.
 func Load(b []byte) (*Roster, error) {
 	in := wire.NewReader(b)
@@ -380,7 +383,7 @@ func Load(b []byte) (*Roster, error) {
 		return nil, ErrVersion
 	}
 	n := int(in.U16())
-	r, err := Open(in.LV(wire.MaxRosterEntry))
+	r, err := begin(in.LV(wire.MaxRosterEntry), true)
 	if err != nil {
 		return nil, err
 	}
@@ -393,7 +396,7 @@ func (r *Roster) load(in *wire.Reader, n int) (*Roster, error) {
 		n = int(in.U16())
 	}
 	for i := len(r.entries); i < n; i++ {
-		if err := r.Add(in.LV(wire.MaxRosterEntry)); err != nil {
+		if err := r.add(in.LV(wire.MaxRosterEntry), !r.space, true); err != nil {
 			return nil, err
 		}
 	}

@@ -86,8 +86,7 @@ func (r *Roster) encodeSpace() []byte {
 	return b
 }
 
-// LoadSpace reads what Encode wrote of a namespace's roster, and checks all of it again. It answers ErrVersion for what a newer
-// Masq wrote.
+// LoadSpace is Load for what Encode wrote of a namespace's roster.
 func LoadSpace(b []byte) (*Roster, error) {
 	in := wire.NewReader(b)
 	if in.U8() != formatSpace && in.Err() == nil {

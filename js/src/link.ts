@@ -69,6 +69,7 @@ export class Link {
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     document.addEventListener('visibilitychange', this.#seen)
     void navigator.locks.request(names.tabLock(options.app, client), () => this.#live())
+    this.#compete(false) // not after the other lock: who leads needs it only when another takes over
   }
 
   /** Sends ops. If there is no engine now it answers false and drops them: a welcome will follow. */
@@ -121,7 +122,6 @@ export class Link {
   #live(): Promise<void> {
     if (this.#closed) return Promise.resolve()
     this.#hello()
-    this.#compete(false)
     return new Promise((resolve) => (this.#release = resolve))
   }
 
