@@ -225,9 +225,8 @@ func (s *space) checked(in []Write) ([]replica.Write, Code) {
 	if len(in) > wire.MaxBatchOps {
 		return nil, ETooBig
 	}
-	last := make(map[string]int, len(in))
 	size := 0
-	for i, w := range in {
+	for _, w := range in {
 		switch {
 		case !wire.ValidKey(w.Key):
 			return nil, EKey
@@ -237,18 +236,30 @@ func (s *space) checked(in []Write) ([]replica.Write, Code) {
 			return nil, ETooBig
 		}
 		size += len(w.Key) + len(w.Value) + 64
-		last[w.Key] = i
 	}
 	if size > wire.MaxBatch {
 		return nil, ETooBig
 	}
-	out := make([]replica.Write, 0, len(last))
+	last := lastOf(in)
+	out := make([]replica.Write, 0, len(in))
 	for i, w := range in {
-		if last[w.Key] == i {
+		if last == nil || last[w.Key] == i {
 			out = append(out, replica.Write{Key: w.Key, Kind: w.Kind, Value: w.Value})
 		}
 	}
 	return out, OK
+}
+
+// lastOf answers the place of each key's last write, nil if there is but one.
+func lastOf(in []Write) map[string]int {
+	if len(in) == 1 {
+		return nil
+	}
+	last := make(map[string]int, len(in))
+	for i, w := range in {
+		last[w.Key] = i
+	}
+	return last
 }
 
 func (s *space) watched(key string) bool {

@@ -34,7 +34,7 @@ var ErrTooBig = errors.New("replica: batch is too big")
 // Write takes a batch of local writes, one dot in all, at a time by the own clock. Keys must be valid and different. ErrTooBig: nothing
 // has changed.
 func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
-	st := r.stage()
+	st := r.stage(len(writes))
 	for _, w := range writes {
 		st.before(w.Key)
 	}
@@ -47,12 +47,12 @@ func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
 // Import takes a batch of writes that were made elsewhere, by somebody who had seen nothing of what is here: a key's other values stay
 // beside the new one. A value that is here already is left out, so that an import that was cut can be made again. Else it is as Write.
 func (r *Replica) Import(now uint64, writes []Write) ([]Change, error) {
-	st := r.stage()
+	st := r.stage(len(writes))
 	var fresh []Write
 	for _, w := range writes {
 		st.before(w.Key)
 		known := false
-		for _, v := range st.after[w.Key] {
+		for _, v := range st.after(w.Key) {
 			value, err := r.valueOf(v)
 			st.err = worse(st.err, err)
 			known = known || v.kind == w.Kind && bytes.Equal(value, w.Value)
@@ -76,7 +76,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces bool) ([
 		if !replaces {
 			continue
 		}
-		seen := st.after[w.Key]
+		seen := st.after(w.Key)
 		for _, v := range seen {
 			if v.time >= time && v.time <= now+aheadTolerance {
 				time = v.time + 1
@@ -105,16 +105,16 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces bool) ([
 	for _, v := range recs {
 		v.dot = d
 	}
-	b := r.arrive(recs)
+	item := r.arrive(recs, size)
 	r.count = st.count
-	r.logRecords(recs[0].pos, b, true, r.wrote(d, b))
+	r.logRecords(item, recs[0].pos, r.wrote(d, item[itemHead:]))
 	return changes, nil
 }
 
 // Apply takes records of another device, in the order in which it sent them. from marks the session: what came by it is not
 // sent back to it. Records that are here already, or were superseded here, are left out; that is no error.
 func (r *Replica) Apply(recs []wire.Record, from uint32) ([]Change, error) {
-	st := r.stage()
+	st := r.stage(len(recs))
 	for i := range recs {
 		if !r.vector.Covers(recs[i].Dot) {
 			st.before(recs[i].Key)
@@ -124,6 +124,7 @@ func (r *Replica) Apply(recs []wire.Record, from uint32) ([]Change, error) {
 		return nil, st.err
 	}
 	var fresh []*version
+	size := 0
 	for i := range recs {
 		rec := &recs[i]
 		if r.vector.Covers(rec.Dot) || !st.news(rec) {
@@ -136,15 +137,16 @@ func (r *Replica) Apply(recs []wire.Record, from uint32) ([]Change, error) {
 			fresh[n-1].more = true
 		}
 		fresh = append(fresh, v)
+		size += wire.RecordSize(rec)
 		st.add(v)
 	}
 	changes, err := st.changes()
 	if err != nil || len(fresh) == 0 {
 		return nil, err
 	}
-	b := r.arrive(fresh)
+	item := r.arrive(fresh, size)
 	r.count = st.count
-	r.logRecords(fresh[0].pos, b, false, wire.Hash{})
+	r.logRecords(item, fresh[0].pos, nil)
 	return changes, nil
 }
 
@@ -153,18 +155,45 @@ type stage struct {
 	r     *Replica
 	err   error
 	count uint64
-	order []string
-	was   map[string][]*version
-	after map[string][]*version
+	keys  []staged       // in the order in which they came
+	place map[string]int // in keys; nil while there are few of them
 }
 
-func (r *Replica) stage() *stage {
-	return &stage{r: r, count: r.count, was: map[string][]*version{}, after: map[string][]*version{}}
+type staged struct {
+	key        string
+	was, after []*version
+}
+
+// fewKeys are found faster one by one than by a map, and most writes have one.
+const fewKeys = 4
+
+func (r *Replica) stage(keys int) *stage {
+	s := &stage{r: r, count: r.count, keys: make([]staged, 0, keys)}
+	if keys > fewKeys {
+		s.place = make(map[string]int, keys)
+	}
+	return s
+}
+
+// of answers a key's place, nil if it was not looked up.
+func (s *stage) of(key string) *staged {
+	if s.place != nil {
+		if i, ok := s.place[key]; ok {
+			return &s.keys[i]
+		}
+		return nil
+	}
+	for i := range s.keys {
+		if s.keys[i].key == key {
+			return &s.keys[i]
+		}
+	}
+	return nil
 }
 
 // before looks a key up. It goes on after ledger.ErrWait, so that all that is missing is asked for at once.
 func (s *stage) before(key string) {
-	if _, ok := s.was[key]; ok {
+	if s.of(key) != nil {
 		return
 	}
 	vs, err := s.r.lookup(key)
@@ -172,13 +201,23 @@ func (s *stage) before(key string) {
 		s.err = worse(s.err, err)
 		return
 	}
-	s.order = append(s.order, key)
-	s.was[key], s.after[key] = vs, vs
+	if s.place != nil {
+		s.place[key] = len(s.keys)
+	}
+	s.keys = append(s.keys, staged{key, vs, vs})
+}
+
+// after answers a key's versions as they will be.
+func (s *stage) after(key string) []*version {
+	if x := s.of(key); x != nil {
+		return x.after
+	}
+	return nil
 }
 
 // news reports whether a record is neither here nor superseded by what is.
 func (s *stage) news(rec *wire.Record) bool {
-	for _, v := range s.after[rec.Key] {
+	for _, v := range s.after(rec.Key) {
 		if v.dot == rec.Dot || wire.Sees(v.ctx, rec.Dot) {
 			return false
 		}
@@ -186,23 +225,26 @@ func (s *stage) news(rec *wire.Record) bool {
 	return true
 }
 
+// add adds a version of a key that was looked up.
 func (s *stage) add(v *version) {
-	kept := make([]*version, 0, len(s.after[v.key])+1)
-	for _, o := range s.after[v.key] {
+	x := s.of(v.key)
+	kept := make([]*version, 0, len(x.after)+1)
+	for _, o := range x.after {
 		if !wire.Sees(v.ctx, o.dot) {
 			kept = append(kept, o)
 		}
 	}
-	s.after[v.key] = append(kept, v)
+	x.after = append(kept, v)
 }
 
 // changes tells what is different for Get, and counts keys. ledger.ErrWait: a value that belongs in there is not loaded.
 func (s *stage) changes() ([]Change, error) {
-	out := make([]Change, 0, len(s.order))
-	for _, key := range s.order {
-		was, is := winner(s.was[key]), winner(s.after[key])
-		others := valuesBeside(s.after[key], is)
-		if was == is && slices.Equal(others, valuesBeside(s.was[key], was)) {
+	out := make([]Change, 0, len(s.keys))
+	for i := range s.keys {
+		x := &s.keys[i]
+		was, is := winner(x.was), winner(x.after)
+		others := valuesBeside(x.after, is)
+		if was == is && slices.Equal(others, valuesBeside(x.was, was)) {
 			continue
 		}
 		switch {
@@ -211,7 +253,7 @@ func (s *stage) changes() ([]Change, error) {
 		case is == nil:
 			s.count--
 		}
-		c, err := s.r.change(key, was, is)
+		c, err := s.r.change(x.key, was, is)
 		s.err = worse(s.err, err)
 		c.Others = len(others)
 		out = append(out, c)
@@ -250,16 +292,17 @@ func (r *Replica) change(key string, was, is *version) (c Change, err error) {
 	return c, err
 }
 
-// arrive gives versions their positions, puts them into memory, and answers them encoded.
-func (r *Replica) arrive(vs []*version) []byte {
-	var b []byte
+// arrive gives versions their positions, puts them into memory, and answers the log's item with them, without its head. They have
+// about size bytes encoded.
+func (r *Replica) arrive(vs []*version, size int) []byte {
+	item := make([]byte, itemHead, itemHead+size)
 	for _, v := range vs {
 		v.pos = r.newPos()
 		r.remember(v)
 		rec := v.record(v.value)
-		b = wire.AppendRecord(b, &rec)
+		item = wire.AppendRecord(item, &rec)
 	}
-	return b
+	return item
 }
 
 // remember puts a version into memory, over those in memory that it has seen.

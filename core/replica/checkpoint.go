@@ -301,6 +301,8 @@ func (c *checkpoint) writePages() {
 }
 
 func (w *pageWriter) take(in *pageWriterInput) {
+	w.keys = slices.Grow(w.keys, len(in.keys))
+	w.body = slices.Grow(w.body, len(in.keys)*(minEntry+usualKey))
 	for i, key := range in.keys {
 		w.add(key, in.versions[i])
 	}

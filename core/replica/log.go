@@ -30,15 +30,20 @@ const (
 	partFormat = 1
 )
 
-func (r *Replica) logRecords(first uint64, records []byte, own bool, h wire.Hash) {
-	b := make([]byte, 0, 26+len(records))
-	b = wire.AppendU64(wire.AppendU64(append(b, itemRecords), first), r.count)
-	o := byte(0)
-	if own {
-		o = 1
+// itemHead is how long what stands before the records in their item is.
+const itemHead = 1 + 8 + 8 + 1 + 8
+
+// logRecords logs an item of arrive's. own is the hash behind what this replica wrote; nil: another did.
+func (r *Replica) logRecords(item []byte, first uint64, own *wire.Hash) {
+	b := wire.AppendU64(wire.AppendU64(append(item[:0], itemRecords), first), r.count)
+	if own == nil {
+		b = append(b, 0)
+		own = &wire.Hash{}
+	} else {
+		b = append(b, 1)
 	}
-	b = append(append(b, o), h[:]...)
-	r.led.Append(r.ns, append(b, records...))
+	copy(item[len(b):itemHead], own[:])
+	r.led.Append(r.ns, item)
 }
 
 func (r *Replica) logJoin(v wire.Vector) {

@@ -71,22 +71,22 @@ func (r *Replica) openBlock() {
 }
 
 // wrote brings the vector and the block's hash up to a dot just written, whose encoded records are given.
-func (r *Replica) wrote(d wire.Dot, records []byte) wire.Hash {
+func (r *Replica) wrote(d wire.Dot, records []byte) *wire.Hash {
 	w := &r.writer
-	last := w.history[len(w.history)-1]
+	h := w.history[len(w.history)-1]
 	sum := sha256.New()
-	sum.Write(last[:])
+	sum.Write(h[:])
 	sum.Write(records)
-	h := last
-	copy(h[len(opening(h)):], sum.Sum(nil))
+	var full [sha256.Size]byte
+	copy(h[len(opening(h)):], sum.Sum(full[:0]))
 	w.history = append(w.history, h)
 	r.setTail(d, h)
-	return h
+	return &h
 }
 
 // setTail says that the own writer's records are here up to d.
 func (r *Replica) setTail(d wire.Dot, h wire.Hash) {
-	r.vector = r.vector.Join(wire.Vector{{Writer: d.Writer, Tails: []wire.Tail{{Seq: d.Seq, Hash: h}}}})
+	r.vector = r.vector.WithTail(d.Writer, wire.Tail{Seq: d.Seq, Hash: h})
 }
 
 // newPos gives the next position, reserving more in the ledger's next group as needed.

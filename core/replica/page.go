@@ -27,9 +27,13 @@ type pageRef struct {
 
 const (
 	pageFormat = 1
+	pageHead   = 1 + 4                       // bytes before the keys
 	minVersion = 1 + 16 + 8 + 8 + 8 + 12 + 2 // bytes of a version
 	minEntry   = 2 + 1 + 4 + minVersion      // and of a key
 )
+
+// usualKey is about how long most keys are.
+const usualKey = 32
 
 // page is an index page opened: keys ascending, each with its versions.
 type page struct {
@@ -88,12 +92,16 @@ func parsePage(b []byte) (*page, error) {
 		return nil, ledger.ErrDamaged
 	}
 	p := &page{keys: make([]string, 0, n), versions: make([][]*version, 0, n)}
+	text := string(b) // which all keys are parts of
+	mem := make(versions, 0, n)
 	for i := range n {
-		key := string(in.LV(wire.MaxKey))
+		raw := in.LV(wire.MaxKey)
+		end := len(b) - in.Len()
+		key := text[end-len(raw) : end]
 		if in.Err() != nil || !wire.ValidKey(key) || i > 0 && key <= p.keys[i-1] {
 			return nil, ledger.ErrDamaged
 		}
-		vs, err := readVersions(&in, key)
+		vs, err := mem.read(&in, key)
 		if err != nil {
 			return nil, err
 		}
@@ -105,14 +113,26 @@ func parsePage(b []byte) (*page, error) {
 	return p, nil
 }
 
-func readVersions(in *wire.Reader, key string) ([]*version, error) {
+// versions is memory for a page's versions, which come and go together: mostly there is one for each key.
+type versions []version
+
+func (mem *versions) new() *version {
+	if len(*mem) == cap(*mem) {
+		*mem = make(versions, 0, 64)
+	}
+	*mem = (*mem)[:len(*mem)+1]
+	return &(*mem)[len(*mem)-1]
+}
+
+func (mem *versions) read(in *wire.Reader, key string) ([]*version, error) {
 	m := int(in.U32())
 	if m == 0 || in.Len() < m*minVersion {
 		return nil, ledger.ErrDamaged
 	}
 	vs := make([]*version, 0, m)
 	for range m {
-		v := &version{key: key, kind: wire.Kind(in.U8())}
+		v := mem.new()
+		v.key, v.kind = key, wire.Kind(in.U8())
 		v.dot = wire.Dot{Writer: in.U64(), Seq: in.U64()}
 		v.time, v.pos = in.U64(), in.U64()
 		v.loc = location{seg: storage.ID(in.U64()), off: in.U32(), size: in.U32(), ord: in.U32()}
@@ -145,44 +165,54 @@ func appendVersions(b []byte, key string, vs []*version) []byte {
 
 // pageWriter gathers keys, ascending, and writes them into pages of about equal length.
 type pageWriter struct {
-	keys   []string
-	bodies [][]byte
-	tombs  []uint32
-	total  int
+	body []byte
+	keys []pageKey
+}
+
+// pageKey is a key that is to be in a page.
+type pageKey struct {
+	key   string
+	end   int // of what is written of it and of those before it, in body
+	tombs uint32
 }
 
 func (w *pageWriter) add(key string, vs []*version) {
 	if len(vs) == 0 {
 		return
 	}
-	var tombs uint32
+	k := pageKey{key: key}
 	for _, v := range vs {
 		if v.kind == wire.Deleted {
-			tombs++
+			k.tombs++
 		}
 	}
-	body := appendVersions(nil, key, vs)
-	w.keys, w.bodies, w.tombs = append(w.keys, key), append(w.bodies, body), append(w.tombs, tombs)
-	w.total += len(body)
+	w.body = appendVersions(w.body, key, vs)
+	k.end = len(w.body)
+	w.keys = append(w.keys, k)
 }
 
 func (w *pageWriter) write(l *ledger.Ledger) []pageRef {
-	if w.total == 0 {
+	total := len(w.body)
+	if total == 0 {
 		return nil
 	}
-	target := w.total / ((w.total + pageBytes - 1) / pageBytes)
+	target := total / ((total + pageBytes - 1) / pageBytes)
 	var out []pageRef
+	start := 0
 	for i := 0; i < len(w.keys); {
-		ref := pageRef{first: w.keys[i]}
-		var body []byte
-		for ; i < len(w.keys) && (len(body) < target || len(body) == 0); i++ {
-			body = append(body, w.bodies[i]...)
+		ref := pageRef{first: w.keys[i].key}
+		end := start
+		for ; i < len(w.keys) && (end-start < target || end == start); i++ {
+			end = w.keys[i].end
 			ref.keys++
-			ref.tombs += w.tombs[i]
+			ref.tombs += w.keys[i].tombs
 		}
-		ref.bytes = uint32(len(body))
-		ref.id = l.AddBlock(storage.Page, append(wire.AppendU32([]byte{pageFormat}, ref.keys), body...))
+		ref.bytes = uint32(end - start)
+		block := make([]byte, 0, pageHead+end-start)
+		block = append(wire.AppendU32(append(block, pageFormat), ref.keys), w.body[start:end]...)
+		ref.id = l.AddBlock(storage.Page, block)
 		out = append(out, ref)
+		start = end
 	}
 	return out
 }

@@ -59,8 +59,8 @@ func (r *Replica) issue(old []*version, values [][]byte, ctx func([]wire.Dot) []
 			key: v.key, dot: d, time: v.time, ctx: ctx(v.ctx), kind: v.kind, value: values[i], more: i < len(old)-1,
 		}
 	}
-	b := r.arrive(recs)
-	r.logRecords(recs[0].pos, b, true, r.wrote(d, b))
+	item := r.arrive(recs, 0)
+	r.logRecords(item, recs[0].pos, r.wrote(d, item[itemHead:]))
 }
 
 // ownFrom finds the versions that a void takes away and that still count, in their order, with their values.
@@ -160,7 +160,7 @@ func (r *Replica) Reissue() error {
 				key: v.key, dot: d, time: v.time, kind: v.kind, value: recs[i].Value, more: n < len(batch)-1,
 			})
 		}
-		r.wrote(d, r.arrive(anew))
+		r.wrote(d, r.arrive(anew, 0)[itemHead:])
 	}
 	r.count, r.must = uint64(len(keys)), true
 	return nil

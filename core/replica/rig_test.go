@@ -348,10 +348,12 @@ func (g *rig) checkSegments() {
 				var rec wire.Record
 				g.do(func() error {
 					b, err := g.segmentBlock(v.loc.seg)
-					if err == nil {
-						rec, err = v.loc.read(b)
+					if err != nil {
+						return err
 					}
-					return err
+					in := wire.NewReader(b.Data[v.loc.off : v.loc.off+v.loc.size])
+					rec = wire.ReadRecord(&in)
+					return in.Done()
 				})
 				if rec.Key != p.keys[k] || rec.Dot != v.dot || rec.Kind != v.kind || rec.Time != v.time || !slices.Equal(rec.Context, v.ctx) {
 					g.t.Fatalf("%s: another record lies there", p.keys[k])

@@ -167,17 +167,17 @@ func (r *Replica) segmentBlock(id storage.ID) (*ledger.Block, error) {
 	return b, checkFormat(b.Data[0], segmentFormat)
 }
 
-// read reads the record from its segment's block.
-func (l location) read(b *ledger.Block) (wire.Record, error) {
+// value reads the record's value from its segment's block.
+func (l location) value(b *ledger.Block) ([]byte, error) {
 	if uint64(l.off)+uint64(l.size) > uint64(len(b.Data)) {
-		return wire.Record{}, ledger.ErrDamaged
+		return nil, ledger.ErrDamaged
 	}
 	in := wire.NewReader(b.Data[l.off : l.off+l.size])
-	rec := wire.ReadRecord(&in)
+	value := wire.ReadValue(&in)
 	if in.Done() != nil {
-		return wire.Record{}, ledger.ErrDamaged
+		return nil, ledger.ErrDamaged
 	}
-	return rec, nil
+	return value, nil
 }
 
 // parsedSegment is a segment's records, with their positions.

@@ -180,8 +180,7 @@ func (x *valueReader) of(v *version) ([]byte, error) {
 	if x.err != nil {
 		return nil, x.err
 	}
-	rec, err := v.loc.read(x.block)
-	return rec.Value, err
+	return v.loc.value(x.block)
 }
 
 // record is v as it goes to others, with its value.

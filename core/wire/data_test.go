@@ -43,6 +43,10 @@ func TestRecordsRoundTrip(t *testing.T) {
 		if got := ReadRecord(&r); r.Done() != nil || !reflect.DeepEqual(got, recs[i]) {
 			t.Errorf("record %d: %v", i, r.Done())
 		}
+		r = NewReader(b[5:])
+		if got := ReadValue(&r); r.Done() != nil || !bytes.Equal(got, recs[i].Value) {
+			t.Errorf("record %d: another value", i)
+		}
 	}
 	if got, err := ParseRecords(appendRecords(recs)); err != nil || !reflect.DeepEqual(got, recs) {
 		t.Error("all together:", err)

@@ -94,6 +94,23 @@ func (v Vector) Join(o Vector) Vector {
 	return append(append(out, v...), o...)
 }
 
+// WithTail is v joined with one tail of one writer.
+func (v Vector) WithTail(writer uint64, t Tail) Vector {
+	i, ok := v.find(writer)
+	if !ok {
+		return slices.Insert(slices.Clone(v), i, Element{Writer: writer, Tails: []Tail{t}})
+	}
+	e := v[i]
+	last := len(e.Tails) - 1
+	if last < 0 || t.Seq <= e.Tails[last].Seq || e.Tails[last].Seq>>BlockBits != t.Seq>>BlockBits {
+		return v.Join(Vector{{Writer: writer, Tails: []Tail{t}}})
+	}
+	out := slices.Clone(v)
+	out[i].Tails = slices.Clone(e.Tails)
+	out[i].Tails[last] = t
+	return out
+}
+
 func join(a, b Element) Element {
 	out := Element{Writer: a.Writer, Settled: max(a.Settled, b.Settled)}
 	for _, t := range longest(a.Tails, b.Tails) {

@@ -114,6 +114,23 @@ func TestJoinAndMeetExactly(t *testing.T) {
 	}
 }
 
+// TestWithTail: it is a Join, and changes nothing.
+func TestWithTail(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 5000 {
+		v := randomVector(r)
+		before := AppendVector(nil, v)
+		writer, tail := r.Uint64N(4), Tail{Seq: randomSeq(r, 1+r.Uint64N(6)), Hash: Hash{byte(r.IntN(256))}}
+		got, want := v.WithTail(writer, tail), v.Join(Vector{{Writer: writer, Tails: []Tail{tail}}})
+		if !bytes.Equal(AppendVector(nil, got), AppendVector(nil, want)) {
+			t.Fatalf("%v with %v of %d: %v, want %v", v, tail, writer, got, want)
+		}
+		if !bytes.Equal(AppendVector(nil, v), before) {
+			t.Fatal("the operand has changed")
+		}
+	}
+}
+
 // randomVector is of writers 0 to 3, in blocks 1 to 6.
 func randomVector(r *rand.Rand) Vector {
 	var v Vector

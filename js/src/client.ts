@@ -57,6 +57,8 @@ export interface ClientEvents {
 
 /** Unanswered operations of one tab: above this many bytes, E_BUSY. */
 const PENDING_BYTES_MAX = 64 << 20
+/** What is asked in one turn is sent at its end, or when it has this many bytes: the engine then works while the turn goes on. */
+const TURN_BYTES = 16 << 10
 const CLOSE_MS_MAX = 5000
 const WATCHES_MAX = 10_000
 
@@ -161,9 +163,10 @@ export class Client {
     this.#pending.set(n, p)
     this.#pendingBytes += to - from
     if (this.#unsent.push(p) === 1) queueMicrotask(() => this.#send())
+    if (to > TURN_BYTES) this.#send()
   }
 
-  /** Sends what was asked in this turn, all in one message. */
+  /** Sends what was asked in this turn, in one message. */
   #send(): void {
     const unsent = this.#unsent
     this.#unsent = []
