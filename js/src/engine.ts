@@ -124,9 +124,11 @@ export class Engine {
     if (this.#stopped || !this.#step) return
     const n = this.#step(Date.now(), events.length, events.buffer)
     events.reset()
-    for (const m of messages(this.#out.subarray(0, n))) this.#act(m)
-    if (this.#out.length > OUTPUT_BYTES_KEPT) this.#grow(0)
+    const last: WorkerAction[] = []
+    for (const m of messages(this.#out.subarray(0, n))) this.#act(m, last)
     this.#events.flush()
+    for (const a of last) this.#carryOut(a)
+    if (this.#out.length > OUTPUT_BYTES_KEPT) this.#grow(0)
   }
 
   #grow(n: number): Uint8Array {
@@ -134,10 +136,13 @@ export class Engine {
     return this.#out
   }
 
-  #act(m: Message): void {
-    if (forTab(m.type)) this.#events.tab(clientOf(m), m.whole)
-    else if (m.type === STATUS) this.#events.status(m.whole)
-    else this.#carryOut(readWorkerAction(m))
+  /** Carries an action out, or puts it into `last`: what storage is asked for takes long to hand over, and others wait for the rest. */
+  #act(m: Message, last: WorkerAction[]): void {
+    if (forTab(m.type)) return this.#events.tab(clientOf(m), m.whole)
+    if (m.type === STATUS) return this.#events.status(m.whole)
+    const a = readWorkerAction(m)
+    if (a.type === 'commit' || a.type === 'load' || a.type === 'failed') last.push(a)
+    else this.#carryOut(a)
   }
 
   #carryOut(a: WorkerAction): void {
