@@ -309,8 +309,7 @@ func (r *Replica) arrive(vs []*version, size int) []byte {
 func (r *Replica) remember(v *version) {
 	old, ok := r.mem[v.key]
 	if !ok {
-		i, _ := slices.BinarySearch(r.keys, v.key)
-		r.keys = slices.Insert(r.keys, i, v.key)
+		r.late = append(r.late, v.key)
 	}
 	kept := make([]*version, 0, len(old)+1)
 	for _, o := range old {

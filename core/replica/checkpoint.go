@@ -68,7 +68,7 @@ type pageWriterInput struct {
 // gather has everything that the checkpoint reads loaded.
 func (c *checkpoint) gather() error {
 	r := c.r
-	for _, key := range r.keys {
+	for _, key := range r.memKeys() {
 		c.touch(key)
 	}
 	err := worse(c.chooseVictims(), c.touchVoided())

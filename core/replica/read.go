@@ -191,8 +191,9 @@ type keyed struct {
 
 // keysIn answers the keys of a span, in memory and in its page, ascending.
 func (r *Replica) keysIn(s span) ([]keyed, error) {
-	i, j := within(r.keys, s.lo, s.hi)
-	mem := r.keys[i:j]
+	mem := r.memKeys()
+	i, j := within(mem, s.lo, s.hi)
+	mem = mem[i:j]
 	if s.page < 0 {
 		return merged(mem, nil, nil), nil
 	}
@@ -202,6 +203,31 @@ func (r *Replica) keysIn(s span) ([]keyed, error) {
 	}
 	i, j = within(p.keys, s.lo, s.hi)
 	return merged(mem, p.keys[i:j], p.versions[i:j]), nil
+}
+
+// memKeys answers the keys that are in memory, ascending. Only who reads a range needs their order: writing keeps none, because to
+// insert each key where it belongs moves half of all.
+func (r *Replica) memKeys() []string {
+	late := r.late
+	if len(late) == 0 {
+		return r.keys
+	}
+	if !slices.IsSorted(late) {
+		sort.Slice(late, func(i, j int) bool { return late[i] < late[j] })
+	}
+	i := len(r.keys)
+	keys := append(r.keys, late...)
+	for k := len(keys); len(late) > 0; { // from the end, so that what is before the first of them stays where it is
+		k--
+		if last := late[len(late)-1]; i == 0 || keys[i-1] < last {
+			keys[k], late = last, late[:len(late)-1]
+		} else {
+			i--
+			keys[k] = keys[i]
+		}
+	}
+	r.keys, r.late = keys, nil
+	return keys
 }
 
 // within answers where the keys from lo on and below hi are.

@@ -47,7 +47,8 @@ type Replica struct {
 	// What came since the last checkpoint.
 	mem      map[string][]*version // the versions of a key that none in mem supersedes
 	over     map[string][]wire.Dot // what versions had seen that are no longer in mem, and the one that superseded them had not
-	keys     []string              // of mem, ascending
+	keys     []string              // of mem, ascending, without late
+	late     []string              // and those that came since keys was last asked for
 	arrivals []*version            // by position, superseded ones included
 	alive    uint64                // of arrivals, how many are not
 	memBytes int
@@ -163,7 +164,7 @@ func (r *Replica) reset() {
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
 	clear(r.over)
-	r.keys, r.arrivals, r.alive, r.memBytes = nil, nil, 0, 0
+	r.keys, r.late, r.arrivals, r.alive, r.memBytes = nil, nil, nil, 0, 0
 }
 
 func (r *Replica) random(b []byte) {

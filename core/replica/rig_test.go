@@ -140,7 +140,7 @@ func (g *rig) dump() string {
 	for _, v := range r.arrivals {
 		ver(v)
 	}
-	for _, k := range r.keys {
+	for _, k := range r.memKeys() {
 		for _, v := range r.mem[k] {
 			ver(v)
 		}

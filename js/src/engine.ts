@@ -7,7 +7,7 @@ import { storeKey } from './keys.js'
 import { names, storageCodes, type Init } from './messages.js'
 import { Sockets } from './socket.js'
 import { BlockStore, StorageError, type StoredBlock } from './storage.js'
-import { WasmError, compile, run, type Step } from './wasm.js'
+import { WasmError, compile, run, type Program } from './wasm.js'
 
 /** What the engine has for the tabs. */
 export interface EngineEvents {
@@ -21,8 +21,6 @@ export interface EngineEvents {
   failed(code: string, detail: string): void
 }
 
-const OUTPUT_BYTES = 64 << 10
-const OUTPUT_BYTES_KEPT = 4 << 20
 const TIMER_MS_MAX = 2 ** 31 - 1
 const LOG = 1 // a class of blocks
 
@@ -33,8 +31,7 @@ export class Engine {
   #ahead: Promise<WebAssembly.Module | undefined> // what the tab compiles
   #settle!: (module: WebAssembly.Module | undefined) => void
   #in = new EventWriter() // events of this turn
-  #out = new Uint8Array(OUTPUT_BYTES)
-  #step: Step | undefined
+  #program: Program | undefined
   #store: BlockStore | undefined
   #sockets: Sockets
   #scheduled = false
@@ -70,10 +67,10 @@ export class Engine {
       this.#store = store
       store.onlost = () => this.#fail('E_STORAGE', 'the browser took the data away')
       const [key, ids] = await Promise.all([storeKey(store), store.list()])
-      const host = { grow: (n: number) => this.#grow(n), error: (text: string) => console.error(`masq: ${text}`) }
-      const step = await run(await module, host, () => this.#fail('E_INTERNAL', 'the engine ended'))
+      const error = (text: string): void => console.error(`masq: ${text}`)
+      const program = await run(await module, error, () => this.#fail('E_INTERNAL', 'the engine ended'))
       this.#newest = lastRecord(ids)
-      if (!this.#stopped) this.#begin(step, key, ids)
+      if (!this.#stopped) this.#begin(program, key, ids)
     } catch (e) {
       if (e instanceof StorageError) this.#fail(storageCodes[e.reason], e.message)
       else if (e instanceof WasmError) this.#fail('E_WASM', e.message)
@@ -91,13 +88,13 @@ export class Engine {
     this.#feed((w) => w.online(yes))
   }
 
-  #begin(step: Step, key: Uint8Array, ids: number[]): void {
+  #begin(program: Program, key: Uint8Array, ids: number[]): void {
     const { app, name, url, sync } = this.#init
     const first = new EventWriter()
     first.config({ key, app, name, url, sync })
     first.start(ids)
     key.fill(0)
-    this.#step = step
+    this.#program = program
     this.#turn(first)
     first.wipe()
     if (!navigator.onLine) this.online(false)
@@ -112,7 +109,7 @@ export class Engine {
 
   /** All events of a turn make one step. */
   #schedule(): void {
-    if (this.#scheduled || !this.#step) return
+    if (this.#scheduled || !this.#program) return
     this.#scheduled = true
     queueMicrotask(() => {
       this.#scheduled = false
@@ -121,19 +118,14 @@ export class Engine {
   }
 
   #turn(events: EventWriter): void {
-    if (this.#stopped || !this.#step) return
-    const n = this.#step(Date.now(), events.length, events.buffer)
+    if (this.#stopped || !this.#program) return
+    const actions = this.#program.step(Date.now(), events.length, events.buffer)
     events.reset()
     const last: WorkerAction[] = []
-    for (const m of messages(this.#out.subarray(0, n))) this.#act(m, last)
+    for (const m of messages(actions)) this.#act(m, last)
     this.#events.flush()
     for (const a of last) this.#carryOut(a)
-    if (this.#out.length > OUTPUT_BYTES_KEPT) this.#grow(0)
-  }
-
-  #grow(n: number): Uint8Array {
-    this.#out = new Uint8Array(Math.max(n, OUTPUT_BYTES))
-    return this.#out
+    this.#program.rest()
   }
 
   /** Carries an action out, or puts it into `last`: what storage is asked for takes long to hand over, and others wait for the rest. */

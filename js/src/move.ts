@@ -11,6 +11,9 @@ export interface Moved {
   changes: Change[]
 }
 
+/** An import has at most as many writes as a batch. */
+const BATCH_OPS_MAX = 1000
+
 const everything = { prefix: '', gte: '', lt: '', after: '', reverse: false, keysOnly: false, limit: 0 }
 
 /**
@@ -49,10 +52,14 @@ async function compare(from: Store, to: LocalStore): Promise<Change[] | undefine
   return here.size === 0 ? changes : undefined
 }
 
+/** All of a store's data, as much at a time as an import takes. */
 async function* pages(store: Store): AsyncGenerator<Map<string, Write['value']>, void, undefined> {
   for (let after = '', more = true; more;) {
     const page = await store.list({ ...everything, after })
-    yield new Map(page.entries.map(([key, value]) => [key, text(value)]))
+    for (let at = 0; at < page.entries.length; at += BATCH_OPS_MAX) {
+      const some = page.entries.slice(at, at + BATCH_OPS_MAX)
+      yield new Map(some.map(([key, value]) => [key, text(value)]))
+    }
     const last = page.entries.at(-1)
     more = page.more && last !== undefined
     if (last) after = last[0]

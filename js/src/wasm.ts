@@ -2,13 +2,24 @@
 
 import './wasm_exec.js' // from the Go toolchain at build; defines globalThis.Go
 
-/** `step` of wasm/client/main.go. */
-export type Step = (now: number, n: number, input: Uint8Array) => number
+/** The engine's program. */
+export interface Program {
+  /** Takes a time in Unix ms and the first `n` bytes of events; answers actions, as a view that is valid until the next call. */
+  step(now: number, n: number, events: Uint8Array): Uint8Array<ArrayBuffer>
+  /**
+   * Lets what goes on in the background go on, until it waits: the garbage collector. Without that it would hold up the steps
+   * that allocate.
+   */
+  rest(): void
+}
 
-/** What the program may do; it is documented in wasm/client/main.go. */
-export interface Host {
-  grow(n: number): Uint8Array
-  error(text: string): void
+/** What wasm/client/main.go exports, where it is documented, and every Go program. Places in memory come as signed numbers. */
+interface Exports {
+  mem: WebAssembly.Memory
+  input(n: number): number
+  step(now: number, n: number): number
+  output(): number
+  resume(): void
 }
 
 /** Thrown when the engine cannot be loaded; the message says why. */
@@ -40,14 +51,30 @@ export async function compile(url: string): Promise<WebAssembly.Module> {
 // limit it saves memory again.
 const collector = { GOGC: '400', GOMEMLIMIT: '192MiB' }
 
-/** Starts the program and resolves with its step. `exited` is called if the program ever ends: it should not. */
-export async function run(module: WebAssembly.Module, host: Host, exited: () => void): Promise<Step> {
+/**
+ * Starts the program and resolves when it runs. `error` shows a programming error to developers; `exited` is called if the
+ * program ever ends: it should not.
+ */
+export async function run(
+  module: WebAssembly.Module,
+  error: (text: string) => void,
+  exited: () => void,
+): Promise<Program> {
   const go = new Go()
   go.env = collector
   const instance = await WebAssembly.instantiate(module, go.importObject)
-  return new Promise((resolve, reject) => {
-    ;(globalThis as { masqBorder?: unknown }).masqBorder = { ...host, ready: resolve }
-    go.run(instance).then(exited, exited)
-    void Promise.resolve().then(() => reject(new WasmError('the engine did not start'))) // ready is called within run
-  })
+  let started = false
+  ;(globalThis as { masqBorder?: unknown }).masqBorder = { ready: () => (started = true), error }
+  go.run(instance).then(exited, exited)
+  if (!started) throw new WasmError('the engine did not start') // ready is called within run
+  const program = instance.exports as unknown as Exports
+  return {
+    step(now, n, events) {
+      const at = program.input(n) >>> 0
+      new Uint8Array(program.mem.buffer, at, n).set(events.subarray(0, n))
+      const length = program.step(now, n)
+      return new Uint8Array(program.mem.buffer, program.output() >>> 0, length) as Uint8Array<ArrayBuffer>
+    },
+    rest: () => program.resume(),
+  }
 }

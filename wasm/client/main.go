@@ -1,22 +1,33 @@
 //go:build js && wasm
 
-// Command client is the engine for browsers: it drives core/peer over one function and two byte buffers.
+// Command client is the engine for browsers: it drives core/peer over three functions and two byte buffers in its own memory.
 //
-// The host (js/src/engine.ts, in a Worker) sets globalThis.masqBorder before it runs this program:
+// The host (js/src/wasm.ts, in a Worker) sets globalThis.masqBorder before it runs this program:
 //
-//	grow(n)      makes the output buffer a new Uint8Array of at least n bytes and returns it
-//	ready(step)  takes the function below; it is called once
+//	ready()      the functions may be called from now on; it is called once
 //	error(text)  shows a programming error to developers
 //
-// and calls step(now, n, input) with the time in Unix ms and the first n bytes of input holding events; see package border.
-// step answers how many bytes of actions it has written into the output buffer. It never throws: a panic in the
-// engine comes out as the action failed, E_INTERNAL, and so does every step after it.
+// and calls what the program exports:
+//
+//	input(n)      answers where n bytes of events are to be written
+//	step(now, n)  takes the time in Unix ms and these events, and answers how many bytes of actions there are; see package border
+//	output()      answers where these actions are, valid until the next call of input or step
+//
+// step never throws: a panic in the engine comes out as the action failed, E_INTERNAL, and so does every step after it. Nothing that is
+// called by step may wait for anything (the runtime does not return to the host before the function does): the engine does no I/O.
+//
+// Between the steps the host calls resume, which every Go program exports: the garbage collector works in goroutines, and they run only
+// then. A collection that lasts over many steps would slow down all that they write.
+//
+// The functions are exported to WebAssembly and not given to JavaScript as values (js.FuncOf), because such a call costs more than the
+// engine does for a put: each of its arguments becomes a value with a finalizer, and another goroutine handles it.
 package main
 
 import (
 	"errors"
 	"runtime"
 	"strconv"
+	"unsafe"
 
 	"github.com/hack-pad/safejs"
 	"github.com/masqdev/masq/core/peer"
@@ -26,16 +37,13 @@ import (
 // eInternal is the code of a bug in Masq.
 const eInternal peer.Code = "E_INTERNAL"
 
-var errArgs = errors.New("client: step takes the time, a length and a Uint8Array")
+var errInput = errors.New("client: step is for as many bytes as input was asked for, at most")
 
 // keepBuffers is how long, in bytes, a buffer may be and still be kept for the next step.
 const keepBuffers = 4 << 20
 
 type client struct {
-	host   safejs.Value
-	output safejs.Value // a Uint8Array of room bytes
-	room   int
-
+	host    safejs.Value
 	engine  *peer.Engine
 	input   border.Input
 	actions peer.Actions
@@ -43,54 +51,51 @@ type client struct {
 	broken  bool
 }
 
+// the is the program's one client: exported functions have no receiver.
+var the client
+
 func main() {
 	host, err := safejs.Global().Get("masqBorder")
 	if err != nil {
 		panic(err)
 	}
-	c := &client{host: host}
-	step, err := safejs.FuncOf(c.call)
-	if err != nil {
+	the.host = host
+	if _, err := host.Call("ready"); err != nil {
 		panic(err)
 	}
-	if _, err := host.Call("ready", step); err != nil {
-		panic(err)
-	}
-	select {} // until the Worker ends; step is never released
+	select {} // until the Worker ends
 }
 
-// call is step(now, n, input) as JavaScript calls it.
-func (c *client) call(_ safejs.Value, args []safejs.Value) any {
-	n, err := c.step(args)
-	if err != nil {
-		c.report(err.Error())
-		return 0
+//go:wasmexport input
+func input(n int32) unsafe.Pointer {
+	c := &the
+	if n < 0 {
+		n = 0
 	}
-	return n
-}
-
-func (c *client) step(args []safejs.Value) (int, error) {
-	if len(args) != 3 {
-		return 0, errArgs
-	}
-	now, err := args[0].Float()
-	if err != nil {
-		return 0, err
-	}
-	n, err := args[1].Int()
-	if err != nil {
-		return 0, err
-	}
-	if cap(c.in) < n {
+	if cap(c.in) < int(n) || cap(c.in) > keepBuffers {
 		c.in = make([]byte, n)
 	}
 	c.in = c.in[:n]
-	if _, err := safejs.CopyBytesToGo(c.in, args[2]); err != nil {
-		return 0, err
+	return unsafe.Pointer(unsafe.SliceData(c.in))
+}
+
+//go:wasmexport output
+func output() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(the.out)) }
+
+//go:wasmexport step
+func step(now float64, n int32) int32 {
+	c := &the
+	if cap(c.out) > keepBuffers {
+		c.out = nil
 	}
 	c.out = c.out[:0]
+	if n < 0 || int(n) > len(c.in) {
+		c.report(errInput.Error())
+		return 0
+	}
+	c.in = c.in[:n]
 	c.run(uint64(now))
-	return c.answer()
+	return int32(len(c.out))
 }
 
 // run feeds the events in c.in to the engine and encodes its actions into c.out. A panic breaks the client for good.
@@ -121,33 +126,6 @@ func (c *client) run(now uint64) {
 		c.out = border.Append(c.out, a)
 	}
 	c.actions.Reset()
-}
-
-// answer hands c.out over.
-func (c *client) answer() (int, error) {
-	n := len(c.out)
-	if n > c.room {
-		output, err := c.host.Call("grow", n)
-		if err != nil {
-			return 0, err
-		}
-		if c.room, err = output.Length(); err != nil {
-			return 0, err
-		}
-		c.output = output
-	}
-	if n > 0 {
-		if _, err := safejs.CopyBytesToJS(c.output, c.out); err != nil {
-			return 0, err
-		}
-	}
-	if cap(c.in) > keepBuffers {
-		c.in = nil
-	}
-	if cap(c.out) > keepBuffers {
-		c.out = nil
-	}
-	return n, nil
 }
 
 func (c *client) report(text string) { _, _ = c.host.Call("error", text) }
