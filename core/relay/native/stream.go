@@ -21,6 +21,7 @@ type stream struct {
 
 	// The reader's alone.
 	in        *input    // what has come and is not taken; nil: nothing
+	turn      *turn     // whom it has something for; nil: it awaits, or writes nothing itself
 	failed    error     // what reading failed with
 	readUntil time.Time // what was read is within the rate from then on
 }
@@ -106,7 +107,7 @@ func (c *stream) peek(n int) ([]byte, error) {
 		in.to, in.from = copy(in.buf, in.buf[in.from:in.to]), 0
 	}
 	for in.to-in.from < n {
-		got, err := c.Conn.Read(in.buf[in.to:])
+		got, err := c.wait(in.buf[in.to:])
 		in.to += got
 		c.pace(got)
 		if err != nil && in.to-in.from < n {
@@ -124,7 +125,7 @@ func (c *stream) readFull(p []byte) error {
 	n := copy(p, c.in.buf[c.in.from:c.in.to])
 	c.in.from += n
 	for n < len(p) {
-		got, err := c.Conn.Read(p[n:])
+		got, err := c.wait(p[n:])
 		n += got
 		c.pace(got)
 		if err != nil && n < len(p) {
@@ -132,6 +133,12 @@ func (c *stream) readFull(p []byte) error {
 		}
 	}
 	return nil
+}
+
+// wait reads the rest of something that has begun to come.
+func (c *stream) wait(p []byte) (int, error) {
+	c.turn.flush()
+	return c.Conn.Read(p)
 }
 
 // pace waits as long as the rate asks for after n bytes were read. A second's worth is free.
@@ -142,6 +149,7 @@ func (c *stream) pace(n int) {
 	}
 	c.readUntil = c.readUntil.Add(time.Duration(n) * time.Second / time.Duration(c.limits.BytesPerSecond))
 	if wait := c.readUntil.Sub(now); wait > 0 {
+		c.turn.flush()
 		t := time.NewTimer(wait)
 		defer t.Stop()
 		select {
@@ -155,6 +163,12 @@ func (c *stream) pace(n int) {
 func (c *stream) write(p []byte) error {
 	_, err := wsock.WriteAll(c.Conn, p, time.Duration(c.limits.Slow)*time.Millisecond)
 	return err
+}
+
+// writeNow writes what is taken at once, and answers how much that is. Call it with raw.
+func (c *stream) writeNow(p []byte) (n int) {
+	c.raw.Control(func(fd uintptr) { n = writeNow(fd, p) })
+	return n
 }
 
 // finish leaves the other end a moment to see why.

@@ -48,29 +48,27 @@ func (s *Server) push(k *socket, m message) {
 	if k.bytes > int(s.limits.QueueBytes) {
 		s.full = k
 	}
-	if !k.writing {
-		k.writing = true
-		s.wg.Add(1)
-		go s.write(k)
+	if k.writing {
+		return
+	}
+	k.writing = true
+	s.wg.Add(1)
+	if s.turn != nil && k.stream.raw != nil {
+		s.turn.receivers = append(s.turn.receivers, k)
+	} else {
+		go s.write(k, batches.Get().(*batch), nil)
 	}
 }
 
-// write writes what is queued and ends.
-func (s *Server) write(k *socket) {
+// write writes what is left of b's frames, then what is queued, and ends.
+func (s *Server) write(k *socket, b *batch, left []byte) {
 	defer s.wg.Done()
-	b := batches.Get().(*batch)
-	defer batches.Put(b)
-	for s.next(k, b) {
-		err := k.stream.write(b.encode())
-		b.release()
-		s.mu.Lock()
-		if k.bytes -= b.size; k.dead {
-			k.bytes = 0
+	for len(left) > 0 || s.next(k, b) {
+		if len(left) == 0 {
+			left = b.encode()
 		}
-		if k.bytes <= int(s.limits.QueueBytes) {
-			k.wake()
-		}
-		s.mu.Unlock()
+		err := k.stream.write(left)
+		left = nil
 		switch {
 		case err != nil:
 			s.writeFailed(k, err)
@@ -78,18 +76,26 @@ func (s *Server) write(k *socket) {
 			k.stream.finish()
 		}
 	}
+	batches.Put(b)
 }
 
-// next takes a batch from the queue, false if there is none.
+// next takes a batch from the queue, false if there is none. What b had before is written.
 func (s *Server) next(k *socket, b *batch) bool {
+	b.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if k.bytes -= b.size; k.dead {
+		k.bytes = 0
+	}
+	if b.size = 0; k.bytes <= int(s.limits.QueueBytes) {
+		k.wake()
+	}
 	if len(k.queue) == 0 {
 		k.queue, k.writing = nil, false
 		return false
 	}
 	n := 0
-	for b.size = 0; n < len(k.queue) && (n == 0 || b.size+k.queue[n].size() <= batchSize); n++ {
+	for ; n < len(k.queue) && (n == 0 || b.size+k.queue[n].size() <= batchSize); n++ {
 		b.size += k.queue[n].size()
 	}
 	if n == len(k.queue) {
@@ -120,7 +126,7 @@ func (b *batch) encode() []byte {
 	return b.frames
 }
 
-// release gives back what encode's frames are in.
+// release gives back what encode's frames are in. Once more does no harm.
 func (b *batch) release() {
 	b.alone.giveBack()
 	b.alone = nil
