@@ -64,14 +64,20 @@ func (s *Server) readFrame(k *socket) error {
 	}
 	var lent *body
 	var data []byte
-	if h.fin && h.op == opBinary && h.size > lendOver {
+	k.borrowed = h.fin && h.op != opContinuation && h.size <= uint64(k.stream.buffered())
+	switch {
+	case k.borrowed:
+		data = k.stream.take(int(h.size))
+	case h.fin && h.op == opBinary && h.size > lendOver:
 		lent = bodies.Get().(*body)
 		data = lent.data(int(h.size))
-	} else {
+	default:
 		data = make([]byte, h.size)
 	}
-	if err := k.stream.readFull(data); err != nil {
-		return err
+	if !k.borrowed {
+		if err := k.stream.readFull(data); err != nil {
+			return err
+		}
 	}
 	unmask(data, h.mask)
 	if h.op.isControl() {
@@ -114,9 +120,9 @@ func (s *Server) control(k *socket, op opcode, data []byte) error {
 		answer = message{op: opClose, code: closeAnswer(data)}
 	}
 	s.mu.Lock()
-	s.full, s.turn = nil, k.stream.turn
+	s.full, s.turn, s.borrowed = nil, k.stream.turn, k.borrowed
 	s.push(k, answer)
-	s.turn = nil
+	s.turn, s.borrowed = nil, false
 	full := s.full
 	s.mu.Unlock()
 	switch {

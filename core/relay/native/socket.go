@@ -21,6 +21,8 @@ type socket struct {
 	parted bool   // a message has begun whose last piece has not come
 	partOf opcode // what it is
 	part   []byte // what has come of it
+	// borrowed: the message at hand is in the stream's buffer, and from there until the turn is over.
+	borrowed bool
 
 	addr netip.Addr // only with LogAddresses
 
@@ -30,6 +32,7 @@ type socket struct {
 	queue   []message
 	bytes   int           // in the queue and being written
 	writing bool          // somebody writes, or will at the end of its turn
+	turn    *turn         // who does, or will; nil: a goroutine
 	closing bool          // its end is in the queue: nothing more goes in
 	dead    bool          // nothing more can be written
 	drained chan struct{} // closed when the queue has room again or the socket is dead; nil: nobody waits
@@ -144,9 +147,9 @@ func (s *Server) gone(k *socket) {
 // until there is room, which is how a slow receiver slows its sender down.
 func (s *Server) step(k *socket, ev relay.Event, lent *body) {
 	s.mu.Lock()
-	s.lent, s.turn = lent, k.stream.turn
+	s.lent, s.turn, s.borrowed = lent, k.stream.turn, k.borrowed
 	s.stepLocked(ev)
-	s.lent, s.turn = nil, nil
+	s.lent, s.turn, s.borrowed = nil, nil, false
 	full := s.full
 	s.mu.Unlock()
 	if full != nil {

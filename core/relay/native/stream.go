@@ -15,7 +15,8 @@ import (
 // takes nothing, and closes so that the other end learns why.
 type stream struct {
 	net.Conn
-	raw    syscall.RawConn // nil: it has none, as with TLS
+	raw    syscall.RawConn       // nil: it has none, as with TLS
+	polls  func(fd uintptr) bool // poll
 	limits *relay.Limits
 	done   chan struct{} // closed when the socket is to end: no more delay
 
@@ -42,7 +43,7 @@ var inputs = sync.Pool{New: func() any { return &input{buf: make([]byte, sharedB
 
 func newStream(conn net.Conn, limits *relay.Limits) *stream {
 	c := &stream{Conn: conn, limits: limits, done: make(chan struct{}), raw: rawConn(conn)}
-	if c.raw == nil {
+	if c.polls = c.poll; c.raw == nil {
 		c.in = &input{buf: make([]byte, ownBuffer)}
 	}
 	return c
@@ -60,7 +61,7 @@ func (c *stream) await() error {
 		}
 		return c.failed
 	}
-	if err := c.raw.Read(c.poll); err != nil {
+	if err := c.raw.Read(c.polls); err != nil {
 		return err
 	}
 	return c.failed
@@ -104,6 +105,7 @@ func (c *stream) rest() {
 func (c *stream) peek(n int) ([]byte, error) {
 	in := c.in
 	if in.to-in.from < n && in.from > len(in.buf)-maxHead {
+		c.turn.flush() // what is borrowed is overwritten
 		in.to, in.from = copy(in.buf, in.buf[in.from:in.to]), 0
 	}
 	for in.to-in.from < n {
@@ -119,6 +121,13 @@ func (c *stream) peek(n int) ([]byte, error) {
 
 // skip takes n bytes that peek has shown.
 func (c *stream) skip(n int) { c.in.from += n }
+
+// take takes n bytes that are buffered. They stay until the turn is flushed.
+func (c *stream) take(n int) []byte {
+	b := c.in.buf[c.in.from : c.in.from+n : c.in.from+n]
+	c.in.from += n
+	return b
+}
 
 // readFull fills p.
 func (c *stream) readFull(p []byte) error {
@@ -163,12 +172,6 @@ func (c *stream) pace(n int) {
 func (c *stream) write(p []byte) error {
 	_, err := wsock.WriteAll(c.Conn, p, time.Duration(c.limits.Slow)*time.Millisecond)
 	return err
-}
-
-// writeNow writes what is taken at once, and answers how much that is. Call it with raw.
-func (c *stream) writeNow(p []byte) (n int) {
-	c.raw.Control(func(fd uintptr) { n = writeNow(fd, p) })
-	return n
 }
 
 // finish leaves the other end a moment to see why.

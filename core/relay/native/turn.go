@@ -1,6 +1,9 @@
 package native
 
-import "sync"
+import (
+	"bytes"
+	"sync"
+)
 
 // turn is what one reader does between two times that it may have to wait: it takes what has come, and then writes to those that
 // it had something for, to each in one write. Whoever can be written to at once costs no goroutine so; for the others one goes on.
@@ -8,9 +11,18 @@ type turn struct {
 	s         *Server
 	receivers []*socket // who had nothing queued before; their writing is true and this turn's to end
 	batch     *batch
+
+	// What control does: it writes what is taken of frames at once.
+	frames  []byte
+	written int
+	control func(fd uintptr)
 }
 
-var turns = sync.Pool{New: func() any { return new(turn) }}
+var turns = sync.Pool{New: func() any {
+	t := new(turn)
+	t.control = func(fd uintptr) { t.written = writeNow(fd, t.frames) }
+	return t
+}}
 
 func (s *Server) beginTurn() *turn {
 	t := turns.Get().(*turn)
@@ -43,9 +55,11 @@ func (t *turn) write(k *socket) {
 		t.batch = batches.Get().(*batch)
 	}
 	for t.s.next(k, t.batch) {
-		frames := t.batch.encode()
-		if n := k.stream.writeNow(frames); n < len(frames) {
-			go t.s.write(k, t.batch, frames[n:])
+		t.frames, t.written = t.batch.encode(), 0
+		k.stream.raw.Control(t.control) // of errors it says nothing
+		if left := t.frames[t.written:]; len(left) > 0 {
+			t.leave(k)
+			go t.s.write(k, t.batch, left)
 			t.batch = nil
 			return
 		}
@@ -54,4 +68,16 @@ func (t *turn) write(k *socket) {
 		}
 	}
 	t.s.wg.Done()
+}
+
+// leave has another write what is queued for k: of what is borrowed it gets copies.
+func (t *turn) leave(k *socket) {
+	t.s.mu.Lock()
+	defer t.s.mu.Unlock()
+	k.turn = nil
+	for i, m := range k.queue {
+		if m.lent == nil {
+			k.queue[i].data = bytes.Clone(m.data)
+		}
+	}
 }

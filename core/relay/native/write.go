@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"slices"
@@ -19,6 +20,30 @@ type message struct {
 
 // size is what a message counts for in the queue, the queue's own memory included.
 func (m message) size() int { return len(m.data) + 64 }
+
+// queues are empty queues with room, for sockets that have none: an idle one needs none.
+type queues [][]message
+
+const (
+	queuesKept = 64
+	queueRoom  = 64 // messages
+)
+
+func (q *queues) take() []message {
+	last := len(*q) - 1
+	if last < 0 {
+		return nil
+	}
+	empty := (*q)[last]
+	*q = (*q)[:last]
+	return empty
+}
+
+func (q *queues) put(empty []message) {
+	if n := cap(empty); n > 0 && n <= queueRoom && len(*q) < queuesKept {
+		*q = append(*q, empty[:0])
+	}
+}
 
 // batch is what the kernel gets in one write.
 type batch struct {
@@ -43,6 +68,16 @@ func (s *Server) push(k *socket, m message) {
 		k.closing = true
 		close(k.stream.done)
 	}
+	if !k.writing && s.turn != nil && k.stream.raw != nil {
+		k.turn = s.turn
+		s.turn.receivers = append(s.turn.receivers, k)
+	}
+	if s.borrowed && (k.turn == nil || k.turn != s.turn) {
+		m.data = bytes.Clone(m.data) // who writes it may do so after the turn
+	}
+	if k.queue == nil {
+		k.queue = s.queues.take()
+	}
 	k.queue = append(k.queue, m)
 	k.bytes += m.size()
 	if k.bytes > int(s.limits.QueueBytes) {
@@ -53,9 +88,7 @@ func (s *Server) push(k *socket, m message) {
 	}
 	k.writing = true
 	s.wg.Add(1)
-	if s.turn != nil && k.stream.raw != nil {
-		s.turn.receivers = append(s.turn.receivers, k)
-	} else {
+	if k.turn == nil {
 		go s.write(k, batches.Get().(*batch), nil)
 	}
 }
@@ -91,7 +124,8 @@ func (s *Server) next(k *socket, b *batch) bool {
 		k.wake()
 	}
 	if len(k.queue) == 0 {
-		k.queue, k.writing = nil, false
+		s.queues.put(k.queue)
+		k.queue, k.writing, k.turn = nil, false, nil
 		return false
 	}
 	n := 0
