@@ -10,7 +10,8 @@ import (
 type turn struct {
 	s         *Server
 	receivers []*socket // who had nothing queued before; their writing is true and this turn's to end
-	batch     *batch
+	batch     *batch   // nil: it writes nothing just now
+	bus       *bus // what is queued for other nodes is this turn's to send; nil: it is not
 
 	// What control does: it writes what is taken of frames at once.
 	frames  []byte
@@ -47,6 +48,14 @@ func (t *turn) flush() {
 		t.write(k)
 	}
 	t.receivers = t.receivers[:0]
+	if t.batch != nil { // which is large, and what follows may take long
+		batches.Put(t.batch)
+		t.batch = nil
+	}
+	if b := t.bus; b != nil {
+		t.bus = nil
+		b.sendOnce()
+	}
 }
 
 // write writes what is queued for k, and leaves to a goroutine what is not taken at once. An error too: it will meet it again.
