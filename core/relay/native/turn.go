@@ -10,8 +10,8 @@ import (
 type turn struct {
 	s         *Server
 	receivers []*socket // who had nothing queued before; their writing is true and this turn's to end
-	batch     *batch   // nil: it writes nothing just now
-	bus       *bus // what is queued for other nodes is this turn's to send; nil: it is not
+	batch     *batch    // nil: it writes nothing just now
+	bus       *bus      // what is queued for other nodes is this turn's to send; nil: it is not
 
 	// What control does: it writes what is taken of frames at once.
 	frames  []byte
