@@ -26,12 +26,11 @@ func across(s, other *server) connector {
 // loop sends at a steady rate and receives, all in one thread and without allocating: servers and clients share the machine, and
 // what the clients spend is time that the servers wait.
 type loop struct {
-	begin time.Time
-	every time.Duration // between messages
-	pairs [][2]*client
-	sent  atomic.Int64
-	// What took from when it was due. The loop's alone, but for times at the end.
-	times    []time.Duration
+	begin    time.Time
+	every    time.Duration // between messages
+	pairs    [][2]*client
+	sent     atomic.Int64
+	times    []time.Duration // what messages took from when they were due; the loop's alone until it has ended
 	counting atomic.Bool
 	stop     atomic.Bool
 	body     [messageSize]byte
@@ -109,7 +108,7 @@ func latency(connect connector, n, perSecond int, long time.Duration, servers ..
 	}
 	slices.Sort(l.times)
 	at100 := func(p float64) float64 { return l.times[int(float64(len(l.times)-1)*p)].Seconds() * 1000 }
-	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms %s over %d channels", at100(0.5), at100(0.99), result, n), nil
+	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms over %d channels, %s", at100(0.5), at100(0.99), n, result), nil
 }
 
 // measure lets a loop count for so long, when it has run for a while, and answers its rate and each process' CPU time for a message.
@@ -122,7 +121,7 @@ func (l *loop) measure(long time.Duration, servers []*server) string {
 	sent, spent := l.sent.Load()-from, time.Since(at)
 	l.counting.Store(false)
 	after := cpuTimes(servers)
-	text := fmt.Sprintf("at %.0f messages a second, CPU for each in µs: ", float64(sent)/spent.Seconds())
+	text := fmt.Sprintf("%.0f messages a second, CPU for each in µs: ", float64(sent)/spent.Seconds())
 	for i, d := range after {
 		name := "clients"
 		if i > 0 {
