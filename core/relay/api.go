@@ -50,7 +50,8 @@ type (
 		Conn       uint64
 		Path, Host string
 	}
-	// Frame: a whole message arrived. Data is the Server's from now on.
+	// Frame: a whole message arrived. Data is the Server's until the Actions of this Step are carried out: it may be in a Send, and
+	// is kept nowhere.
 	Frame struct {
 		Conn uint64
 		Data []byte

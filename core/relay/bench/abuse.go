@@ -85,7 +85,7 @@ func (b *bench) abuse(sys system) {
 				}
 			}
 			begin := time.Now()
-			r, err := latency(s, across(s, s), 1, 200, b.long)
+			r, err := latency(across(s, s), 1, 200, b.long, s)
 			close(stop)
 			wg.Wait()
 			return fmt.Sprintf("%s; %.0f floods a second", r, float64(floods)/time.Since(begin).Seconds()), err

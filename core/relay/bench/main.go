@@ -120,23 +120,23 @@ func (b *bench) one(sys system) {
 		with("64 KiB, 50 pairs", func(s *server) (string, error) { return throughput(sys, s, s, 50, 65_000, 4, b.long) })
 	}
 	if b.wants("latency") {
-		with("latency", func(s *server) (string, error) { return latency(s, across(s, s), min(5000, b.conns/2), b.rate, b.long) })
+		with("latency", func(s *server) (string, error) { return latency(across(s, s), min(5000, b.conns/2), b.rate, b.long, s) })
 	}
 }
 
-// raw measures what nobody can beat.
+// raw measures what nobody can beat: a server that only copies, and no server at all.
 func (b *bench) raw() {
 	before := load()
 	s, err := serve(raw)
 	r := ""
 	if err == nil {
-		connect := func(n int, took func(int) func([]byte)) ([]func([]byte) error, func(), error) {
-			return rawPairs(s, n, took)
-		}
-		r, err = latency(s, connect, min(5000, b.conns/2), b.rate, b.long)
+		r, err = latency(rawPairs(s), min(5000, b.conns/2), b.rate, b.long, s)
 		s.end(os.Kill)
 	}
 	b.note("latency", raw.name, before, r, err)
+	before = load()
+	r, err = latency(direct, min(5000, b.conns/2), b.rate, b.long)
+	b.note("latency", "no server", before, r, err)
 }
 
 // nodes measures two nodes with NATS between them, the sides of each channel on different ones.
@@ -157,7 +157,7 @@ func (b *bench) nodes(sys, nats system) {
 			defer s[i].end(os.Kill)
 		}
 		time.Sleep(2 * time.Second)
-		return latency(s[0], across(s[0], s[1]), min(5000, b.conns/2), b.rate, b.long)
+		return latency(across(s[0], s[1]), min(5000, b.conns/2), b.rate, b.long, s[0], s[1], n)
 	}()
 	b.note("latency, two nodes", "masq", before, r, err)
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -149,7 +148,7 @@ func keepAwake(all func() [][2]*client, stop <-chan struct{}) {
 			for _, p := range all() {
 				for _, c := range p {
 					if c != nil {
-						c.ws.WriteString("ping")
+						c.write(opText, []byte("ping"))
 					}
 				}
 			}
@@ -240,95 +239,6 @@ func throughput(sys system, other *server, s *server, n, size, window int, long 
 	wg.Wait()
 	return fmt.Sprintf("%.0f messages a second, %.0f MB/s, %.1f µs of the server's CPU each", float64(messages)/spent.Seconds(),
 		float64(messages)*float64(size)/spent.Seconds()/1e6, (after.cpu-before.cpu).Seconds()*1e6/float64(max(1, messages))), nil
-}
-
-// connector connects n pairs, and answers how each sends. took has what takes each pair's messages.
-type connector func(n int, took func(pair int) func([]byte)) (send []func([]byte) error, close func(), err error)
-
-// across connects the first of each pair to s and the second to other.
-func across(s, other *server) connector {
-	return func(n int, took func(pair int) func([]byte)) (send []func([]byte) error, close func(), err error) {
-		all, err := pairs(s, other, n, took)
-		for _, p := range all {
-			if p[0] != nil {
-				send = append(send, p[0].send)
-			}
-		}
-		return send, func() { closeAll(all) }, err
-	}
-}
-
-// latency sends at a steady rate, spread over all pairs, and answers how long messages of messageSize take from one client to the other.
-func latency(s *server, connect connector, n, perSecond int, long time.Duration) (string, error) {
-	var mu sync.Mutex
-	var took []time.Duration
-	counting := false
-	begin := time.Now()
-	send, end, err := connect(n, func(int) func([]byte) {
-		return func(body []byte) {
-			sent, err := strconv.ParseInt(string(body[:16]), 16, 64)
-			if err != nil {
-				return
-			}
-			d := time.Since(begin) - time.Duration(sent)
-			mu.Lock()
-			if counting {
-				took = append(took, d)
-			}
-			mu.Unlock()
-		}
-	})
-	defer end()
-	if err != nil {
-		return "", err
-	}
-	time.Sleep(2 * time.Second)
-	const senders = 4
-	stop := make(chan struct{})
-	var wg sync.WaitGroup
-	var sentAll atomic.Int64
-	for w := range senders {
-		wg.Go(func() {
-			filler := strings.Repeat("x", messageSize-16)
-			start, sent := time.Now(), 0
-			for i := w; ; i += senders {
-				due := start.Add(time.Duration(sent) * time.Second * senders / time.Duration(perSecond))
-				if wait := time.Until(due); wait > 0 {
-					time.Sleep(wait)
-				}
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				// From when it was due: a sender that is late does not make the server look good.
-				at := max(time.Since(begin)-time.Since(due), 0)
-				send[i%n](fmt.Appendf(nil, "%016x%s", int64(at), filler))
-				sent++
-				sentAll.Add(1)
-			}
-		})
-	}
-	time.Sleep(2 * time.Second)
-	mu.Lock()
-	counting = true
-	mu.Unlock()
-	before, from, at := s.usage(), sentAll.Load(), time.Now()
-	time.Sleep(long)
-	spent := time.Since(at)
-	rate, after := float64(sentAll.Load()-from)/spent.Seconds(), s.usage()
-	mu.Lock()
-	counting = false
-	mu.Unlock()
-	close(stop)
-	wg.Wait()
-	slices.Sort(took)
-	if len(took) == 0 {
-		return "", errors.New("nothing came")
-	}
-	at100 := func(p float64) float64 { return took[int(float64(len(took)-1)*p)].Seconds() * 1000 }
-	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms at %.0f messages a second over %d channels, %.0f %% of a core", at100(0.5), at100(0.99), rate, n,
-		100*(after.cpu-before.cpu).Seconds()/spent.Seconds()), nil
 }
 
 // restart ends a server with n clients by SIGTERM and starts it again, and answers how long it takes until all are back.

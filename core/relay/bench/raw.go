@@ -77,34 +77,21 @@ func forward(from, to net.Conn) {
 	}
 }
 
-// rawPairs is a connector.
-func rawPairs(s *server, n int, took func(pair int) func([]byte)) (send []func([]byte) error, close func(), err error) {
-	var all []net.Conn
-	close = func() {
-		for _, c := range all {
-			c.Close()
-		}
-	}
-	for i := range n {
-		var pair [2]net.Conn
-		for side := range pair {
-			if pair[side], err = net.Dial("tcp", fmt.Sprint("127.0.0.1:", s.port)); err != nil {
-				return nil, close, err
-			}
-			all = append(all, pair[side])
-			pair[side].Write(binary.BigEndian.AppendUint32(nil, uint32(i)))
-		}
-		send = append(send, func(b []byte) error { _, err := pair[0].Write(b); return err })
-		f := took(i)
-		go func() {
-			b := make([]byte, messageSize)
-			for {
-				if _, err := io.ReadFull(pair[1], b); err != nil {
-					return
+// rawPairs is a connector to it.
+func rawPairs(s *server) connector {
+	return func(n int, took func([]byte)) (all [][2]*client, err error) {
+		for i := range n {
+			var pair [2]*client
+			for side, f := range []func([]byte){func([]byte) {}, took} {
+				conn, err := net.Dial("tcp", fmt.Sprint("127.0.0.1:", s.port))
+				if err != nil {
+					return all, err
 				}
-				f(b)
+				conn.Write(binary.BigEndian.AppendUint32(nil, uint32(i)))
+				pair[side] = plain(conn, f)
 			}
-		}()
+			all = append(all, pair)
+		}
+		return all, nil
 	}
-	return send, close, nil
 }

@@ -3,21 +3,14 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
-	"time"
-
-	"github.com/lxzan/gws"
 
 	"github.com/masqdev/masq/core/wire"
 )
@@ -33,11 +26,12 @@ type system struct {
 
 // protocol is what a client of a system says.
 type protocol interface {
-	address() (url string, header http.Header)
+	// address answers its URL and further lines for the request's header.
+	address() (url, header string)
 	// begin takes messages until it reports that the client is ready to send and receive.
 	begin(c *client, m []byte) (ready bool, err error)
-	// wrap makes a message to the other side of a body.
-	wrap(body []byte) []byte
+	// wrap appends a message to the other side with a body.
+	wrap(to, body []byte) []byte
 	// unwrap calls took with each body of the other side's in a message.
 	unwrap(m []byte, took func(body []byte))
 }
@@ -82,8 +76,8 @@ type masq struct {
 	side uint8
 }
 
-func (m *masq) address() (string, http.Header) {
-	return m.url + wire.ChannelPath([32]byte(m.key.Public().(ed25519.PublicKey))), http.Header{"Sec-WebSocket-Protocol": {wire.Subprotocol}}
+func (m *masq) address() (url, header string) {
+	return m.url + wire.ChannelPath([32]byte(m.key.Public().(ed25519.PublicKey))), "Sec-WebSocket-Protocol: " + wire.Subprotocol + "\r\n"
 }
 
 func (m *masq) begin(c *client, b []byte) (bool, error) {
@@ -94,14 +88,14 @@ func (m *masq) begin(c *client, b []byte) (bool, error) {
 	case f.Type == wire.RelayHello:
 		host := strings.TrimPrefix(m.url, "ws://")
 		join := wire.RelayFrame{Type: wire.RelayJoin, Side: m.side, Sig: wire.SignJoin(m.key, host, f.Nonce, m.side)}
-		return false, c.write(wire.AppendRelay(nil, &join))
+		return false, c.write(opBinary, wire.AppendRelay(nil, &join))
 	case f.Type == wire.RelayErr:
 		return false, f.Code
 	}
 	return f.Type == wire.RelayJoined, nil
 }
 
-func (*masq) wrap(body []byte) []byte { return append([]byte{byte(wire.RelayData)}, body...) }
+func (*masq) wrap(to, body []byte) []byte { return append(append(to, byte(wire.RelayData)), body...) }
 
 func (*masq) unwrap(m []byte, took func([]byte)) {
 	if len(m) > 0 && m[0] == byte(wire.RelayData) {
@@ -119,20 +113,22 @@ type yjs struct {
 	url, room string
 	id        uint32
 	clock     uint64
+	update    []byte // memory for one
 }
 
-func (y *yjs) address() (string, http.Header) { return y.url + "/" + y.room, nil }
+func (y *yjs) address() (url, header string) { return y.url + "/" + y.room, "" }
 
 func (*yjs) begin(_ *client, m []byte) (bool, error) { return len(m) > 0 && m[0] == 0, nil }
 
-func (y *yjs) wrap(body []byte) []byte {
+func (y *yjs) wrap(to, body []byte) []byte {
 	y.clock++
-	update := binary.AppendUvarint(nil, 1)
-	update = binary.AppendUvarint(update, uint64(y.id))
-	update = binary.AppendUvarint(update, y.clock)
-	update = binary.AppendUvarint(update, uint64(len(body)+2))
-	update = append(append(append(update, '"'), body...), '"')
-	return append(binary.AppendUvarint([]byte{1}, uint64(len(update))), update...)
+	u := binary.AppendUvarint(y.update[:0], 1)
+	u = binary.AppendUvarint(u, uint64(y.id))
+	u = binary.AppendUvarint(u, y.clock)
+	u = binary.AppendUvarint(u, uint64(len(body)+2))
+	u = append(append(append(u, '"'), body...), '"')
+	y.update = u
+	return append(binary.AppendUvarint(append(to, 1), uint64(len(u))), u...)
 }
 
 func (y *yjs) unwrap(m []byte, took func([]byte)) {
@@ -176,26 +172,28 @@ type natsws struct {
 	rest            []byte
 }
 
-func (n *natsws) address() (string, http.Header) { return n.url, nil }
+func (n *natsws) address() (url, header string) { return n.url, "" }
 
 func (n *natsws) begin(c *client, m []byte) (bool, error) {
 	switch {
 	case bytes.HasPrefix(m, []byte("INFO")):
-		return false, c.write([]byte("CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"lang\":\"go\",\"version\":\"1\",\"protocol\":1}\r\nSUB " + n.own + " 1\r\nPING\r\n"))
+		return false, c.write(opBinary, []byte("CONNECT {\"verbose\":false,\"pedantic\":false,\"echo\":false,\"lang\":\"go\",\"version\":\"1\",\"protocol\":1}\r\nSUB "+n.own+" 1\r\nPING\r\n"))
 	case bytes.HasPrefix(m, []byte("-ERR")):
 		return false, errors.New(string(m))
 	}
 	return bytes.Contains(m, []byte("PONG")), nil
 }
 
-func (n *natsws) wrap(body []byte) []byte {
-	b := fmt.Appendf(make([]byte, 0, len(body)+64), "PUB %s %d\r\n", n.other, len(body))
-	return append(append(b, body...), '\r', '\n')
+func (n *natsws) wrap(to, body []byte) []byte {
+	to = append(append(append(to, "PUB "...), n.other...), ' ')
+	to = append(strconv.AppendInt(to, int64(len(body)), 10), "\r\n"...)
+	return append(append(to, body...), "\r\n"...)
 }
 
 func (n *natsws) unwrap(m []byte, took func([]byte)) {
 	if len(n.rest) > 0 {
-		m = append(n.rest, m...)
+		n.rest = append(n.rest, m...)
+		m = n.rest
 	}
 	for {
 		line, after, ok := bytes.Cut(m, []byte("\r\n"))
@@ -213,90 +211,5 @@ func (n *natsws) unwrap(m []byte, took func([]byte)) {
 		took(after[:size])
 		m = after[size+2:]
 	}
-	n.rest = bytes.Clone(m)
-}
-
-// client is a WebSocket of a system's.
-type client struct {
-	gws.BuiltinEventHandler
-	p     protocol
-	ws    *gws.Conn
-	ready chan error // gets one value
-	begun bool
-	took  func(body []byte) // called by the reader; set before connecting
-	ended chan struct{}
-	told  atomic.Uint32 // what RESTARTING said, in ms
-}
-
-type quiet struct{}
-
-func (quiet) Error(...any) {}
-
-func (c *client) OnClose(_ *gws.Conn, err error) {
-	select {
-	case c.ready <- err:
-	default:
-	}
-	close(c.ended)
-}
-
-func (c *client) OnMessage(_ *gws.Conn, m *gws.Message) {
-	defer m.Close()
-	if c.begun {
-		if b := m.Bytes(); len(b) == 9 && b[0] == byte(wire.RelayRestarting) {
-			if f, err := wire.ParseRelay(b); err == nil {
-				c.told.Store(f.ReconnectIn)
-				return
-			}
-		}
-		c.p.unwrap(m.Bytes(), c.took)
-		return
-	}
-	ready, err := c.p.begin(c, m.Bytes())
-	if ready || err != nil {
-		c.begun = true
-		c.ready <- err
-	}
-}
-
-func (c *client) write(b []byte) error { return c.ws.WriteMessage(gws.OpcodeBinary, b) }
-
-func (c *client) send(body []byte) error { return c.write(c.p.wrap(body)) }
-
-func (c *client) close() { c.ws.NetConn().Close() }
-
-// connect connects and waits until the client is ready.
-func connect(p protocol, took func([]byte)) (*client, error) {
-	c := &client{p: p, ready: make(chan error, 2), took: took, ended: make(chan struct{})}
-	if took == nil {
-		c.took = func([]byte) {}
-	}
-	url, header := p.address()
-	ws, _, err := gws.NewClient(c, &gws.ClientOption{
-		Addr: url, RequestHeader: header, HandshakeTimeout: 30 * time.Second, ReadMaxPayloadSize: 16 << 20, ReadBufferSize: 2 << 10, Logger: quiet{},
-		NewDialer: func() (gws.Dialer, error) { return &net.Dialer{Timeout: 30 * time.Second}, nil },
-	})
-	if err != nil {
-		return nil, err
-	}
-	c.ws = ws
-	go ws.ReadLoop()
-	select {
-	case err = <-c.ready:
-	case <-time.After(30 * time.Second):
-		err = errors.New("a client does not get ready")
-	}
-	if err != nil {
-		c.close()
-		return nil, err
-	}
-	return c, nil
-}
-
-func newKey() ed25519.PrivateKey {
-	_, k, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return k
+	n.rest = append(n.rest[:0], m...)
 }

@@ -214,6 +214,20 @@ func (c *client) want(what ...string) {
 	c.got = c.got[len(what):]
 }
 
+// next waits for a frame.
+func (c *client) next() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	late := time.AfterFunc(20*time.Second, func() { c.note("(and then nothing for 20 s)") })
+	defer late.Stop()
+	for len(c.got) == 0 {
+		c.news.Wait()
+	}
+	one := c.got[0]
+	c.got = c.got[1:]
+	return one
+}
+
 // none checks that nothing has come, in a bubble.
 func (c *client) none() {
 	c.t.Helper()

@@ -9,7 +9,9 @@ import (
 // body is memory for one large message on its way, with room for a header in front. To make such memory anew for each message costs
 // more than all else that is done for it.
 //
-// It is lent with a relay.Frame and given back when the Send that hands the message on has been written. That the core keeps no
+// A smaller one that has come whole is passed on from the buffer it was read into (turn).
+//
+// A body is lent with a relay.Frame and given back when the Send that hands the message on has been written. That the core keeps no
 // body after the Step, and hands it to nobody but the other side, is what makes this right. A body that no Send took is left to the
 // garbage collector.
 type body [maxOwnHead + wire.MaxFrame]byte

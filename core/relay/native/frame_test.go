@@ -2,13 +2,10 @@ package native
 
 import (
 	"bytes"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/masqdev/masq/core/relay"
@@ -173,42 +170,11 @@ func TestBatches(t *testing.T) {
 		for s.next(k, b) {
 			got = append(got, len(b.messages))
 			b.encode()
-			k.bytes -= b.size
 		}
 		if !slices.Equal(got, c.want) || k.bytes != 0 || k.queue != nil {
 			t.Errorf("%d messages went as %v, want %v; %d bytes are left", len(c.sizes), got, c.want, k.bytes)
 		}
 	}
-}
-
-// TestBodiesAreNotMixed: many large messages at once, whose memory is used again and again, arrive as they were sent.
-func TestBodiesAreNotMixed(t *testing.T) {
-	raised := AddressLimits{Waiting: 1000, Joined: 1000, NewPerMinute: 100_000}
-	onLoopback(t, Options{Loopback: raised}, func(b *bed) {
-		var wg sync.WaitGroup
-		for i := range 8 {
-			x, y := b.couple(key(byte(i)))
-			r := rand.New(rand.NewPCG(uint64(i), 1))
-			var bodies []string
-			for range 60 {
-				n := []int{r.IntN(200), lendOver - 3 + r.IntN(6), wire.MaxFrame - 1 - r.IntN(3)}[r.IntN(3)]
-				bodies = append(bodies, strings.Repeat(string(rune('a'+r.IntN(26))), n))
-			}
-			for _, way := range [][2]*client{{x, y}, {y, x}} {
-				wg.Go(func() {
-					for j, body := range bodies {
-						way[0].data(fmt.Sprint(j, body)[:len(body)])
-					}
-				})
-				wg.Go(func() {
-					for j, body := range bodies {
-						way[1].want("DATA " + fmt.Sprint(j, body)[:len(body)])
-					}
-				})
-			}
-		}
-		wg.Wait()
-	})
 }
 
 // TestIdleHoldsNoBuffer: a TCP connection that waits has nothing to read into, and one of another kind little.

@@ -89,6 +89,9 @@ type Server struct {
 	out       relay.Actions
 	full      *socket // a socket whose queue this step has filled
 	lent      *body   // what this step's frame is in, until a Send takes it
+	turn      *turn   // who writes what this step has for idle sockets; nil: a goroutine for each
+	borrowed  bool    // this step's frame is in memory that is the turn's, and used again after it
+	queues    queues
 	sockets   map[uint64]*socket
 	last      uint64 // the newest socket's number
 	addresses map[netip.Addr]*address

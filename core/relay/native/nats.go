@@ -30,12 +30,14 @@ type bus struct {
 	up      bool
 	queue   []relay.Action // Follow, Unfollow and Publish to come
 	bytes   int            // in the queue
-	sending bool           // a goroutine empties the queue
+	sending bool           // somebody empties the queue, or will at the end of its turn
 }
 
 const (
 	heardMost = 1 << 16  // messages that have come and are not handled
 	busQueue  = 64 << 20 // bytes that are to go and have not
+
+	heardAtOnce = 64 // messages that are handled before any of what follows is written
 )
 
 func randomNode() uint64 {
@@ -118,19 +120,49 @@ func (b *bus) gap() {
 
 // hear hands what comes to the core.
 func (b *bus) hear() {
+	t := b.s.beginTurn()
+	defer t.end()
 	for {
 		select {
 		case <-b.stop:
 			return
 		case m := <-b.heard:
-			topic, _ := strings.CutPrefix(m.Subject, b.prefix)
-			b.s.mu.Lock()
-			b.s.stepLocked(relay.Heard{Topic: topic, Data: m.Data})
-			if full := b.s.full; full != nil { // its sender is elsewhere and cannot be held back
-				b.s.stepLocked(relay.Fail{Conn: full.id, Reason: relay.Overrun})
-			}
-			b.s.mu.Unlock()
+			b.handle(t, m)
 		}
+	}
+}
+
+// handle hands a message and some of those that have come behind it to the core, and writes what follows.
+func (b *bus) handle(t *turn, m *nats.Msg) {
+	for n := 1; m != nil; n++ {
+		topic, _ := strings.CutPrefix(m.Subject, b.prefix)
+		b.s.mu.Lock()
+		b.s.turn = t
+		b.s.stepLocked(relay.Heard{Topic: topic, Data: m.Data})
+		b.s.turn = nil
+		full := b.s.full
+		b.s.mu.Unlock()
+		if full != nil {
+			t.flush()
+			b.overrun(full)
+		}
+		m = nil
+		if n < heardAtOnce {
+			select {
+			case m = <-b.heard:
+			default:
+			}
+		}
+	}
+	t.flush()
+}
+
+// overrun ends a socket whose queue is full: its sender is elsewhere and cannot be held back.
+func (b *bus) overrun(k *socket) {
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	if k.bytes > int(b.s.limits.QueueBytes) {
+		b.s.stepLocked(relay.Fail{Conn: k.id, Reason: relay.Overrun})
 	}
 }
 
@@ -148,34 +180,50 @@ func (b *bus) push(a relay.Action) {
 
 // kick has what is queued sent. Call it with mu held.
 func (b *bus) kick() {
-	if !b.sending && b.conn != nil && !b.closed && len(b.queue) > 0 {
-		b.sending = true
-		b.wg.Go(b.send)
+	if b.sending || b.conn == nil || b.closed || len(b.queue) == 0 {
+		return
+	}
+	b.sending = true
+	b.wg.Add(1)
+	if b.s.turn != nil {
+		b.s.turn.bus = b
+	} else {
+		go b.send()
 	}
 }
 
 // send empties the queue and ends.
 func (b *bus) send() {
-	for {
-		b.s.mu.Lock()
-		batch, over := b.queue, b.bytes > busQueue
-		b.queue, b.bytes = nil, 0
-		if len(batch) == 0 {
-			b.sending = false
-			b.s.mu.Unlock()
-			return
-		}
-		b.s.mu.Unlock()
-		lost := over
-		for _, a := range batch {
-			lost = b.do(a) != nil || lost
-		}
-		if lost {
-			b.s.mu.Lock()
-			b.gap()
-			b.s.mu.Unlock()
-		}
+	for b.sendSome() {
 	}
+	b.wg.Done()
+}
+
+// sendOnce sends what is queued. More than that is a goroutine's to send.
+func (b *bus) sendOnce() {
+	if b.sendSome() {
+		go b.send()
+		return
+	}
+	b.wg.Done()
+}
+
+// sendSome sends what is queued and reports whether there is more by then.
+func (b *bus) sendSome() bool {
+	b.s.mu.Lock()
+	batch, lost := b.queue, b.bytes > busQueue
+	b.queue, b.bytes = nil, 0
+	b.s.mu.Unlock()
+	for _, a := range batch {
+		lost = b.do(a) != nil || lost
+	}
+	b.s.mu.Lock()
+	defer b.s.mu.Unlock()
+	if lost {
+		b.gap()
+	}
+	b.sending = len(b.queue) > 0
+	return b.sending
 }
 
 func (b *bus) do(a relay.Action) (err error) {

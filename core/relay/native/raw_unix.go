@@ -28,3 +28,17 @@ func readNow(fd uintptr, p []byte) (n int, err error) {
 		}
 	}
 }
+
+// writeNow writes what is taken without waiting. Of errors it says nothing: the next write has them again.
+func writeNow(fd uintptr, p []byte) (n int) {
+	for n < len(p) {
+		m, err := syscall.Write(int(fd), p[n:])
+		switch {
+		case err == nil:
+			n += m
+		case err != syscall.EINTR:
+			return n
+		}
+	}
+	return n
+}

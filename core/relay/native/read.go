@@ -20,13 +20,21 @@ func (s *Server) await(k *socket) {
 
 // read takes what has come, up to the end of a frame, and leaves the socket to await again.
 func (s *Server) read(k *socket) {
+	t := s.beginTurn()
+	k.stream.turn = t
 	k.stream.pace(k.stream.buffered())
-	for k.stream.buffered() > 0 {
-		if err := s.readFrame(k); err != nil {
-			s.broken(k, err)
-			s.finish(k)
-			return
-		}
+	var err error
+	for err == nil && k.stream.buffered() > 0 {
+		err = s.readFrame(k)
+	}
+	if err != nil {
+		s.broken(k, err)
+	}
+	k.stream.turn = nil
+	t.end()
+	if err != nil {
+		s.finish(k)
+		return
 	}
 	k.stream.rest()
 	go s.await(k)
@@ -56,14 +64,20 @@ func (s *Server) readFrame(k *socket) error {
 	}
 	var lent *body
 	var data []byte
-	if h.fin && h.op == opBinary && h.size > lendOver {
+	k.borrowed = h.fin && h.op != opContinuation && h.size <= uint64(k.stream.buffered())
+	switch {
+	case k.borrowed:
+		data = k.stream.take(int(h.size))
+	case h.fin && h.op == opBinary && h.size > lendOver:
 		lent = bodies.Get().(*body)
 		data = lent.data(int(h.size))
-	} else {
+	default:
 		data = make([]byte, h.size)
 	}
-	if err := k.stream.readFull(data); err != nil {
-		return err
+	if !k.borrowed {
+		if err := k.stream.readFull(data); err != nil {
+			return err
+		}
 	}
 	unmask(data, h.mask)
 	if h.op.isControl() {
@@ -106,14 +120,16 @@ func (s *Server) control(k *socket, op opcode, data []byte) error {
 		answer = message{op: opClose, code: closeAnswer(data)}
 	}
 	s.mu.Lock()
-	s.full = nil
+	s.full, s.turn, s.borrowed = nil, k.stream.turn, k.borrowed
 	s.push(k, answer)
+	s.turn, s.borrowed = nil, false
 	full := s.full
 	s.mu.Unlock()
 	switch {
 	case op == opClose:
 		return errClosed
 	case full != nil:
+		k.stream.turn.flush()
 		s.waitFor(full, k)
 	}
 	return nil

@@ -10,8 +10,8 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// socket is one WebSocket. One goroutine waits for what comes, another takes its place while something comes, and one writes while
-// the queue holds something.
+// socket is one WebSocket. One goroutine waits for what comes, and another takes its place while something comes. What is queued is
+// written by whoever queued it, at the end of its turn, or by a goroutine if that would have to wait.
 type socket struct {
 	id     uint64
 	stream *stream
@@ -21,6 +21,8 @@ type socket struct {
 	parted bool   // a message has begun whose last piece has not come
 	partOf opcode // what it is
 	part   []byte // what has come of it
+	// borrowed: the message at hand is in the stream's buffer, and from there until the turn is over.
+	borrowed bool
 
 	addr netip.Addr // only with LogAddresses
 
@@ -29,7 +31,8 @@ type socket struct {
 	joined  bool
 	queue   []message
 	bytes   int           // in the queue and being written
-	writing bool          // a goroutine writes
+	writing bool          // somebody writes, or will at the end of its turn
+	turn    *turn         // who does, or will; nil: a goroutine
 	closing bool          // its end is in the queue: nothing more goes in
 	dead    bool          // nothing more can be written
 	drained chan struct{} // closed when the queue has room again or the socket is dead; nil: nobody waits
@@ -144,12 +147,13 @@ func (s *Server) gone(k *socket) {
 // until there is room, which is how a slow receiver slows its sender down.
 func (s *Server) step(k *socket, ev relay.Event, lent *body) {
 	s.mu.Lock()
-	s.lent = lent
+	s.lent, s.turn, s.borrowed = lent, k.stream.turn, k.borrowed
 	s.stepLocked(ev)
-	s.lent = nil
+	s.lent, s.turn, s.borrowed = nil, nil, false
 	full := s.full
 	s.mu.Unlock()
 	if full != nil {
+		k.stream.turn.flush()
 		s.waitFor(full, k)
 	}
 }

@@ -15,12 +15,14 @@ import (
 // takes nothing, and closes so that the other end learns why.
 type stream struct {
 	net.Conn
-	raw    syscall.RawConn // nil: it has none, as with TLS
+	raw    syscall.RawConn       // nil: it has none, as with TLS
+	polls  func(fd uintptr) bool // poll
 	limits *relay.Limits
 	done   chan struct{} // closed when the socket is to end: no more delay
 
 	// The reader's alone.
 	in        *input    // what has come and is not taken; nil: nothing
+	turn      *turn     // whom it has something for; nil: it awaits, or writes nothing itself
 	failed    error     // what reading failed with
 	readUntil time.Time // what was read is within the rate from then on
 }
@@ -41,7 +43,7 @@ var inputs = sync.Pool{New: func() any { return &input{buf: make([]byte, sharedB
 
 func newStream(conn net.Conn, limits *relay.Limits) *stream {
 	c := &stream{Conn: conn, limits: limits, done: make(chan struct{}), raw: rawConn(conn)}
-	if c.raw == nil {
+	if c.polls = c.poll; c.raw == nil {
 		c.in = &input{buf: make([]byte, ownBuffer)}
 	}
 	return c
@@ -59,7 +61,7 @@ func (c *stream) await() error {
 		}
 		return c.failed
 	}
-	if err := c.raw.Read(c.poll); err != nil {
+	if err := c.raw.Read(c.polls); err != nil {
 		return err
 	}
 	return c.failed
@@ -103,10 +105,11 @@ func (c *stream) rest() {
 func (c *stream) peek(n int) ([]byte, error) {
 	in := c.in
 	if in.to-in.from < n && in.from > len(in.buf)-maxHead {
+		c.turn.flush() // what is borrowed is overwritten
 		in.to, in.from = copy(in.buf, in.buf[in.from:in.to]), 0
 	}
 	for in.to-in.from < n {
-		got, err := c.Conn.Read(in.buf[in.to:])
+		got, err := c.wait(in.buf[in.to:])
 		in.to += got
 		c.pace(got)
 		if err != nil && in.to-in.from < n {
@@ -119,12 +122,19 @@ func (c *stream) peek(n int) ([]byte, error) {
 // skip takes n bytes that peek has shown.
 func (c *stream) skip(n int) { c.in.from += n }
 
+// take takes n bytes that are buffered. They stay until the turn is flushed.
+func (c *stream) take(n int) []byte {
+	b := c.in.buf[c.in.from : c.in.from+n : c.in.from+n]
+	c.in.from += n
+	return b
+}
+
 // readFull fills p.
 func (c *stream) readFull(p []byte) error {
 	n := copy(p, c.in.buf[c.in.from:c.in.to])
 	c.in.from += n
 	for n < len(p) {
-		got, err := c.Conn.Read(p[n:])
+		got, err := c.wait(p[n:])
 		n += got
 		c.pace(got)
 		if err != nil && n < len(p) {
@@ -132,6 +142,12 @@ func (c *stream) readFull(p []byte) error {
 		}
 	}
 	return nil
+}
+
+// wait reads the rest of something that has begun to come.
+func (c *stream) wait(p []byte) (int, error) {
+	c.turn.flush()
+	return c.Conn.Read(p)
 }
 
 // pace waits as long as the rate asks for after n bytes were read. A second's worth is free.
@@ -142,6 +158,7 @@ func (c *stream) pace(n int) {
 	}
 	c.readUntil = c.readUntil.Add(time.Duration(n) * time.Second / time.Duration(c.limits.BytesPerSecond))
 	if wait := c.readUntil.Sub(now); wait > 0 {
+		c.turn.flush()
 		t := time.NewTimer(wait)
 		defer t.Stop()
 		select {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"slices"
@@ -19,6 +20,30 @@ type message struct {
 
 // size is what a message counts for in the queue, the queue's own memory included.
 func (m message) size() int { return len(m.data) + 64 }
+
+// queues are empty queues with room, for sockets that have none: an idle one needs none.
+type queues [][]message
+
+const (
+	queuesKept = 64
+	queueRoom  = 64 // messages
+)
+
+func (q *queues) take() []message {
+	last := len(*q) - 1
+	if last < 0 {
+		return nil
+	}
+	empty := (*q)[last]
+	*q = (*q)[:last]
+	return empty
+}
+
+func (q *queues) put(empty []message) {
+	if n := cap(empty); n > 0 && n <= queueRoom && len(*q) < queuesKept {
+		*q = append(*q, empty[:0])
+	}
+}
 
 // batch is what the kernel gets in one write.
 type batch struct {
@@ -43,34 +68,40 @@ func (s *Server) push(k *socket, m message) {
 		k.closing = true
 		close(k.stream.done)
 	}
+	if !k.writing && s.turn != nil && k.stream.raw != nil {
+		k.turn = s.turn
+		s.turn.receivers = append(s.turn.receivers, k)
+	}
+	if s.borrowed && (k.turn == nil || k.turn != s.turn) {
+		m.data = bytes.Clone(m.data) // who writes it may do so after the turn
+	}
+	if k.queue == nil {
+		k.queue = s.queues.take()
+	}
 	k.queue = append(k.queue, m)
 	k.bytes += m.size()
 	if k.bytes > int(s.limits.QueueBytes) {
 		s.full = k
 	}
-	if !k.writing {
-		k.writing = true
-		s.wg.Add(1)
-		go s.write(k)
+	if k.writing {
+		return
+	}
+	k.writing = true
+	s.wg.Add(1)
+	if k.turn == nil {
+		go s.write(k, batches.Get().(*batch), nil)
 	}
 }
 
-// write writes what is queued and ends.
-func (s *Server) write(k *socket) {
+// write writes what is left of b's frames, then what is queued, and ends.
+func (s *Server) write(k *socket, b *batch, left []byte) {
 	defer s.wg.Done()
-	b := batches.Get().(*batch)
-	defer batches.Put(b)
-	for s.next(k, b) {
-		err := k.stream.write(b.encode())
-		b.release()
-		s.mu.Lock()
-		if k.bytes -= b.size; k.dead {
-			k.bytes = 0
+	for len(left) > 0 || s.next(k, b) {
+		if len(left) == 0 {
+			left = b.encode()
 		}
-		if k.bytes <= int(s.limits.QueueBytes) {
-			k.wake()
-		}
-		s.mu.Unlock()
+		err := k.stream.write(left)
+		left = nil
 		switch {
 		case err != nil:
 			s.writeFailed(k, err)
@@ -78,18 +109,27 @@ func (s *Server) write(k *socket) {
 			k.stream.finish()
 		}
 	}
+	batches.Put(b)
 }
 
-// next takes a batch from the queue, false if there is none.
+// next takes a batch from the queue, false if there is none. What b had before is written.
 func (s *Server) next(k *socket, b *batch) bool {
+	b.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if k.bytes -= b.size; k.dead {
+		k.bytes = 0
+	}
+	if b.size = 0; k.bytes <= int(s.limits.QueueBytes) {
+		k.wake()
+	}
 	if len(k.queue) == 0 {
-		k.queue, k.writing = nil, false
+		s.queues.put(k.queue)
+		k.queue, k.writing, k.turn = nil, false, nil
 		return false
 	}
 	n := 0
-	for b.size = 0; n < len(k.queue) && (n == 0 || b.size+k.queue[n].size() <= batchSize); n++ {
+	for ; n < len(k.queue) && (n == 0 || b.size+k.queue[n].size() <= batchSize); n++ {
 		b.size += k.queue[n].size()
 	}
 	if n == len(k.queue) {
@@ -120,7 +160,7 @@ func (b *batch) encode() []byte {
 	return b.frames
 }
 
-// release gives back what encode's frames are in.
+// release gives back what encode's frames are in. Once more does no harm.
 func (b *batch) release() {
 	b.alone.giveBack()
 	b.alone = nil
