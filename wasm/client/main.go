@@ -66,6 +66,7 @@ func main() {
 	select {} // until the Worker ends
 }
 
+//lint:ignore U1000 the host calls it
 //go:wasmexport input
 func input(n int32) unsafe.Pointer {
 	c := &the
@@ -79,9 +80,11 @@ func input(n int32) unsafe.Pointer {
 	return unsafe.Pointer(unsafe.SliceData(c.in))
 }
 
+//lint:ignore U1000 the host calls it
 //go:wasmexport output
 func output() unsafe.Pointer { return unsafe.Pointer(unsafe.SliceData(the.out)) }
 
+//lint:ignore U1000 the host calls it
 //go:wasmexport step
 func step(now float64, n int32) int32 {
 	c := &the
