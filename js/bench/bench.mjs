@@ -20,40 +20,48 @@ const names = Object.keys(systems).filter((name) =>
   chosen.length > 0 ? chosen.includes(name) : !quick || systems[name].quick,
 )
 
-/** repeat does work with every system as often as asked, each time in another order. */
-async function repeat(what, times, work, into) {
+const measured = Object.fromEntries(names.map((name) => [name, []]))
+const limits = []
+
+/** repeat does work with every system as often as asked, each time in another order. `after` is told of each round's end. */
+async function repeat(what, times, work, after = async () => {}) {
   for (let run = 0; run < times; run++) {
     for (let i = 0; i < names.length; i++) {
       const name = names[(i + run) % names.length]
       const start = Date.now()
       const rows = await work(name, systems[name])
-      into[name].push(rows)
+      measured[name].push(rows)
       console.log(
         `${what}, run ${run + 1} of ${times}: ${systems[name].title} (${((Date.now() - start) / 1000).toFixed(1)} s)`,
       )
       if (process.env.DEBUG) console.log(rows)
     }
+    await after(run + 1)
   }
 }
 
-await prepare(names)
-const site = await Site.start(folder)
-try {
-  const measured = Object.fromEntries(names.map((name) => [name, []]))
-  await repeat('2,700 keys', runs.small, (name, system) => scenario(name, system, site), measured)
-  await repeat('100,000 keys', runs.large, (name, system) => large(name, system, site), measured)
-  const limits = []
-  for (let run = 0; run < runs.small; run++) limits.push(await measureLimits(site))
+/** report keeps what was measured so far: with many keys some systems take minutes, and nobody should have to wait for all. */
+async function report(large) {
   const outcome = {
     machine: machine(await Device.version()),
-    runs,
+    runs: { small: runs.small, large },
     versions: versions(names),
     limits: summary(limits),
     results: Object.fromEntries(names.map((name) => [name, summary(measured[name])])),
   }
   writeFileSync(join(place, 'results.json'), JSON.stringify(outcome, null, 2))
-  console.log(`\n${shown(outcome)}`)
   if (!quick && chosen.length === 0) await write(outcome)
+  return outcome
+}
+
+await prepare(names)
+const site = await Site.start(folder)
+try {
+  await repeat('2,700 keys', runs.small, (name, system) => scenario(name, system, site))
+  for (let run = 0; run < runs.small; run++) limits.push(await measureLimits(site))
+  console.log(`\n${shown(await report(0))}\n`)
+  await repeat('100,000 keys', runs.large, (name, system) => large(name, system, site), report)
+  if (runs.large > 0) console.log(`\n${shown(await report(runs.large))}`)
 } finally {
   site.stop()
 }
