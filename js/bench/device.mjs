@@ -7,8 +7,8 @@ import { place } from './systems.mjs'
 
 const waitMs = 60_000
 
-/** Thrown when a page has not answered in time. */
-export class Late extends Error {}
+/** Thrown when a page has not answered in time, or has failed by itself. */
+export class NoAnswer extends Error {}
 
 /** freshFolder empties a folder for what a run leaves behind, and answers its path. */
 export function freshFolder(name) {
@@ -44,7 +44,9 @@ export class Device {
     })
     this.#context.setDefaultTimeout(this.patience)
     this.page = this.#context.pages()[0] ?? (await this.#context.newPage())
-    this.#failed = new Promise((_, reject) => this.page.on('pageerror', reject))
+    this.#failed = new Promise((_, reject) =>
+      this.page.on('pageerror', (error) => reject(new NoAnswer(`its page failed: ${error.message}`))),
+    )
     this.#failed.catch(() => undefined)
     if (process.env.DEBUG) this.page.on('console', (message) => console.error(message.text()))
   }
@@ -107,7 +109,10 @@ export class Device {
   #orFailed(what, promise) {
     let timer
     const late = new Promise((_, reject) => {
-      timer = setTimeout(() => reject(new Late(`no answer to ${what} within ${this.patience / 1000} s`)), this.patience)
+      timer = setTimeout(
+        () => reject(new NoAnswer(`no answer to ${what} within ${this.patience / 1000} s`)),
+        this.patience,
+      )
     })
     return Promise.race([promise, this.#failed, late]).finally(() => clearTimeout(timer))
   }
