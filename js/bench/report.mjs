@@ -145,7 +145,7 @@ function chart({ results }, { ink, faint, marks }) {
   const values = shown.flatMap(({ id }) => names.map((name) => results[name][id]?.p50)).filter((v) => v > 0)
   const low = Math.floor(Math.log10(Math.min(...values)))
   const high = Math.ceil(Math.log10(Math.max(...values)))
-  const x = (value) => left + ((Math.log10(value) - low) / (high - low)) * (width - left - 30)
+  const x = (value) => left + ((Math.log10(value) - low) / (high - low)) * (width - left - 45)
   const out = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="13" fill="${ink}" role="img">`,
     '<title>Milliseconds for each measure, by system; further left is faster</title>',
@@ -157,14 +157,16 @@ function chart({ results }, { ink, faint, marks }) {
       `<text x="${at}" y="${height - 12}" text-anchor="middle">${number(10 ** e).replace(/\.0+$/, '')} ms</text>`,
     )
   }
+  let at = 20
   names.forEach((name, i) => {
-    const at = 20 + i * ((width - 40) / names.length)
-    out.push(mark(name, at, 24, marks[i]), `<text x="${at + 12}" y="28">${systems[name].title}</text>`)
+    const { title } = systems[name]
+    out.push(mark(name, at, 24, marks[i]), `<text x="${at + 12}" y="28">${title}</text>`)
+    at += 40 + 7.2 * title.length // wide enough for the usual letters of 13 px
   })
   shown.forEach(({ id, title }, i) => {
     const y = top + i * line + 8
     out.push(`<text x="${left - 14}" y="${y + 4}" text-anchor="end">${title}</text>`)
-    out.push(`<path d="M${left} ${y}H${width - 30}" stroke="${faint}"/>`)
+    out.push(`<path d="M${left} ${y}H${width - 45}" stroke="${faint}"/>`)
     for (const [n, name] of [...names.entries()].reverse()) {
       if (results[name][id]) out.push(mark(name, x(results[name][id].p50), y, marks[n]))
     }
