@@ -1,5 +1,5 @@
-// A tab's operations: written down when they are called, sent once a turn, kept until they are answered, and asked again
-// when there is a new engine.
+// A tab's operations: written down when they are called, sent at the end of the turn or before, kept until they are answered, and
+// asked again when there is a new engine.
 
 import {
   Verb,
