@@ -68,7 +68,8 @@ func (e *Engine) groups() []*group {
 	return out
 }
 
-// refreshDevices brings the list of devices up to a group's roster. In a namespace's, the full devices are met as the circle's.
+// refreshDevices brings the list of devices up to a group's roster. In a namespace's, the full devices are met as the circle's: also one
+// that an application peer has told of before the circle did.
 func (e *Engine) refreshDevices(g *group) {
 	me := e.publicIK()
 	for _, m := range g.roster.Members() {
@@ -76,6 +77,10 @@ func (e *Engine) refreshDevices(g *group) {
 			continue
 		}
 		d := e.deviceOf(m.NK)
+		if d != nil && d.g != g && g == e.circle {
+			e.lose(d)
+			d = nil
+		}
 		if d == nil {
 			d = e.addDevice(g, m.IK, m.NK, m.Kind, m.Name)
 		}
@@ -103,6 +108,13 @@ func (e *Engine) refreshDevices(g *group) {
 		}
 	}
 	e.statusDirty = true
+}
+
+// lose ends what there is with a device in one group, because it is met in another. What is known of it stays.
+func (e *Engine) lose(d *device) {
+	d.save()
+	d.drop()
+	e.devices = slices.DeleteFunc(e.devices, func(x *device) bool { return x == d })
 }
 
 // mindful reports whether a device that was shut out is still to be told so. It notes since when it is out.

@@ -118,6 +118,32 @@ func TestPeersOfStoresApart(t *testing.T) {
 	m.until("from one to the other", func() bool { return p.get("k") == "1" })
 }
 
+// A store hears of another one from a phone first, and of its being in the circle later. Then they meet as stores.
+func TestStoreKnownFromAPeerFirst(t *testing.T) {
+	m := newStores(t, "Laptop", "Desktop", "Server")
+	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
+	a.addApp(notes, "Notes")
+	a.addApp(todo, "Todo")
+	m.pair(a, b)
+	phone := m.add("Phone", notes)
+	m.pairFor(a, phone, forPhone)
+	m.until("phone knows both", func() bool { return len(phone.names()) == 2 })
+	m.offline(b, true)
+	m.pair(a, c)
+	m.until("phone knows all", func() bool { return len(phone.names()) == 3 })
+	m.offline(a, true)
+	m.offline(b, false)
+	m.until("desktop hears of the server", func() bool { return len(b.peerNames(notes)) == 2 })
+	m.offline(a, false)
+	m.until("the stores know each other", func() bool { return len(b.names()) == 2 && len(c.names()) == 2 })
+	m.offline(a, true)
+	b.putIn(todo, "k", "1")
+	m.untilIn(c, todo, "k=1")
+	if got := b.peerNames(notes); !slices.Equal(got, []string{"Phone"}) {
+		t.Errorf("desktop has %q for application peers", got)
+	}
+}
+
 // An application peer lets others into its own namespace, and they go with it.
 func TestApplicationPeerInvites(t *testing.T) {
 	m, laptop, phone := withPhone(t)
