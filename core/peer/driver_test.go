@@ -2,7 +2,9 @@ package peer
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/masqdev/masq/core/wire"
@@ -26,6 +28,47 @@ func TestTickTooEarlyIsAskedForAgain(t *testing.T) {
 	n.step(Tick{})
 	if n.wakeAt != at {
 		t.Errorf("a Tick at %d for WakeAt %d: asked for %d", m.now, at, n.wakeAt)
+	}
+}
+
+// Others are dialled when the first operations are answered, and that is on its way; and some time even if they are not.
+func TestOthersAreDialledBehindTheFirstAnswers(t *testing.T) {
+	m := newMesh(t, "Laptop", "Phone")
+	n := m.nodes[0]
+	m.pair(n, m.nodes[1])
+	for i := range 100 {
+		n.put(fmt.Sprintf("k/%03d", i), `"`+strings.Repeat("x", 40_000)+`"`)
+	}
+	const never = 2 * dialAtLast
+	get := &Op{ID: 1 << 40, Verb: Get, Key: "k/007"}
+	for _, c := range []struct {
+		name   string
+		asks   Events
+		answer Millis // after how long the storage answers what that needs
+		want   Millis // after how long others are dialled
+	}{
+		{"nothing is asked", nil, never, dialAfter},
+		{"answered soon", Events{get}, dialAfter - 1, dialAfter},
+		{"answered late: in the Step behind that", Events{get}, dialAfter + 60, dialAfter + 61},
+		{"not answered", Events{get}, never, dialAtLast},
+	} {
+		m.now += 60_000
+		n.crash()
+		n.step(c.asks) // what the storage is asked waits in the mesh's queue
+		start := m.now
+		for answered := false; len(n.conns) == 0 && m.now <= start+dialAtLast; {
+			if at := start + c.answer; !answered && at <= n.wakeAt {
+				m.now, answered = at, true
+				m.run()
+				continue
+			}
+			m.now, n.wakeAt = n.wakeAt, 0
+			n.step(Tick{})
+		}
+		if got := m.now - start; len(n.conns) == 0 || got != c.want {
+			t.Errorf("%s: %d dialled after %d ms, want %d", c.name, len(n.conns), got, c.want)
+		}
+		m.run()
 	}
 }
 

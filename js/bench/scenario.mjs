@@ -1,4 +1,5 @@
-// What is done with each system, once in each run: two devices, then a third, with 2,700 keys in the end.
+// What is done with each system, once in each run: two devices, then a third, with 2,700 keys, and in the end what is written in
+// one go again, among more keys: with one sample a run, two benchmarks differ by a quarter.
 import { join } from 'node:path'
 import { Device, freshFolder } from './device.mjs'
 import { Server } from './server.mjs'
@@ -6,6 +7,7 @@ import { Server } from './server.mjs'
 const counts = { separate: 500, oneByOne: 100, eachWay: 50, many: 2000, burst: 1000 }
 const keys = counts.separate + counts.oneByOne + 2 * counts.eachWay + counts.many
 const paceMs = 25
+const again = ['second', 'third']
 
 /** scenario answers, by the names of rows.mjs, one value or a list of samples each. */
 export async function scenario(name, system, site) {
@@ -21,31 +23,44 @@ export async function scenario(name, system, site) {
     site.download()
     rows.cold = (await a.open(url())).ready
     rows.download = site.download()
-    rows.separate = await a.run('separate', 'first', counts.separate)
+    rows.separate = [await a.run('separate', 'first', counts.separate)]
     rows.oneByOne = await a.run('oneByOne', 'single', counts.oneByOne)
-    rows.batch = await a.run('batch', 'first', counts.separate)
+    rows.batch = [await a.run('batch', 'first', counts.separate)]
 
     await b.start()
     await b.open(url({ join: await a.adapter('share') }))
     if (!system.limit) await b.run('has', counts.separate + counts.oneByOne)
     rows.across = [...(await across(a, b, 'there')), ...(await across(b, a, 'back'))]
 
-    rows.many = await a.run('separate', 'many', counts.many)
+    rows.many = [await a.run('separate', 'many', counts.many)]
     await b.run('saw', 'many', counts.many)
     await b.stop()
 
     await c.start()
     if (system.limit) await c.open(url())
     else rows.fresh = (await c.open(url({ join: await a.adapter('share'), expect: keys }))).shown
-    rows.burst = await burst(a, c)
+    rows.burst = [await burst(a, c, 'burst')]
     await c.stop()
 
-    rows.reload = (await a.open(url({ expect: keys + counts.burst }))).shown
+    rows.reload = []
+    for (let i = 0; i <= again.length; i++) rows.reload.push((await a.open(url({ expect: keys + counts.burst }))).shown)
     await a.stop()
     rows.storage = a.storage()
     await a.start()
     rows.restart = (await a.open(url({ expect: keys + counts.burst }))).shown
     rows.server = server.memory() - idle
+
+    for (const word of again) {
+      rows.separate.push(await a.run('separate', `separate ${word}`, counts.separate))
+      rows.batch.push(await a.run('batch', `batch ${word}`, counts.separate))
+    }
+    await c.start()
+    await c.open(url(system.limit ? {} : { expect: keys + counts.burst + again.length * 2 * counts.separate }))
+    for (const word of again) {
+      rows.burst.push(await burst(a, c, `burst ${word}`))
+      rows.many.push(await a.run('separate', `many ${word}`, counts.many))
+      await c.run('saw', `many ${word}`, counts.many)
+    }
   } finally {
     await Promise.allSettled(devices.map((device) => device.stop()))
     await server.stop()
@@ -60,8 +75,9 @@ async function across(from, to, prefix) {
   return wrote.map(([key, at]) => saw.get(key) - at)
 }
 
-async function burst(from, to) {
-  const start = await from.run('burst', 'burst', counts.burst)
-  const saw = await to.run('saw', 'burst', counts.burst)
+/** burst answers how long it took until all of many writes were seen on the other device. */
+async function burst(from, to, prefix) {
+  const start = await from.run('burst', prefix, counts.burst)
+  const saw = await to.run('saw', prefix, counts.burst)
   return Math.max(...saw.map(([, at]) => at)) - start
 }

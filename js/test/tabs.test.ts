@@ -33,6 +33,35 @@ test('tabs see each other’s writes, through one Worker', async () => {
   await profile.close()
 })
 
+test('what is asked in one turn is sent at its end, and a long turn in parts meanwhile', async () => {
+  const profile = await stand.profile()
+  for (const page of [await stand.tab(profile), await stand.tab(profile)]) {
+    await run(
+      page,
+      `void (globalThis.posts = [], [Worker, BroadcastChannel].forEach(({ prototype: p }) => {
+        const post = p.postMessage
+        p.postMessage = function (m, ...rest) { if (m.bytes) posts.push(m.bytes.length); post.call(this, m, ...rest) }
+      }))`,
+    )
+    const turn = (n: number, length: number): Promise<unknown> =>
+      run(page, `Promise.all(Array.from({ length: ${n} }, (_, i) => masq.put('k' + i, 'x'.repeat(${length}))))`)
+    const posted = (): Promise<number[]> => page.evaluate('posts.splice(0)')
+    await turn(100, 50)
+    assert.equal((await posted()).length, 1)
+    await turn(100, 1000)
+    const parts = await posted()
+    assert.equal(parts.length, 7)
+    assert.ok(
+      parts.every((n) => n < 18 << 10),
+      String(parts),
+    )
+    await turn(2, 100_000)
+    assert.equal((await posted()).length, 2)
+    assert.equal(await run(page, `masq.list({ prefix: 'k' }).then((l) => l.length)`), 100)
+  }
+  await profile.close()
+})
+
 test('when the leading tab goes, another leads: what was asked is answered and watches go on', async () => {
   for (const leave of [
     (p: Page) => p.close(),
