@@ -216,11 +216,11 @@ func (n *node) act(life int, a Action) {
 			if n.m.tap != nil {
 				data = n.m.tap(n, data)
 			}
-			n.m.later(func() { n.m.relayStep(relay.Frame{Conn: id, Data: data}) })
+			n.m.later(func() { n.m.relayStep(&relay.Frame{Conn: id, Data: data}) })
 		}
 	case Ping:
 		if id := n.conns[a.Conn]; id != 0 {
-			n.m.later(func() { n.m.relayStep(relay.Frame{Conn: id, Data: []byte("ping"), Text: true}) })
+			n.m.later(func() { n.m.relayStep(&relay.Frame{Conn: id, Data: []byte("ping"), Text: true}) })
 		}
 	case Hangup:
 		if id := n.conns[a.Conn]; id != 0 {
@@ -259,7 +259,7 @@ func (m *mesh) relayStep(ev relay.Event) {
 	m.relay.Step(m.now, ev, &out)
 	for _, a := range out.List {
 		switch a := a.(type) {
-		case relay.Send:
+		case *relay.Send:
 			if s := m.conns[a.Conn]; s != nil {
 				s.n.back(s.n.life, Frame{Conn: s.conn, Data: append([]byte(nil), a.Data...)})
 			}

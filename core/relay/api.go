@@ -51,7 +51,7 @@ type (
 		Path, Host string
 	}
 	// Frame: a whole message arrived. Data is the Server's until the Actions of this Step are carried out: it may be in a Send, and
-	// is kept nowhere.
+	// is kept nowhere. It comes as a pointer, so that a driver can tell of many with one Frame and leave nothing to collect.
 	Frame struct {
 		Conn uint64
 		Data []byte
@@ -86,7 +86,7 @@ type (
 )
 
 func (Open) isEvent()    {}
-func (Frame) isEvent()   {}
+func (*Frame) isEvent()  {}
 func (Closed) isEvent()  {}
 func (Fail) isEvent()    {}
 func (Tick) isEvent()    {}
@@ -99,7 +99,7 @@ func (Linked) isEvent()  {}
 type Action interface{ isAction() }
 
 type (
-	// Send sends a binary frame. Data must not be changed.
+	// Send sends a binary frame. Data must not be changed. It comes as a pointer that holds until Reset.
 	Send struct {
 		Conn uint64
 		Data []byte
@@ -134,7 +134,7 @@ type (
 	}
 )
 
-func (Send) isAction()     {}
+func (*Send) isAction()    {}
 func (SendText) isAction() {}
 func (Joined) isAction()   {}
 func (Close) isAction()    {}
@@ -144,9 +144,21 @@ func (Unfollow) isAction() {}
 func (Publish) isAction()  {}
 
 // Actions collects what a Step asks for. The zero value is ready.
-type Actions struct{ List []Action }
+type Actions struct {
+	List  []Action
+	sends []Send // what List points to
+}
 
 // Reset empties a for the next Step and keeps its memory.
-func (a *Actions) Reset() { clear(a.List); a.List = a.List[:0] }
+func (a *Actions) Reset() {
+	clear(a.List)
+	clear(a.sends)
+	a.List, a.sends = a.List[:0], a.sends[:0]
+}
 
 func (a *Actions) add(x Action) { a.List = append(a.List, x) }
+
+func (a *Actions) send(conn uint64, data []byte) {
+	a.sends = append(a.sends, Send{conn, data})
+	a.add(&a.sends[len(a.sends)-1])
+}

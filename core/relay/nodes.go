@@ -243,7 +243,7 @@ func (s *Server) heardOf(room *room, kind byte, from uint64, r *wire.Reader, out
 			return
 		}
 		f.next++
-		out.add(Send{other.id, data})
+		out.send(other.id, data)
 	}
 }
 

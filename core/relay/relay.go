@@ -110,7 +110,7 @@ func (s *Server) Step(now Millis, ev Event, out *Actions) {
 	switch ev := ev.(type) {
 	case Open:
 		s.open(ev, out)
-	case Frame:
+	case *Frame:
 		if c := s.conns[ev.Conn]; c != nil {
 			s.frame(c, ev, out)
 		}
@@ -202,7 +202,7 @@ func (s *Server) allowed(host string) bool {
 	return false
 }
 
-func (s *Server) frame(c *conn, ev Frame, out *Actions) {
+func (s *Server) frame(c *conn, ev *Frame, out *Actions) {
 	if c.room != nil {
 		c.since = s.now
 		s.joined.MoveToBack(c.at)
@@ -246,7 +246,7 @@ func (s *Server) pass(c *conn, data []byte, out *Actions) {
 	other := c.room.sides[1-c.side]
 	switch {
 	case other != nil:
-		out.add(Send{other.id, data})
+		out.send(other.id, data)
 	case c.room.far[1-c.side] != nil:
 		s.publishData(c, data, out)
 	default:
@@ -415,5 +415,5 @@ func (s *Server) restart(c *conn, out *Actions) int {
 }
 
 func (s *Server) send(c *conn, out *Actions, f *wire.RelayFrame) {
-	out.add(Send{c.id, wire.AppendRelay(nil, f)})
+	out.send(c.id, wire.AppendRelay(nil, f))
 }

@@ -35,6 +35,25 @@ func TestChannelPassesBothWays(t *testing.T) {
 	}
 }
 
+// TestPassingAllocatesNothing: what is passed on leaves nothing to collect.
+func TestPassingAllocatesNothing(t *testing.T) {
+	r := newRig(t, Config{})
+	r.join(1, key(1), 0)
+	r.join(2, key(1), 1)
+	var out Actions
+	f := &Frame{Conn: 1, Data: []byte{byte(wire.RelayData), 'x'}}
+	n := testing.AllocsPerRun(100, func() {
+		r.s.Step(r.now, f, &out)
+		if a, ok := out.List[0].(*Send); !ok || a.Conn != 2 || &a.Data[0] != &f.Data[0] {
+			t.Fatalf("%+v", out.List)
+		}
+		out.Reset()
+	})
+	if n != 0 {
+		t.Errorf("%.1f allocations", n)
+	}
+}
+
 func TestChannelsDoNotMix(t *testing.T) {
 	r := newRig(t, Config{})
 	r.join(1, key(1), 0)
@@ -120,7 +139,7 @@ func TestAbuse(t *testing.T) {
 	}
 	bad := sign("localhost", 0)
 	good := sign("localhost:6280", 0)
-	raw := func(b ...byte) func(*rig) { return func(r *rig) { r.step(Frame{Conn: 1, Data: b}) } }
+	raw := func(b ...byte) func(*rig) { return func(r *rig) { r.step(&Frame{Conn: 1, Data: b}) } }
 	send := func(f func(*rig) wire.RelayFrame) func(*rig) { return func(r *rig) { r.frame(1, f(r)) } }
 	for _, c := range []struct {
 		name, path string
@@ -253,7 +272,7 @@ func TestHelloSaysTimeAndLimits(t *testing.T) {
 	s := New(Config{Limits: Limits{FrameBytes: 1 << 30, Mailbox: 7}})
 	var out Actions
 	s.Step(1234, Open{1, channelPath(key(1)), "localhost"}, &out)
-	f, err := wire.ParseRelay(out.List[0].(Send).Data)
+	f, err := wire.ParseRelay(out.List[0].(*Send).Data)
 	if err != nil || f.Time != 1234 || f.Nonce == [32]byte{} {
 		t.Fatalf("%+v, %v", f, err)
 	}
@@ -403,7 +422,7 @@ func FuzzServer(f *testing.F) {
 			case 3:
 				r.data(id, "x")
 			case 4:
-				r.step(Frame{Conn: id, Data: script[i:], Text: arg&1 == 1})
+				r.step(&Frame{Conn: id, Data: script[i:], Text: arg&1 == 1})
 			case 5:
 				r.now += uint64(arg) * 1000
 				r.step(Tick{})

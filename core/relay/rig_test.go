@@ -48,7 +48,7 @@ func (r *rig) step(ev Event) {
 	r.s.Step(r.now, ev, &r.out)
 	for _, a := range r.out.List {
 		switch a := a.(type) {
-		case Send:
+		case *Send:
 			f, err := wire.ParseRelay(a.Data)
 			if err != nil {
 				r.t.Fatalf("the server sent %x: %v", a.Data, err)
@@ -112,10 +112,10 @@ func (r *rig) open(id uint64, path string) {
 
 func (r *rig) frame(id uint64, f wire.RelayFrame) {
 	r.t.Helper()
-	r.step(Frame{Conn: id, Data: wire.AppendRelay(nil, &f)})
+	r.step(&Frame{Conn: id, Data: wire.AppendRelay(nil, &f)})
 }
 
-func (r *rig) text(id uint64, s string) { r.step(Frame{Conn: id, Data: []byte(s), Text: true}) }
+func (r *rig) text(id uint64, s string) { r.step(&Frame{Conn: id, Data: []byte(s), Text: true}) }
 
 func (r *rig) data(id uint64, body string) {
 	r.frame(id, wire.RelayFrame{Type: wire.RelayData, Body: []byte(body)})

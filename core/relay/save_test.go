@@ -85,7 +85,7 @@ func TestRestoreNameplate(t *testing.T) {
 	for id, side := range []byte{0, 1, 1} {
 		r.open(uint64(id), wire.NameplatePath("7K2"))
 		r.forget()
-		r.step(Frame{Conn: uint64(id), Data: []byte{byte(wire.RelayPair), side}})
+		r.step(&Frame{Conn: uint64(id), Data: []byte{byte(wire.RelayPair), side}})
 		r.forget()
 	}
 	r.want(0, "ok", "JOINED false", "PEER true")
@@ -142,7 +142,7 @@ func FuzzRestore(f *testing.F) {
 		s.Step(1, Open{Conn: uint64(id), Path: path, Host: "localhost"}, &out)
 	}
 	waiting := s.Save(0)
-	s.Step(2, Frame{Conn: 1, Data: []byte{byte(wire.RelayPair), 1}}, &out)
+	s.Step(2, &Frame{Conn: 1, Data: []byte{byte(wire.RelayPair), 1}}, &out)
 	f.Add(waiting, s.Save(1), uint64(0))
 	f.Add(s.Save(1), s.Save(2), uint64(1<<63))
 	f.Fuzz(func(t *testing.T, a, b []byte, heard uint64) {

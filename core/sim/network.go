@@ -108,7 +108,7 @@ func (l *link) send(data []byte, text bool) {
 	data = l.w.net.flip(data)
 	l.w.carry(&l.up, len(data)+20, func() {
 		if l.id != 0 {
-			l.server.step(relay.Frame{Conn: l.id, Data: data, Text: text})
+			l.server.step(&relay.Frame{Conn: l.id, Data: data, Text: text})
 		}
 	})
 }
@@ -236,7 +236,7 @@ func (s *server) step(ev relay.Event) {
 
 func (s *server) act(a relay.Action) {
 	switch a := a.(type) {
-	case relay.Send:
+	case *relay.Send:
 		if l := s.links[a.Conn]; l != nil {
 			s.w.carry(&l.down, len(a.Data)+10, func() { l.p.event(peer.Frame{Conn: l.conn, Data: slices.Clone(a.Data)}) })
 		}

@@ -64,11 +64,11 @@ func (n *network) act(r *rig, a Action) bool {
 		})
 	case peer.Send:
 		if id := at(a.Conn); id != 0 {
-			n.later(func() { n.step(relay.Frame{Conn: id, Data: a.Data}) })
+			n.later(func() { n.step(&relay.Frame{Conn: id, Data: a.Data}) })
 		}
 	case peer.Ping:
 		if id := at(a.Conn); id != 0 {
-			n.later(func() { n.step(relay.Frame{Conn: id, Data: []byte("ping"), Text: true}) })
+			n.later(func() { n.step(&relay.Frame{Conn: id, Data: []byte("ping"), Text: true}) })
 		}
 	case peer.Hangup:
 		if id := at(a.Conn); id != 0 {
@@ -86,7 +86,7 @@ func (n *network) step(ev relay.Event) {
 	n.relay.Step(n.rigs[0].now, ev, &out)
 	for _, a := range out.List {
 		switch a := a.(type) {
-		case relay.Send:
+		case *relay.Send:
 			if e, ok := n.ends[a.Conn]; ok {
 				n.back(e, peer.Frame{Conn: e.conn, Data: append([]byte(nil), a.Data...)})
 			}

@@ -182,16 +182,21 @@ func (c *client) handle(first byte, payload []byte) error {
 	return nil
 }
 
+// bufferMost is how large the buffer becomes in which messages come that are smaller: so that what reading costs does not depend on
+// whether a server packs many into one frame.
+const bufferMost = 64 << 10
+
 // read reads until the connection ends or reading is made to.
 func (c *client) read() {
 	defer close(c.ended)
 	buf := make([]byte, max(2<<10, len(c.rest)))
 	n := copy(buf, c.rest)
 	for {
+		full := n == len(buf) && len(buf) < bufferMost
 		taken, err := c.take(buf[:n])
 		n = copy(buf, buf[taken:n])
 		if err == nil {
-			if n == len(buf) {
+			if full || n == len(buf) {
 				buf = slices.Grow(buf, len(buf))[:2*len(buf)]
 			}
 			var got int

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strings"
 	"sync"
 	"time"
@@ -79,6 +80,7 @@ type Server struct {
 	metrics  *prometheus.Registry
 	refused  refused
 	accepts  pace
+	come     chan *socket   // those that something has come for
 	ended    chan struct{}  // closed when nothing is served any more
 	wg       sync.WaitGroup // the goroutines of sockets; a socket's first is added under mu and before stopped
 
@@ -87,10 +89,11 @@ type Server struct {
 	mu        sync.Mutex
 	core      *relay.Server
 	out       relay.Actions
-	full      *socket // a socket whose queue this step has filled
-	lent      *body   // what this step's frame is in, until a Send takes it
-	turn      *turn   // who writes what this step has for idle sockets; nil: a goroutine for each
-	borrowed  bool    // this step's frame is in memory that is the turn's, and used again after it
+	full      *socket     // a socket whose queue this step has filled
+	frame     relay.Frame // this step's
+	lent      *body       // what it is in, until a Send takes it
+	turn      *turn       // who writes what this step has for idle sockets; nil: a goroutine for each
+	borrowed  bool        // it is in memory that is the turn's, and used again after it
 	queues    queues
 	sockets   map[uint64]*socket
 	last      uint64 // the newest socket's number
@@ -109,6 +112,7 @@ func New(opt Options) *Server {
 		sockets:   map[uint64]*socket{},
 		addresses: map[netip.Addr]*address{},
 		reserving: map[uint64]chan<- string{},
+		come:      make(chan *socket),
 		ended:     make(chan struct{}),
 	}
 	cfg := relay.Config{Hosts: opt.Hosts, Limits: opt.Limits}
@@ -162,15 +166,18 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	for _, l := range listeners {
 		running.Go(func() { failed <- srv.Serve(limited{l, s}) })
 	}
-	stopTicks := make(chan struct{})
-	running.Go(func() { s.tick(stopTicks) })
+	stop := make(chan struct{})
+	running.Go(func() { s.tick(stop) })
+	for range 2 * runtime.GOMAXPROCS(0) {
+		running.Go(func() { s.reader(stop) })
+	}
 	var err error
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
 	s.shutDown(srv)
-	close(stopTicks)
+	close(stop)
 	running.Wait()
 	if errors.Is(err, http.ErrServerClosed) {
 		err = nil

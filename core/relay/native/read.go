@@ -15,7 +15,24 @@ func (s *Server) await(k *socket) {
 		s.finish(k)
 		return
 	}
-	go s.read(k)
+	select {
+	case s.come <- k:
+	default:
+		go s.read(k)
+	}
+}
+
+// reader reads sockets that something has come for, one after the other. Its stack has grown to what that takes; a new goroutine's
+// has to each time. There are some for each core, as reading seldom waits.
+func (s *Server) reader(stop <-chan struct{}) {
+	for {
+		select {
+		case k := <-s.come:
+			s.read(k)
+		case <-stop:
+			return
+		}
+	}
 }
 
 // read takes what has come, up to the end of a frame, and leaves the socket to await again.

@@ -143,13 +143,13 @@ func (s *Server) gone(k *socket) {
 	delete(s.sockets, k.id)
 }
 
-// step lets the core take an event of k's, with the body that it is in, if any. When that has filled a queue, it waits: k is not read
+// step lets the core take a frame of k's, with the body that it is in, if any. When that has filled a queue, it waits: k is not read
 // until there is room, which is how a slow receiver slows its sender down.
-func (s *Server) step(k *socket, ev relay.Event, lent *body) {
+func (s *Server) step(k *socket, f relay.Frame, lent *body) {
 	s.mu.Lock()
-	s.lent, s.turn, s.borrowed = lent, k.stream.turn, k.borrowed
-	s.stepLocked(ev)
-	s.lent, s.turn, s.borrowed = nil, nil, false
+	s.frame, s.lent, s.turn, s.borrowed = f, lent, k.stream.turn, k.borrowed
+	s.stepAt(k.stream.readAt, &s.frame)
+	s.frame, s.lent, s.turn, s.borrowed = relay.Frame{}, nil, nil, false
 	full := s.full
 	s.mu.Unlock()
 	if full != nil {
@@ -158,13 +158,15 @@ func (s *Server) step(k *socket, ev relay.Event, lent *body) {
 	}
 }
 
-// stepLocked is step with mu held and without waiting.
-func (s *Server) stepLocked(ev relay.Event) {
+// stepLocked lets the core take an event. Call it with mu held.
+func (s *Server) stepLocked(ev relay.Event) { s.stepAt(nowMillis(), ev) }
+
+func (s *Server) stepAt(now uint64, ev relay.Event) {
 	s.full = nil
-	s.core.Step(nowMillis(), ev, &s.out)
+	s.core.Step(now, ev, &s.out)
 	for _, a := range s.out.List {
 		switch a := a.(type) {
-		case relay.Send:
+		case *relay.Send:
 			m := message{op: opBinary, data: a.Data}
 			if s.lent.holds(a.Data) {
 				m.lent, s.lent = s.lent, nil

@@ -25,6 +25,7 @@ type stream struct {
 	turn      *turn     // whom it has something for; nil: it awaits, or writes nothing itself
 	failed    error     // what reading failed with
 	readUntil time.Time // what was read is within the rate from then on
+	readAt    uint64    // when something was last read, in Unix ms
 }
 
 // input holds what was read ahead.
@@ -153,6 +154,7 @@ func (c *stream) wait(p []byte) (int, error) {
 // pace waits as long as the rate asks for after n bytes were read. A second's worth is free.
 func (c *stream) pace(n int) {
 	now := time.Now()
+	c.readAt = uint64(now.UnixMilli())
 	if start := now.Add(-time.Second); c.readUntil.Before(start) {
 		c.readUntil = start
 	}

@@ -26,7 +26,7 @@ type queues [][]message
 
 const (
 	queuesKept = 64
-	queueRoom  = 64 // messages
+	queueRoom  = 128 // messages
 )
 
 func (q *queues) take() []message {

@@ -104,7 +104,7 @@ func (t *turn) event(r *wire.Reader) relay.Event {
 		t.saved = append(t.saved, nil)
 		return relay.Open{Conn: conn, Path: string(path), Host: string(host)}
 	case evBinary, evText:
-		return relay.Frame{Conn: conn, Data: data, Text: kind == evText}
+		return &relay.Frame{Conn: conn, Data: data, Text: kind == evText}
 	case evClosed:
 		return relay.Closed{Conn: conn}
 	case evTick:
@@ -116,7 +116,7 @@ func (t *turn) event(r *wire.Reader) relay.Event {
 func (t *turn) carryOut() {
 	for _, a := range t.actions.List {
 		switch a := a.(type) {
-		case relay.Send:
+		case *relay.Send:
 			t.add(acSend, a.Conn, a.Data)
 		case relay.SendText:
 			t.add(acText, a.Conn, []byte(a.Text))
