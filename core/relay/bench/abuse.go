@@ -1,97 +1,172 @@
 package main
 
 import (
+	"bytes"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
-	"sync"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/masqdev/masq/core/wire"
+)
+
+// The kinds of floods, and what one of each does.
+var floods = []struct {
+	name string
+	one  func(s *server, n int)
+}{
+	{"half-open handshakes", func(s *server, n int) {
+		if c, err := dialFrom(s, n); err == nil {
+			c.Write([]byte("GET /v1/cha"))
+			time.AfterFunc(3*time.Second, func() { c.Close() })
+		}
+	}},
+	{"connections", func(s *server, n int) { closeSoon(upgrade(s, n, wire.ChannelPath(randomName()))) }},
+	{"wrong signatures", func(s *server, n int) {
+		if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
+			c.Write(masked(2, append([]byte{byte(wire.RelayJoin), 0}, make([]byte, 64)...)))
+			closeSoon(c)
+		}
+	}},
+	{"nameplates", func(s *server, n int) {
+		if c := upgrade(s, n, wire.NameplatePath("7K2")); c != nil {
+			c.Write(masked(2, []byte{byte(wire.RelayPair), 1}))
+			closeSoon(c)
+		}
+	}},
+	{"malformed frames", func(s *server, n int) {
+		if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
+			c.Write(masked(2, []byte{99, 1, 2, 3}))
+			closeSoon(c)
+		}
+	}},
+	{"oversized frames", func(s *server, n int) {
+		if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
+			c.Write(masked(2, make([]byte, 60_000)))
+			c.Write([]byte{0x82, 0xff, 0, 0, 0, 0, 0x7f, 0, 0, 0, 0, 0, 0, 0})
+			closeSoon(c)
+		}
+	}},
+	{"slow readers", func(s *server, n int) { slowReader(s) }},
+}
+
+// A pair's latency is measured in turns, without a flood and in it: what else the machine does meanwhile concerns both. The median of the
+// turns counts, as one hiccup of the machine is one turn's 99th percentile.
+const (
+	abuseTurns = 5
+	abuseTurn  = 3 * time.Second
+	abuseRate  = 500 // messages a second of the pair
 )
 
 // abuse measures a well-behaved pair's latency while others do what they should not, each kind for itself. The server has its
 // default limits, so whoever floods does so from other loopback addresses than the pair.
 func (b *bench) abuse(sys system) {
 	sys.start = startDefault
-	for _, a := range []struct {
-		name  string
-		flood func(s *server, n int) // once; it is called again and again
-	}{
-		{"nobody", nil},
-		{"half-open handshakes", func(s *server, n int) {
-			if c, err := dialFrom(s, n); err == nil {
-				c.Write([]byte("GET /v1/cha"))
-				time.AfterFunc(3*time.Second, func() { c.Close() })
-			}
-		}},
-		{"connections", func(s *server, n int) { closeSoon(upgrade(s, n, wire.ChannelPath(randomName()))) }},
-		{"wrong signatures", func(s *server, n int) {
-			if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
-				c.Write(masked(2, append([]byte{byte(wire.RelayJoin), 0}, make([]byte, 64)...)))
-				closeSoon(c)
-			}
-		}},
-		{"nameplates", func(s *server, n int) {
-			if c := upgrade(s, n, wire.NameplatePath("7K2")); c != nil {
-				c.Write(masked(2, []byte{byte(wire.RelayPair), 1}))
-				closeSoon(c)
-			}
-		}},
-		{"malformed frames", func(s *server, n int) {
-			if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
-				c.Write(masked(2, []byte{99, 1, 2, 3}))
-				closeSoon(c)
-			}
-		}},
-		{"oversized frames", func(s *server, n int) {
-			if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
-				c.Write(masked(2, make([]byte, 60_000)))
-				c.Write([]byte{0x82, 0xff, 0, 0, 0, 0, 0x7f, 0, 0, 0, 0, 0, 0, 0})
-				closeSoon(c)
-			}
-		}},
-		{"slow readers", func(s *server, n int) { slowReader(sys, s) }},
-	} {
+	for kind, f := range floods {
 		before := load()
-		r, err := func() (string, error) {
-			s, err := serve(sys)
-			if err != nil {
-				return "", err
-			}
-			defer s.end(os.Kill)
-			stop := make(chan struct{})
-			var wg sync.WaitGroup
-			floods := 0
-			var mu sync.Mutex
-			if a.flood != nil {
-				for w := range 4 {
-					wg.Go(func() {
-						for n := w; ; n += 4 {
-							select {
-							case <-stop:
-								return
-							default:
-							}
-							a.flood(s, n)
-							mu.Lock()
-							floods++
-							mu.Unlock()
-							time.Sleep(2 * time.Millisecond) // the machine's other core is the flood's
-						}
-					})
-				}
-			}
-			begin := time.Now()
-			r, err := latency(across(s, s), 1, 200, b.long, s)
-			close(stop)
-			wg.Wait()
-			return fmt.Sprintf("%s; %.0f floods a second", r, float64(floods)/time.Since(begin).Seconds()), err
-		}()
-		b.note("flood: "+a.name, "masq", before, r, err)
+		r, err := beside(sys, kind)
+		b.note("flood: "+f.name, "masq", before, r, err)
 	}
+}
+
+// beside measures beside one kind of flood.
+func beside(sys system, kind int) (string, error) {
+	s, err := serve(sys)
+	if err != nil {
+		return "", err
+	}
+	defer s.end(os.Kill)
+	l, err := newLoop(across(s, s), 1, abuseRate)
+	if err != nil {
+		return "", err
+	}
+	var usual, flooded []*times
+	turn := func() *times {
+		t := newTimes(abuseRate, abuseTurn)
+		time.Sleep(time.Second) // until it is as it will be
+		l.counting.Store(t)
+		time.Sleep(abuseTurn)
+		l.counting.Store(nil)
+		return t
+	}
+	many := 0
+	for range abuseTurns {
+		usual = append(usual, turn())
+		f, err := startFlood(s, kind)
+		if err != nil {
+			l.end()
+			return "", err
+		}
+		flooded = append(flooded, turn())
+		many += f.end()
+	}
+	if err := l.end(slices.Concat(usual, flooded)...); err != nil {
+		return "", err
+	}
+	was, is := middle(usual, 0.99), middle(flooded, 0.99)
+	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms; usually p50 %.2f ms, p99 %.2f ms; p99 × %.1f; %.0f floods a second",
+		middle(flooded, 0.5), is, middle(usual, 0.5), was, is/was, float64(many)/(abuseTurns*(abuseTurn+time.Second).Seconds())), nil
+}
+
+// middle is the median of the turns' quantile, in ms.
+func middle(turns []*times, p float64) float64 {
+	var all []float64
+	for _, t := range turns {
+		all = append(all, t.quantile(p))
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+// aFlood is a flood: a process of its own that gets the processor when nobody else wants it, as the processor that floods are made
+// with is not the server's, and here it is.
+type aFlood struct {
+	cmd  *exec.Cmd
+	stop io.Closer
+	out  bytes.Buffer
+}
+
+func startFlood(s *server, kind int) (*aFlood, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	f := &aFlood{cmd: exec.Command("chrt", "--idle", "0", self, "-flood", fmt.Sprint(kind), "-at", fmt.Sprint(s.port))}
+	f.cmd.Stdout, f.cmd.Stderr = &f.out, os.Stderr
+	if f.stop, err = f.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	return f, f.cmd.Start()
+}
+
+// end ends a flood and answers how many there were.
+func (f *aFlood) end() (n int) {
+	f.stop.Close()
+	f.cmd.Wait()
+	fmt.Sscan(f.out.String(), &n)
+	return n
+}
+
+// beFlood is that process. It ends when its input does.
+func beFlood(kind, port int) {
+	s := &server{sys: systems()[0], port: port}
+	var n atomic.Int64
+	for w := range 4 {
+		go func() {
+			for i := w; ; i += 4 {
+				floods[kind].one(s, i)
+				n.Add(1)
+				time.Sleep(2 * time.Millisecond)
+			}
+		}()
+	}
+	io.Copy(io.Discard, os.Stdin)
+	fmt.Println(n.Load())
 }
 
 func startDefault(port int, more ...string) (*exec.Cmd, error) {
@@ -138,7 +213,7 @@ func masked(op byte, body []byte) []byte {
 }
 
 // slowReader is a pair of which one side sends a lot and the other reads nothing.
-func slowReader(sys system, s *server) {
+func slowReader(s *server) {
 	all, err := pairs(s, s, 1, func(int) func([]byte) { return func([]byte) { time.Sleep(time.Second) } })
 	if err == nil {
 		end := time.AfterFunc(time.Second, func() { closeAll(all) })

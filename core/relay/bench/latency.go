@@ -30,19 +30,40 @@ type loop struct {
 	every    time.Duration // between messages
 	pairs    [][2]*client
 	sent     atomic.Int64
-	times    []time.Duration // what messages took from when they were due; the loop's alone until it has ended
-	counting atomic.Bool
+	counting atomic.Pointer[times] // nil: they are not counted; the loop's alone until it has ended
 	stop     atomic.Bool
+	over     chan struct{} // closed when it has ended
 	body     [messageSize]byte
 	due      [8]byte
 	ended    error
 }
 
+// times are what messages took from when they were due; as many as there was room for.
+type times []time.Duration
+
+func newTimes(perSecond int, long time.Duration) *times {
+	t := make(times, 0, 2*int(long.Seconds()*float64(perSecond))+1000)
+	return &t
+}
+
+func (t times) String() string {
+	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms", t.quantile(0.5), t.quantile(0.99))
+}
+
+// quantile answers it in ms; 0: there are none. t is sorted.
+func (t times) quantile(p float64) float64 {
+	if len(t) == 0 {
+		return 0
+	}
+	return t[int(float64(len(t)-1)*p)].Seconds() * 1000
+}
+
 // took takes a message. Its first 16 bytes say when it was due, in nanoseconds after begin; in hex, as not all systems pass on any byte.
 func (l *loop) took(body []byte) {
 	var due [8]byte
-	if _, err := hex.Decode(due[:], body[:16]); err == nil && l.counting.Load() && len(l.times) < cap(l.times) {
-		l.times = append(l.times, time.Since(l.begin)-time.Duration(binary.BigEndian.Uint64(due[:])))
+	t := l.counting.Load()
+	if _, err := hex.Decode(due[:], body[:16]); err == nil && t != nil && len(*t) < cap(*t) {
+		*t = append(*t, time.Since(l.begin)-time.Duration(binary.BigEndian.Uint64(due[:])))
 	}
 }
 
@@ -75,51 +96,67 @@ func (l *loop) send(due time.Duration) error {
 // latency sends at a steady rate, spread over all pairs, and answers how long messages of messageSize take from one client to the other.
 // The CPU time is that of each of the servers.
 func latency(connect connector, n, perSecond int, long time.Duration, servers ...*server) (string, error) {
-	l := &loop{begin: time.Now(), every: time.Second / time.Duration(perSecond)}
-	l.times = make([]time.Duration, 0, 2*int(long.Seconds()*float64(perSecond))+1000)
-	all, err := connect(n, l.took)
-	defer func() { closeAll(all) }()
+	l, err := newLoop(connect, n, perSecond)
 	if err != nil {
 		return "", err
+	}
+	all := newTimes(perSecond, long)
+	result := l.measure(all, long, servers)
+	if err := l.end(all); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%v over %d channels, %s", all, n, result), nil
+}
+
+// newLoop begins a loop.
+func newLoop(connect connector, n, perSecond int) (*loop, error) {
+	l := &loop{begin: time.Now(), every: time.Second / time.Duration(perSecond), over: make(chan struct{})}
+	all, err := connect(n, l.took)
+	if err != nil {
+		closeAll(all)
+		return nil, err
 	}
 	time.Sleep(2 * time.Second)
 	var clients []*client
 	for _, p := range all {
 		clients = append(clients, p[:]...)
 	}
-	p, err := newPoller(clients)
-	if p != nil {
-		defer p.close()
-	}
-	if err != nil {
-		return "", err
-	}
 	l.pairs = all
-	over := make(chan struct{})
-	go func() { defer close(over); l.run(p) }()
-	result := l.measure(long, servers)
+	p, err := newPoller(clients)
+	if err != nil {
+		closeAll(all)
+		return nil, err
+	}
+	go func() {
+		defer close(l.over)
+		l.run(p)
+		p.close()
+		closeAll(all)
+	}()
+	return l, nil
+}
+
+// end ends the loop, and sorts what it has counted.
+func (l *loop) end(all ...*times) error {
 	l.stop.Store(true)
-	<-over
-	if l.ended != nil {
-		return "", l.ended
+	<-l.over
+	for _, t := range all {
+		if slices.Sort(*t); len(*t) == 0 && l.ended == nil {
+			l.ended = errors.New("nothing came")
+		}
 	}
-	if len(l.times) == 0 {
-		return "", errors.New("nothing came")
-	}
-	slices.Sort(l.times)
-	at100 := func(p float64) float64 { return l.times[int(float64(len(l.times)-1)*p)].Seconds() * 1000 }
-	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms over %d channels, %s", at100(0.5), at100(0.99), n, result), nil
+	return l.ended
 }
 
 // measure lets a loop count for so long, when it has run for a while, and answers its rate and each process' CPU time for a message.
-func (l *loop) measure(long time.Duration, servers []*server) string {
+func (l *loop) measure(t *times, long time.Duration, servers []*server) string {
 	time.Sleep(2 * time.Second)
 	before := cpuTimes(servers)
-	l.counting.Store(true)
+	l.counting.Store(t)
 	from, at := l.sent.Load(), time.Now()
 	time.Sleep(long)
 	sent, spent := l.sent.Load()-from, time.Since(at)
-	l.counting.Store(false)
+	l.counting.Store(nil)
 	after := cpuTimes(servers)
 	text := fmt.Sprintf("%.0f messages a second, CPU for each in µs: ", float64(sent)/spent.Seconds())
 	for i, d := range after {

@@ -29,8 +29,14 @@ func main() {
 	flag.StringVar(&programs.nats, "nats", "", "the nats-server binary; empty: without it")
 	flag.StringVar(&programs.node, "node", "node", "the node binary")
 	rawPort := flag.Int("raw", 0, "only be the raw limit's server, on this port")
+	kind := flag.Int("flood", -1, "only be this kind of flood, against the server on -at's port")
+	at := flag.Int("at", 0, "where the flood goes")
 	hold := flag.String("hold", "", "only hold idle connections to the Sync Server at this URL, for profiles of it")
 	flag.Parse()
+	if *kind >= 0 {
+		beFlood(*kind, *at)
+		return
+	}
 	if *rawPort != 0 {
 		log.Fatal(beRaw(*rawPort))
 	}
