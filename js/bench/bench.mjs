@@ -59,7 +59,7 @@ const site = await Site.start(folder)
 try {
   // First, so that who is first in the first run does not pay for a browser that nobody has used yet.
   for (let run = 0; run < runs.small; run++) limits.push(await measureLimits(site))
-  await repeat('2,700 keys', runs.small, (name, system) => scenario(name, system, site))
+  await repeat('2,700 keys', runs.small, (name, system) => scenario(name, system, site, quick))
   console.log(`\n${shown(await report(0))}\n`)
   await repeat('100,000 keys', runs.large, (name, system) => large(name, system, site), report)
   if (runs.large > 0) console.log(`\n${shown(await report(runs.large))}`)
