@@ -1,5 +1,6 @@
-// What is done with each system, once in each run: two devices, then a third, with 2,700 keys. In the end what is written in one go is
-// written again, among more keys, unless it takes long: with one sample a run, two benchmarks differ by a quarter in what is short.
+// What is done with each system, once in each run: two devices, then a third, with 2,700 keys. What is opened is opened thrice, and what is
+// written in one go is written again in the end, among more keys, unless it takes long: with one sample a run, two benchmarks differ
+// by a quarter in what is short.
 import { join } from 'node:path'
 import { Device, freshFolder } from './device.mjs'
 import { Server } from './server.mjs'
@@ -14,60 +15,92 @@ const shortMs = 1000
 export async function scenario(name, system, site, quick) {
   const folder = freshFolder(name)
   const server = await Server.start(system, folder)
-  const devices = ['a', 'b', 'c'].map((id) => new Device(join(folder, id)))
-  const [a, b, c] = devices
+  const devices = []
+  const device = (id) => devices[devices.push(new Device(join(folder, id))) - 1]
+  const [a, b, c] = [device('a'), device('b'), device('c')]
   const url = (options) => site.page(name, { server: server.url, ...options })
   const rows = {}
+  const stand = { rows, system, site, device, a, b, c, url, again: quick ? [] : again }
   try {
     const idle = server.memory()
-    await a.start()
-    site.download()
-    rows.cold = (await a.open(url())).ready
-    rows.download = site.download()
-    rows.separate = [await a.run('separate', 'first', counts.separate)]
-    rows.oneByOne = await a.run('oneByOne', 'single', counts.oneByOne)
-    rows.batch = [await a.run('batch', 'first', counts.separate)]
-
-    await b.start()
-    await b.open(url({ join: await a.adapter('share') }))
-    if (!system.limit) await b.run('has', counts.separate + counts.oneByOne)
-    rows.across = [...(await across(a, b, 'there')), ...(await across(b, a, 'back'))]
-
-    rows.many = [await a.run('separate', 'many', counts.many)]
-    await b.run('saw', 'many', counts.many)
-    await b.stop()
-
-    await c.start()
-    if (system.limit) await c.open(url())
-    else rows.fresh = (await c.open(url({ join: await a.adapter('share'), expect: keys }))).shown
-    rows.burst = [await burst(a, c, 'burst')]
-    await c.stop()
-
-    rows.reload = []
-    for (let i = 0; i <= again.length; i++) rows.reload.push((await a.open(url({ expect: keys + counts.burst }))).shown)
-    await a.stop()
-    rows.storage = a.storage()
-    await a.start()
-    rows.restart = (await a.open(url({ expect: keys + counts.burst }))).shown
+    await alone(stand)
+    await withAnother(stand)
+    await withThird(stand)
+    await reopened(stand)
     rows.server = server.memory() - idle
-
-    if (quick) return rows
-    const separate = (word) => a.run('separate', `separate ${word}`, counts.separate)
-    const batch = (word) => a.run('batch', `batch ${word}`, counts.separate)
-    const more = ((await repeat(rows.separate, separate)) + (await repeat(rows.batch, batch))) * counts.separate
-    await c.start()
-    await c.open(url(system.limit ? {} : { expect: keys + counts.burst + more }))
-    await repeat(rows.burst, (word) => burst(a, c, `burst ${word}`))
-    await repeat(rows.many, async (word) => {
-      const took = await a.run('separate', `many ${word}`, counts.many)
-      await c.run('saw', `many ${word}`, counts.many)
-      return took
-    })
+    if (!quick) await onceMore(stand)
   } finally {
     await Promise.allSettled(devices.map((device) => device.stop()))
     await server.stop()
   }
   return rows
+}
+
+/** once opens a page on a device that is not used again. */
+async function once(device, url) {
+  await device.start()
+  const opened = await device.open(url)
+  await device.stop()
+  return opened
+}
+
+async function alone({ rows, site, device, a, url, again }) {
+  await a.start()
+  site.download()
+  rows.cold = [(await a.open(url())).ready]
+  rows.download = site.download()
+  for (const word of again) rows.cold.push((await once(device(word), url())).ready)
+  rows.separate = [await a.run('separate', 'first', counts.separate)]
+  rows.oneByOne = await a.run('oneByOne', 'single', counts.oneByOne)
+  rows.batch = [await a.run('batch', 'first', counts.separate)]
+}
+
+async function withAnother({ rows, system, a, b, url }) {
+  await b.start()
+  await b.open(url({ join: await a.adapter('share') }))
+  if (!system.limit) await b.run('has', counts.separate + counts.oneByOne)
+  rows.across = [...(await across(a, b, 'there')), ...(await across(b, a, 'back'))]
+  rows.many = [await a.run('separate', 'many', counts.many)]
+  await b.run('saw', 'many', counts.many)
+  await b.stop()
+}
+
+async function withThird({ rows, system, device, a, c, url, again }) {
+  const fresh = async () => url({ join: await a.adapter('share'), expect: keys })
+  await c.start()
+  if (system.limit) await c.open(url())
+  else {
+    rows.fresh = [(await c.open(await fresh())).shown]
+    if (again.length > 0) rows.fresh.push((await once(device('d'), await fresh())).shown)
+  }
+  rows.burst = [await burst(a, c, 'burst')]
+  await c.stop()
+}
+
+async function reopened({ rows, a, url, again }) {
+  const whole = url({ expect: keys + counts.burst })
+  rows.reload = []
+  for (let i = 0; i <= again.length; i++) rows.reload.push((await a.open(whole)).shown)
+  await a.stop()
+  rows.storage = a.storage()
+  rows.restart = []
+  for (let i = 0; i <= again.length; i++) rows.restart.push((await once(a, whole)).shown)
+  await a.start()
+  await a.open(whole)
+}
+
+async function onceMore({ rows, system, a, c, url }) {
+  const separate = (word) => a.run('separate', `separate ${word}`, counts.separate)
+  const batch = (word) => a.run('batch', `batch ${word}`, counts.separate)
+  const more = ((await repeat(rows.separate, separate)) + (await repeat(rows.batch, batch))) * counts.separate
+  await c.start()
+  await c.open(url(system.limit ? {} : { expect: keys + counts.burst + more }))
+  await repeat(rows.burst, (word) => burst(a, c, `burst ${word}`))
+  await repeat(rows.many, async (word) => {
+    const took = await a.run('separate', `many ${word}`, counts.many)
+    await c.run('saw', `many ${word}`, counts.many)
+    return took
+  })
 }
 
 /** repeat takes more samples of what is short, and answers how many. */
