@@ -124,6 +124,9 @@ func newLoop(connect connector, n, perSecond int) (*loop, error) {
 	l.pairs = all
 	p, err := newPoller(clients)
 	if err != nil {
+		if p != nil {
+			p.close()
+		}
 		closeAll(all)
 		return nil, err
 	}
