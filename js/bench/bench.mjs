@@ -23,13 +23,19 @@ const names = Object.keys(systems).filter((name) =>
 const measured = Object.fromEntries(names.map((name) => [name, []]))
 const limits = []
 
-/** repeat does work with every system as often as asked, each time in another order. `after` is told of each round's end. */
+/**
+ * repeat does work with every system as often as asked, each time in another order; a system that has had no figure is not asked again.
+ * `after` is told of each round's end.
+ */
 async function repeat(what, times, work, after = async () => {}) {
+  const without = new Set()
   for (let run = 0; run < times; run++) {
     for (let i = 0; i < names.length; i++) {
       const name = names[(i + run) % names.length]
+      if (without.has(name)) continue
       const start = Date.now()
       const rows = await work(name, systems[name])
+      if (Object.keys(rows).length === 0) without.add(name)
       measured[name].push(rows)
       console.log(
         `${what}, run ${run + 1} of ${times}: ${systems[name].title} (${((Date.now() - start) / 1000).toFixed(1)} s)`,
