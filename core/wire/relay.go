@@ -34,6 +34,9 @@ const (
 	RelayPair       RelayType = 7 // Side: 2
 )
 
+// MaxJoin is how many bytes what a connection may begin with has at most: a JOIN, a PAIR or PingText.
+const MaxJoin = 2 + ed25519.SignatureSize
+
 // RelayFrame is any one frame between a device and the Sync Server. Fields that its Type does not have are zero.
 type RelayFrame struct {
 	Type    RelayType

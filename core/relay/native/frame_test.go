@@ -98,6 +98,7 @@ func frame(first byte, payload string) string {
 func TestPieces(t *testing.T) {
 	errFrame := "\x82\x02" + string([]byte{byte(wire.RelayErr), byte(wire.RelayEFrame)}) + "\x88\x02\x0f\xa9"
 	tooBig := "\x82\x02" + string([]byte{byte(wire.RelayErr), byte(wire.RelayETooBig)}) + "\x88\x02\x0f\xa6"
+	pair, joined := frame(0x82, string([]byte{byte(wire.RelayPair), 0})), "\x82\x02"+string([]byte{byte(wire.RelayJoined), 0})
 	half := strings.Repeat("x", wire.MaxFrame/2+1)
 	for name, c := range map[string]struct{ send, want string }{
 		"text in three":             {frame(0x01, "pi") + frame(0x00, "n") + frame(0x80, "g"), "\x81\x04pong"},
@@ -106,14 +107,17 @@ func TestPieces(t *testing.T) {
 		"garbage in two":            {frame(0x02, "c") + frame(0x80, "d"), errFrame},
 		"another message between":   {frame(0x01, "pi") + frame(0x81, "ping"), "\x88\x02\x03\xea"},
 		"nothing to go on with":     {frame(0x80, "ping"), "\x88\x02\x03\xea"},
-		"over the limit together":   {frame(0x02, half) + frame(0x80, half), tooBig},
+		"over the limit together":   {pair + frame(0x02, half) + frame(0x80, half), joined + tooBig},
+		"long, of a stranger's":     {frame(0x82, half[:wire.MaxJoin+1])[:2+4], errFrame},
+		"long together, of theirs":  {frame(0x02, half[:wire.MaxJoin]) + frame(0x80, "x"), errFrame},
+		"over the limit, of theirs": {frame(0x82, half+half)[:2+8+4], tooBig},
 		"a close frame":             {frame(0x88, "\x03\xe9"), "\x88\x02\x03\xe9"},
 		"a close frame, then more":  {frame(0x88, "") + frame(0x81, "ping"), "\x88\x00"},
 		"a pong, which is for none": {frame(0x8a, "x") + frame(0x81, "ping"), "\x81\x04pong"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, Options{}, func(b *bed) {
-				conn := b.raw(channelPath(key(1)))
+				conn := b.raw(wire.PairPath([16]byte{1}))
 				hello := make([]byte, 2)
 				io.ReadFull(conn, hello)
 				io.CopyN(io.Discard, conn, int64(hello[1]))
@@ -250,9 +254,10 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte(frame(0x89, "x")+frame(0x88, "\x03\xe8")), byte(1))
 	f.Add([]byte("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xffabcd"), byte(200))
 	f.Fuzz(func(t *testing.T, sent []byte, piece byte) {
+		joined := len(sent)%2 == 0
 		read := func(piece int) (texts []string, end error) {
 			s := New(Options{Tap: func(_ byte, body []byte) []byte { return body }})
-			k := &socket{dead: true, closing: true}
+			k := &socket{dead: true, closing: true, joined: joined}
 			k.stream = newStream(&trickle{bytes: bytes.Clone(sent), piece: piece}, &s.limits)
 			for end == nil {
 				if end = k.stream.await(); end != nil {

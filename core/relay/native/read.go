@@ -59,6 +59,7 @@ func (s *Server) read(k *socket) {
 
 var (
 	errTooBig = errors.New("a message over the limit")
+	errEarly  = errors.New("a message, before JOIN, that is longer than one")
 	errClosed = errors.New("a close frame")
 )
 
@@ -76,8 +77,11 @@ func (s *Server) readFrame(k *socket) error {
 	switch {
 	case err != nil:
 		return err
-	case h.size > uint64(s.limits.FrameBytes)-uint64(len(k.part)) && !h.op.isControl():
+	case h.op.isControl():
+	case h.size > uint64(s.limits.FrameBytes)-uint64(len(k.part)):
 		return errTooBig
+	case !k.joined && h.size+uint64(len(k.part)) > wire.MaxJoin:
+		return errEarly // by its head: nothing is kept or unmasked for a stranger
 	}
 	var lent *body
 	var data []byte
@@ -159,6 +163,8 @@ func (s *Server) broken(k *socket, err error) {
 	switch err {
 	case errTooBig:
 		s.stepLocked(relay.Fail{Conn: k.id, Reason: relay.TooBig})
+	case errEarly:
+		s.stepLocked(relay.Fail{Conn: k.id, Reason: relay.BadFrame})
 	case errProtocol:
 		s.push(k, message{op: opClose, code: closeProtocol})
 	}

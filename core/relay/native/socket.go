@@ -28,7 +28,7 @@ type socket struct {
 
 	// Guarded by Server.mu.
 	from    *address
-	joined  bool
+	joined  bool // only steps of its own reader change it, so that one need not lock to look
 	queue   []message
 	bytes   int           // in the queue and being written
 	writing bool          // somebody writes, or will at the end of its turn
