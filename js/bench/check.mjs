@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { grid, number } from './report.mjs'
-import { fastest, rows } from './rows.mjs'
+import { fastest, ratio, rows } from './rows.mjs'
 import { place, systems } from './systems.mjs'
 
 const worse = 1.15
@@ -30,8 +30,8 @@ function ratios(results, references) {
   const out = {}
   for (const { id, title, unchecked } of rows) {
     for (const name of unchecked ? [] : references[id]) {
-      const [masq, other] = [results.masq[id], results[name]?.[id]]
-      if (masq && other?.p50 > 0) out[`${title}, to ${systems[name].title}`] = masq.p50 / other.p50
+      const times = ratio(results, name, id)
+      if (times) out[`${title}, to ${systems[name].title}`] = times
     }
   }
   return out

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, platform, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
-import { fastest, largeRows, limitRows, rows } from './rows.mjs'
+import { fastest, largeRows, limitRows, ratio, rows } from './rows.mjs'
 import { systems } from './systems.mjs'
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url))
@@ -40,7 +40,7 @@ function table(rows, results) {
       const text = cell(row, results[name][row.id])
       return name === best ? `**${text}**` : text
     })
-    return [`${row.title}, ${row.unit}`, ...cells, ratio(results, row.id)]
+    return [`${row.title}, ${row.unit}`, ...cells, compared(results, row.id)]
   })
   return grid([['', ...names.map((name) => systems[name].title), 'Masq to the fastest other'], ...lines])
 }
@@ -71,10 +71,10 @@ function tables({ results, limits }) {
 /** shown is the tables as the terminal shows them. */
 export const shown = (outcome) => Object.values(tables(outcome)).join('\n\n')
 
-function ratio(results, id) {
+function compared(results, id) {
   const peer = fastest(systems, results, id)
-  if (!peer || !results.masq?.[id]) return '–'
-  return `${number(results.masq[id].p50 / results[peer][id].p50)} × ${systems[peer].title}`
+  const times = ratio(results, peer, id)
+  return times ? `${number(times)} × ${systems[peer].title}` : '–'
 }
 
 /** grid lines up the cells of a GitHub table; the first line is its head. */
@@ -92,8 +92,8 @@ function verdict({ results }) {
   const behind = []
   for (const { id, title } of [...rows, ...largeRows]) {
     const peer = fastest(systems, results, id)
-    if (!peer || !results.masq[id]) continue
-    const times = results.masq[id].p50 / results[peer][id].p50
+    const times = ratio(results, peer, id)
+    if (!times) continue
     if (times <= 1) first.push(`${title} (${number(times)} of ${systems[peer].title})`)
     else behind.push(`${title} (${number(times)} times ${systems[peer].title})`)
   }

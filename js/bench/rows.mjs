@@ -47,14 +47,33 @@ function quantile(sorted, q) {
   return sorted[low] + (sorted[Math.min(low + 1, sorted.length - 1)] - sorted[low]) * (at - low)
 }
 
-/** summary makes of all runs of one system { id: { p50, p95 } }. */
+const ascending = (a, b) => a - b
+const middle = (samples) => quantile(samples.toSorted(ascending), 0.5) // NaN of none
+
+/** summary makes of all runs of one system { id: { p50, p95, runs } }, runs with the median of each run, null where it has none. */
 export function summary(runs) {
   const out = {}
   for (const { id } of [...rows, ...largeRows, ...limitRows]) {
-    const samples = runs.flatMap((run) => run[id] ?? []).sort((a, b) => a - b)
-    if (samples.length > 0) out[id] = { p50: quantile(samples, 0.5), p95: quantile(samples, 0.95) }
+    const each = runs.map((run) => [run[id] ?? []].flat())
+    const samples = each.flat().sort(ascending)
+    if (samples.length === 0) continue
+    out[id] = {
+      p50: quantile(samples, 0.5),
+      p95: quantile(samples, 0.95),
+      runs: each.map((one) => middle(one) || null),
+    }
   }
   return out
+}
+
+/**
+ * ratio is how many times Masq's figure in a row is another system's: the median of the runs' ratios, as what else the machine does
+ * during a run concerns both. undefined if there was no run in which both had one.
+ */
+export function ratio(results, other, id) {
+  const theirs = results[other]?.[id]?.runs ?? []
+  const ratios = (results.masq?.[id]?.runs ?? []).map((ours, run) => ours / theirs[run])
+  return middle(ratios.filter((ratio) => ratio > 0 && ratio < Infinity)) || undefined
 }
 
 /** fastest is the name of the peer with the lowest median in a row; undefined if none has it. */
