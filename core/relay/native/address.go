@@ -13,7 +13,7 @@ type AddressLimits struct {
 	Handshakes          int // connections that are no WebSockets yet, or never will be; 64
 	Waiting             int // sockets that have not joined; 16
 	Joined              int // sockets that have; 4,096
-	NewPerMinute        int // new sockets a minute; 600, all at once if none came for a minute
+	NewPerMinute        int // new sockets a minute; 600, all at once if none came for a minute. As many more are told E_RATE
 	NameplatesPerMinute int // nameplates opened a minute, and as many reserved; 10
 }
 
@@ -35,7 +35,8 @@ func (l *AddressLimits) setDefaults(d AddressLimits) {
 type address struct {
 	limits                      AddressLimits
 	handshakes, waiting, joined int
-	sockets, opened, reserved   bucket // new sockets; nameplates
+	sockets, told               bucket // new sockets, and those that were told E_RATE
+	opened, reserved            bucket // nameplates
 }
 
 // bucket spends so many a minute. The zero value is full.
@@ -44,15 +45,21 @@ type bucket struct {
 }
 
 func (b *bucket) take(now time.Time, perMinute int) bool {
-	paid := b.paidUntil
-	if start := now.Add(-time.Minute); paid.Before(start) {
-		paid = start
-	}
-	if paid = paid.Add(time.Minute / time.Duration(perMinute)); paid.After(now) {
+	paid := b.next(now, perMinute)
+	if paid.After(now) {
 		return false
 	}
 	b.paidUntil = paid
 	return true
+}
+
+// next is when there is one more to take.
+func (b *bucket) next(now time.Time, perMinute int) time.Time {
+	paid := b.paidUntil
+	if start := now.Add(-time.Minute); paid.Before(start) {
+		paid = start
+	}
+	return paid.Add(time.Minute / time.Duration(perMinute))
 }
 
 // full reports whether nothing was taken lately.
@@ -69,14 +76,23 @@ const (
 
 // admit counts a new socket. Whoever is not turned away is given back with leave.
 func (a *address) admit(now time.Time) admission {
-	if a.waiting >= 2*a.limits.Waiting {
+	l := &a.limits
+	switch {
+	case a.waiting >= 2*l.Waiting:
 		return turnedAway
-	}
-	a.waiting++
-	if a.waiting > a.limits.Waiting || a.joined >= a.limits.Joined || !a.sockets.take(now, a.limits.NewPerMinute) {
+	case a.waiting < l.Waiting && a.joined < l.Joined && a.sockets.take(now, l.NewPerMinute):
+		a.waiting++
+		return welcome
+	case a.told.take(now, l.NewPerMinute):
+		a.waiting++
 		return crowded
 	}
-	return welcome
+	return turnedAway
+}
+
+// spent reports whether nothing would come of a new connection, a socket as little as an E_RATE.
+func (a *address) spent(now time.Time) bool {
+	return a.sockets.next(now, a.limits.NewPerMinute).After(now) && a.told.next(now, a.limits.NewPerMinute).After(now)
 }
 
 // join: one of those waiting has joined.
@@ -92,7 +108,8 @@ func (a *address) leave(joined bool) {
 
 // forgettable reports whether forgetting a changes nothing.
 func (a *address) forgettable(now time.Time) bool {
-	return a.handshakes == 0 && a.waiting == 0 && a.joined == 0 && a.sockets.full(now) && a.opened.full(now) && a.reserved.full(now)
+	return a.handshakes == 0 && a.waiting == 0 && a.joined == 0 &&
+		a.sockets.full(now) && a.told.full(now) && a.opened.full(now) && a.reserved.full(now)
 }
 
 // parseRemote is a remote address as net/http writes it. What is no IP address, as in tests, is the zero Addr: one for all.

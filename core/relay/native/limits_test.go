@@ -124,6 +124,32 @@ func TestHalfOpenHandshakes(t *testing.T) {
 	})
 }
 
+// TestFloodOfNew: an address is told E_RATE as often as it may open sockets. Then its connections are dropped without a word.
+func TestFloodOfNew(t *testing.T) {
+	inBubble(t, Options{PerAddress: AddressLimits{NewPerMinute: 6}}, func(b *bed) {
+		x, y := b.couple(key(1))
+		for range 4 {
+			b.open(channelPath(key(2))).leave()
+		}
+		for range 6 {
+			b.open(channelPath(key(2))).want("E_RATE", "closed 4005")
+		}
+		for n := range uint64(3) {
+			if _, err := b.dial().Read(make([]byte, 1)); err == nil || b.s.refused[tooManyNew].Load() != n+1 {
+				t.Errorf("%v, %d are counted", err, b.s.refused[tooManyNew].Load())
+			}
+		}
+		x.data("still here")
+		y.want("DATA still here")
+		time.Sleep(10 * time.Second)
+		b.open(channelPath(key(2))) // one a sixth of a minute
+		b.open(channelPath(key(2))).want("E_RATE", "closed 4005")
+		if _, err := b.dial().Read(make([]byte, 1)); err == nil {
+			t.Error("there is nothing left again")
+		}
+	})
+}
+
 func TestMaxSockets(t *testing.T) {
 	inBubble(t, Options{MaxSockets: 2}, func(b *bed) {
 		x, y := b.couple(key(1))

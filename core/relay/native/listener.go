@@ -53,7 +53,8 @@ func NoSuchAddress(err error) bool {
 	return errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
-// limited is a listener that accepts so many a second, after a burst of as many. The others wait in the operating system's queue.
+// limited is a listener that accepts so many a second, after a burst of as many. The others wait in the operating system's queue. It
+// drops those of addresses that have spent what they may: a flood costs little, and keeps nobody else waiting.
 type limited struct {
 	net.Listener
 	s *Server
@@ -63,11 +64,31 @@ func (l limited) Accept() (net.Conn, error) {
 	if l.s.opt.AcceptPerSecond > 0 {
 		l.s.accepts.wait(l.s.opt.AcceptPerSecond, l.s.ended)
 	}
-	c, err := l.Listener.Accept()
-	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
-		l.s.refused[noFile].Add(1) // net/http waits before it tries again, longer each time up to a second
+	for {
+		c, err := l.Listener.Accept()
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			l.s.refused[noFile].Add(1) // net/http waits before it tries again, longer each time up to a second
+		}
+		if err != nil || !l.s.spent(c) {
+			return c, err
+		}
+		l.s.refused[tooManyNew].Add(1)
+		if tcp, ok := c.(*net.TCPConn); ok {
+			tcp.SetLinger(0) // nothing of it is to stay here
+		}
+		c.Close()
 	}
-	return c, err
+}
+
+// spent reports whether the address of a new connection has spent what it may. A trusted proxy's spends nothing.
+func (s *Server) spent(c net.Conn) bool {
+	ip := parseRemote(c.RemoteAddr().String())
+	if s.trusts(ip) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.address(ip).spent(time.Now())
 }
 
 // pace lets so many a second pass, from several goroutines.

@@ -13,9 +13,10 @@ const (
 	notWebSocket                   // a plain request to a channel
 	noSubprotocol                  // without masq.relay.v1
 	notHijackable                  // HTTP/2, or spoke before its handshake was answered
-	tooManyWaiting                 // too many sockets of its address have not joined
+	tooManyWaiting                 // too many sockets of its address have not joined, or have been told E_RATE
 	tooManyHere                    // the server holds as many as it may
 	tooManyShakes                  // too many connections of its address are no WebSockets yet
+	tooManyNew                     // too many new connections of its address, which has been told so often enough
 	tooManyReserved                // too many nameplates asked for by its address
 	noNameplate                    // too many nameplates are reserved
 	stopping                       // the server stops
@@ -36,6 +37,7 @@ var refusals = [numRefusals]struct {
 	tooManyWaiting:  {"too_many_waiting", http.StatusTooManyRequests, "too many connections from this address"},
 	tooManyHere:     {"too_many_here", http.StatusServiceUnavailable, "this server is full"},
 	tooManyShakes:   {"too_many_handshakes", 0, ""},
+	tooManyNew:      {"too_many_new", 0, ""},
 	tooManyReserved: {"too_many_reserved", http.StatusTooManyRequests, "too many nameplates for this address"},
 	noNameplate:     {"no_nameplate", http.StatusServiceUnavailable, "no nameplate is free"},
 	stopping:        {"stopping", http.StatusServiceUnavailable, "this server stops"},
