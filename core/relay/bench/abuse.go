@@ -56,7 +56,7 @@ var floods = []struct {
 }
 
 // A pair's latency is measured in turns, without a flood and in it: what else the machine does meanwhile concerns both. The median of the
-// turns counts, as one hiccup of the machine is one turn's 99th percentile.
+// turns counts, as one hiccup of the machine is one turn's 99th percentile, and of the ratio that of each turn to the one before it.
 const (
 	abuseTurns = 5
 	abuseTurn  = 3 * time.Second
@@ -108,17 +108,28 @@ func beside(sys system, kind int) (string, error) {
 	if err := l.end(slices.Concat(usual, flooded)...); err != nil {
 		return "", err
 	}
-	was, is := middle(usual, 0.99), middle(flooded, 0.99)
 	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms; usually p50 %.2f ms, p99 %.2f ms; p99 × %.1f; %.0f floods a second",
-		middle(flooded, 0.5), is, middle(usual, 0.5), was, is/was, float64(many)/(abuseTurns*(abuseTurn+time.Second).Seconds())), nil
+		median(quantiles(flooded, 0.5)), median(quantiles(flooded, 0.99)), median(quantiles(usual, 0.5)), median(quantiles(usual, 0.99)),
+		median(ratios(quantiles(flooded, 0.99), quantiles(usual, 0.99))), float64(many)/(abuseTurns*(abuseTurn+time.Second).Seconds())), nil
 }
 
-// middle is the median of the turns' quantile, in ms.
-func middle(turns []*times, p float64) float64 {
-	var all []float64
+// quantiles are the turns' quantile, in ms.
+func quantiles(turns []*times, p float64) (all []float64) {
 	for _, t := range turns {
 		all = append(all, t.quantile(p))
 	}
+	return all
+}
+
+// ratios are each turn's to that of the turn before it without the flood.
+func ratios(is, was []float64) (all []float64) {
+	for i := range is {
+		all = append(all, is[i]/was[i])
+	}
+	return all
+}
+
+func median(all []float64) float64 {
 	slices.Sort(all)
 	return all[len(all)/2]
 }
