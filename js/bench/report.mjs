@@ -108,7 +108,7 @@ export async function write(outcome) {
   await fill({ heading: heading({ ...outcome, runs }), ...tables(outcome), verdict: verdict(outcome) })
   for (const [theme, colors] of Object.entries(themes))
     writeFileSync(file(`chart-${theme}.svg`), chart(outcome, colors))
-  writeFileSync(file('results.json'), JSON.stringify(outcome, null, 2) + '\n')
+  await keep(file('results.json'), JSON.stringify(outcome))
 }
 
 /** fill writes parts of README.md, each between its marks. */
@@ -120,7 +120,12 @@ export async function fill(parts) {
     if (!between.test(text)) throw new Error(`js/bench/README.md has no place for ${mark}`)
     text = text.replace(between, (_, before, after) => `${before}\n${part}\n${after}`)
   }
-  writeFileSync(readme, await format(text, { ...(await resolveConfig(readme)), filepath: 'README.md' }))
+  await keep(readme, text)
+}
+
+/** keep writes a file as it is to look in the repository. */
+async function keep(path, text) {
+  writeFileSync(path, await format(text, { ...(await resolveConfig(path)), filepath: path }))
 }
 
 const themes = {
