@@ -11,7 +11,7 @@ const (
 	BadPath                    // its path is none of the Sync Server's
 	BadHost                    // it dialled a host that is not among Config.Hosts
 	BadSignature               // JOIN's signature does not hold
-	BadFrame                   // a malformed frame
+	BadFrame                   // a malformed frame, or before JOIN one that is longer
 	BadText                    // a text frame that is not "ping"
 	OutOfPlace                 // a frame that has no place here: DATA before JOIN, a second JOIN, PAIR on a channel
 	TooBig                     // a frame over the limit
