@@ -13,7 +13,11 @@
 // Heard, and whatever is lost on that way shows to both sides as a gap. A Server is for one goroutine. core/PROTOCOL.md, "The Sync Server", is the specification.
 package relay
 
-import "io"
+import (
+	"io"
+
+	"github.com/masqdev/masq/core/wire"
+)
 
 // Millis is a time in Unix milliseconds, or a span in milliseconds.
 type Millis = uint64
@@ -26,7 +30,8 @@ type Config struct {
 	Limits Limits
 	Rand   io.Reader // of cryptographic quality; nil: crypto/rand
 	// Node is this server's number among those that share channels, a random one; 0: it is alone and publishes nothing.
-	Node uint64
+	Node   uint64
+	Topics string // what topics begin with; all nodes have the same
 }
 
 // Limits are announced in HELLO. A zero field stands for its default.
@@ -75,7 +80,8 @@ type (
 	}
 	// Reserve asks for a nameplate. Reserved with the same ID answers.
 	Reserve struct{ ID uint64 }
-	// Heard: another node published Data on a topic that this one follows. Data is the Server's from now on.
+	// Heard: another node published Data on a topic that this one follows. Data is the Server's from now on. It comes as a pointer, as
+	// Frame does.
 	Heard struct {
 		Topic string
 		Data  []byte
@@ -92,7 +98,7 @@ func (Fail) isEvent()    {}
 func (Tick) isEvent()    {}
 func (Drain) isEvent()   {}
 func (Reserve) isEvent() {}
-func (Heard) isEvent()   {}
+func (*Heard) isEvent()  {}
 func (Linked) isEvent()  {}
 
 // Action is something for the driver to carry out.
@@ -123,11 +129,11 @@ type (
 		Nameplate string
 	}
 	// Follow asks for what other nodes publish on a topic: every Data as one Heard, in the order of each node's Publish. Topics are
-	// of letters, digits, '-', '_' and one '.'. Follow and Publish take effect in order.
+	// of letters, digits, '-', '_' and one '.', behind Config.Topics. Follow and Publish take effect in order.
 	Follow struct{ Topic string }
 	// Unfollow ends it.
 	Unfollow struct{ Topic string }
-	// Publish tells the other nodes that follow a topic; this one does not hear it.
+	// Publish tells the other nodes that follow a topic; this one does not hear it. It comes as a pointer, and Data holds until Reset.
 	Publish struct {
 		Topic string
 		Data  []byte
@@ -141,19 +147,30 @@ func (Close) isAction()    {}
 func (Reserved) isAction() {}
 func (Follow) isAction()   {}
 func (Unfollow) isAction() {}
-func (Publish) isAction()  {}
+func (*Publish) isAction() {}
 
 // Actions collects what a Step asks for. The zero value is ready.
 type Actions struct {
-	List  []Action
-	sends []Send // what List points to
+	List []Action
+
+	// What List points to.
+	sends     []Send
+	publishes []Publish
+	said      []byte // what is published
 }
+
+// saidKept is how much memory for what is published is kept for the next Step: that of the largest frame has room.
+const saidKept = 2 * wire.MaxFrame
 
 // Reset empties a for the next Step and keeps its memory.
 func (a *Actions) Reset() {
 	clear(a.List)
 	clear(a.sends)
-	a.List, a.sends = a.List[:0], a.sends[:0]
+	clear(a.publishes)
+	a.List, a.sends, a.publishes, a.said = a.List[:0], a.sends[:0], a.publishes[:0], a.said[:0]
+	if cap(a.said) > saidKept {
+		a.said = nil
+	}
 }
 
 func (a *Actions) add(x Action) { a.List = append(a.List, x) }
@@ -161,4 +178,15 @@ func (a *Actions) add(x Action) { a.List = append(a.List, x) }
 func (a *Actions) send(conn uint64, data []byte) {
 	a.sends = append(a.sends, Send{conn, data})
 	a.add(&a.sends[len(a.sends)-1])
+}
+
+// publish publishes the parts of a message of a node.
+func (a *Actions) publish(topic string, kind byte, node uint64, parts ...[]byte) {
+	from := len(a.said)
+	a.said = wire.AppendU64(append(a.said, kind), node)
+	for _, b := range parts {
+		a.said = append(a.said, b...)
+	}
+	a.publishes = append(a.publishes, Publish{topic, a.said[from:len(a.said):len(a.said)]})
+	a.add(&a.publishes[len(a.publishes)-1])
 }

@@ -57,7 +57,7 @@ func (s *Server) reserve(ev Reserve, out *Actions) {
 		s.givePlate(ev.ID, name, out)
 	default:
 		s.plates.claims.PushBack(&claim{ev.ID, name, s.now})
-		s.publish(plateTopic, msgClaim, out, []byte(name))
+		s.publish(s.cfg.Topics+plateTopic, msgClaim, out, []byte(name))
 	}
 }
 
@@ -106,7 +106,7 @@ func (s *Server) plateClaimed(by uint64, name string, out *Actions) {
 	mine := s.claimOf(name)
 	switch {
 	case s.plateTaken(name), mine != nil && s.cfg.Node > by:
-		s.publish(plateTopic, msgObject, out, []byte(name))
+		s.publish(s.cfg.Topics+plateTopic, msgObject, out, []byte(name))
 	case mine != nil:
 		s.redraw(mine, out)
 	}

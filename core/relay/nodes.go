@@ -22,9 +22,13 @@ const (
 	msgObject = 7 // nameplate: that is taken
 )
 
+// Topics that all nodes follow.
 const (
 	nodesTopic = "all.nodes"
 	plateTopic = "all.nameplates"
+)
+
+const (
 	aliveEvery = 1_000 // ms
 	nodeDead   = 5_000 // ms of silence after which a node's connections count as gone
 	newNode    = 3_000 // ms for which a node is new: nobody can have missed what it said before
@@ -33,6 +37,7 @@ const (
 
 // nodes are the other nodes, as far as heard of.
 type nodes struct {
+	rooms  map[string]*room // those here, by topic
 	all    map[uint64]*node
 	list   list.List // *node, the one longest silent first
 	far    int       // all their sides
@@ -82,49 +87,30 @@ func (n *nodes) next(earliest func(Millis)) {
 // roomKey is a room's place in Server.rooms.
 func roomKey(kind wire.RelayKind, name string) string { return string(rune(kind)) + name }
 
-// topic is where nodes speak about a room.
-func (r *room) topic() string {
-	switch wire.RelayKind(r.key[0]) {
+// topicOf is where nodes speak about a room.
+func (s *Server) topicOf(key string) string {
+	kind, name := wire.RelayKind(key[0]), key[1:]
+	switch kind {
 	case wire.ChannelKind:
-		return "channel." + base64.RawURLEncoding.EncodeToString([]byte(r.key[1:]))
+		return s.cfg.Topics + "channel." + base64.RawURLEncoding.EncodeToString([]byte(name))
 	case wire.PairKind:
-		return "pair." + base64.RawURLEncoding.EncodeToString([]byte(r.key[1:]))
+		return s.cfg.Topics + "pair." + base64.RawURLEncoding.EncodeToString([]byte(name))
 	}
-	return "plate." + r.key[1:]
+	return s.cfg.Topics + "plate." + name
 }
 
-// roomOf is the room of a topic, nil if this node has none.
-func (s *Server) roomOf(topic string) *room {
-	for _, k := range [...]struct {
-		prefix string
-		kind   wire.RelayKind
-	}{{"channel.", wire.ChannelKind}, {"pair.", wire.PairKind}, {"plate.", wire.NameplateKind}} {
-		if len(topic) <= len(k.prefix) || topic[:len(k.prefix)] != k.prefix {
-			continue
-		}
-		name := []byte(topic[len(k.prefix):])
-		if k.kind != wire.NameplateKind {
-			var err error
-			if name, err = base64.RawURLEncoding.DecodeString(string(name)); err != nil {
-				return nil
-			}
-		}
-		return s.rooms[roomKey(k.kind, string(name))]
-	}
-	return nil
-}
-
-func (s *Server) publish(topic string, kind byte, out *Actions, rest []byte) {
-	b := make([]byte, 0, 9+len(rest))
-	b = wire.AppendU64(append(b, kind), s.cfg.Node)
+func (s *Server) publish(topic string, kind byte, out *Actions, parts ...[]byte) {
 	s.stats.Published++
-	out.add(Publish{topic, append(b, rest...)})
+	out.publish(topic, kind, s.cfg.Node, parts...)
 }
 
 func (s *Server) follow(r *room, out *Actions) {
-	if s.cfg.Node != 0 {
-		out.add(Follow{r.topic()})
+	if s.cfg.Node == 0 {
+		return
 	}
+	r.topic = s.topicOf(r.key)
+	s.nodes.rooms[r.topic] = r
+	out.add(Follow{r.topic})
 }
 
 func (s *Server) unfollow(r *room, out *Actions) {
@@ -134,7 +120,8 @@ func (s *Server) unfollow(r *room, out *Actions) {
 	for _, f := range r.far {
 		s.lose(f)
 	}
-	out.add(Unfollow{r.topic()})
+	delete(s.nodes.rooms, r.topic)
+	out.add(Unfollow{r.topic})
 }
 
 // announce says that c is here.
@@ -144,7 +131,7 @@ func (s *Server) announce(c *conn, ask bool, out *Actions) {
 	}
 	b := append(wire.AppendU64(make([]byte, 0, 22), c.id), c.side)
 	b = wire.AppendU32(wire.AppendU64(b, c.joined), c.sent)
-	s.publish(c.room.topic(), msgHere, out, append(b, flag(ask)))
+	s.publish(c.room.topic, msgHere, out, append(b, flag(ask)))
 }
 
 // announceJoin says that c has joined, and again a little later if nobody answers.
@@ -165,22 +152,19 @@ func (s *Server) announceIfAlone(c *conn, out *Actions) {
 // announceEnd says that c has left r.
 func (s *Server) announceEnd(r *room, c *conn, out *Actions) {
 	if s.cfg.Node != 0 {
-		s.publish(r.topic(), msgGone, out, append(wire.AppendU64(nil, c.id), c.side))
+		s.publish(r.topic, msgGone, out, append(wire.AppendU64(nil, c.id), c.side))
 	}
 }
 
 func (s *Server) publishData(c *conn, data []byte, out *Actions) {
-	b := make([]byte, 0, 9+13+len(data))
-	b = wire.AppendU64(append(b, msgData), s.cfg.Node)
-	b = append(wire.AppendU64(b, c.id), c.side)
-	b = append(wire.AppendU32(b, c.sent), data...)
+	head := append(wire.AppendU64(make([]byte, 0, 13), c.id), c.side)
+	head = wire.AppendU32(head, c.sent)
 	c.sent++
-	s.stats.Published++
-	out.add(Publish{c.room.topic(), b})
+	s.publish(c.room.topic, msgData, out, head, data)
 }
 
 // heard takes what another node said. It says nothing that is malformed, unless it is of another version.
-func (s *Server) heard(ev Heard, out *Actions) {
+func (s *Server) heard(ev *Heard, out *Actions) {
 	if s.cfg.Node == 0 || s.nodes.down {
 		return
 	}
@@ -190,16 +174,16 @@ func (s *Server) heard(ev Heard, out *Actions) {
 	if r.Err() != nil || from == s.cfg.Node {
 		return
 	}
-	switch room := s.roomOf(ev.Topic); {
-	case kind == msgAlive && ev.Topic == nodesTopic:
+	switch room := s.nodes.rooms[ev.Topic]; {
+	case kind == msgAlive && ev.Topic == s.cfg.Topics+nodesTopic:
 		if since := r.U64(); r.Done() == nil {
 			s.alive(from, since, out)
 		}
-	case kind == msgClaim && ev.Topic == plateTopic:
+	case kind == msgClaim && ev.Topic == s.cfg.Topics+plateTopic:
 		if name := string(r.Bytes(r.Len())); wire.IsNameplate(name) {
 			s.plateClaimed(from, name, out)
 		}
-	case kind == msgObject && ev.Topic == plateTopic:
+	case kind == msgObject && ev.Topic == s.cfg.Topics+plateTopic:
 		if e := s.claimOf(string(r.Bytes(r.Len()))); e != nil {
 			s.redraw(e, out)
 		}
@@ -252,7 +236,7 @@ func (s *Server) here(r *room, f *far, ask bool, out *Actions) {
 	own, old := r.sides[f.side], r.far[f.side]
 	switch {
 	case own != nil && r.at != nil:
-		s.publish(r.topic(), msgTaken, out, wire.AppendU64(wire.AppendU64(nil, f.node.id), f.conn))
+		s.publish(r.topic, msgTaken, out, wire.AppendU64(wire.AppendU64(nil, f.node.id), f.conn))
 		return
 	case own != nil && newer(own.joined, s.cfg.Node, f.joined, f.node.id):
 		s.announce(own, false, out) // so that the other is replaced
@@ -338,8 +322,8 @@ func (s *Server) linked(up bool, out *Actions) {
 	}
 	if s.nodes.spoken == 0 {
 		s.nodes.began = s.now
-		out.add(Follow{nodesTopic})
-		out.add(Follow{plateTopic})
+		out.add(Follow{s.cfg.Topics + nodesTopic})
+		out.add(Follow{s.cfg.Topics + plateTopic})
 	}
 	s.sayAlive(out)
 	s.announceAll(true, out)
@@ -358,7 +342,7 @@ func (s *Server) announceAll(all bool, out *Actions) {
 
 func (s *Server) sayAlive(out *Actions) {
 	s.nodes.spoken = s.now
-	s.publish(nodesTopic, msgAlive, out, wire.AppendU64(nil, s.now-s.nodes.began))
+	s.publish(s.cfg.Topics+nodesTopic, msgAlive, out, wire.AppendU64(nil, s.now-s.nodes.began))
 }
 
 // node is another node by its number. It counts as heard.

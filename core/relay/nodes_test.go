@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/masqdev/masq/core/wire"
 )
 
 // mesh is several nodes and what carries their messages.
@@ -14,12 +16,12 @@ type mesh struct {
 	t     *testing.T
 	nodes []*rig
 	topic []map[string]bool // what each follows
-	inbox [][]Heard
+	inbox [][]*Heard
 	lost  func(from, to int) bool // says of a message whether it gets lost; nil: none does
 }
 
 func newMesh(t *testing.T, n int) *mesh {
-	m := &mesh{t: t, topic: make([]map[string]bool, n), inbox: make([][]Heard, n)}
+	m := &mesh{t: t, topic: make([]map[string]bool, n), inbox: make([][]*Heard, n)}
 	for i := range n {
 		r := newRig(t, Config{Node: uint64(i + 1), Rand: &counter{n: byte(7 * i)}})
 		m.topic[i] = map[string]bool{}
@@ -39,10 +41,10 @@ func (m *mesh) take(from int, a Action) {
 		m.topic[from][a.Topic] = true
 	case Unfollow:
 		delete(m.topic[from], a.Topic)
-	case Publish:
+	case *Publish:
 		for to := range m.nodes {
 			if to != from && m.topic[to][a.Topic] && (m.lost == nil || !m.lost(from, to)) {
-				m.inbox[to] = append(m.inbox[to], Heard{a.Topic, slices.Clone(a.Data)})
+				m.inbox[to] = append(m.inbox[to], &Heard{a.Topic, slices.Clone(a.Data)})
 			}
 		}
 	}
@@ -197,6 +199,25 @@ func TestLossIsAGap(t *testing.T) {
 	a.data(1, "five")
 	m.run()
 	b.want(1, "DATA five")
+}
+
+// TestPublishingLeavesNothing: the core makes no garbage of what it passes on to another node.
+func TestPublishingLeavesNothing(t *testing.T) {
+	m := newMesh(t, 2)
+	a, b := m.nodes[0], m.nodes[1]
+	a.join(1, key(1), 0)
+	b.join(1, key(1), 1)
+	m.run()
+	var out Actions
+	frame := &Frame{Conn: 1, Data: append([]byte{byte(wire.RelayData)}, "to b"...)}
+	published := 0
+	if n := testing.AllocsPerRun(100, func() {
+		a.s.Step(a.now, frame, &out)
+		published += len(out.List)
+		out.Reset()
+	}); n != 0 || published != 101 {
+		t.Errorf("%v allocations for each, %d published", n, published)
+	}
 }
 
 func TestNodeDiesAndReturns(t *testing.T) {

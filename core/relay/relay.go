@@ -52,6 +52,7 @@ type greeting struct {
 // room is a channel or a mailbox with at least one side present here.
 type room struct {
 	key   string
+	topic string // where nodes speak about it
 	sides [2]*conn
 	far   [2]*far // sides that are present on other nodes; never one that is also in sides
 	born  Millis
@@ -76,7 +77,7 @@ func New(cfg Config) *Server {
 	l.setDefaults()
 	return &Server{
 		cfg: cfg, conns: map[uint64]*conn{}, rooms: map[string]*room{},
-		plates: plates{reserved: map[string]*list.Element{}}, nodes: nodes{all: map[uint64]*node{}},
+		plates: plates{reserved: map[string]*list.Element{}}, nodes: nodes{rooms: map[string]*room{}, all: map[uint64]*node{}},
 		hello: []wire.RelayLimit{
 			{ID: wire.LimitFrameBytes, Value: l.FrameBytes}, {ID: wire.LimitJoin, Value: l.Join},
 			{ID: wire.LimitPing, Value: l.Ping}, {ID: wire.LimitDead, Value: l.Dead},
@@ -126,7 +127,7 @@ func (s *Server) Step(now Millis, ev Event, out *Actions) {
 		s.tick(out)
 	case Reserve:
 		s.reserve(ev, out)
-	case Heard:
+	case *Heard:
 		s.heard(ev, out)
 	case Linked:
 		s.linked(ev.Up, out)

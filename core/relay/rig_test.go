@@ -65,7 +65,7 @@ func (r *rig) step(ev Event) {
 			r.note(a.Conn, fmt.Sprint("close ", a.Code))
 		case Reserved:
 			r.note(a.ID, "nameplate "+a.Nameplate)
-		case Follow, Unfollow, Publish:
+		case Follow, Unfollow, *Publish:
 			r.bus(a)
 		}
 	}

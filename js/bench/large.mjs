@@ -9,7 +9,7 @@ const changed = 1_000 // of them, by each device
 const batch = 1_000
 const rangeOf = 1_000
 const times = 3 // that a browser is restarted, and that two devices change keys while they are apart
-const patienceMs = 60_000 // for each step: who takes longer has no figure
+const patienceMs = 120_000 // for each step: who takes longer has no figure
 
 /** large answers, by the names of rows.mjs, one value or a list of samples each, as far as it got. */
 export async function large(name, system, site) {

@@ -118,7 +118,7 @@ func New(opt Options) *Server {
 	cfg := relay.Config{Hosts: opt.Hosts, Limits: opt.Limits}
 	if opt.NATS != "" {
 		s.bus = newBus(s)
-		cfg.Node = randomNode()
+		cfg.Node, cfg.Topics = randomNode(), topics(opt)
 	}
 	s.core = relay.New(cfg)
 	s.metrics = newMetrics(s)

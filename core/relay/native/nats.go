@@ -1,9 +1,9 @@
 package native
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/binary"
-	"strings"
 	"sync"
 	"time"
 
@@ -15,11 +15,10 @@ import (
 // bus carries what nodes tell each other over NATS: a subject for each channel, and one Go channel for all subscriptions. NATS
 // may drop and does not push back, so whatever may be lost makes a gap (relay.Linked); of single messages the core sees it itself.
 type bus struct {
-	s      *Server
-	prefix string // of subjects
-	heard  chan *nats.Msg
-	stop   chan struct{}
-	wg     sync.WaitGroup
+	s     *Server
+	heard chan *nats.Msg
+	stop  chan struct{}
+	wg    sync.WaitGroup
 
 	// The sender's alone.
 	subs map[string]*nats.Subscription // by topic
@@ -28,14 +27,42 @@ type bus struct {
 	conn    *nats.Conn // written once
 	closed  bool
 	up      bool
-	queue   []relay.Action // Follow, Unfollow and Publish to come
-	bytes   int            // in the queue
-	sending bool           // somebody empties the queue, or will at the end of its turn
+	event   relay.Heard // this step's
+	queue   sayings     // to come
+	spare   sayings     // empty, for its memory
+	sending bool        // somebody empties the queue, or will at the end of its turn
+}
+
+// sayings are what goes to other nodes, in its order. Their memory is used again: there may be one for every message that comes.
+type sayings struct {
+	list []saying
+	data []byte // what is published, one behind the other
+}
+
+type saying struct {
+	action relay.Action // Follow or Unfollow; nil: it publishes
+	topic  string
+	end    int // of its data
+}
+
+func (q *sayings) publish(topic string, data []byte) {
+	q.data = append(q.data, data...)
+	q.list = append(q.list, saying{topic: topic, end: len(q.data)})
+}
+
+// reset empties q, and keeps its memory unless it is much.
+func (q *sayings) reset() {
+	clear(q.list)
+	q.list, q.data = q.list[:0], q.data[:0]
+	if cap(q.data) > queueKept || cap(q.list) > queueKept/64 {
+		*q = sayings{}
+	}
 }
 
 const (
 	heardMost = 1 << 16  // messages that have come and are not handled
 	busQueue  = 64 << 20 // bytes that are to go and have not
+	queueKept = 1 << 18  // bytes of memory for what is to go that are kept when it has gone
 
 	heardAtOnce = 64 // messages that are handled before any of what follows is written
 )
@@ -47,15 +74,13 @@ func randomNode() uint64 {
 }
 
 func newBus(s *Server) *bus {
-	b := &bus{
-		s: s, prefix: s.opt.NATSTopic, heard: make(chan *nats.Msg, heardMost), stop: make(chan struct{}), subs: map[string]*nats.Subscription{},
+	return &bus{
+		s: s, heard: make(chan *nats.Msg, heardMost), stop: make(chan struct{}), subs: map[string]*nats.Subscription{},
 	}
-	if b.prefix == "" {
-		b.prefix = "masq.1"
-	}
-	b.prefix += "."
-	return b
 }
+
+// topics is what the subjects that o asks for begin with.
+func topics(o Options) string { return cmp.Or(o.NATSTopic, "masq.1") + "." }
 
 // connect begins to connect, and goes on trying for as long as it takes. It fails if the URL makes no sense.
 func (b *bus) connect() error {
@@ -135,11 +160,10 @@ func (b *bus) hear() {
 // handle hands a message and some of those that have come behind it to the core, and writes what follows.
 func (b *bus) handle(t *turn, m *nats.Msg) {
 	for n := 1; m != nil; n++ {
-		topic, _ := strings.CutPrefix(m.Subject, b.prefix)
 		b.s.mu.Lock()
-		b.s.turn = t
-		b.s.stepLocked(relay.Heard{Topic: topic, Data: m.Data})
-		b.s.turn = nil
+		b.s.turn, b.event = t, relay.Heard{Topic: m.Subject, Data: m.Data}
+		b.s.stepLocked(&b.event)
+		b.s.turn, b.event = nil, relay.Heard{}
 		full := b.s.full
 		b.s.mu.Unlock()
 		if full != nil {
@@ -168,19 +192,17 @@ func (b *bus) overrun(k *socket) {
 
 // push queues what goes to other nodes. Call it with mu held.
 func (b *bus) push(a relay.Action) {
-	if p, ok := a.(relay.Publish); ok {
-		if !b.up || b.bytes > busQueue {
-			return // the core hears of what is lost: when up changes, and in send
-		}
-		b.bytes += len(p.Data)
+	if p, ok := a.(*relay.Publish); !ok {
+		b.queue.list = append(b.queue.list, saying{action: a, end: len(b.queue.data)})
+	} else if b.up && len(b.queue.data) <= busQueue { // else the core hears of what is lost: when up changes, and in send
+		b.queue.publish(p.Topic, p.Data)
 	}
-	b.queue = append(b.queue, a)
 	b.kick()
 }
 
 // kick has what is queued sent. Call it with mu held.
 func (b *bus) kick() {
-	if b.sending || b.conn == nil || b.closed || len(b.queue) == 0 {
+	if b.sending || b.conn == nil || b.closed || len(b.queue.list) == 0 {
 		return
 	}
 	b.sending = true
@@ -211,28 +233,33 @@ func (b *bus) sendOnce() {
 // sendSome sends what is queued and reports whether there is more by then.
 func (b *bus) sendSome() bool {
 	b.s.mu.Lock()
-	batch, lost := b.queue, b.bytes > busQueue
-	b.queue, b.bytes = nil, 0
+	batch := b.queue
+	b.queue, b.spare = b.spare, sayings{}
 	b.s.mu.Unlock()
-	for _, a := range batch {
-		lost = b.do(a) != nil || lost
+	lost := len(batch.data) > busQueue
+	from := 0
+	for _, say := range batch.list {
+		lost = b.do(say, batch.data[from:say.end]) != nil || lost
+		from = say.end
 	}
+	batch.reset()
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
+	b.spare = batch
 	if lost {
 		b.gap()
 	}
-	b.sending = len(b.queue) > 0
+	b.sending = len(b.queue.list) > 0
 	return b.sending
 }
 
-func (b *bus) do(a relay.Action) (err error) {
-	switch a := a.(type) {
-	case relay.Publish:
-		return b.conn.Publish(b.prefix+a.Topic, a.Data)
+func (b *bus) do(say saying, data []byte) (err error) {
+	switch a := say.action.(type) {
+	case nil:
+		return b.conn.Publish(say.topic, data)
 	case relay.Follow:
 		if b.subs[a.Topic] == nil {
-			b.subs[a.Topic], err = b.conn.ChanSubscribe(b.prefix+a.Topic, b.heard)
+			b.subs[a.Topic], err = b.conn.ChanSubscribe(a.Topic, b.heard)
 		}
 	case relay.Unfollow:
 		if sub := b.subs[a.Topic]; sub != nil {

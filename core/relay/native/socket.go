@@ -187,7 +187,7 @@ func (s *Server) stepAt(now uint64, ev relay.Event) {
 			}
 		case relay.Reserved:
 			s.reserved(a)
-		case relay.Follow, relay.Unfollow, relay.Publish:
+		case relay.Follow, relay.Unfollow, *relay.Publish:
 			s.bus.push(a)
 		}
 	}
