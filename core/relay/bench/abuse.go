@@ -58,8 +58,8 @@ var floods = []struct {
 // A pair's latency is measured in turns, without a flood and in it: what else the machine does meanwhile concerns both. The median of the
 // turns counts, as one hiccup of the machine is one turn's 99th percentile, and of the ratio that of each turn to the one before it.
 const (
-	abuseTurns = 5
-	abuseTurn  = 3 * time.Second
+	abuseTurns = 9
+	abuseTurn  = 2 * time.Second
 	abuseRate  = 500 // messages a second of the pair
 )
 
