@@ -1,14 +1,15 @@
 // Measures Masq beside other systems on this machine, in one run. Run it by `make bench` or `make bench QUICK=1`.
 //
-// Names of systems on the command line choose among them. RUNS=n and LARGE=n set how often, DEBUG=1 shows all figures of each run.
-import { writeFileSync } from 'node:fs'
+// Names of systems on the command line choose among them. RUNS=n and LARGE=n set how often each part is measured, 0: not; DEBUG=1 shows
+// all figures of each run.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { prepare, site as folder, versions } from './build.mjs'
 import { Device } from './device.mjs'
-import { large } from './large.mjs'
+import { large, turned } from './large.mjs'
 import { measureLimits } from './limits.mjs'
 import { machine, shown, write } from './report.mjs'
-import { summary } from './rows.mjs'
+import { largeRows, rows, summary } from './rows.mjs'
 import { scenario } from './scenario.mjs'
 import { Site } from './site.mjs'
 import { place, systems } from './systems.mjs'
@@ -24,30 +25,38 @@ const measured = Object.fromEntries(names.map((name) => [name, []]))
 const limits = []
 
 /**
- * repeat does work with every system as often as asked, each time in another order; a system that has had no figure is not asked again.
- * The order turns by half its length, so that neighbours are mostly measured close to each other: they are compared run by run.
- * `after` is told of each round's end.
+ * measureSmall measures every system as often as asked. The order turns by half its length, so that neighbours are mostly measured close
+ * to each other: they are compared run by run.
  */
-async function repeat(what, times, work, after = async () => {}) {
-  const without = new Set()
-  for (let run = 0; run < times; run++) {
-    for (let i = 0; i < names.length; i++) {
-      const name = names[(i + run * Math.floor(names.length / 2)) % names.length]
-      if (without.has(name)) continue
+async function measureSmall() {
+  for (let run = 0; run < runs.small; run++) {
+    for (const name of turned(names, run * Math.floor(names.length / 2))) {
       const start = Date.now()
-      const rows = await work(name, systems[name])
-      if (Object.keys(rows).length === 0) without.add(name)
-      measured[name].push(rows)
+      keep(name, await scenario(name, systems[name], site, quick))
       console.log(
-        `${what}, run ${run + 1} of ${times}: ${systems[name].title} (${((Date.now() - start) / 1000).toFixed(1)} s)`,
+        `2,700 keys, run ${run + 1} of ${runs.small}: ${systems[name].title} (${((Date.now() - start) / 1000).toFixed(1)} s)`,
       )
-      if (process.env.DEBUG) console.log(rows)
     }
-    await after(run + 1)
   }
 }
 
-/** report keeps what was measured so far: with many keys some systems take minutes, and nobody should have to wait for all. */
+/** measureLarge keeps what was measured so far: with many keys some systems take minutes, and nobody should have to wait for all. */
+async function measureLarge() {
+  const failed = new Set()
+  for (let run = 0; run < runs.large; run++) {
+    console.log(`100,000 keys, run ${run + 1} of ${runs.large}`)
+    const answers = await large(turned(names, run), site, failed)
+    for (const name of names) keep(name, answers[name])
+    await report(run + 1)
+  }
+}
+
+function keep(name, answer) {
+  measured[name].push(answer)
+  if (process.env.DEBUG) console.log(answer)
+}
+
+/** report writes down what was measured so far. */
 async function report(large) {
   const outcome = {
     machine: machine(await Device.version()),
@@ -57,8 +66,26 @@ async function report(large) {
     results: Object.fromEntries(names.map((name) => [name, summary(measured[name])])),
   }
   writeFileSync(join(place, 'results.json'), JSON.stringify(outcome, null, 2))
-  if (!quick && chosen.length === 0) await write(outcome)
+  if (!quick && chosen.length === 0) await write(completed(outcome))
   return outcome
+}
+
+/** completed has a part that was not measured now as results.json has it, if the same machine measured the same versions. */
+function completed(outcome) {
+  const before = JSON.parse(readFileSync(new URL('results.json', import.meta.url), 'utf8'))
+  const same = ({ machine, versions }) => JSON.stringify([machine, versions])
+  if (same(before) !== same(outcome)) return outcome
+  const results = structuredClone(outcome.results)
+  const counts = { ...outcome.runs }
+  for (const [part, its] of [
+    ['small', rows],
+    ['large', largeRows],
+  ]) {
+    if (counts[part] > 0) continue
+    counts[part] = before.runs[part]
+    for (const name of names) for (const { id } of its) results[name][id] = before.results[name][id]
+  }
+  return { ...outcome, runs: counts, limits: outcome.runs.small > 0 ? outcome.limits : before.limits, results }
 }
 
 await prepare(names)
@@ -66,9 +93,9 @@ const site = await Site.start(folder)
 try {
   // First, so that who is first in the first run does not pay for a browser that nobody has used yet.
   for (let run = 0; run < runs.small; run++) limits.push(await measureLimits(site))
-  await repeat('2,700 keys', runs.small, (name, system) => scenario(name, system, site, quick))
-  console.log(`\n${shown(await report(0))}\n`)
-  await repeat('100,000 keys', runs.large, (name, system) => large(name, system, site), report)
+  await measureSmall()
+  if (runs.small > 0) console.log(`\n${shown(await report(0))}\n`)
+  await measureLarge()
   if (runs.large > 0) console.log(`\n${shown(await report(runs.large))}`)
 } finally {
   site.stop()

@@ -1,91 +1,146 @@
-// What is done with each system that has 100,000 keys, in each run: what takes long once, and again what one sample says little of.
+// What is done with each system that has 100,000 keys, in each run. All are filled first, and their browsers restarted by turns: what else
+// the machine does meanwhile concerns all alike. With one system after the other, two benchmarks differed by half in what is short.
 import { join } from 'node:path'
 import { Device, NoAnswer, freshFolder } from './device.mjs'
 import { Proxy } from './proxy.mjs'
 import { Server } from './server.mjs'
+import { systems } from './systems.mjs'
 
 const keys = 100_000
 const changed = 1_000 // of them, by each device
 const batch = 1_000
 const rangeOf = 1_000
-const times = 3 // that a browser is restarted, and that two devices change keys while they are apart
+const restarts = 7
+const partings = 3 // times that two devices change keys while they are apart
 const patienceMs = 120_000 // for each step: who takes longer has no figure
 
-/** large answers, by the names of rows.mjs, one value or a list of samples each, as far as it got. */
-export async function large(name, system, site) {
-  const folder = freshFolder(join('large', name))
-  const server = await Server.start(system, folder)
-  const proxy = await Proxy.start(server.port)
-  const devices = ['a', 'b', 'c'].map((id) => new Device(join(folder, id), patienceMs))
-  const url = (options) => site.page(name, { server: server.at(proxy.port), ...options })
-  const rows = {}
+/**
+ * large answers { name: rows }, rows by the names of rows.mjs, one value or a list of samples each, as far as a system got. failed is
+ * a Set of what an earlier run waited for in vain, which is not tried again.
+ */
+export async function large(names, site, failed) {
+  const trials = []
   try {
-    await steps({ rows, system, server, proxy, devices, url })
-  } catch (error) {
-    if (!(error instanceof NoAnswer) || name === 'masq') throw error
-    console.log(`  ${system.title}: ${error.message}`)
+    for (const name of names) trials.push(await new Trial(name, site, failed).begin())
+    await each(trials, 'fill')
+    for (let i = 0; i < restarts; i++) await each(turned(trials, i), 'restart')
+    await each(trials, 'meet')
   } finally {
-    await Promise.allSettled(devices.map((device) => device.stop()))
-    proxy.stop()
-    await server.stop()
+    for (const trial of trials) await trial.end()
   }
-  return rows
+  return Object.fromEntries(trials.map(({ name, rows }) => [name, rows]))
 }
 
-async function steps({ rows, system, server, proxy, devices: [a, b, c], url }) {
-  const idle = server.memory()
-  await a.start()
-  await a.open(url())
-  rows.fill = await a.run('fill', { a: changed, b: changed, rest: keys - 2 * changed }, batch)
-  await reopened(rows, a, url({ expect: keys }))
-  if (!system.limit) {
-    const copy = async (device) => {
-      await device.start()
-      return (await device.open(url({ join: await a.adapter('share'), expect: keys }))).shown
+/** turned is a list that begins at another place. */
+export const turned = (list, by) => list.map((_, i) => list[(i + by) % list.length])
+
+async function each(trials, step) {
+  for (const trial of trials) await trial.take(step)
+}
+
+/** A Trial is one system with devices, a server and a way between them that can be cut. */
+class Trial {
+  rows = {}
+  #site
+  #failed
+  #out = false // it takes no further step
+
+  constructor(name, site, failed) {
+    this.name = name
+    this.system = systems[name]
+    this.#site = site
+    this.#failed = failed
+  }
+
+  async begin() {
+    const folder = freshFolder(join('large', this.name))
+    this.server = await Server.start(this.system, folder)
+    this.proxy = await Proxy.start(this.server.port)
+    this.devices = ['a', 'b', 'c'].map((id) => new Device(join(folder, id), patienceMs))
+    this.idle = this.server.memory()
+    return this
+  }
+
+  async end() {
+    await Promise.allSettled(this.devices.map((device) => device.stop()))
+    this.proxy.stop()
+    await this.server.stop()
+  }
+
+  /** take takes a step, if the system has come as far. */
+  async take(step) {
+    const what = `${this.name}: ${step}`
+    if (this.#out || (this.#out = this.#failed.has(what))) return
+    const start = Date.now()
+    try {
+      await this[step](...this.devices)
+    } catch (error) {
+      if (!(error instanceof NoAnswer) || this.name === 'masq') throw error
+      console.log(`  ${this.system.title}: ${error.message}`)
+      this.#failed.add(what)
+      this.#out = true
     }
-    rows.copy = [await copy(c)]
-    await c.stop()
-    rows.copy.push(await copy(b))
-    await apart(rows, proxy, a, b)
-    await b.stop()
+    await Promise.allSettled(this.devices.map((device) => device.stop()))
+    console.log(`  ${this.system.title}: ${step} (${((Date.now() - start) / 1000).toFixed(1)} s)`)
   }
-  await a.stop()
-  rows.storageLarge = a.storage()
-  rows.serverLarge = server.memory() - idle
-}
 
-/** reopened restarts a device's browser some times, and leaves it open. */
-async function reopened(rows, a, url) {
-  for (const row of ['open', 'openAll', 'range', 'memory']) rows[row] = []
-  for (let i = 0; i < times; i++) {
-    await a.stop()
+  #url(options) {
+    return this.#site.page(this.name, { server: this.server.at(this.proxy.port), ...options })
+  }
+
+  async fill(a) {
+    await a.start()
+    await a.open(this.#url())
+    this.rows.fill = await a.run('fill', { a: changed, b: changed, rest: keys - 2 * changed }, batch)
+  }
+
+  async restart(a) {
+    this.#sample('storageLarge', a.storage())
     await a.start()
     const blank = await a.memory()
-    const opened = await a.open(url)
-    rows.open.push(opened.ready)
-    rows.openAll.push(opened.shown)
-    rows.range.push(...(await a.run('ranges', 'rest', keys - 2 * changed, rangeOf)))
-    rows.memory.push((await a.memory()) - blank)
+    const opened = await a.open(this.#url({ expect: keys }))
+    this.#sample('open', opened.ready)
+    this.#sample('openAll', opened.shown)
+    this.#sample('range', ...(await a.run('ranges', 'rest', keys - 2 * changed, rangeOf)))
+    this.#sample('memory', (await a.memory()) - blank)
   }
-}
 
-/** apart has both devices change their part while they are cut off, and measures how long until both have all, and the bytes. */
-async function apart(rows, proxy, a, b) {
-  const both = (what, ...args) => Promise.all([a.run(what, ...args), b.run(what, ...args)])
-  rows.reunion = []
-  rows.wire = []
-  for (let i = 0; i < times; i++) {
+  /** meet gives two more devices a copy each, and has two of the three change keys while they are apart. */
+  async meet(a, b, c) {
+    if (!this.system.limit) {
+      await a.start()
+      await a.open(this.#url({ expect: keys }))
+      await this.#copy(a, c)
+      await c.stop()
+      await this.#copy(a, b)
+      for (let i = 0; i < partings; i++) await this.#apart(a, b)
+    }
+    this.rows.serverLarge = this.server.memory() - this.idle
+  }
+
+  async #copy(from, to) {
+    await to.start()
+    this.#sample('copy', (await to.open(this.#url({ join: await from.adapter('share'), expect: keys }))).shown)
+  }
+
+  /** #apart has both devices change their part while they are cut off, and measures how long until both have all, and the bytes. */
+  async #apart(a, b) {
+    const both = (what, ...args) => Promise.all([a.run(what, ...args), b.run(what, ...args)])
     await both('network', false)
-    proxy.cut()
+    this.proxy.cut()
     await Promise.all([a.run('rewrite', 'a', changed, batch), b.run('rewrite', 'b', changed, batch)])
-    proxy.mend()
-    const before = proxy.bytes
+    this.proxy.mend()
+    const before = this.proxy.bytes
     const [start, other] = await both('network', true)
     const [fromB, fromA] = await Promise.all([
       a.run('sawAgain', 'b', changed, start),
       b.run('sawAgain', 'a', changed, start),
     ])
-    rows.reunion.push(Math.max(fromA, fromB) - Math.min(start, other))
-    rows.wire.push((proxy.bytes - before) / 1000)
+    this.#sample('reunion', Math.max(fromA, fromB) - Math.min(start, other))
+    this.#sample('wire', (this.proxy.bytes - before) / 1000)
+  }
+
+  #sample(row, ...values) {
+    ;(this.rows[row] ??= []).push(...values)
   }
 }

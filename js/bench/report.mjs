@@ -57,16 +57,15 @@ function tables({ results, limits }) {
   return {
     ...(measured(rows, results).length > 0 && { table: table(rows, results) }),
     ...(measured(largeRows, results).length > 0 && { large: table(largeRows, results) }),
-    limits: grid([
-      ['', 'median', '95th percentile'],
-      ...limitRows.map((row) => [
-        `${row.title}, ${row.unit}`,
-        number(limits[row.id]?.p50),
-        number(limits[row.id]?.p95),
-      ]),
-    ]),
+    ...(Object.keys(limits).length > 0 && { limits: limitTable(limits) }),
   }
 }
+
+const limitTable = (limits) =>
+  grid([
+    ['', 'median', '95th percentile'],
+    ...limitRows.map(({ id, title, unit }) => [`${title}, ${unit}`, number(limits[id]?.p50), number(limits[id]?.p95)]),
+  ])
 
 /** shown is the tables as the terminal shows them. */
 export const shown = (outcome) => Object.values(tables(outcome)).join('\n\n')
