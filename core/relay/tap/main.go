@@ -31,6 +31,7 @@ import (
 	"os/signal"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -207,6 +208,7 @@ func (o *outage) state() (listening bool, joined int) {
 // cutter is a listener that can cut all that it has accepted.
 type cutter struct {
 	net.Listener
+	over atomic.Bool // nothing goes out any more
 	mu   sync.Mutex
 	open map[net.Conn]bool
 }
@@ -223,7 +225,9 @@ func (c *cutter) Accept() (net.Conn, error) {
 	return k, nil
 }
 
+// cut is sudden: nobody hears a goodbye, or that the other side was cut off before.
 func (c *cutter) cut() {
+	c.over.Store(true)
 	c.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -236,6 +240,13 @@ func (c *cutter) cut() {
 type cuttable struct {
 	*net.TCPConn
 	of *cutter
+}
+
+func (k *cuttable) Write(p []byte) (int, error) {
+	if k.of.over.Load() {
+		return 0, net.ErrClosed
+	}
+	return k.TCPConn.Write(p)
 }
 
 func (k *cuttable) Close() error {

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/masqdev/masq/core/relay/conformance"
 	"github.com/masqdev/masq/core/relay/native"
 )
 
@@ -64,5 +65,30 @@ func TestOutage(t *testing.T) {
 	if c, err := net.Dial("tcp", s.addr); err == nil {
 		c.Close()
 		t.Error("listens during an outage")
+	}
+}
+
+// TestOutageIsSudden: nobody hears that the other side has left before being cut off too.
+func TestOutageIsSudden(t *testing.T) {
+	s := &outage{addr: "127.0.0.1:0", make: func() server {
+		return native.New(native.Options{Loopback: native.AddressLimits{Waiting: 1_000}})
+	}}
+	if err := s.start(); err != nil {
+		t.Fatal(err)
+	}
+	defer s.stop()
+	var all []*conformance.Client
+	for range 50 {
+		k := conformance.Key()
+		x := conformance.Join(t, "ws://"+s.addr, k, 0)
+		x.Want("JOINED false")
+		y := conformance.Join(t, "ws://"+s.addr, k, 1)
+		y.Want("JOINED true")
+		x.Want("PEER true")
+		all = append(all, x, y)
+	}
+	s.stop()
+	for _, c := range all {
+		c.Want("closed 0")
 	}
 }
