@@ -113,10 +113,10 @@ export function offer(adapter) {
       return start
     },
 
-    /** fill writes n keys with each of the prefixes, some at a time, and waits for each lot. */
+    /** fill writes, for each of the parts, n keys of a prefix from number first on, some at a time, and waits for each lot. */
     fill: (parts, lot) =>
       timed(async () => {
-        for (const [prefix, n] of Object.entries(parts)) await inLots(random(prefix, n), lot)
+        for (const [prefix, first, n] of parts) await inLots(random(prefix, n, first), lot)
       }),
 
     /** rewrite gives the n keys of a prefix other values. */
