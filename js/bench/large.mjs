@@ -93,10 +93,11 @@ class Trial {
 
   async fill(a) {
     const share = rest / fills
-    const parts = [['rest', this.#fills.length * share, share]]
-    if (this.#fills.length === 0) parts.push(['a', 0, changed], ['b', 0, changed])
+    const before = this.#fills.length
+    const parts = [['rest', before * share, share]]
+    if (before === 0) parts.push(['a', 0, changed], ['b', 0, changed])
     await a.start()
-    await a.open(this.#url({ expect: this.#fills.length * share }))
+    await a.open(this.#url({ expect: before && before * share + 2 * changed }))
     this.#fills.push(await a.run('fill', parts, batch))
     if (this.#fills.length === fills) this.rows.fill = this.#fills.reduce((a, b) => a + b)
   }

@@ -94,7 +94,7 @@ func (l *loop) send(due time.Duration) error {
 const latencyTurns = 5
 
 // latency sends at a steady rate, spread over all pairs, and answers how long messages of messageSize take from one client to the other.
-// The CPU time is that of each of the servers.
+// The CPU time is that of each of the servers, in the last turn.
 func latency(connect connector, n, perSecond int, long time.Duration, servers ...*server) (string, error) {
 	l, err := newLoop(connect, n, perSecond)
 	if err != nil {

@@ -22,7 +22,7 @@ func main() {
 	log.SetPrefix("bench: ")
 	conns := flag.Int("conns", 18_000, "idle connections at most")
 	only := flag.String("only", "idle,throughput,latency,nodes,restart,abuse", "what to measure")
-	long := flag.Duration("for", 5*time.Second, "how long to measure throughput and latency")
+	long := flag.Duration("for", 5*time.Second, "how long to measure throughput, and each turn of latency")
 	rate := flag.Int("rate", 20_000, "messages a second at which to measure latency")
 	flag.StringVar(&programs.masq, "masq", "", "the masq binary")
 	flag.StringVar(&programs.yjs, "yjs", "", "y-websocket's server.cjs; empty: without it")
