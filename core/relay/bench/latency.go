@@ -31,6 +31,7 @@ type loop struct {
 	pairs    [][2]*client
 	sent     atomic.Int64
 	counting atomic.Pointer[times] // nil: they are not counted; the loop's alone until it has ended
+	paused   atomic.Bool           // it sends nothing
 	stop     atomic.Bool
 	over     chan struct{} // closed when it has ended
 	body     [messageSize]byte
@@ -68,7 +69,18 @@ func (l *loop) run(p *poller) {
 	runtime.LockOSThread()
 	copy(l.body[:], strings.Repeat("x", len(l.body)))
 	start := time.Since(l.begin)
+	pinged := false
 	for l.ended == nil && !l.stop.Load() {
+		if l.paused.Load() {
+			if !pinged {
+				pinged, l.ended = true, l.ping()
+			} else {
+				l.ended = p.poll(time.Second / 10)
+			}
+			start = time.Since(l.begin) - time.Duration(l.sent.Load())*l.every
+			continue
+		}
+		pinged = false
 		wait := start + time.Duration(l.sent.Load())*l.every - time.Since(l.begin)
 		// What is due goes out, but not so much that what has come has to wait for it.
 		for n := 0; wait <= 0 && n < 16 && l.ended == nil; n++ {
@@ -81,6 +93,20 @@ func (l *loop) run(p *poller) {
 	}
 }
 
+// ping says to the Sync Server that those who only receive are there.
+func (l *loop) ping() error {
+	for _, pair := range l.pairs {
+		for _, c := range pair {
+			if _, ok := c.p.(*masq); ok {
+				if err := c.write(opText, []byte("ping")); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // send sends the next message. From when it was due it counts, not from now: a sender that is late does not make the server look good.
 func (l *loop) send(due time.Duration) error {
 	binary.BigEndian.PutUint64(l.due[:], uint64(due))
@@ -89,30 +115,54 @@ func (l *loop) send(due time.Duration) error {
 	return l.pairs[i%int64(len(l.pairs))][0].send(l.body[:])
 }
 
-// latencyTurns is how often latency is measured, one time after the other. The median counts: where the host takes the processors
-// away for a while, that is the 99th percentile of the turn it happens in.
+// latencyTurns is how often latency is measured. The median counts: where the host takes the processors away for a while, that is the
+// 99th percentile of the turn it happens in.
 const latencyTurns = 5
 
-// latency sends at a steady rate, spread over all pairs, and answers how long messages of messageSize take from one client to the other.
-// The CPU time is that of each of the servers, in the last turn.
-func latency(connect connector, n, perSecond int, long time.Duration, servers ...*server) (string, error) {
-	l, err := newLoop(connect, n, perSecond)
-	if err != nil {
-		return "", err
+// runner is whose latency is measured.
+type runner struct {
+	name    string
+	connect connector
+	pairs   int
+	servers []*server
+}
+
+// latencies sends at a steady rate, spread over the pairs of each of all by turns, and answers how long messages of messageSize take
+// from one client to the other. By turns, so that the machine is the same for all. The CPU time is that of each of the servers, in the
+// last turn.
+func latencies(all []runner, perSecond int, long time.Duration) ([]string, error) {
+	var loops []*loop
+	turns := make([][]*times, len(all))
+	var failed error
+	for _, r := range all {
+		l, err := newLoop(r.connect, r.pairs, perSecond)
+		if err != nil {
+			failed = fmt.Errorf("%s: %w", r.name, err)
+			break
+		}
+		l.paused.Store(true)
+		loops = append(loops, l)
 	}
-	var turns []*times
-	result := ""
-	for range latencyTurns {
-		t := newTimes(perSecond, long)
-		result = l.measure(t, long, servers)
-		turns = append(turns, t)
+	results := make([]string, len(all))
+	for turn := 0; turn < latencyTurns && failed == nil; turn++ {
+		for i, l := range loops {
+			t := newTimes(perSecond, long)
+			l.paused.Store(false)
+			results[i] = l.measure(t, long, all[i].servers)
+			l.paused.Store(true)
+			turns[i] = append(turns[i], t)
+			time.Sleep(time.Second) // until all of it has come
+		}
 	}
-	if err := l.end(turns...); err != nil {
-		return "", err
+	for i, l := range loops {
+		if err := l.end(turns[i]...); err != nil && failed == nil {
+			failed = fmt.Errorf("%s: %w", all[i].name, err)
+		}
+		p99 := quantiles(turns[i], 0.99)
+		results[i] = fmt.Sprintf("p50 %.2f ms, p99 %.2f ms (%.2f) over %d channels, %s",
+			median(quantiles(turns[i], 0.5)), median(slices.Clone(p99)), p99, all[i].pairs, results[i])
 	}
-	p99 := quantiles(turns, 0.99)
-	return fmt.Sprintf("p50 %.2f ms, p99 %.2f ms (%.2f) over %d channels, %s",
-		median(quantiles(turns, 0.5)), median(slices.Clone(p99)), p99, n, result), nil
+	return results, failed
 }
 
 // newLoop begins a loop.

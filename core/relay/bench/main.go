@@ -28,7 +28,8 @@ func main() {
 	flag.StringVar(&programs.yjs, "yjs", "", "y-websocket's server.cjs; empty: without it")
 	flag.StringVar(&programs.nats, "nats", "", "the nats-server binary; empty: without it")
 	flag.StringVar(&programs.node, "node", "node", "the node binary")
-	rawPort := flag.Int("raw", 0, "only be the raw limit's server, on this port")
+	rawPort := flag.Int("raw", 0, "only be the raw limit's program, on this port")
+	next := flag.Int("next", 0, "the port of the program that what comes there is passed on to; 0: none")
 	kind := flag.Int("flood", -1, "only be this kind of flood, against the server on -at's port")
 	at := flag.Int("at", 0, "where the flood goes")
 	hold := flag.String("hold", "", "only hold idle connections to the Sync Server at this URL, for profiles of it")
@@ -38,7 +39,7 @@ func main() {
 		return
 	}
 	if *rawPort != 0 {
-		log.Fatal(beRaw(*rawPort))
+		log.Fatal(beRaw(*rawPort, *next))
 	}
 	if *hold != "" {
 		s := &server{sys: systems()[0], at: *hold}
@@ -126,8 +127,16 @@ func (b *bench) one(sys system) {
 		with("64 KiB, 50 pairs", func(s *server) (string, error) { return throughput(sys, s, s, 50, 65_000, 4, b.long) })
 	}
 	if b.wants("latency") {
-		with("latency", func(s *server) (string, error) { return latency(across(s, s), min(5000, b.conns/2), b.rate, b.long, s) })
+		with("latency", func(s *server) (string, error) { return b.latency(sys.name, across(s, s), s) })
 	}
+}
+
+// channels is over how many latency is measured.
+func (b *bench) channels() int { return min(5000, b.conns/2) }
+
+func (b *bench) latency(name string, connect connector, servers ...*server) (string, error) {
+	results, err := latencies([]runner{{name, connect, b.channels(), servers}}, b.rate, b.long)
+	return strings.Join(results, ""), err
 }
 
 // raw measures what nobody can beat: a server that only copies, and no server at all.
@@ -136,34 +145,64 @@ func (b *bench) raw() {
 	s, err := serve(raw)
 	r := ""
 	if err == nil {
-		r, err = latency(rawPairs(s), min(5000, b.conns/2), b.rate, b.long, s)
+		r, err = b.latency(raw.name, rawPairs(s, s), s)
 		s.end(os.Kill)
 	}
 	b.note("latency", raw.name, before, r, err)
 	before = load()
-	r, err = latency(direct, min(5000, b.conns/2), b.rate, b.long)
+	r, err = b.latency("no server", direct)
 	b.note("latency", "no server", before, r, err)
 }
 
-// nodes measures two nodes with NATS between them, the sides of each channel on different ones.
+// nodes measures two nodes with NATS between them, the sides of each channel on different ones, and beside them three programs that
+// only copy.
 func (b *bench) nodes(sys, nats system) {
 	before := load()
-	r, err := func() (string, error) {
-		n, err := serve(nats)
+	runners, end, err := b.twoNodes(sys, nats)
+	defer end()
+	var results []string
+	if err == nil {
+		results, err = latencies(runners, b.rate, b.long)
+	}
+	if err != nil {
+		b.note("latency, two nodes", sys.name, before, "", err)
+		return
+	}
+	for i, r := range runners {
+		b.note("latency, two nodes", r.name, before, results[i], nil)
+	}
+}
+
+// twoNodes runs what nodes measures, until end is called.
+func (b *bench) twoNodes(sys, nats system) (runners []runner, end func(), err error) {
+	var all []*server
+	end = func() {
+		for _, s := range all {
+			s.end(os.Kill)
+		}
+	}
+	n, err := serve(nats)
+	if err != nil {
+		return nil, end, err
+	}
+	all = append(all, n)
+	var nodes []*server
+	for range 2 {
+		s, err := serve(sys, "--nats", fmt.Sprint("nats://127.0.0.1:", n.port+1000))
 		if err != nil {
-			return "", err
+			return nil, end, err
 		}
-		defer n.end(os.Kill)
-		url := fmt.Sprint("nats://127.0.0.1:", n.port+1000)
-		var s [2]*server
-		for i := range s {
-			if s[i], err = serve(sys, "--nats", url); err != nil {
-				return "", err
-			}
-			defer s[i].end(os.Kill)
-		}
-		time.Sleep(2 * time.Second)
-		return latency(across(s[0], s[1]), min(5000, b.conns/2), b.rate, b.long, s[0], s[1], n)
-	}()
-	b.note("latency, two nodes", "masq", before, r, err)
+		all, nodes = append(all, s), append(nodes, s)
+	}
+	chain, err := serveChain()
+	all = append(all, chain...)
+	if err != nil {
+		return nil, end, err
+	}
+	time.Sleep(2 * time.Second)                       // until the nodes know each other
+	left := min(b.channels(), b.conns/2-b.channels()) // all are connected at the same time
+	return []runner{
+		{sys.name, across(nodes[0], nodes[1]), b.channels(), append(nodes, n)},
+		{"raw TCP, chain", rawPairs(chain[0], chain[2]), max(1, left), chain},
+	}, end, nil
 }
