@@ -114,7 +114,10 @@ export class Device {
         this.patience,
       )
     })
-    return Promise.race([promise, this.#failed, late]).finally(() => clearTimeout(timer))
+    const answer = promise.catch((cause) => {
+      throw new NoAnswer(`its page failed at ${what}: ${cause.message.split('\n')[0]}`, { cause })
+    })
+    return Promise.race([answer, this.#failed, late]).finally(() => clearTimeout(timer))
   }
 }
 

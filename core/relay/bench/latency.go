@@ -158,11 +158,16 @@ func latencies(all []runner, perSecond int, long time.Duration) ([]string, error
 		if err := l.end(turns[i]...); err != nil && failed == nil {
 			failed = fmt.Errorf("%s: %w", all[i].name, err)
 		}
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	for i, r := range all {
 		p99 := quantiles(turns[i], 0.99)
 		results[i] = fmt.Sprintf("p50 %.2f ms, p99 %.2f ms (%.2f) over %d channels, %s",
-			median(quantiles(turns[i], 0.5)), median(slices.Clone(p99)), p99, all[i].pairs, results[i])
+			median(quantiles(turns[i], 0.5)), median(slices.Clone(p99)), p99, r.pairs, results[i])
 	}
-	return results, failed
+	return results, nil
 }
 
 // newLoop begins a loop.
