@@ -140,7 +140,7 @@ var hints = map[string]string{
 	"E_DATA":    "--bring hands over the data that is here already, --discard deletes it from this computer",
 	"E_DENIED":  "begin again if that was a mistake",
 	"E_EXPIRED": "begin again, and answer in time",
-	"E_LINK":    "copy the whole link, in quotes",
+	"E_LINK":    "copy the whole link, in quotes; one that leads to an application is for a browser there",
 	"E_FENCED":  "end one of the two",
 	"E_QUOTA":   "make room",
 	"E_STORAGE": "see whether the disk fails, then start the store again",
