@@ -67,13 +67,16 @@ export function summary(runs) {
 }
 
 /**
- * ratio is how many times Masq's figure in a row is another system's: the median of the runs' ratios, as what else the machine does
- * during a run concerns both. undefined if there was no run in which both had one.
+ * ratio is how many times Masq's figure in a row is another system's: of the runs' ratios, as what else the machine does during a run
+ * concerns both, the geometric mean, which takes in every run and is the same whichever of the two is divided by the other (Fleming and
+ * Wallace, "How not to lie with statistics: the correct way to summarize benchmark results", 1986). Medians of five runs differ more
+ * from one benchmark to the next. undefined if there was no run in which both had one.
  */
 export function ratio(results, other, id) {
   const theirs = results[other]?.[id]?.runs ?? []
   const ratios = (results.masq?.[id]?.runs ?? []).map((ours, run) => ours / theirs[run])
-  return middle(ratios.filter((ratio) => ratio > 0 && ratio < Infinity)) || undefined
+  const logs = ratios.filter((ratio) => ratio > 0 && ratio < Infinity).map(Math.log)
+  return logs.length > 0 ? Math.exp(logs.reduce((a, b) => a + b) / logs.length) : undefined
 }
 
 /** fastest is the name of the peer with the lowest median in a row; undefined if none has it. */

@@ -61,7 +61,7 @@ async function withAnother({ rows, system, a, b, url }) {
   await b.start()
   await b.open(url({ join: await a.adapter('share') }))
   if (!system.limit) await b.run('has', counts.separate + counts.oneByOne)
-  rows.across = [...(await across(a, b, 'there')), ...(await across(b, a, 'back'))]
+  rows.across = await bothWays(a, b, 'first')
   rows.many = [await a.run('separate', 'many', counts.many)]
   await b.run('saw', 'many', counts.many)
   await b.stop()
@@ -91,13 +91,20 @@ async function reopened({ rows, a, url, again }) {
   await a.open(whole)
 }
 
-async function onceMore({ rows, system, a, c, url }) {
+async function onceMore({ rows, system, a, c, url, again }) {
+  for (const word of again) {
+    await c.start()
+    await c.open(url(system.limit ? {} : { expect: keys + counts.burst }))
+    rows.across.push(...(await bothWays(a, c, word)))
+    await c.stop()
+  }
   const separate = (word) => a.run('separate', `separate ${word}`, counts.separate)
   const batch = (word) => a.run('batch', `batch ${word}`, counts.separate)
   const written =
     (await repeat(rows.separate, repeats.separate, separate)) + (await repeat(rows.batch, repeats.batch, batch))
   await c.start()
-  await c.open(url(system.limit ? {} : { expect: keys + counts.burst + written * counts.separate }))
+  const more = 2 * counts.eachWay * again.length + written * counts.separate
+  await c.open(url(system.limit ? {} : { expect: keys + counts.burst + more }))
   await repeat(rows.burst, repeats.burst, (word) => burst(a, c, `burst ${word}`))
   await repeat(rows.many, repeats.many, async (word) => {
     const took = await a.run('separate', `many ${word}`, counts.many)
@@ -115,6 +122,11 @@ async function repeat(samples, times, work) {
   if (samples[0] > shortMs) return 0
   for (let i = 1; i <= times; i++) samples.push(await work(i))
   return times
+}
+
+/** bothWays is across, there and back. A machine wakes faster in some minutes than in others: it is measured at several moments. */
+async function bothWays(a, b, prefix) {
+  return [...(await across(a, b, `there ${prefix}`)), ...(await across(b, a, `back ${prefix}`))]
 }
 
 /** across answers how long each of some writes took to be seen on the other device. */
