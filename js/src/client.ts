@@ -43,14 +43,27 @@ interface Pending {
 interface Watch {
   prefix: string
   position: number // how far it has been told
-  told: (changes: RawChange[]) => void
+  told: WatchEvents
+}
+
+/** What a watch hears. */
+export interface WatchEvents {
+  changes(c: RawChange[]): void
+  /** The data is another than before: what it has been told is void. */
+  cleared(): void
 }
 
 /** What a Client tells the Masq that it belongs to. */
 export interface ClientEvents {
   status(s: StatusAction): void
-  /** The engine failed. There may be another. */
-  failed(e: MasqError): void
+  /** The engine failed. If not `final`, there will be another. */
+  failed(e: MasqError, final: boolean): void
+  /** The browser's data was cleared, and this tab goes on with none. */
+  cleared(): void
+  /** An engine of another version has the data: everything rejects with `e` until it has gone. */
+  held(e: MasqError): void
+  /** Another tab has a newer version of Masq. */
+  newer(): void
   /** See LinkEvents. */
   moved(): Promise<boolean>
 }
@@ -73,6 +86,8 @@ export class Client {
   #unsent: Pending[] = []
   #watches = new Map<number, Watch>()
   #pairings = new Map<number, (p: PairingAction | MasqError) => void>()
+  #data = '' // which data the engine has
+  #held: MasqError | undefined // why there is no engine for this tab
   #ended: MasqError | undefined
   #idle: (() => void) | undefined // called when nothing is pending
 
@@ -80,8 +95,11 @@ export class Client {
     this.#events = events
     this.#link = new Link(options, this.id, {
       welcome: () => this.#askAgain(),
+      opened: (data) => this.#watchAgain(data),
       out: (bytes) => this.#out(bytes),
       failed: (code, detail, final) => this.#failed(new MasqError(code, detail), final),
+      held: () => this.#hold(),
+      newer: () => events.newer(),
       waiting: () => this.#pending.size > 0,
       moved: () => events.moved(),
     })
@@ -92,8 +110,8 @@ export class Client {
     return new Promise((resolve, reject) => this.#put(++this.#n, op, resolve, reject))
   }
 
-  /** Tells of changes from now on; `undefined` ends it. Throws MasqError. */
-  watch(prefix: string, told: (changes: RawChange[]) => void): () => void {
+  /** Tells of changes from now on. Returns what ends it. Throws MasqError. */
+  watch(prefix: string, told: WatchEvents): () => void {
     if (this.#ended) throw this.#ended
     if (this.#watches.size >= WATCHES_MAX) throw new MasqError('E_BUSY', `${WATCHES_MAX} watches`)
     const n = ++this.#n
@@ -133,7 +151,7 @@ export class Client {
   async close(): Promise<void> {
     if (this.#ended) return
     const idle = new Promise<void>((resolve) => (this.#idle = resolve))
-    if (this.#pending.size > 0) await within(CLOSE_MS_MAX, idle)
+    if (this.#pending.size > 0 && !this.#held) await within(CLOSE_MS_MAX, idle)
     if (this.#link.leader && !this.#ended)
       await within(
         CLOSE_MS_MAX,
@@ -153,7 +171,8 @@ export class Client {
   }
 
   #put(n: number, op: Ask, resolve: Pending['resolve'], reject: Pending['reject']): void {
-    if (this.#ended) return reject(this.#ended)
+    const none = this.#ended ?? (op.verb === Verb.Watch ? undefined : this.#held)
+    if (none) return reject(none)
     if (this.#pendingBytes > PENDING_BYTES_MAX) return reject(new MasqError('E_BUSY', 'await what you put'))
     const from = this.#turn.length
     this.#turn.op({ ...op, client: this.id, n })
@@ -179,15 +198,11 @@ export class Client {
     }
   }
 
-  /** A new engine: it gets the watches, from where they were, and everything that was not answered. */
+  /** A new engine: it gets everything that was not answered. */
   #askAgain(): void {
+    this.#held = undefined
     this.#interrupt(new MasqError('E_INTERRUPTED'))
     const w = new Writer()
-    for (const [n, watch] of this.#watches) {
-      if (!this.#pending.has(n)) {
-        w.op({ client: this.id, n, verb: Verb.Watch, range: { prefix: watch.prefix }, since: watch.position })
-      }
-    }
     for (const p of this.#pending.values()) {
       if (!p.bytes) continue // of this turn, which ends with #send
       w.raw(p.bytes)
@@ -196,8 +211,33 @@ export class Client {
     if (w.length > 0) this.#link.post(w.take())
   }
 
+  /** And the watches, from where they were. In other data there is no such place: it is followed from its beginning. */
+  #watchAgain(data: string): void {
+    const cleared = this.#data !== '' && this.#data !== data
+    this.#data = data
+    const w = new Writer()
+    for (const [n, watch] of this.#watches) {
+      if (cleared) watch.position = 0
+      if (!this.#pending.has(n))
+        w.op({ client: this.id, n, verb: Verb.Watch, range: { prefix: watch.prefix }, since: watch.position })
+    }
+    if (w.length > 0) this.#link.post(w.take())
+    if (!cleared) return
+    this.#events.cleared()
+    for (const watch of [...this.#watches.values()]) if (!this.#ended) watch.told.cleared()
+  }
+
+  #hold(): void {
+    if (this.#held || this.#ended) return
+    const e = (this.#held = new MasqError('E_VERSION', 'in another tab'))
+    this.#interrupt(e)
+    this.#rejectAsked(e)
+    this.#events.held(e)
+  }
+
   #out(bytes: Uint8Array): void {
     for (const m of messages(bytes)) {
+      if (this.#ended) return // by a listener
       const a = readTabAction(m)
       if (a.type === 'reply') this.#reply(a)
       else if (a.type === 'changed') this.#changed(a)
@@ -221,7 +261,7 @@ export class Client {
     const watch = this.#watches.get(a.n)
     if (!watch) return
     watch.position = a.position
-    watch.told(a.changes)
+    watch.told.changes(a.changes)
   }
 
   #pairing(a: PairingAction): void {
@@ -238,8 +278,13 @@ export class Client {
     if (final) this.end(e)
     this.#interrupt(new MasqError('E_INTERRUPTED'))
     if (moved(e.code) && !final) return // what is pending is asked of the next engine
-    this.#reject(e, () => true)
-    this.#events.failed(e)
+    this.#rejectAsked(e)
+    this.#events.failed(e, final)
+  }
+
+  /** All but watches, which the next engine is asked for. */
+  #rejectAsked(e: MasqError): void {
+    this.#reject(e, (p) => !this.#watches.has(p.n))
   }
 
   /** Ends the pairings that an engine which is gone knew of. */

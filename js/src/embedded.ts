@@ -3,12 +3,11 @@
 import { Kind, Verb, type Entry, type RawChange, type Write as RawWrite } from './border.js'
 import { Client } from './client.js'
 import { MasqError } from './errors.js'
-import type { Change } from './masq.js'
 import type { Options } from './options.js'
 import { loadPairing } from './load.js'
 import type { Pairing } from './pairing.js'
-import { readStatus } from './status.js'
-import type { Page, Range, Store, StoreEvents, Told, Write } from './store.js'
+import { blank, readStatus, type StoreStatus } from './status.js'
+import type { Change, Page, Range, Store, StoreEvents, Told, Write } from './store.js'
 import { decodeValue } from './values.js'
 
 const utf8 = new TextEncoder()
@@ -18,15 +17,18 @@ const PAIRED =
 
 export class Embedded implements Store {
   readonly #client: Client
-  #paired = false
+  readonly #events: StoreEvents
+  #status: StoreStatus | undefined
+  #newer = false
 
   constructor(options: Options, events: StoreEvents & { moved(): Promise<boolean> }) {
+    this.#events = events
     this.#client = new Client(options, {
-      status: (s) => {
-        this.#paired = s.devices.length > 0
-        events.status(readStatus(s))
-      },
-      failed: (e) => events.failed(e),
+      status: (s) => this.#tell(readStatus(s)),
+      failed: (e, final) => this.#failed(e, final),
+      cleared: () => this.#tell({ ...blank('embedded'), error: 'E_CLEARED' }),
+      held: (e) => this.#tell({ ...(this.#status ?? blank('embedded')), sync: 'off', error: e.code }),
+      newer: () => this.#setNewer(),
       moved: () => events.moved(),
     })
   }
@@ -51,7 +53,10 @@ export class Embedded implements Store {
   }
 
   watch(prefix: string, told: Told): () => void {
-    return this.#client.watch(prefix, (changes) => told(changes.map((c) => this.#change(c))))
+    return this.#client.watch(prefix, {
+      changes: (changes) => told(changes.map((c) => this.#change(c))),
+      cleared: () => told([{ type: 'reset', reason: 'cleared' }]),
+    })
   }
 
   async rename(name: string): Promise<void> {
@@ -83,7 +88,7 @@ export class Embedded implements Store {
   /** Rejects with E_CIRCLE if this device is paired with others. */
   async unpaired(): Promise<void> {
     await this.#client.ask({ verb: Verb.List, range: { limit: 1 } }) // the status comes before
-    if (this.#paired) throw new MasqError('E_CIRCLE', '', PAIRED)
+    if (this.#status?.devices.length) throw new MasqError('E_CIRCLE', '', PAIRED)
   }
 
   /**
@@ -107,8 +112,26 @@ export class Embedded implements Store {
     this.#client.end(e)
   }
 
+  #tell(s: StoreStatus): void {
+    this.#status = { ...s, newer: this.#newer }
+    this.#events.status(this.#status)
+  }
+
+  #setNewer(): void {
+    if (this.#newer) return
+    this.#newer = true
+    if (this.#status) this.#tell(this.#status)
+  }
+
+  #failed(e: MasqError, final: boolean): void {
+    if (e.code === 'E_VERSION') this.#newer = true // of the data
+    if (final && this.#status) this.#tell({ ...this.#status, sync: 'off', error: e.code })
+    this.#events.failed(e)
+  }
+
   #change(c: RawChange): Change {
     return {
+      type: 'change',
       key: c.key,
       value: decodeValue(c),
       previous: c.had ? decodeValue({ kind: c.previousKind, value: c.previous }) : undefined,

@@ -6,11 +6,13 @@ import { EventWriter } from './events.js'
 import { storeKey } from './keys.js'
 import { names, storageCodes, type Init } from './messages.js'
 import { Sockets } from './socket.js'
-import { BlockStore, StorageError, type StoredBlock } from './storage.js'
+import { BlockStore, StorageError, explain, type StoredBlock } from './storage.js'
 import { WasmError, compile, run, type Program } from './wasm.js'
 
 /** What the engine has for the tabs. */
 export interface EngineEvents {
+  /** The data is open; `data` names it. Nothing else is told before. */
+  opened(data: string): void
   /** A message for one tab. It is a view that is valid during the call. */
   tab(client: number, message: Uint8Array): void
   /** A status message, for all tabs. It is a view that is valid during the call. */
@@ -65,16 +67,19 @@ export class Engine {
       module.catch(() => undefined) // awaited below, unless storage fails first
       const store = await BlockStore.open(names.database(this.#init.app))
       this.#store = store
-      store.onlost = () => this.#fail('E_STORAGE', 'the browser took the data away')
-      const [key, ids] = await Promise.all([storeKey(store), store.list()])
+      store.onlost = (e) => this.#fail(storageCodes[e.reason], e.message)
+      const [{ key, id }, ids] = await Promise.all([storeKey(store), store.list()])
       const error = (text: string): void => console.error(`masq: ${text}`)
       const program = await run(await module, error, () => this.#fail('E_INTERNAL', 'the engine ended'))
       this.#newest = lastRecord(ids)
-      if (!this.#stopped) this.#begin(program, key, ids)
+      if (this.#stopped) return
+      this.#events.opened(id)
+      this.#begin(program, key, ids)
     } catch (e) {
-      if (e instanceof StorageError) this.#fail(storageCodes[e.reason], e.message)
-      else if (e instanceof WasmError) this.#fail('E_WASM', e.message)
-      else this.#fail('E_INTERNAL', String(e))
+      if (e instanceof WasmError) return this.#fail('E_WASM', e.message)
+      if (!(e instanceof StorageError || e instanceof DOMException)) return this.#fail('E_INTERNAL', String(e))
+      const { reason, message } = explain(e)
+      this.#fail(storageCodes[reason], message)
     }
   }
 

@@ -14,6 +14,9 @@ const sentences = {
   E_STORAGE: 'The browser does not keep data here. Leave private browsing, or allow this site to store data.',
   E_QUOTA: 'The storage is full. Delete something, or make room on this device.',
   E_DAMAGED: 'The stored data cannot be read. Clear this site’s data; the other devices still have theirs.',
+  E_CLEARED:
+    'This site’s data was deleted in this browser. What other devices have is still there: pair with one again.',
+  E_RESET: 'A watch was reset: this is no change. List the range anew.',
   E_VERSION: 'Another version of Masq is in use, here or on the other device. Reload all tabs, and update.',
   E_FENCED: 'Another engine took over this data. Reload the page.',
   E_CLOSED: 'Masq is closed. Call connect() again.',

@@ -1,7 +1,7 @@
 // What this origin knows of the local store: one record in a database of its own, so that the decision where the data is
 // stands apart from the data.
 
-import { explain, type StorageError } from './storage.js'
+import { answered, explain, opened, type StorageError } from './storage.js'
 
 /** The record. Nothing in it: the local store was never spoken to. */
 export interface Grant {
@@ -36,8 +36,12 @@ export async function saveGrant(change: Partial<Grant>): Promise<Grant> {
   return all
 }
 
-/** Whether there is a database, without making one. */
-export async function exists(name: string): Promise<boolean> {
+/** Whether there is a database, without making one. Rejects with StorageError. */
+export function exists(name: string): Promise<boolean> {
+  return opened(() => look(name))
+}
+
+async function look(name: string): Promise<boolean> {
   if (typeof indexedDB.databases === 'function') return (await indexedDB.databases()).some((d) => d.name === name)
   return new Promise((resolve) => {
     const request = indexedDB.open(name)
@@ -49,14 +53,20 @@ export async function exists(name: string): Promise<boolean> {
 
 /** Deletes a database; who still has it open is told to close it. */
 export function deleteDatabase(name: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = indexedDB.deleteDatabase(name)
-    request.onsuccess = () => resolve()
-    request.onerror = () => reject(explain(request.error) satisfies StorageError)
-  })
+  return answered(
+    new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(name)
+      request.onsuccess = () => resolve()
+      request.onerror = () => reject(explain(request.error) satisfies StorageError)
+    }),
+  )
 }
 
 function run<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBRequest): Promise<T> {
+  return opened(() => runOnce(mode, work))
+}
+
+function runOnce<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBRequest): Promise<T> {
   return new Promise((resolve, reject) => {
     let open: IDBOpenDBRequest
     try {

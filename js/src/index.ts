@@ -5,7 +5,7 @@
  * import { connect } from '@masq/client'
  * const masq = await connect({ app: { name: 'Notes' }, sync: 'wss://sync.example.org' })
  * await masq.put('note/1', { title: 'Hello' })
- * masq.watch('note/', (change) => console.log(change.key, change.value))
+ * masq.watch('note/', (change) => change.type === 'change' && console.log(change.key, change.value))
  * ```
  *
  * @module
@@ -35,7 +35,8 @@ function checkPlatform(): void {
 
 export { MasqError, type MasqErrorCode } from './errors.js'
 export { takeInvite } from './invite.js'
-export type { BatchOperation, Change, Masq, MasqEventMap, RangeOptions, WriteOptions } from './masq.js'
+export type { BatchOperation, Masq, MasqEventMap, RangeOptions, WriteOptions } from './masq.js'
 export type { ConnectOptions } from './options.js'
 export type { Pairing, PairingStep } from './pairing.js'
 export type { Device, Status, SyncState } from './status.js'
+export type { Change, Reset, ResetReason } from './store.js'

@@ -1,7 +1,7 @@
 // The store key: 32 random bytes that seal every block. They lie in IndexedDB, wrapped by a WebCrypto key that never
 // leaves the browser: whoever copies single values gets nothing, whoever copies the whole profile gets it all.
 
-import { KEYS, StorageError, type BlockStore } from './storage.js'
+import { KEYS, StorageError, answered, type BlockStore } from './storage.js'
 
 const RECORD = 'store'
 
@@ -11,17 +11,27 @@ interface Wrapped {
   sealed: ArrayBuffer
 }
 
+/** The store key, and a name for the data that it seals: cleared data is followed by data of another name. */
+export interface StoreKey {
+  key: Uint8Array
+  id: string
+}
+
 /**
  * Resolves with the store key, which it makes on the first call. Rejects with StorageError: `other` when there are blocks
  * but no key to read them, or when the key cannot be unwrapped.
  */
-export async function storeKey(store: BlockStore): Promise<Uint8Array> {
-  const found = await read(store)
+export async function storeKey(store: BlockStore): Promise<StoreKey> {
+  const found = await answered(read(store))
   if (found) return unwrap(found)
   const raw = crypto.getRandomValues(new Uint8Array(32))
-  if (await addFirst(store, await wrap(raw))) return raw
-  return unwrap((await read(store))!) // another engine was faster
+  const wrapped = await wrap(raw)
+  if (await answered(addFirst(store, wrapped))) return { key: raw, id: nameOf(wrapped) }
+  return unwrap((await answered(read(store)))!) // another engine was faster
 }
+
+/** The nonce of the wrapped key: random, made with the data, and no secret. */
+const nameOf = (w: Wrapped): string => w.iv.join('.')
 
 async function wrap(raw: Uint8Array<ArrayBuffer>): Promise<Wrapped> {
   const key = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt'])
@@ -29,10 +39,10 @@ async function wrap(raw: Uint8Array<ArrayBuffer>): Promise<Wrapped> {
   return { key, iv, sealed: await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, key, raw) }
 }
 
-async function unwrap(w: Wrapped): Promise<Uint8Array> {
+async function unwrap(w: Wrapped): Promise<StoreKey> {
   try {
     const raw = await crypto.subtle.decrypt({ name: 'AES-GCM', iv: w.iv }, w.key, w.sealed)
-    if (raw.byteLength === 32) return new Uint8Array(raw)
+    if (raw.byteLength === 32) return { key: new Uint8Array(raw), id: nameOf(w) }
   } catch {
     // answered below
   }

@@ -3,27 +3,32 @@
 // stolen from it, and storage sees to it that its engine can do no harm.
 
 import { BORDER_VERSION } from './border.js'
+import { withLock } from './lock.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import type { Options } from './options.js'
+import { Silence, TICK_MS } from './silence.js'
 import { workerMakers, type Maker } from './spawn.js'
 
 /** What a Link tells the tab. */
 export interface LinkEvents {
   /** There is a new engine, which knows nothing of this tab: ask again for everything. */
   welcome(): void
+  /** The new engine has opened its data; `data` says which. Before that it answers nothing. */
+  opened(data: string): void
   /** Messages of the border. */
   out(bytes: Uint8Array): void
   /** The engine failed. If `final`, there will be no other. */
   failed(code: string, detail: string, final: boolean): void
+  /** An engine of another version has the data: there is none for this tab until those tabs have gone. */
+  held(): void
+  /** A tab has a newer version of Masq. */
+  newer(): void
   /** Whether something waits for an answer. */
   waiting(): boolean
   /** Whether the data has gone elsewhere since this tab was opened: then there must be no engine any more. */
   moved(): Promise<boolean>
 }
 
-const TICK_MS = 1000
-const QUIET_MS = 3000 // silence after which the engine is asked whether it is alive
-const DEAD_MS = 3000 // and after which, unanswered, its lock is taken
 const RESTART_MS = 250
 const RESTART_MS_MAX = 30_000
 const FRESH_MS = 1000 // for so long what was known when the tab was opened holds
@@ -41,16 +46,15 @@ export class Link {
   #mine = 0 // the number of its engine
   #making = 0 // the number of the engine whose Worker is being made
   #stepDown: (() => void) | undefined // gives the lock back
-  #queue: AbortController | undefined // of the request for the lock
+  #dequeue: () => void = () => undefined // ends the wait for the lock
   #discovery: BroadcastChannel
   #port: BroadcastChannel
   #release: (() => void) | undefined // gives back the tab's own lock
   #timer: ReturnType<typeof setInterval>
-  #ticked = Date.now()
-  #heard = Date.now()
-  #asked = 0 // when the engine was asked whether it is alive; 0: it was not, or has answered
+  #ticked = performance.now()
+  #silence = new Silence() // of an engine in another tab
   #started = 0
-  #opened = Date.now()
+  #opened = performance.now()
   #seized: (() => void) | undefined // the engine is to be this tab's alone
   #alone = 0 // the engine that is
   #restarts = 0
@@ -68,7 +72,7 @@ export class Link {
     this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     document.addEventListener('visibilitychange', this.#seen)
-    void navigator.locks.request(names.tabLock(options.app, client), () => this.#live())
+    this.#live()
     this.#compete(false) // not after the other lock: who leads needs it only when another takes over
   }
 
@@ -108,7 +112,7 @@ export class Link {
     if (!this.leader) this.#send({ t: 'bye', client: this.client })
     clearInterval(this.#timer)
     document.removeEventListener('visibilitychange', this.#seen)
-    this.#queue?.abort()
+    this.#dequeue()
     this.#worker?.terminate()
     this.#worker = undefined
     this.#making = 0
@@ -118,28 +122,39 @@ export class Link {
     this.#release?.()
   }
 
-  /** Runs with the tab's own lock held, until the tab is closed. */
-  #live(): Promise<void> {
-    if (this.#closed) return Promise.resolve()
-    this.#hello()
-    return new Promise((resolve) => (this.#release = resolve))
+  /** Holds the tab's own lock until the tab is closed: an engine in another tab forgets a tab that has lost it. */
+  #live(): void {
+    const live = (): Promise<void> => {
+      if (this.#closed) return Promise.resolve()
+      this.#hello()
+      return new Promise((resolve) => (this.#release = resolve))
+    }
+    withLock(names.tabLock(this.#options.app, this.client), {}, live, {
+      lost: () => {
+        if (this.#closed) return
+        if (!this.leader) this.#engine = 0 // it has to welcome this tab anew
+        this.#live()
+      },
+      refused: (e) => this.#refused(e),
+    })
   }
 
   #compete(steal: boolean): void {
-    const { app } = this.#options
-    this.#queue?.abort()
-    const queue = new AbortController()
-    this.#queue = queue
-    navigator.locks
-      .request(names.lock(app), steal ? { steal } : { signal: queue.signal }, () => this.#lead())
-      .catch(() => {
-        if (!queue.signal.aborted && !this.#closed) this.#deposed()
-      })
+    this.#dequeue()
+    this.#dequeue = withLock(names.lock(this.#options.app), { steal }, () => this.#lead(), {
+      lost: () => this.#closed || this.#deposed(),
+      refused: (e) => this.#refused(e),
+    })
+  }
+
+  /** A sandboxed frame, or a browser that stores nothing here: then it refuses locks, too. */
+  #refused(e: unknown): void {
+    if (!this.#closed) this.#events.failed('E_STORAGE', `Web Locks: ${(e as Error).name}`, true)
   }
 
   /** Runs with the lock held, until the tab steps down. */
   async #lead(): Promise<void> {
-    if (Date.now() - this.#opened > FRESH_MS && (await this.#events.moved().catch(() => false))) return
+    if (performance.now() - this.#opened > FRESH_MS && (await this.#events.moved().catch(() => false))) return
     if (this.#closed) return
     const over = new Promise<void>((resolve) => (this.#stepDown = resolve))
     void this.#spawn(workerMakers(this.#options.worker)) // may step down at once
@@ -153,7 +168,7 @@ export class Link {
     this.#seized = undefined
   }
 
-  /** The lock was stolen. */
+  /** The lock was lost to another tab. */
   #deposed(): void {
     this.#worker?.terminate()
     this.#worker = undefined
@@ -181,7 +196,7 @@ export class Link {
     this.#worker = worker
     this.#mine = init.engine
     this.#engine = 0
-    this.#started = Date.now()
+    this.#started = performance.now()
     worker.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     worker.onerror = (e) => {
       if (worker !== this.#worker) return
@@ -220,10 +235,11 @@ export class Link {
 
   #take(m: ToTab): void {
     if (this.#closed || (this.#mine && m.engine !== this.#mine)) return // from an engine that has lost the lock
+    if (m.t === 'version') return this.#otherVersion(m.version, m.engine)
     if (m.t !== 'welcome' && m.engine !== this.#engine && !this.#concerns(m)) return
-    this.#heard = Date.now()
-    this.#asked = 0
+    this.#silence.heard()
     if (m.t === 'out') return this.#events.out(m.bytes)
+    if (m.t === 'opened') return this.#events.opened(m.data)
     if (m.t === 'failed') return this.#failed(m.code, m.detail)
     if (m.engine === this.#engine) return
     this.#engine = m.engine
@@ -233,7 +249,16 @@ export class Link {
 
   /** Whether what an engine says that has not welcomed this tab is about it: not the end of one that went before. */
   #concerns(m: ToTab): boolean {
-    return m.t === 'failed' && (this.#engine === 0 || m.code === 'E_VERSION') // of another version there is no welcome
+    return m.t === 'failed' && this.#engine === 0
+  }
+
+  /** An engine of this version has heard of a tab with a newer one, or an engine of another version does not take this tab. */
+  #otherVersion(version: number, engine: number): void {
+    this.#silence.heard()
+    if (version > BORDER_VERSION) this.#events.newer()
+    if (engine === this.#engine) return
+    this.#engine = 0
+    this.#events.held()
   }
 
   #failed(code: string, detail: string): void {
@@ -242,7 +267,7 @@ export class Link {
     this.#events.failed(code, detail, final)
     if (final || this.#closed || !this.#worker) return // the Worker stays and tells every tab that comes
     const worker = this.#worker
-    if (Date.now() - this.#started > STEADY_MS) this.#restarts = 0
+    if (performance.now() - this.#started > STEADY_MS) this.#restarts = 0
     setTimeout(
       () => {
         if (this.#closed || worker !== this.#worker) return
@@ -255,22 +280,15 @@ export class Link {
 
   /** Looks after an engine in another tab. */
   #tick(): void {
-    const now = Date.now()
-    const late = now - this.#ticked > 2 * TICK_MS // this tab itself was frozen or asleep: give the other time
+    const now = performance.now() // the clock may be set back
+    const gap = now - this.#ticked
     this.#ticked = now
-    if (this.leader || !this.#queue) return
-    if (late) {
-      this.#heard = now
-      this.#asked = 0
-    } else if (this.#asked && now - this.#asked > DEAD_MS) {
-      this.#asked = 0
-      this.#heard = now
-      this.#engine = 0
-      this.#compete(true)
-    } else if (!this.#asked && now - this.#heard > QUIET_MS && (!document.hidden || this.#events.waiting())) {
-      this.#asked = now
-      this.#hello()
-    }
+    if (this.leader) return
+    const verdict = this.#silence.tick(gap, !document.hidden || this.#events.waiting())
+    if (verdict === 'ask') this.#hello()
+    if (verdict !== 'dead') return
+    this.#engine = 0
+    this.#compete(true)
   }
 
   #seen = (): void => {

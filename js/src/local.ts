@@ -3,11 +3,10 @@
 
 import type { MasqError } from './errors.js'
 import type { Grant } from './grants.js'
-import type { Change } from './masq.js'
 import { base64, base64url, fromBase64, isStores, proofOf, tokenKey } from './proof.js'
 import { CUT, Rpc, type Failure, type Json } from './rpc.js'
-import type { Status, SyncState } from './status.js'
-import type { Page, Range, Store, StoreEvents, Told, Write } from './store.js'
+import { blank, type Status, type StoreStatus, type SyncState } from './status.js'
+import type { Change, Page, Range, Store, StoreEvents, Told, Write } from './store.js'
 
 export { useLocalStore } from './use.js'
 
@@ -83,7 +82,7 @@ export class LocalStore implements Store {
   readonly #about: About
   #begin: Beginning
   #grant: Grant
-  #status: Status
+  #status: StoreStatus
   #rpc: Rpc | undefined // while this page is in
   #dialled: Rpc | undefined // the connection, in or not
   #waiters: Waiter[] = []
@@ -115,7 +114,7 @@ export class LocalStore implements Store {
   }
 
   /** What was told last. */
-  get status(): Status {
+  get status(): StoreStatus {
     return this.#status
   }
 
@@ -315,7 +314,7 @@ export class LocalStore implements Store {
 
   /** A store that hangs does not close the connection. */
   #checkQuiet(rpc: Rpc): void {
-    const silent = rpc.waiting && Date.now() - rpc.heard > QUIET_MS
+    const silent = rpc.waiting && performance.now() - rpc.heard > QUIET_MS
     if (silent && this.#probed) return rpc.close()
     if (silent) void rpc.call('hello').catch(() => undefined)
     this.#probed = silent
@@ -423,7 +422,7 @@ export class LocalStore implements Store {
   #back(): Promise<Rpc> {
     return new Promise((resolve, reject) => {
       if (this.#status.store === 'denied') return reject(this.#denied())
-      this.#waiters.push({ at: Date.now(), resolve, reject })
+      this.#waiters.push({ at: performance.now(), resolve, reject })
       if (this.#waiters.length === 1) this.#giveUpLater()
     })
   }
@@ -434,12 +433,12 @@ export class LocalStore implements Store {
     if (!first) return
     this.#timer = setTimeout(
       () => {
-        const late = Date.now() - AWAY_MS
+        const late = performance.now() - AWAY_MS
         while (this.#status.store !== 'asking' && this.#waiters[0] && this.#waiters[0].at <= late)
           this.#waiters.shift()!.reject(this.#tools.failure('E_STORE_AWAY'))
         this.#giveUpLater()
       },
-      Math.max(first.at + AWAY_MS - Date.now(), 50),
+      Math.max(first.at + AWAY_MS - performance.now(), 50),
     )
   }
 
@@ -483,7 +482,7 @@ export class LocalStore implements Store {
     if (this.#watches.has(w)) w.told(changes)
   }
 
-  #tell(s: Status): void {
+  #tell(s: StoreStatus): void {
     if (this.#ended) return
     this.#status = s
     this.#events.status(s)
@@ -523,16 +522,7 @@ export class LocalStore implements Store {
 const UNPROVEN = new Error('what answers there cannot prove to be the store that this page knows')
 let warned = false
 
-/** A status in which nothing is known. */
-export function blank(store: Status['store']): Status {
-  const self = { id: '', name: '', self: true, online: true, lastHeard: 0, toSend: 0, toReceive: false }
-  return {
-    ...{ store, sync: 'off', error: undefined, entries: 0, toSend: 0, toReceive: false, recovery: false, self },
-    ...{ devices: [], counts: { devices: 0, online: 0, upToDate: 0 } },
-  }
-}
-
-function readStatus(s: Json): Status {
+function readStatus(s: Json): StoreStatus {
   const n = (name: string): number => Number(s[name] ?? 0)
   return {
     ...blank('local'),
@@ -550,7 +540,8 @@ function readChange(c: Json): Change {
   const deleted = !('value' in c || 'bytes' in c)
   const previous = c.previous === undefined ? undefined : valueOf(c.previous as Json)
   const from = c.from === 'here' || c.from === 'tab' ? c.from : 'device'
-  return { key: String(c.key), value: valueOf(c), previous, deleted, conflicts: Number(c.conflicts ?? 0), from }
+  const conflicts = Number(c.conflicts ?? 0)
+  return { type: 'change', key: String(c.key), value: valueOf(c), previous, deleted, conflicts, from }
 }
 
 function valueOf(e: Json): unknown {

@@ -1,9 +1,10 @@
 import { MasqError } from './errors.js'
 import { deviceName, type Options } from './options.js'
+import { Keeper } from './keeping.js'
 import type { Pairing } from './pairing.js'
 import { Place } from './place.js'
-import type { Device, Status } from './status.js'
-import type { Page, Range, Write } from './store.js'
+import type { Device, Status, StoreStatus } from './status.js'
+import type { Change, Page, Range, Reset, Write } from './store.js'
 import { BATCH_BYTES_MAX, BATCH_OPS_MAX, OP_BYTES, bytesOf, checkKey, encodeValue } from './values.js'
 
 /** When a write is answered: on stable storage (the default), or as soon as the engine has it. */
@@ -25,23 +26,6 @@ export interface RangeOptions {
   limit?: number
 }
 
-/** A key that has another value than before. */
-export interface Change<T = unknown> {
-  readonly key: string
-  /** The value now; undefined if it was deleted. */
-  readonly value: T | undefined
-  /** The value before; undefined if there was none. */
-  readonly previous: T | undefined
-  readonly deleted: boolean
-  /** How many versions `conflicts(key)` answers now. A change of these alone is told too, with the same value as before. */
-  readonly conflicts: number
-  /**
-   * Who wrote it: `here`, this very object; `tab`, another tab of this browser, or with a local store anything on this computer;
-   * else the device's name, or `device`: a local store does not tell applications which.
-   */
-  readonly from: 'here' | 'tab' | 'device' | (string & {})
-}
-
 /** The types of Masq's events. */
 export interface MasqEventMap {
   /** `status` is another. */
@@ -55,6 +39,8 @@ export interface MasqEventMap {
 export class Masq extends EventTarget {
   #place: Place
   #status: Status | undefined
+  #keeper = new Keeper(() => this.#status && this.#tell(this.#status))
+  #closed = false
   #ready!: { resolve: () => void; reject: (e: MasqError) => void }
   #opened: Promise<void>
 
@@ -63,9 +49,9 @@ export class Masq extends EventTarget {
     this.#opened = new Promise((resolve, reject) => (this.#ready = { resolve, reject }))
     this.#place = new Place(options, {
       status: (s) => {
-        this.#status = s
+        this.#keeper.saw(s)
+        this.#tell(s)
         this.#ready.resolve()
-        this.dispatchEvent(new Event('status'))
       },
       failed: (e) => this.#ready.reject(e),
     })
@@ -147,18 +133,34 @@ export class Masq extends EventTarget {
 
   /**
    * Calls `listener` for every change from now on of a key that begins with `prefix` ('' for all), in order, wherever it
-   * was made; what this browser writes, before it is durable. Returns a function that ends it. Throws E_KEY, E_CLOSED.
+   * was made; what this browser writes, before it is durable. Returns a function that ends it, at once. Throws E_KEY, E_CLOSED.
+   *
+   * It can be told of a reset instead, seldom: then a copy that is kept of the range is void. To read `key` of a reset throws E_RESET.
+   *
+   * ```ts
+   * masq.watch('note/', async (change) => {
+   *   if (change.type === 'reset') notes = new Map(await masq.list({ prefix: 'note/' }))
+   *   else if (change.deleted) notes.delete(change.key)
+   *   else notes.set(change.key, change.value)
+   * })
+   * ```
    */
-  watch<T = unknown>(prefix: string, listener: (change: Change<T>) => void): () => void {
-    return this.#place.watch(checkKey(prefix, true), (changes) => {
+  watch<T = unknown>(prefix: string, listener: (change: Change<T> | Reset) => void): () => void {
+    let on = true
+    const stop = this.#place.watch(checkKey(prefix, true), (changes) => {
       for (const c of changes) {
+        if (!on || this.#closed) return // by the listener
         try {
-          listener(c as Change<T>)
+          listener(c.type === 'reset' ? guarded(c) : (c as Change<T>))
         } catch (e) {
           reportError(e)
         }
       }
     })
+    return () => {
+      on = false
+      stop()
+    }
   }
 
   /**
@@ -221,8 +223,20 @@ export class Masq extends EventTarget {
     return this.#place.useLocalStore()
   }
 
-  /** Waits (5 s at most) for what has been asked, and lets go of everything. Never rejects. */
+  /**
+   * Asks the browser to keep the data until the user deletes it: else it may make room with it when the disk is full, or when the
+   * site was not visited for long. Resolves with whether it does, true with a local store. Call it from a click: Firefox asks the
+   * user. Where the browser decides without asking (Chromium, Safari) Masq does this by itself once there is data.
+   */
+  async persist(): Promise<boolean> {
+    return this.#place.run(() => this.#keeper.persist())
+  }
+
+  /**
+   * Waits (5 s at most) for what has been asked, and lets go of everything. Watches end at once. Never rejects.
+   */
   async close(): Promise<void> {
+    this.#closed = true
     await this.#place.close()
   }
 
@@ -232,6 +246,12 @@ export class Masq extends EventTarget {
     options?: boolean | AddEventListenerOptions,
   ): void {
     super.addEventListener(type, listener as EventListener | null, options)
+  }
+
+  #tell(s: StoreStatus): void {
+    if (this.#closed) return
+    this.#status = { ...s, ...this.#keeper.facts }
+    this.dispatchEvent(new Event('status'))
   }
 
   async #write(writes: Write[], options: WriteOptions = {}): Promise<void> {
@@ -255,6 +275,14 @@ export class Masq extends EventTarget {
       if (last) range.after = last[0]
     }
   }
+}
+
+/** A reset that cannot be taken for a change by what is not written in TypeScript. */
+function guarded(r: Reset): Reset {
+  const get = (): never => {
+    throw new MasqError('E_RESET', r.reason)
+  }
+  return Object.defineProperty({ ...r }, 'key', { get })
 }
 
 function checkSize(writes: Write[]): void {

@@ -31,8 +31,10 @@ export type ToWorker =
 /** From the Worker to one tab. */
 export type ToTab =
   | { t: 'welcome'; engine: number } // answers hello
+  | { t: 'opened'; engine: number; data: string } // before any `out`: which data it is; another, if the old was cleared
   | { t: 'out'; engine: number; bytes: Uint8Array } // reply, changed, status and pairing messages of the border
   | { t: 'failed'; engine: number; code: string; detail: string }
+  | { t: 'version'; engine: number; version: number } // answers hello of another version, and tells all of a newer one
 
 /** From the Worker to all tabs: say hello to me. */
 export interface Announce {
@@ -55,5 +57,6 @@ export const storageCodes: Record<StorageCause, string> = {
   quota: 'E_QUOTA',
   closed: 'E_STORAGE',
   version: 'E_VERSION',
+  unknown: 'E_STORAGE',
   other: 'E_STORAGE',
 }

@@ -1,8 +1,7 @@
 // Moving an origin's data from the embedded store into the local one.
 
 import { fieldOf, type LocalStore } from './local.js'
-import type { Change } from './masq.js'
-import type { Store, Write } from './store.js'
+import type { Change, Store, Write } from './store.js'
 
 /** What is different in the local store, for watches that knew the embedded one. */
 export interface Moved {
@@ -46,7 +45,7 @@ async function compare(from: Store, to: LocalStore): Promise<Change[] | undefine
       here.delete(key)
       if (mine !== undefined && conflicts === 0 && fieldOf({ value: mine }) === fieldOf({ value })) continue
       const previous = mine === undefined ? undefined : read(mine)
-      changes.push({ key, value: read(value), previous, deleted: false, conflicts, from: 'device' })
+      changes.push({ type: 'change', key, value: read(value), previous, deleted: false, conflicts, from: 'device' })
     }
   }
   return here.size === 0 ? changes : undefined

@@ -34,7 +34,7 @@ export class Rpc {
   /** Whether messages may be long, because the other side has proved who it is. */
   trusted = false
   /** When the last message came. */
-  heard = Date.now()
+  heard = performance.now()
   readonly #ws: WebSocket
   readonly #failure: Failure
   #id = 0
@@ -130,7 +130,7 @@ export class Rpc {
   }
 
   #take(data: unknown): void {
-    this.heard = Date.now()
+    this.heard = performance.now()
     try {
       if (typeof data !== 'string' || (!this.trusted && data.length > STRANGER_CHARACTERS_MAX)) throw CUT
       const message = JSON.parse(data) as unknown

@@ -28,8 +28,20 @@ export interface Device {
  */
 export type SyncState = 'off' | 'connecting' | 'waiting' | 'online'
 
+/** What a page knows of the browser's storage. */
+export interface Keeping {
+  /** Whether the browser keeps the data until the user deletes it; see `persist`. Undefined: not known (yet). */
+  readonly persistent: boolean | undefined
+  /** How many bytes this site may still store, as the browser estimates it. Undefined: not known (yet), or in a local store. */
+  readonly room: number | undefined
+  /** There is little room left, under 32 MiB: writes may soon reject with E_QUOTA. */
+  readonly low: boolean
+  /** This looks like a private window: what is stored goes when it is closed. Not every browser can be told by. */
+  readonly temporary: boolean
+}
+
 /** What is known now. Every change makes a new object. */
-export interface Status {
+export interface Status extends Keeping {
   /**
    * Where the data is. `embedded`: in this browser; `local`: in the local store on this computer; `asking`: there, when the
    * user has allowed it in the Store manager, for which operations wait; `away`: the local store cannot be reached, operations
@@ -37,8 +49,14 @@ export interface Status {
    */
   readonly store: 'embedded' | 'local' | 'asking' | 'away' | 'denied'
   readonly sync: SyncState
-  /** Why sync has stopped, if it has: E_VERSION, another device runs a newer version; E_REVOKED, this one was shut out. */
+  /**
+   * Why sync has stopped, if it has: E_REVOKED, this device was shut out; E_VERSION, another device runs a newer version, or another
+   * tab another one: then operations reject with it until that tab has gone. E_CLEARED, once: the data in this browser was deleted,
+   * and this is a device without any. What else ends a store for good stands here, too.
+   */
   readonly error: MasqErrorCode | undefined
+  /** Another tab of this browser has a newer version of Masq, or has brought the data to one: reload the page. */
+  readonly newer: boolean
   /** How many keys have a value. */
   readonly entries: number
   /** Entries still to go out, to the device that lacks most. */
@@ -55,11 +73,34 @@ export interface Status {
   readonly counts: { readonly devices: number; readonly online: number; readonly upToDate: number }
 }
 
+/** A status as a store tells it. */
+export type StoreStatus = Omit<Status, keyof Keeping>
+
+/** A status in which nothing is known. */
+export function blank(store: Status['store']): StoreStatus {
+  const self = { id: '', name: '', self: true, online: true, lastHeard: 0, toSend: 0, toReceive: false }
+  return {
+    ...{
+      store,
+      sync: 'off',
+      error: undefined,
+      newer: false,
+      entries: 0,
+      toSend: 0,
+      toReceive: false,
+      recovery: false,
+      self,
+    },
+    ...{ devices: [], counts: { devices: 0, online: 0, upToDate: 0 } },
+  }
+}
+
 const syncStates: SyncState[] = ['off', 'connecting', 'waiting', 'online']
 
-export function readStatus(s: StatusAction): Status {
+export function readStatus(s: StatusAction): StoreStatus {
   const devices = s.devices.map((d) => device(d, false))
   return {
+    newer: false,
     store: 'embedded',
     sync: syncStates[s.sync] ?? 'off',
     error: (s.code as MasqErrorCode) || undefined,

@@ -1,8 +1,11 @@
 // Keeps the engine's blocks in IndexedDB, behind the contract of core/storage. It is a bundle of its own too
 // (dist/storage.js, global MasqStorage), so that the contract's conformance suite runs against it.
 
-/** Why storage failed: the block exists already, there is no room, the store is closed, or something else. */
-export type StorageCause = 'exists' | 'quota' | 'closed' | 'version' | 'other'
+/**
+ * Why storage failed: the block exists already, there is no room, the store is closed, a newer version has the data, the browser
+ * does not know why, or something else.
+ */
+export type StorageCause = 'exists' | 'quota' | 'closed' | 'version' | 'unknown' | 'other'
 
 /** What every method of BlockStore rejects with. */
 export class StorageError extends Error {
@@ -26,21 +29,54 @@ const BLOCKS = 'blocks'
 /** The object store in which keys.ts keeps the wrapped store key. */
 export const KEYS = 'keys'
 
+/** How long IndexedDB may take. Safari is known never to answer at times; whoever waits then begins anew. */
+const ANSWER_MS = 30_000
+/** An UnknownError at opening (a process of the browser's that has gone) mostly passes. */
+const OPEN_PAUSES_MS = [100, 1000]
+
+/** Opens, and again where that may help; each try may take 30 s. Rejects with StorageError. */
+export async function opened<T>(open: () => Promise<T>): Promise<T> {
+  const once = (): Promise<T> => answered(open()).catch((e: unknown) => Promise.reject(explain(e)))
+  for (const pause of OPEN_PAUSES_MS) {
+    try {
+      return await once()
+    } catch (e) {
+      if ((e as StorageError).reason !== 'unknown') throw e
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause))
+  }
+  return once()
+}
+
+/** Resolves as `p` does. Rejects with StorageError when that takes over 30 s; what was asked for may still be done. */
+export function answered<T>(p: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const late = (): void => reject(new StorageError('other', 'IndexedDB does not answer'))
+    const timer = setTimeout(late, ANSWER_MS)
+    p.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}
+
 /** Numbered blocks in one IndexedDB database. */
 export class BlockStore {
   #db: IDBDatabase | undefined
 
-  /** Called once when the browser takes the data away (the user cleared it) or another version of the page needs it. */
-  onlost: (() => void) | undefined
+  /** Called once: `other`, the browser took the data away (the user cleared it); `version`, a newer version of the page needs it. */
+  onlost: ((why: StorageError) => void) | undefined
 
   private constructor(db: IDBDatabase) {
     this.#db = db
-    db.onversionchange = () => this.#lose() // else whoever deletes or upgrades the database would wait for ever
-    db.onclose = () => this.#lose()
+    // Whoever deletes or upgrades the database would wait for ever if it stayed open.
+    db.onversionchange = (e) => this.#lose(e.newVersion === null ? GONE : NEWER)
+    db.onclose = () => this.#lose(GONE)
   }
 
   /** Opens the database, which it makes if there is none. Rejects with StorageError. */
   static open(name: string): Promise<BlockStore> {
+    return opened(() => BlockStore.#open(name))
+  }
+
+  static #open(name: string): Promise<BlockStore> {
     return new Promise((resolve, reject) => {
       let request: IDBOpenDBRequest
       try {
@@ -71,7 +107,7 @@ export class BlockStore {
    * Resolves when they are on stable storage, or, if `relaxed`, when the operating system has them.
    */
   commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], relaxed: boolean): Promise<void> {
-    return this.#run('readwrite', relaxed, (blocks) => {
+    return this.#do('readwrite', relaxed, (blocks) => {
       for (const b of adds) blocks.add(exact(b.data), b.id)
       for (const b of puts) blocks.put(exact(b.data), b.id)
       for (const id of dels) blocks.delete(id)
@@ -81,7 +117,7 @@ export class BlockStore {
 
   /** Resolves with the blocks in the order of `ids`, undefined where there is none. */
   load(ids: number[]): Promise<(Uint8Array | undefined)[]> {
-    return this.#run('readonly', true, (blocks) => {
+    return this.#do('readonly', true, (blocks) => {
       const requests = ids.map((id) => blocks.get(id) as IDBRequest<Uint8Array | undefined>)
       return () => requests.map((r) => r.result)
     })
@@ -89,7 +125,7 @@ export class BlockStore {
 
   /** Resolves with the numbers of all blocks, ascending. */
   list(): Promise<number[]> {
-    return this.#run('readonly', true, (blocks) => {
+    return this.#do('readonly', true, (blocks) => {
       const request = blocks.getAllKeys() as IDBRequest<number[]>
       return () => request.result
     })
@@ -101,10 +137,14 @@ export class BlockStore {
     this.#db = undefined
   }
 
-  #lose(): void {
+  #lose(why: StorageError): void {
     this.close()
-    this.onlost?.()
+    this.onlost?.(why)
     this.onlost = undefined
+  }
+
+  #do<T>(mode: IDBTransactionMode, relaxed: boolean, work: (blocks: IDBObjectStore) => () => T): Promise<T> {
+    return answered(this.#run(mode, relaxed, work))
   }
 
   #run<T>(mode: IDBTransactionMode, relaxed: boolean, work: (blocks: IDBObjectStore) => () => T): Promise<T> {
@@ -150,7 +190,11 @@ const causes: Record<string, StorageCause> = {
   QuotaExceededError: 'quota',
   InvalidStateError: 'closed',
   VersionError: 'version',
+  UnknownError: 'unknown',
 }
+
+const GONE = new StorageError('other', 'the browser took the data away')
+const NEWER = new StorageError('version', 'another tab has a newer version')
 
 /** What went wrong with IndexedDB. */
 export function explain(e: unknown): StorageError {

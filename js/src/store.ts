@@ -1,8 +1,37 @@
 // What a Masq keeps its data in: the embedded store (embedded.ts) or the local one (local.ts). Masq speaks to either by this.
 
 import type { MasqError } from './errors.js'
-import type { Change } from './masq.js'
-import type { Status } from './status.js'
+import type { StoreStatus } from './status.js'
+
+/** A key that has another value than before. */
+export interface Change<T = unknown> {
+  readonly type: 'change'
+  readonly key: string
+  /** The value now; undefined if it was deleted. */
+  readonly value: T | undefined
+  /** The value before; undefined if there was none. */
+  readonly previous: T | undefined
+  readonly deleted: boolean
+  /** How many versions `conflicts(key)` answers now. A change of these alone is told too, with the same value as before. */
+  readonly conflicts: number
+  /**
+   * Who wrote it: `here`, this very object; `tab`, another tab of this browser, or with a local store anything on this computer;
+   * else the device's name, or `device`: a local store does not tell applications which.
+   */
+  readonly from: 'here' | 'tab' | 'device' | (string & {})
+}
+
+/** Why a watch was reset. `cleared`: the user, or the browser, has deleted this site's data in this browser. */
+export type ResetReason = 'cleared'
+
+/**
+ * What a watch has told is void, and what there is now cannot be told as changes: list the range anew. Nothing says that the user
+ * deleted anything: do not delete it elsewhere. Treat a `reason` that you do not know like any other.
+ */
+export interface Reset {
+  readonly type: 'reset'
+  readonly reason: ResetReason
+}
 
 /** One put or deletion, checked. The value is JSON text or bytes that nobody changes any more; undefined deletes. */
 export interface Write {
@@ -28,7 +57,7 @@ export interface Page {
 }
 
 /** Hears of changes, in order. */
-export type Told = (changes: Change[]) => void
+export type Told = (changes: (Change | Reset)[]) => void
 
 /** A store in charge of an application's data. Everything rejects with MasqError. */
 export interface Store {
@@ -50,7 +79,7 @@ export interface Store {
 
 /** What a store tells the Masq that it belongs to. */
 export interface StoreEvents {
-  status(s: Status): void
+  status(s: StoreStatus): void
   /** The store failed. There may be another attempt. */
   failed(e: MasqError): void
 }

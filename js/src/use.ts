@@ -3,7 +3,7 @@
 import type { Embedded } from './embedded.js'
 import { LocalStore, type About, type Tools } from './local.js'
 import { move, type Moved } from './move.js'
-import type { Status } from './status.js'
+import type { StoreStatus } from './status.js'
 import type { Store } from './store.js'
 
 /** Where the data is, as its owner lets it be changed; see place.ts. */
@@ -15,7 +15,7 @@ export interface Hands {
   /** All is as before: an embedded store is in charge. */
   resume(): void
   take(to: Store, moved?: Moved): void
-  status(to: Store, s: Status): void
+  status(to: Store, s: StoreStatus): void
   /** The embedded store that is not in charge, if there is one with data that has not been moved. */
   stranded(): Promise<Embedded | undefined>
   /** Tells the other tabs. */

@@ -31,6 +31,8 @@ class Hub {
   #engine: Engine
   #tabs = new Map<number, Tab>()
   #status: Uint8Array | undefined // the newest status message, for tabs that come
+  #data = '' // which data the engine has opened, when it has
+  #newer = 0 // the version of a tab with a newer one
   #failed: ToTab | undefined
   #ended = 0 // numbers the Hub's own ops
   #only: number | undefined // the one client whose ops are taken
@@ -38,6 +40,7 @@ class Hub {
   constructor(init: Init) {
     this.#init = init
     this.#engine = new Engine(init, {
+      opened: (data) => this.#opened(data),
       tab: (client, message) => this.#tabs.get(client)?.out.push(message.slice()),
       status: (message) => this.#setStatus(message.slice()),
       flush: () => this.#tabs.forEach((tab) => this.#send(tab)),
@@ -74,6 +77,8 @@ class Hub {
   }
 
   #hello({ client, version }: { client: number; version: number }, port: Port | undefined): void {
+    if (version !== BORDER_VERSION) return this.#otherVersion(client, version)
+    const { engine } = this.#init
     let tab = this.#tabs.get(client)
     const known = tab !== undefined
     if (!tab) {
@@ -81,18 +86,27 @@ class Hub {
       this.#tabs.set(client, tab)
       if (!port) this.#leaveWhenGone(client)
     }
-    if (version !== BORDER_VERSION) {
-      this.#post(tab, {
-        t: 'failed',
-        engine: this.#init.engine,
-        code: 'E_VERSION',
-        detail: 'another tab runs another version',
-      })
-      return
-    }
-    this.#post(tab, { t: 'welcome', engine: this.#init.engine })
+    this.#post(tab, { t: 'welcome', engine })
+    if (this.#newer) this.#post(tab, { t: 'version', engine, version: this.#newer })
+    if (this.#data && !known) this.#post(tab, { t: 'opened', engine, data: this.#data })
     if (this.#failed) this.#post(tab, this.#failed)
-    else if (this.#status && !known) this.#post(tab, { t: 'out', engine: this.#init.engine, bytes: this.#status })
+    else if (this.#status && !known) this.#post(tab, { t: 'out', engine, bytes: this.#status })
+  }
+
+  /** A tab of another version cannot be served; it waits for the lock. If its version is newer, the other tabs hear of it. */
+  #otherVersion(client: number, version: number): void {
+    const { engine } = this.#init
+    const channel = new BroadcastChannel(names.port(this.#init.app, client))
+    channel.postMessage({ t: 'version', engine, version: BORDER_VERSION } satisfies ToTab)
+    channel.close()
+    if (version <= BORDER_VERSION || this.#newer) return
+    this.#newer = version
+    for (const tab of this.#tabs.values()) this.#post(tab, { t: 'version', engine, version })
+  }
+
+  #opened(data: string): void {
+    this.#data = data
+    for (const tab of this.#tabs.values()) this.#post(tab, { t: 'opened', engine: this.#init.engine, data })
   }
 
   #channel(client: number): Port {
@@ -103,7 +117,8 @@ class Hub {
 
   /** A tab holds a lock as long as it lives: who gets it knows that the tab has gone, crashed or not. */
   #leaveWhenGone(client: number): void {
-    void navigator.locks.request(names.tabLock(this.#init.app, client), () => this.#leave(client))
+    const gone = (): void => this.#leave(client)
+    navigator.locks.request(names.tabLock(this.#init.app, client), gone).catch(gone)
   }
 
   #leave(client: number): void {
