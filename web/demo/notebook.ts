@@ -31,6 +31,7 @@ export class Notebook extends EventTarget {
     const book = new Notebook(masq)
     const changed = new Set<string>() // newer than what list is about to answer
     const stop = masq.watch(prefix, (change) => {
+      if (change.type === 'reset') return book.reset()
       changed.add(change.key)
       void book.take(change)
     })
@@ -44,6 +45,14 @@ export class Notebook extends EventTarget {
       throw error
     }
     return book
+  }
+
+  /** reset empties the notebook: this browser's data was cleared. What comes from other devices is told as changes. */
+  private reset(): void {
+    const ids = [...this.notes.keys()]
+    this.notes.clear()
+    this.versions.clear()
+    for (const id of ids) this.dispatchEvent(new NotebookEvent(id, 'tab'))
   }
 
   private async take(change: Change): Promise<void> {
