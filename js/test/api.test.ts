@@ -174,6 +174,27 @@ test('a listener that throws harms nobody else', async () => {
   assert.deepEqual(seen, [['mine'], ['t/1']])
 })
 
+test('a watch that is stopped, or a Masq that is closed, inside a listener tells no more of that message', async () => {
+  const batch = `batch(['a', 'b', 'c'].map((k) => ({ type: 'put', key: 's/' + k, value: 1 })))`
+  const turn = `Promise.all(['a', 'b', 'c'].map((k) => m.put('s/' + k, 1)))`
+  const another = `Masq.connect({ app: { name: 'T' } })`
+  const watch = (end: string): string => `m.watch('s/', (c) => { seen.push(c.key); ${end} })`
+  const table: [what: string, code: string, want: string[]][] = [
+    ['stop in a batch', `const stop = ${watch('stop()')}; await m.${batch}`, ['s/a']],
+    ['stop in a turn of puts', `const stop = ${watch('stop()')}; await ${turn}`, ['s/a']],
+    ['close', `${watch('m.close()')}; await masq.${batch}`, ['s/a']],
+    ['close, two watches', `${watch('m.close()')}; ${watch('')}; await masq.${batch}`, ['s/a']],
+    ['one stops the other', `${watch('stop()')}; const stop = ${watch('')}; await m.${batch}`, ['s/a', 's/b', 's/c']],
+  ]
+  for (const [what, code, want] of table) {
+    const seen = await run(
+      page,
+      `(async () => { const seen = [], m = await ${another}; ${code}; await masq.get('-'); await m.close(); return seen })()`,
+    )
+    assert.deepEqual(seen, want, what)
+  }
+})
+
 test('a batch counts the last of several operations on one key', async () => {
   await run(
     page,
