@@ -68,7 +68,8 @@ type (
 	}
 	// Events happened at once, in their order: what follows from them (one commit, packed frames) is asked for once.
 	Events []Event
-	// Offline and Online: what the driver knows of the network. Online dials at once what waits.
+	// Offline and Online: what the driver is told of the network, which may be wrong. After Offline whoever cannot be reached is
+	// dialled again within a minute, and a Sync Server on this computer as ever. Online dials at once what waits.
 	Offline struct{}
 	Online  struct{}
 )
@@ -208,7 +209,8 @@ type (
 	}
 	// StatusChanged is the whole status, sent when something in it has changed.
 	StatusChanged struct{ Status Status }
-	// PairingState tells how an Invite or a Join goes on. After Done, or an Err, nothing more follows for it.
+	// PairingState tells how an Invite or a Join goes on. After Done, or an Err, nothing more follows for it. Offline the Reply does not
+	// wait for the Sync Server.
 	PairingState struct {
 		Op      uint64
 		Step    PairingStep
@@ -216,6 +218,7 @@ type (
 		Name    string // the other device's name, from Compare on
 		Expires Millis // when this step ends by itself
 		HasData bool   // joining: this device has data of its own: Confirm must say Bring or Discard
+		Offline bool   // the Sync Server cannot be reached because this device is offline: goes on when it is not
 		Err     Code
 	}
 	// Dial opens a WebSocket with subprotocol masq.relay.v1. Opened or Closed follows. Conn is never used again.
@@ -301,6 +304,7 @@ const (
 	SyncConnecting Sync = 1 // dialling, or waiting to dial again
 	SyncWaiting    Sync = 2 // at the Sync Server; no other device is there
 	SyncOnline     Sync = 3 // in session with at least one device
+	SyncOffline    Sync = 4 // as SyncConnecting, after Offline; never where a Sync Server is on this computer
 )
 
 // Status is what an application may show of the engine's state.

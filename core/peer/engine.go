@@ -2,6 +2,7 @@ package peer
 
 import (
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"io"
 	"slices"
@@ -42,7 +43,7 @@ type Engine struct {
 	conns     map[uint32]connUser
 	lastConn  uint32
 	lastSess  uint32
-	offline   bool
+	offline   bool  // the driver says so
 	clockSkew int64 // ms that the relay's clock is ahead, when more than five minutes; else 0
 	syncErr   Code  // why sync has stopped for good, if it has
 	closing   *Op   // Shutdown, waiting for its commit
@@ -144,10 +145,9 @@ func (e *Engine) take(ev Event) {
 	case Loaded:
 		e.loaded(ev)
 	case Offline:
-		e.offline = true
+		e.setOnline(false)
 	case Online:
-		e.offline = false
-		e.redialAll()
+		e.setOnline(true)
 	case Tick:
 		e.woke = 0 // it may have come a little early: then it is asked for again
 	}
@@ -333,6 +333,13 @@ func (e *Engine) hangup(conn uint32) {
 		delete(e.conns, conn)
 		e.out.add(Hangup{Conn: conn})
 	}
+}
+
+// spread is a random span from low to high.
+func (e *Engine) spread(low, high Millis) Millis {
+	var r [2]byte
+	e.random(r[:])
+	return low + Millis(binary.BigEndian.Uint16(r[:]))*(high-low)/65535
 }
 
 func (e *Engine) random(b []byte) {

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"crypto/ed25519"
-	"encoding/binary"
 	"slices"
 	"strings"
 
@@ -156,7 +155,7 @@ func (l *line) timers() {
 	e := l.d.e
 	switch l.phase {
 	case lineDown:
-		if !e.offline && (l.retryAt == 0 || e.due(l.retryAt)) {
+		if l.retryAt == 0 || e.due(l.retryAt) {
 			l.dial()
 		}
 	case lineDialling, lineHello, lineJoining:
@@ -216,15 +215,17 @@ func (l *line) closed(code uint16) {
 
 // fail ends the socket and whatever stood on it, and dials again later.
 func (l *line) fail() {
+	e := l.d.e
+	if l.phase == lineDialling && e.away(l.relay) { // that it cannot be reached is no news, and counts for nothing when it can
+		l.down(e.spread(retryMost*7/10, retryMost))
+		return
+	}
 	wait := Millis(retryFirst)
 	for range l.failed {
 		wait = min(wait*3/2, retryMost)
 	}
 	l.failed++
-	var r [2]byte
-	l.d.e.random(r[:])
-	spread := Millis(binary.BigEndian.Uint16(r[:])) * (wait * 6 / 10) / 65535
-	l.down(wait*7/10 + spread)
+	l.down(e.spread(wait*7/10, wait*13/10))
 }
 
 func (l *line) down(wait Millis) {

@@ -26,7 +26,8 @@ type mesh struct {
 	now   Millis
 	rand  *rand.ChaCha8
 	relay *relay.Server
-	up    bool // the relay can be reached
+	urls  []string // of the relay, as the nodes are told them; the first is dialled
+	up    bool     // the relay can be reached
 	nodes []*node
 	queue []func()
 	conns map[uint64]*socket
@@ -49,6 +50,8 @@ type node struct {
 	conns      map[uint32]uint64
 	wakeAt     Millis
 	ahead      int64 // ms that its clock is wrong by
+	cut        bool  // it has no network
+	dials      int
 	status     Status
 	replies    map[uint64]Reply
 	pairing    map[uint64]PairingState
@@ -85,8 +88,27 @@ func (m *mesh) add(name, app string) *node {
 }
 
 func emptyMesh(t testing.TB) *mesh {
-	m := &mesh{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), up: true, conns: map[uint64]*socket{}}
-	m.relay = relay.New(relay.Config{Rand: m.rand})
+	m := &mesh{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), urls: []string{testRelay}, up: true, conns: map[uint64]*socket{}}
+	m.relay = m.newRelay()
+	return m
+}
+
+func (m *mesh) newRelay() *relay.Server {
+	cfg := relay.Config{Rand: m.rand}
+	for _, u := range m.urls {
+		cfg.Hosts = append(cfg.Hosts, hostOf(u))
+	}
+	return relay.New(cfg)
+}
+
+// meshAt has its relay at urls.
+func meshAt(t testing.TB, urls []string, names ...string) *mesh {
+	m := emptyMesh(t)
+	m.urls = urls
+	m.relay = m.newRelay()
+	for _, name := range names {
+		m.add(name, testApp)
+	}
 	return m
 }
 
@@ -94,7 +116,7 @@ func (n *node) open() {
 	n.life++
 	n.conns, n.wakeAt, n.failed = map[uint32]uint64{}, 0, ""
 	n.replies, n.pairing, n.changes = map[uint64]Reply{}, map[uint64]PairingState{}, nil
-	cfg := Config{Key: [32]byte{7}, App: n.app, Name: n.name, Sync: []string{testRelay}, Rand: n.m.rand}
+	cfg := Config{Key: [32]byte{7}, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand}
 	if n.app != "" {
 		cfg.URL = n.app + "/"
 	}
@@ -233,7 +255,8 @@ func (n *node) act(life int, a Action) {
 }
 
 func (n *node) dial(life int, a Dial) {
-	if !n.m.up {
+	n.dials++
+	if !n.m.up || n.cut {
 		n.back(life, Closed{Conn: a.Conn})
 		return
 	}
@@ -243,7 +266,7 @@ func (n *node) dial(life int, a Dial) {
 	n.m.conns[id] = &socket{n: n, conn: a.Conn}
 	n.back(life, Opened{Conn: a.Conn})
 	n.m.later(func() {
-		n.m.relayStep(relay.Open{Conn: id, Path: strings.TrimPrefix(a.URL, testRelay), Host: "localhost:6280"})
+		n.m.relayStep(relay.Open{Conn: id, Path: strings.TrimPrefix(a.URL, n.m.urls[0]), Host: hostOf(a.URL)})
 	})
 }
 
@@ -285,15 +308,24 @@ func (m *mesh) outage() {
 		delete(s.n.conns, s.conn)
 		s.n.back(s.n.life, Closed{Conn: s.conn, Code: 1006})
 	}
-	m.relay = relay.New(relay.Config{Rand: m.rand})
+	m.relay = m.newRelay()
 	m.run()
 }
 
-// offline takes one device's network away, or gives it back.
+// offline takes one device's network away, or gives it back, and tells it.
 func (m *mesh) offline(n *node, off bool) {
-	if n.step(Online{}); off {
+	m.cutOff(n, off)
+	if off {
 		n.step(Offline{})
+	} else {
+		n.step(Online{})
 	}
+	m.run()
+}
+
+// cutOff takes one device's network away, or gives it back, and tells nobody.
+func (m *mesh) cutOff(n *node, off bool) {
+	n.cut = off
 	for id, s := range m.conns {
 		if s.n == n && off {
 			m.drop(id)
@@ -301,7 +333,6 @@ func (m *mesh) offline(n *node, off bool) {
 			n.back(n.life, Closed{Conn: s.conn, Code: 1006})
 		}
 	}
-	m.run()
 }
 
 func (n *node) do(op Op) uint64 {

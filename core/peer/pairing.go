@@ -11,24 +11,27 @@ import (
 
 // pairingRun is one Invite or Join on its way: a mailbox's socket, and on it the state machine of package pairing.
 type pairingRun struct {
-	e       *Engine
-	op      uint64
-	host    bool
-	g       *group // host: what the other device is let into
-	link    pairing.Link
-	m       *pairing.Machine
-	conn    uint32
-	phase   linePhase
-	dialBy  Millis
-	replied bool
-	step    PairingStep
-	last    PairingState // sent
-	bring   bool
-	nk      [32]byte // the other device, once paired
-	redial  Millis   // the host's unspent mailbox ended: when to open it again
-	pingAt  Millis
-	alone   Millis // the joiner: how long to wait for a host that is not there
-	until   Millis // Paired: when the first session is given up
+	e        *Engine
+	op       uint64
+	host     bool
+	g        *group // host: what the other device is let into
+	link     pairing.Link
+	m        *pairing.Machine
+	conn     uint32
+	phase    linePhase
+	dialBy   Millis
+	replied  bool
+	step     PairingStep
+	last     PairingState // sent
+	bring    bool
+	nk       [32]byte // the other device, once paired
+	stood    bool     // a mailbox has stood
+	redial   Millis   // there is none: when to open one again
+	patience Millis   // until when that is tried although it does not work
+	pingAt   Millis
+	pongBy   Millis
+	alone    Millis // the joiner: how long to wait for a host that is not there
+	until    Millis // Paired: when the first session is given up
 }
 
 // inviteGuard slows down whoever guesses at invites: after three that were spent in a row the next one waits.
@@ -42,6 +45,9 @@ const (
 	spentMost    = 3
 	spentWait    = 30_000
 	pendingLives = 600_000
+
+	pairingOffline  = 5_000  // between two dials while the device is offline: less than a joiner waits for its host
+	pairingPatience = 30_000 // a network that has come back may take a while to carry anything
 )
 
 func (e *Engine) invite(op *Op) {
@@ -182,6 +188,33 @@ func (e *Engine) startPairing(p *pairingRun) {
 	e.pairing = p
 	p.step = Waiting
 	p.dial()
+	p.tellOffline()
+}
+
+// offline reports whether the mailbox is not reached because this device is offline.
+func (p *pairingRun) offline() bool {
+	return p.step < Paired && p.phase < lineJoined && p.e.away(p.link.Relay)
+}
+
+// tellOffline has who asked hear at once that this device is offline: the link is good when it is not any more.
+func (p *pairingRun) tellOffline() {
+	if p.offline() {
+		p.answer()
+	}
+	if p.replied {
+		p.report()
+	}
+}
+
+// network goes on after the driver has said whether there is one.
+func (p *pairingRun) network(wasOffline bool) {
+	if wasOffline && !p.e.offline {
+		p.patience = p.e.now + pairingPatience
+	}
+	if p.redial != 0 && !p.e.offline {
+		p.redial = p.e.now
+	}
+	p.tellOffline()
 }
 
 func (p *pairingRun) dial() {
@@ -192,25 +225,42 @@ func (p *pairingRun) dial() {
 
 func (p *pairingRun) opened() { p.phase = lineHello }
 
-func (p *pairingRun) pong() {}
+func (p *pairingRun) pong() { p.pongBy = 0 }
 
 func (p *pairingRun) closed(code uint16) {
-	p.conn = 0
-	relayCode, _ := wire.RelayCodeOf(code)
+	had := p.phase == lineJoined
+	p.conn, p.phase, p.pongBy = 0, lineDown, 0
+	relayCode, refused := wire.RelayCodeOf(code)
+	spent := p.m.State().Spent
+	if had && !spent {
+		p.patience = p.e.now + pairingPatience
+	}
 	switch {
 	case p.step >= Paired: // the mailbox has done its work
 	case relayCode == wire.RelayECrowded:
 		p.end(ECrowded)
-	case p.host && p.replied && !p.m.State().Spent: // a joiner came and left, or the server went: the invite still stands
-		p.redial = p.e.now + retryFirst
-		p.e.need(p.redial)
+	case !spent && p.host && p.stood: // a joiner came and left, or the server went: the invite still stands
+		p.again()
+	case !spent && !refused && (p.offline() || p.e.now < p.patience):
+		p.again()
 	case relayCode == wire.RelayEExpired:
 		p.end(EExpired)
-	case p.phase == lineJoined && p.m.State().Spent:
+	case had && spent:
 		p.end(EDenied)
 	default:
 		p.end(ESync)
 	}
+}
+
+// again opens the mailbox anew in a while: nothing that the link is good for was spent in the one that ended.
+func (p *pairingRun) again() {
+	wait := Millis(retryFirst)
+	if p.offline() {
+		wait = pairingOffline
+	}
+	p.alone, p.redial = 0, p.e.now+wait
+	p.e.need(p.redial)
+	p.do(p.m.Peer(p.e.now, false))
 }
 
 func (p *pairingRun) frame(data []byte) {
@@ -228,7 +278,7 @@ func (p *pairingRun) frame(data []byte) {
 		p.e.out.add(Send{Conn: p.conn, Data: wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayPair, Side: side})})
 		p.phase = lineJoining
 	case f.Type == wire.RelayJoined && p.phase == lineJoining:
-		p.phase, p.pingAt = lineJoined, p.e.now+pingEvery
+		p.phase, p.stood, p.pingAt = lineJoined, true, p.e.now+pingEvery
 		p.answer()
 		p.present(f.Present)
 	case f.Type == wire.RelayPeer && p.phase == lineJoined:
@@ -251,7 +301,7 @@ func (p *pairingRun) present(yes bool) {
 	p.do(p.m.Peer(p.e.now, yes))
 }
 
-// answer replies to the operation once the mailbox stands.
+// answer replies to the operation once the mailbox stands, or cannot because this device is offline.
 func (p *pairingRun) answer() {
 	if p.replied {
 		return
@@ -416,6 +466,7 @@ func (p *pairingRun) report() {
 	} else {
 		out.Expires = 0
 	}
+	out.Offline = p.offline()
 	out.HasData = !p.host && p.step < Paired && p.e.hasData()
 	if out != p.last {
 		p.last = out
@@ -512,9 +563,12 @@ func (e *Engine) pairingTimers() {
 			e.hangup(p.conn)
 			p.closed(0)
 		}
+	case e.due(p.pongBy) && !p.m.State().Spent:
+		e.hangup(p.conn)
+		p.closed(0)
 	case e.due(p.pingAt):
-		p.pingAt = e.now + pingEvery
-		e.need(p.pingAt)
+		p.pingAt, p.pongBy = e.now+pingEvery, e.now+pongTimeout
+		e.need(p.pongBy)
 		e.out.add(Ping{Conn: p.conn})
 	}
 }

@@ -83,6 +83,9 @@ func (e *Engine) syncState() Sync {
 		return SyncOff
 	}
 	best := SyncConnecting
+	if e.saysOffline() {
+		best = SyncOffline
+	}
 	for _, d := range e.devices {
 		if d.sess != nil {
 			return SyncOnline

@@ -1,0 +1,308 @@
+package peer
+
+import "testing"
+
+// Relays, as devices are told them.
+var (
+	away       = []string{"wss://sync.example.org"}
+	loop       = []string{"ws://localhost:6280"}
+	forMinutes = Millis(5 * 60_000)
+)
+
+// What the network does behind what a device is told of it.
+type networkEnd uint8
+
+const (
+	told   networkEnd = iota // it comes back, and the device is told
+	untold                   // it comes back, and nobody says so
+)
+
+func TestOfflineDialsLessOften(t *testing.T) {
+	for name, c := range map[string]struct {
+		urls   []string
+		end    networkEnd
+		within Millis // after the end of the network's absence
+		most   int    // dials while it is away
+	}{
+		"told that it is back":             {away, told, 0, 9},
+		"not told that it is back":         {away, untold, 61_000, 9},
+		"a name that begins as a loopback": {[]string{"wss://localhost.example.org"}, untold, 61_000, 9},
+		"an address that looks like one":   {[]string{"wss://127.0.0.1.example.org"}, untold, 61_000, 9},
+		"on this computer, not told":       {loop, untold, 80_000, 30},
+	} {
+		m := meshAt(t, c.urls, "Laptop", "Phone")
+		a, b := m.nodes[0], m.nodes[1]
+		m.pair(a, b)
+		m.cutOff(a, true)
+		a.crash() // a page that is opened offline
+		a.step(Offline{})
+		a.put("k", "1")
+		before := a.dials
+		m.wait(forMinutes)
+		if n := a.dials - before; n == 0 || n > c.most {
+			t.Errorf("%s: %d dials in %d ms", name, n, forMinutes)
+		}
+		if m.cutOff(a, false); c.end == told {
+			a.step(Online{})
+		}
+		m.wait(c.within)
+		if a.status.Sync != SyncOnline || b.get("k") != "1" {
+			t.Errorf("%s: sync is %d, the other has %q", name, a.status.Sync, b.get("k"))
+		}
+	}
+}
+
+// A browser may say that it is offline while the network works.
+func TestOfflineIsNotBelieved(t *testing.T) {
+	for name, urls := range map[string][]string{"away": away, "on this computer": loop} {
+		m := meshAt(t, urls, "Laptop", "Phone")
+		a, b := m.nodes[0], m.nodes[1]
+		a.step(Offline{})
+		m.pair(a, b)
+		a.crash()
+		a.step(Offline{})
+		m.wait(dialAfter)
+		if a.status.Sync != SyncOnline {
+			t.Errorf("%s: sync is %d", name, a.status.Sync)
+		}
+		m.outage()
+		m.up = true
+		m.wait(3_000) // it was there a moment ago: a socket that falls is not a network that is away
+		if a.status.Sync != SyncOnline {
+			t.Errorf("%s: sync is %d after its socket fell", name, a.status.Sync)
+		}
+	}
+}
+
+// Being told again and again that it is offline does not put the next dial off.
+func TestOfflineSaidAgain(t *testing.T) {
+	m := meshAt(t, away, "Laptop", "Phone")
+	a := m.nodes[0]
+	m.pair(a, m.nodes[1])
+	m.offline(a, true)
+	m.wait(forMinutes)
+	m.cutOff(a, false)
+	for range 61 {
+		a.step(Offline{})
+		m.wait(1_000)
+	}
+	if a.status.Sync != SyncOnline {
+		t.Errorf("sync is %d", a.status.Sync)
+	}
+}
+
+func TestStatusSaysOffline(t *testing.T) {
+	both := []string{away[0], loop[0]}
+	for name, c := range map[string]struct {
+		urls []string
+		what func(m *mesh, a *node)
+		want Sync
+	}{
+		"no network":                       {away, func(m *mesh, a *node) { m.offline(a, true) }, SyncOffline},
+		"no network, for minutes":          {away, func(m *mesh, a *node) { m.offline(a, true); m.wait(forMinutes) }, SyncOffline},
+		"no network, not told":             {away, func(m *mesh, a *node) { m.cutOff(a, true) }, SyncConnecting},
+		"and back":                         {away, func(m *mesh, a *node) { m.offline(a, true); m.offline(a, false) }, SyncOnline},
+		"back, but no Sync Server":         {away, func(m *mesh, a *node) { m.offline(a, true); m.up = false; m.offline(a, false) }, SyncConnecting},
+		"said, but not so":                 {away, func(m *mesh, a *node) { a.step(Offline{}) }, SyncOnline},
+		"said, but alone there":            {away, func(m *mesh, a *node) { a.step(Offline{}); m.cutOff(m.nodes[1], true) }, SyncWaiting},
+		"on this computer, and not there":  {loop, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
+		"the second one on this computer":  {both, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
+		"in IPv6 on this computer":         {[]string{"ws://[::1]:6280"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
+		"127.0.0.0/8":                      {[]string{"ws://127.1.2.3"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
+		"a name below localhost":           {[]string{"ws://masq.localhost"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
+		"a name that begins as a loopback": {[]string{"wss://localhost.example.org"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncOffline},
+		"a name that ends nearly as one":   {[]string{"wss://notlocalhost"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncOffline},
+	} {
+		m := meshAt(t, c.urls, "Laptop", "Phone")
+		a := m.nodes[0]
+		m.pair(a, m.nodes[1])
+		c.what(m, a)
+		if m.wait(10); a.status.Sync != c.want {
+			t.Errorf("%s: sync is %d, want %d", name, a.status.Sync, c.want)
+		}
+	}
+}
+
+// pairingOf is a pairing of two devices, step by step.
+type pairingOf struct {
+	m            *mesh
+	a, b         *node // a invites
+	link         string
+	invite, join uint64
+}
+
+func (p *pairingOf) inviteNow() {
+	p.invite = p.a.do(Op{Verb: Invite})
+	p.link = p.a.replies[p.invite].Text
+}
+
+func (p *pairingOf) joinNow() { p.join = p.b.do(Op{Verb: Join, Key: p.link}) }
+
+// goOn pairs the two after the network has come back, and reports whether that works within ms.
+func (p *pairingOf) goOn(within Millis) bool {
+	m, a, b := p.m, p.a, p.b
+	if m.wait(within); p.join == 0 {
+		p.joinNow()
+	}
+	x, y := a.pairing[p.invite], b.pairing[p.join]
+	if x.Step != Compare || y.Step != Compare || x.Offline || y.Offline {
+		m.t.Logf("invite %+v, join %+v", x, y)
+		return false
+	}
+	a.must(Op{Verb: Confirm, Target: p.invite})
+	b.must(Op{Verb: Confirm, Target: p.join, Bring: true})
+	m.until("paired", func() bool { return a.pairing[p.invite].Step == Done && b.pairing[p.join].Step == Done })
+	return true
+}
+
+// A device without a network invites or joins: it says so, and goes on by itself when the network is back, told or not.
+func TestPairingWaitsForTheNetwork(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(p *pairingOf)
+		joiner bool // it is the one without a network; else the inviter
+	}{
+		"invited offline": {before: func(p *pairingOf) {
+			p.m.offline(p.a, true)
+			p.inviteNow()
+		}},
+		"invited, then offline": {before: func(p *pairingOf) {
+			p.inviteNow()
+			p.m.offline(p.a, true)
+		}},
+		"invited, and offline before that is answered": {before: func(p *pairingOf) {
+			p.m.cutOff(p.a, true)
+			p.a.lastOp++
+			p.invite = p.a.lastOp
+			p.a.step(&Op{ID: p.invite, Client: 1, Verb: Invite})
+			p.m.offline(p.a, true)
+			p.link = p.a.replies[p.invite].Text
+		}},
+		"joined offline": {joiner: true, before: func(p *pairingOf) {
+			p.inviteNow()
+			p.m.offline(p.b, true)
+			p.joinNow()
+		}},
+		"joined, and offline while it waits for the inviter": {joiner: true, before: func(p *pairingOf) {
+			p.inviteNow()
+			p.m.cutOff(p.a, true)
+			p.joinNow()
+			p.m.offline(p.b, true)
+			p.m.cutOff(p.a, false)
+		}},
+		"the same, and the socket falls before that is said": {joiner: true, before: func(p *pairingOf) {
+			p.inviteNow()
+			p.m.cutOff(p.a, true)
+			p.joinNow()
+			p.m.cutOff(p.b, true)
+			p.m.wait(3_000)
+			p.b.step(Offline{})
+			p.m.cutOff(p.a, false)
+		}},
+		"both offline": {joiner: true, before: func(p *pairingOf) {
+			p.m.offline(p.a, true)
+			p.inviteNow()
+			p.m.offline(p.b, true)
+			p.joinNow()
+			p.m.offline(p.a, false)
+		}},
+	} {
+		for end, within := range map[networkEnd]Millis{told: 0, untold: pairingOffline} {
+			m := meshAt(t, away, "Laptop", "Phone")
+			p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+			c.before(p)
+			n, op := p.a, p.invite
+			if c.joiner {
+				n, op = p.b, p.join
+			}
+			for range 3 {
+				if r, got := n.replies[op], n.pairing[op]; r.Err != OK || p.link == "" || got.Step != Waiting || !got.Offline || got.Expires == 0 {
+					t.Errorf("%s: reply %+v, then %+v", name, r, got)
+				}
+				m.wait(60_000)
+			}
+			if m.cutOff(n, false); end == told {
+				n.step(Online{})
+			}
+			if !p.goOn(within) {
+				t.Errorf("%s, end %d: it does not go on", name, end)
+			}
+		}
+	}
+}
+
+func TestPairingOfflineAndNotSo(t *testing.T) {
+	for name, urls := range map[string][]string{"away": away, "on this computer": loop} {
+		m := meshAt(t, urls, "Laptop", "Phone")
+		p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+		p.a.step(Offline{})
+		p.b.step(Offline{})
+		p.inviteNow()
+		if got := p.a.pairing[p.invite]; got.Offline {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if !p.goOn(0) {
+			t.Errorf("%s: it does not go on", name)
+		}
+	}
+}
+
+// A pairing that cannot go on ends, offline or not.
+func TestPairingOfflineEnds(t *testing.T) {
+	for name, c := range map[string]struct {
+		urls []string
+		wait Millis
+		back bool // the network is back in the end, but there is no Sync Server
+		want Code
+	}{
+		"for longer than an invite lives":     {away, 5 * 60_000, false, EExpired},
+		"no Sync Server when it is back":      {away, 60_000, true, ESync},
+		"the Sync Server is on this computer": {loop, 0, false, ESync},
+	} {
+		for _, verb := range []Verb{Invite, Join} {
+			m := meshAt(t, c.urls, "Laptop", "Phone")
+			a, b := m.nodes[0], m.nodes[1]
+			op := Op{Verb: verb}
+			if verb == Join {
+				op.Key = b.must(Op{Verb: Invite}).Text
+			}
+			m.up = false
+			a.step(Offline{})
+			id := a.do(op)
+			if m.wait(c.wait); c.back {
+				a.step(Online{})
+				m.wait(pairingPatience + dialTimeout)
+			}
+			if got := a.replies[id].Err + a.pairing[id].Err; got != c.want || a.pairing[id].Offline {
+				t.Errorf("%s, verb %d: %q, %+v", name, verb, got, a.pairing[id])
+			}
+		}
+	}
+}
+
+// A mailbox's socket that died without a word is noticed, and another one opened.
+func TestInviteNoticesASilentEnd(t *testing.T) {
+	m := meshAt(t, away, "Laptop", "Phone")
+	p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+	p.inviteNow()
+	for conn, id := range p.a.conns {
+		delete(p.a.conns, conn)
+		m.drop(id)
+	}
+	if !p.goOn(pingEvery + pongTimeout + retryFirst) {
+		t.Error("it does not go on")
+	}
+}
+
+// One that has stood for long, and whose browser says so to no purpose, goes on.
+func TestOnlineSaidToNoPurpose(t *testing.T) {
+	m := meshAt(t, away, "Laptop", "Phone")
+	p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+	p.inviteNow()
+	for range 10 {
+		p.a.step(Online{})
+		m.wait(1_000)
+	}
+	if p.a.dials != 1 || !p.goOn(0) {
+		t.Errorf("%d dials", p.a.dials)
+	}
+}
