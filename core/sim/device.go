@@ -23,10 +23,11 @@ type device struct {
 	run   *proc // the engine that runs now, nil when none does
 	stray *proc // an older one that was frozen and does not know that another took over
 
-	opens  int
-	cutOff bool // no network
-	shaky  bool // its disk was brought back to an older state: what it wrote since may be lost or come again
-	backup *Snapshot
+	opens   int
+	cutOff  bool // no network
+	offline bool // it says that it has none, which need not be so
+	shaky   bool // its disk was brought back to an older state: what it wrote since may be lost or come again
+	backup  *Snapshot
 }
 
 func newDevice(w *world, n int) *device {
@@ -70,6 +71,9 @@ func (d *device) open() {
 	}
 	d.run, p.rival = p, d.stray != nil
 	p.event(peer.Start{Blocks: ids})
+	if d.offline {
+		p.event(peer.Offline{})
+	}
 	d.user.opened(p)
 }
 
@@ -163,6 +167,7 @@ type proc struct {
 	watches map[uint64]func(peer.Changed)
 	links   map[uint32]*link
 	status  peer.Status
+	apart   uint64 // since when the status says that it does not reach the Sync Server; 0: it does not say so
 	failed  peer.Code
 }
 
@@ -279,7 +284,7 @@ func (p *proc) act(a peer.Action) {
 		}
 		f(a)
 	case peer.StatusChanged:
-		p.status = a.Status
+		p.took(a.Status)
 		p.w.log(p.name(), "status", a.Status.Entries, a.Status.Sync, " ", len(a.Status.Devices))
 	case peer.PairingState:
 		p.w.log(p.name(), "pairing", uint64(a.Step), a.Name, " ", a.Err)
@@ -309,6 +314,16 @@ func (p *proc) act(a peer.Action) {
 		p.wakeAt(a.At)
 	case peer.Failed:
 		p.stopped(a.Err)
+	}
+}
+
+func (p *proc) took(s peer.Status) {
+	p.status = s
+	switch {
+	case s.Sync != peer.SyncConnecting && s.Sync != peer.SyncOffline:
+		p.apart = 0
+	case p.apart == 0:
+		p.apart = p.w.now
 	}
 }
 

@@ -39,7 +39,7 @@ func (w *world) newProfile() profile {
 		keys: int(w.between(3, 20)), large: 0.02, deletes: 0.2,
 		latency: w.between(1, 80) * ms, jitter: w.between(0, 40) * ms, bandwidth: w.between(50, 5000) << 10, disk: 1,
 	}
-	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, restartServer, slowDown, flipBit}
+	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, sayOffline, restartServer, slowDown, flipBit}
 	programs := []fault{kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
 	disks := []fault{powerCut, powerCut, diskFull, diskError, takeOver}
 	kind := w.rng.IntN(9)
@@ -241,7 +241,32 @@ func onStore(f func(d *device)) fault {
 	})
 }
 
-// cutOff takes a device's network away.
+// say tells a device's engine what the system says of its network.
+func (d *device) say(online bool) {
+	d.offline = !online
+	d.w.log(d.name, "says online", 0, online)
+	switch {
+	case d.run == nil: // the next one is told
+	case online:
+		d.run.event(peer.Online{})
+	default:
+		d.run.event(peer.Offline{})
+	}
+}
+
+// sayOffline has a device say that it is offline, which it is not. Some never say that they are online again.
+func sayOffline(w *world) {
+	d := w.running()
+	if d == nil || d.offline {
+		return
+	}
+	d.say(false)
+	if w.chance(0.5) {
+		w.after(w.around(minute), func() { d.say(true) })
+	}
+}
+
+// cutOff takes a device's network away. The system may say so, and may say so when it is back.
 func cutOff(w *world) {
 	d := w.running()
 	if d == nil || d.cutOff {
@@ -254,21 +279,20 @@ func cutOff(w *world) {
 			l.silence()
 		}
 	}
-	told := w.chance(0.5) // the system says so
-	if told {
-		d.run.event(peer.Offline{})
+	if w.chance(0.5) {
+		d.say(false)
 	}
-	w.after(w.around(40*second), func() { d.reconnect(told) })
+	w.after(w.around(40*second), d.reconnect)
 }
 
-func (d *device) reconnect(tell bool) {
+func (d *device) reconnect() {
 	if !d.cutOff {
 		return
 	}
 	d.cutOff = false
 	d.w.log(d.name, "back on", 0)
-	if tell && d.run != nil {
-		d.run.event(peer.Online{})
+	if d.offline && d.w.chance(0.7) {
+		d.say(true)
 	}
 }
 

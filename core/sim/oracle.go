@@ -10,10 +10,11 @@ import (
 
 // How long things may take once nothing goes wrong any more.
 const (
-	healTime   = 5 * minute  // until everybody is in session with everybody
-	pairTime   = 4 * minute  // for each device that was not paired yet
-	quietTime  = 15 * minute // until all have the same
-	forgetTime = 4 * minute  // until the Sync Server has forgotten everybody
+	reachTime  = 150 * second // until everybody is at the Sync Server, also who still says that it is offline
+	healTime   = 5 * minute   // until everybody is in session with everybody
+	pairTime   = 4 * minute   // for each device that was not paired yet
+	quietTime  = 15 * minute  // until all have the same
+	forgetTime = 4 * minute   // until the Sync Server has forgotten everybody
 )
 
 // judge heals everything, waits until the mesh is quiet and checks what has to hold then.
@@ -44,7 +45,7 @@ func (w *world) heal() {
 			d.stray.end()
 			d.stray = nil
 		}
-		d.reconnect(true)
+		d.reconnect()
 		if p := d.run; p != nil {
 			p.fault = nil
 			p.wake()
@@ -61,7 +62,18 @@ func (w *world) heal() {
 	for _, d := range w.devices {
 		d.switchOn()
 	}
-	w.runUntil(w.now + healTime)
+	w.runUntil(w.now + reachTime)
+	w.checkReached()
+	w.runUntil(w.now + healTime - reachTime)
+}
+
+// checkReached has every device that has others be at the Sync Server. That it says that it is offline is no excuse.
+func (w *world) checkReached() {
+	for _, d := range w.devices {
+		if p := d.run; p != nil && p.apart != 0 && p.apart+reachTime <= w.now {
+			w.failf("%s does not reach the Sync Server, and says offline: %v", d.name, d.offline)
+		}
+	}
 }
 
 // pairRest pairs who is not paired yet.
