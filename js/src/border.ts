@@ -2,7 +2,7 @@
 // which this is the other half; test/border.test.ts holds both to the same golden bytes.
 
 /** The border's version, which two tabs must have in common. */
-export const BORDER_VERSION = 1
+export const BORDER_VERSION = 2
 
 /** What an op asks for; the numbers are those of core/peer. */
 export const Verb = {
@@ -118,6 +118,7 @@ export type TabAction =
       n: number
       step: number
       hasData: boolean
+      offline: boolean
       expires: number
       digits: string
       name: string
@@ -367,6 +368,7 @@ function tabBody(type: number, r: Reader): TabAction | StatusAction {
         n: r.u32(),
         step: r.u8(),
         hasData: r.bool(),
+        offline: r.bool(),
         expires: r.u64(),
         digits: r.text8(),
         name: r.text8(),

@@ -45,6 +45,11 @@ export class Pairing extends EventTarget {
   name = ''
   /** When the present step ends by itself, in Unix milliseconds; 0: it does not. */
   expires = 0
+  /**
+   * The browser says that there is no network, so the other device cannot be met yet: tell the user. The pairing goes on by
+   * itself, if the network comes back before it expires.
+   */
+  offline = false
   /** Joining: this device has data of its own, and `confirm` must say what becomes of it. */
   hasData = false
   /** Why it failed. */
@@ -117,6 +122,7 @@ export class Pairing extends EventTarget {
         name: s.name || this.name,
         expires: s.expires,
         hasData: s.hasData,
+        offline: s.offline,
       })
       if (this.step === 'failed') this.error = this.#talk.failure(s.code)
     }

@@ -24,9 +24,10 @@ export interface Device {
 
 /**
  * How syncing goes: `off`: there is no other device, or no Sync Server; `connecting`; `waiting`: at the Sync Server, where
- * no other device is; `online`: connected to another device.
+ * no other device is; `online`: connected to another device; `offline`: as `connecting`, but the browser says that there is no
+ * network. It goes on by itself. A Sync Server on this computer needs no network: with one it is never said.
  */
-export type SyncState = 'off' | 'connecting' | 'waiting' | 'online'
+export type SyncState = 'off' | 'connecting' | 'waiting' | 'online' | 'offline'
 
 /** What a page knows of the browser's storage. */
 export interface Keeping {
@@ -95,7 +96,7 @@ export function blank(store: Status['store']): StoreStatus {
   }
 }
 
-const syncStates: SyncState[] = ['off', 'connecting', 'waiting', 'online']
+const syncStates: SyncState[] = ['off', 'connecting', 'waiting', 'online', 'offline']
 
 export function readStatus(s: StatusAction): StoreStatus {
   const devices = s.devices.map((d) => device(d, false))

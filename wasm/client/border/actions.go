@@ -99,7 +99,7 @@ func appendDevice(b []byte, d *peer.Device) []byte {
 
 func appendPairing(b []byte, a *peer.PairingState) []byte {
 	b = append(wire.AppendU64(b, a.Op), byte(a.Step))
-	b = wire.AppendU64(appendBool(b, a.HasData), a.Expires)
+	b = wire.AppendU64(appendBool(appendBool(b, a.HasData), a.Offline), a.Expires)
 	return appendText8(appendText8(appendText8(b, a.Digits), a.Name), string(a.Err))
 }
 

@@ -35,7 +35,7 @@
 //	              lv(key) ‖ lv32(value) ‖ lv32(previous)) * n
 //	 3 status     sync u8 ‖ recovery u8 ‖ entries u64 ‖ lv8(code) ‖ self ‖ n u16 ‖ device * n
 //	              self, device: lv8(id) ‖ lv8(name) ‖ flags u8: 1 online, 2 to receive ‖ last heard u64 ‖ to send u64
-//	 4 pairing    op u64 ‖ step u8 ‖ has data u8 ‖ expires u64 ‖ lv8(digits) ‖ lv8(name) ‖ lv8(code)
+//	 4 pairing    op u64 ‖ step u8 ‖ has data u8 ‖ offline u8 ‖ expires u64 ‖ lv8(digits) ‖ lv8(name) ‖ lv8(code)
 //	 5 dial       conn u32 ‖ lv(url)
 //	 6 send       conn u32 ‖ data
 //	 7 ping       conn u32
@@ -47,7 +47,7 @@
 package border
 
 // Version is the border's, which two tabs must have in common.
-const Version = 1
+const Version = 2
 
 // Types of events.
 const (
