@@ -53,6 +53,7 @@ export class Engine {
       pong: (conn) => this.#feed((w) => w.pong(conn)),
       closed: (conn, code) => this.#feed((w) => w.closed(conn, code)),
     })
+    if (!navigator.onLine) this.online(false) // until a page says something else: a Worker is not told that it has become true
   }
 
   /** Takes what the tab has compiled. */
@@ -102,7 +103,6 @@ export class Engine {
     this.#program = program
     this.#turn(first)
     first.wipe()
-    if (!navigator.onLine) this.online(false)
     this.#schedule()
   }
 

@@ -72,6 +72,8 @@ export class Link {
     this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
     document.addEventListener('visibilitychange', this.#seen)
+    addEventListener('online', this.#network)
+    addEventListener('offline', this.#network)
     this.#live()
     this.#compete(false) // not after the other lock: who leads needs it only when another takes over
   }
@@ -112,6 +114,8 @@ export class Link {
     if (!this.leader) this.#send({ t: 'bye', client: this.client })
     clearInterval(this.#timer)
     document.removeEventListener('visibilitychange', this.#seen)
+    removeEventListener('online', this.#network)
+    removeEventListener('offline', this.#network)
     this.#dequeue()
     this.#worker?.terminate()
     this.#worker = undefined
@@ -244,6 +248,7 @@ export class Link {
     if (m.engine === this.#engine) return
     this.#engine = m.engine
     if (this.#seized && m.engine === this.#mine) this.#shut()
+    this.#seen()
     this.#events.welcome()
   }
 
@@ -292,8 +297,11 @@ export class Link {
   }
 
   #seen = (): void => {
-    if (!document.hidden) this.#send({ t: 'wake', client: this.client })
+    if (!document.hidden) this.#network()
   }
+
+  /** Tells the engine what the browser says of the network: its Worker may not hear of it. */
+  #network = (): void => this.#send({ t: 'online', client: this.client, online: navigator.onLine })
 }
 
 /**

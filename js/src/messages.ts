@@ -24,7 +24,7 @@ export type ToWorker =
   | { t: 'module'; module: WebAssembly.Module | undefined } // undefined: the Worker has to do it, and can say why it fails
   | { t: 'hello'; client: number; version: number } // also asks whether the Worker is alive
   | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the border
-  | { t: 'wake'; client: number } // the page is seen again: sockets may be dead
+  | { t: 'online'; client: number; online: boolean } // what the browser says of the network, now, or as the page is seen again
   | { t: 'alone'; client: number } // takes no more ops of others: what is there is about to be moved elsewhere
   | { t: 'bye'; client: number }
 

@@ -46,8 +46,6 @@ class Hub {
       flush: () => this.#tabs.forEach((tab) => this.#send(tab)),
       failed: (code, detail) => this.#fail(code, detail),
     })
-    addEventListener('online', () => this.#engine.online(true))
-    addEventListener('offline', () => this.#engine.online(false))
     const discovery = new BroadcastChannel(names.discovery(init.app))
     discovery.onmessage = (e: MessageEvent<ToWorker | Announce>) => {
       if (e.data.t === 'hello') this.#hello(e.data, undefined)
@@ -66,8 +64,8 @@ class Hub {
         return
       case 'module':
         return this.#engine.compiled(m.module)
-      case 'wake':
-        return this.#engine.online(true)
+      case 'online':
+        return this.#engine.online(m.online)
       case 'alone':
         this.#only = m.client
         return
