@@ -94,27 +94,25 @@ const status = (sync: Status['sync'], devices: Device[], error?: Status['error']
 
 test('the status says in sync only of devices that are', () => {
   const away = device('Pad', { online: false })
-  const cases: [Status, online: boolean, want: string][] = [
-    [status('off', []), true, 'On this device only'],
-    [status('off', []), false, 'On this device only'],
-    [status('off', [away]), true, 'Sync is off'],
-    [status('connecting', [device('Pad', { online: false, toSend: 2 })]), true, 'Connecting… · 2 changes to go'],
-    [status('waiting', [away]), true, 'Waiting for Pad'],
-    [status('waiting', [away, away]), true, 'Waiting for your devices'],
-    [status('waiting', [device('Pad', { online: false, toSend: 1 })]), false, 'Offline · 1 change to go'],
-    [status('online', [device('Pad')]), true, 'In sync with Pad'],
-    [status('online', [device('Pad', { toReceive: true })]), true, 'Syncing…'],
-    [status('online', [device('Pad', { toSend: 3 })]), true, 'Syncing · 3 changes to go'],
-    [status('online', [device('Pad'), away]), true, 'In sync with 1 of 2 devices'],
+  const cases: [Status, want: string][] = [
+    [status('off', []), 'On this device only'],
+    [status('off', [away]), 'Sync is off'],
+    [status('connecting', [device('Pad', { online: false, toSend: 2 })]), 'Connecting… · 2 changes to go'],
+    [status('waiting', [away]), 'Waiting for Pad'],
+    [status('waiting', [away, away]), 'Waiting for your devices'],
+    [status('offline', [device('Pad', { online: false, toSend: 1 })]), 'Offline · 1 change to go'],
+    [status('online', [device('Pad')]), 'In sync with Pad'],
+    [status('online', [device('Pad', { toReceive: true })]), 'Syncing…'],
+    [status('online', [device('Pad', { toSend: 3 })]), 'Syncing · 3 changes to go'],
+    [status('online', [device('Pad'), away]), 'In sync with 1 of 2 devices'],
     [
       status('online', [device('Pad'), device('Mac', { online: false, toSend: 4 })]),
-      true,
       'In sync with 1 of 2 devices · 4 changes to go',
     ],
-    [status('online', [device('Pad'), device('Mac', { toReceive: true })]), true, 'Syncing…'],
-    [status('off', [away], 'E_VERSION'), true, 'Sync has stopped: reload Notes on all devices'],
+    [status('online', [device('Pad'), device('Mac', { toReceive: true })]), 'Syncing…'],
+    [status('off', [away], 'E_VERSION'), 'Sync has stopped: reload Notes on all devices'],
   ]
-  for (const [s, online, want] of cases) assert.equal(summary(s, online).text, want)
+  for (const [s, want] of cases) assert.equal(summary(s).text, want)
 })
 
 const inStore = (more: Partial<Status>): Status => ({ ...status('online', []), store: 'local', ...more })
@@ -134,7 +132,7 @@ test('with a local store there are numbers, and what is wrong with it comes firs
     [{ counts: { devices: 1, online: 1, upToDate: 1 } }, 'In sync with 1 of 1 device'],
     [{ counts: two, error: 'E_VERSION' }, 'Sync has stopped: open the Store manager'],
   ]
-  for (const [s, want] of cases) assert.equal(summary(inStore(s), false).text, want)
+  for (const [s, want] of cases) assert.equal(summary(inStore(s)).text, want)
   assert.equal(counts({ devices: 0, online: 0, upToDate: 0 }), 'No other device has them.')
   assert.equal(counts(two), '2 other devices keep them too: 1 connected, 1 with everything.')
 })

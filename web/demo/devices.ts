@@ -21,7 +21,6 @@ export class Devices {
     this.dialog.addEventListener('close', () => this.closed())
     byId('sync').addEventListener('click', () => this.show())
     masq.addEventListener('status', () => this.draw())
-    for (const event of ['online', 'offline']) addEventListener(event, () => this.draw())
     this.draw()
   }
 
@@ -135,7 +134,7 @@ export class Devices {
   }
 
   private draw(): void {
-    const { icon: name, text } = summary(this.masq.status, navigator.onLine)
+    const { icon: name, text } = summary(this.masq.status)
     const label = h('span', { id: 'sync-text' }, text)
     byId('sync').replaceChildren(icon(name), label, h('span', { class: 'more' }, 'Devices'))
     byId('sync').dataset.state = name

@@ -7,14 +7,14 @@ export interface Summary {
   text: string
 }
 
-/** summary puts a status into a few words. online is what the browser says of the network. */
-export function summary(status: Status, online: boolean): Summary {
+/** summary puts a status into a few words. */
+export function summary(status: Status): Summary {
   if (status.store !== 'embedded') return inStore(status)
   const all = status.devices
   if (all.length === 0) return { icon: 'devices', text: 'On this device only' }
   const left = status.toSend > 0 ? ` · ${changes(status.toSend)} to go` : ''
   if (status.error) return { icon: 'off', text: 'Sync has stopped: reload Notes on all devices' }
-  if (!online) return { icon: 'off', text: 'Offline' + left }
+  if (status.sync === 'offline') return { icon: 'off', text: 'Offline' + left }
   if (status.sync === 'off') return { icon: 'off', text: 'Sync is off' + left }
   if (status.sync === 'connecting') return { icon: 'sync', text: 'Connecting…' + left }
   if (status.sync === 'waiting') return { icon: 'wait', text: waiting(all) + left }
