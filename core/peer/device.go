@@ -267,16 +267,6 @@ func (d *device) drop() {
 	d.dropLines(func(*line) bool { return false })
 }
 
-func (e *Engine) redialAll() {
-	for _, d := range e.devices {
-		for _, l := range d.lines {
-			if l.phase == lineDown {
-				l.retryAt = e.now
-			}
-		}
-	}
-}
-
 // revoke shuts a device out, for good, wherever it is listed.
 func (e *Engine) revoke(op *Op) {
 	d := e.deviceByID(op.Key)

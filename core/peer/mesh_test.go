@@ -335,6 +335,14 @@ func (m *mesh) cutOff(n *node, off bool) {
 	}
 }
 
+// silence ends a device's connections, and it is not told.
+func (m *mesh) silence(n *node) {
+	for conn, id := range n.conns {
+		delete(n.conns, conn)
+		m.drop(id)
+	}
+}
+
 func (n *node) do(op Op) uint64 {
 	n.lastOp++
 	op.ID, op.Client = n.lastOp, 1

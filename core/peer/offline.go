@@ -12,11 +12,23 @@ import (
 func (e *Engine) setOnline(yes bool) {
 	wasOffline := e.offline
 	e.offline, e.statusDirty = !yes, true
-	if yes {
-		e.redialAll()
+	for _, d := range e.devices {
+		for _, l := range d.lines {
+			l.network(yes)
+		}
 	}
 	if e.pairing != nil {
 		e.pairing.network(wasOffline)
+	}
+}
+
+// network goes on after the driver has said whether there is one.
+func (l *line) network(yes bool) {
+	switch {
+	case l.phase == lineJoined && l.pongBy == 0: // the network may have changed below it
+		l.pingAt = l.d.e.now
+	case l.phase == lineDown && yes:
+		l.retryAt = l.d.e.now
 	}
 }
 

@@ -284,12 +284,28 @@ func TestInviteNoticesASilentEnd(t *testing.T) {
 	m := meshAt(t, away, "Laptop", "Phone")
 	p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
 	p.inviteNow()
-	for conn, id := range p.a.conns {
-		delete(p.a.conns, conn)
-		m.drop(id)
-	}
+	m.silence(p.a)
 	if !p.goOn(pingEvery + pongTimeout + retryFirst) {
 		t.Error("it does not go on")
+	}
+}
+
+// Where the network may have changed, what stands is asked at once whether it still does.
+func TestSilentEndIsNoticedSoonerWhenTheNetworkChanges(t *testing.T) {
+	for name, ev := range map[string]Event{"offline": Offline{}, "online": Online{}} {
+		m := meshAt(t, away, "Laptop", "Phone")
+		a := m.nodes[0]
+		m.pair(a, m.nodes[1])
+		m.wait(1_000)
+		m.silence(a)
+		a.cut = true
+		for range 12 { // said again and again
+			a.step(ev)
+			m.wait(1_000)
+		}
+		if s := a.status.Sync; s == SyncOnline {
+			t.Errorf("%s: sync is %d", name, s)
+		}
 	}
 }
 

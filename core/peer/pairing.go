@@ -211,7 +211,10 @@ func (p *pairingRun) network(wasOffline bool) {
 	if wasOffline && !p.e.offline {
 		p.patience = p.e.now + pairingPatience
 	}
-	if p.redial != 0 && !p.e.offline {
+	switch {
+	case p.phase == lineJoined && p.pongBy == 0:
+		p.pingAt = p.e.now
+	case p.redial != 0 && !p.e.offline:
 		p.redial = p.e.now
 	}
 	p.tellOffline()

@@ -25,8 +25,8 @@ export class Stand {
     this.port = (server.address() as AddressInfo).port
   }
 
-  /** `store` is the port of what stands at localhost:6277; nothing, unless told. */
-  static async open(site: Site = {}, store = 9): Promise<Stand> {
+  /** `store` is the port of what stands at localhost:6277; nothing, unless told. `args` are more of the browser's. */
+  static async open(site: Site = {}, store = 9, args: string[] = []): Promise<Stand> {
     if (!existsSync(`${dist}masq.global.js`)) throw new Error('dist/ is not there: npm run build')
     const server = createServer((req, res) => {
       const path = new URL(req.url!, 'http://x').pathname
@@ -49,6 +49,7 @@ export class Stand {
       args: [
         `--host-resolver-rules=MAP localhost:6277 127.0.0.1:${store}, MAP masq.test 127.0.0.1, MAP localhost 127.0.0.1`,
         ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+        ...args,
       ],
     })
     return new Stand(server, browser)

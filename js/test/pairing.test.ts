@@ -1,43 +1,23 @@
 // Two profiles pair through the real Sync Server and share what they have.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
 import { Stand, codeOf, run } from './browser.js'
+import { SyncServer } from './sync-server.js'
 
 let stand: Stand
-let server: ChildProcess
+let server: SyncServer
 let sync: string
-const folder = mkdtempSync(join(tmpdir(), 'masq-test-'))
 
 before(async () => {
-  const binary = join(folder, 'masq')
-  execFileSync('go', ['build', '-buildvcs=false', '-o', binary, './core/cmd/masq'], {
-    cwd: fileURLToPath(new URL('../../', import.meta.url)),
-  })
-  server = spawn(binary, ['sync-server', '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'pipe'] })
-  sync = await new Promise((resolve, reject) => {
-    let said = ''
-    const hear = (b: Buffer): void => {
-      said += String(b)
-      const address = /127\.0\.0\.1:\d+/.exec(said)?.[0]
-      if (address) resolve(`ws://${address}`)
-    }
-    server.stdout!.on('data', hear)
-    server.stderr!.on('data', hear)
-    server.on('exit', () => reject(new Error(`the Sync Server ended: ${said}`)))
-  })
+  server = await SyncServer.open()
+  sync = server.url
   stand = await Stand.open()
 })
 
 after(async () => {
   await stand?.close()
-  server?.kill()
-  rmSync(folder, { recursive: true, force: true })
+  server?.close()
 })
 
 const device = async (name: string): Promise<Page> =>
