@@ -51,14 +51,14 @@ export class Keeper {
   async #look(): Promise<void> {
     const { storage } = navigator
     if (!storage) return
-    const [persistent, estimate, temporary] = await Promise.all([
+    void isTemporary(storage).then((temporary) => this.#learn({ temporary }))
+    const [persistent, estimate] = await Promise.all([
       storage.persisted?.().catch(() => undefined),
       storage.estimate?.().catch(() => undefined),
-      isTemporary(storage),
     ])
     const { quota, usage } = estimate ?? {}
     const room = quota === undefined || usage === undefined ? undefined : Math.max(0, quota - usage)
-    this.#learn({ persistent, room, low: room !== undefined && room < LOW_BYTES, temporary })
+    this.#learn({ persistent, room, low: room !== undefined && room < LOW_BYTES })
   }
 
   /** Once, where that raises no prompt: Chromium and Safari decide by themselves, Firefox asks the user unless he has said yes. */

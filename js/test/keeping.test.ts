@@ -77,6 +77,7 @@ test('little room and a private window are told before a write fails', async () 
   ]
   for (const [quota, opfs, want] of table) {
     const page = await open(browser({ vendor: '', permission: 'prompt', granted: false, quota, opfs }))
+    await page.waitForFunction(`masq.status.temporary === ${want[1]}`)
     assert.deepEqual(await run(page, '[masq.status.low, masq.status.temporary]'), want)
     assert.equal(await run(page, 'masq.status.room'), quota - 1000)
     await page.context().close()
