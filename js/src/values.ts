@@ -2,6 +2,7 @@
 
 import { Kind, type Entry } from './border.js'
 import { MasqError } from './errors.js'
+import { stringify } from './json.js'
 
 /** The longest key, in bytes of UTF-8. */
 export const KEY_BYTES_MAX = 1024
@@ -32,9 +33,12 @@ export function bytesOf(s: string | Uint8Array): number {
   return typeof s === 'string' ? utf8.encode(s).length : s.length
 }
 
-/** A value as a store takes it: JSON text, or bytes of its own. Throws E_VALUE and E_TOOBIG. */
-export function encodeValue(value: unknown): string | Uint8Array {
-  const out = asBytes(value)?.slice() ?? stringify(value)
+/**
+ * A value as a store takes it: JSON text, or bytes of its own. Throws E_VALUE and E_TOOBIG; `root` is what the error calls the
+ * value.
+ */
+export function encodeValue(value: unknown, root = 'value'): string | Uint8Array {
+  const out = bytesIn(value, root) ?? stringify(value, root, VALUE_BYTES_MAX)
   if (over(out, VALUE_BYTES_MAX)) throw new MasqError('E_TOOBIG', `the value has ${bytesOf(out)} bytes`)
   return out
 }
@@ -45,32 +49,42 @@ function over(value: string | Uint8Array, most: number): boolean {
   return most16 > most && bytesOf(value) > most
 }
 
-/** The value of an entry: what JSON.parse makes of it, or a Uint8Array of its own. */
+/**
+ * The value of an entry: what JSON.parse makes of it, or a Uint8Array of its own. Nobody looks into what other devices call
+ * JSON: if it is none it is bytes, as in a local store.
+ */
 export function decodeValue(e: Pick<Entry, 'kind' | 'value'>): unknown {
-  if (e.kind === Kind.Bytes) return e.value.slice()
-  if (e.kind === Kind.JSON) return JSON.parse(text.decode(e.value))
-  return undefined
-}
-
-function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof Uint8Array) return value
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : undefined
-}
-
-// JSON would make `{}` of these and lose what is in them.
-const lossy = ['Map', 'Set', 'WeakMap', 'WeakSet', 'Promise', 'Blob', 'File', 'RegExp', 'SharedArrayBuffer']
-
-function stringify(value: unknown): string {
-  const type = Object.prototype.toString.call(value).slice(8, -1)
-  if (lossy.includes(type)) throw new MasqError('E_VALUE', type === 'Promise' ? 'a Promise: await it' : `a ${type}`)
-  let json: string | undefined
+  if (e.kind === Kind.Deleted) return undefined
   try {
-    json = JSON.stringify(value)
-  } catch (e) {
-    throw new MasqError('E_VALUE', e instanceof Error ? e.message.split('\n')[0] : 'JSON.stringify failed')
+    if (e.kind === Kind.JSON) return JSON.parse(text.decode(e.value))
+  } catch {
+    // answered below
   }
-  if (json === undefined)
-    throw new MasqError('E_VALUE', value === undefined ? 'undefined: use del() to delete' : typeof value)
-  return json
+  return e.value.slice()
+}
+
+// Asks for what only an ArrayBuffer has, of whatever realm, and throws for everything else.
+const bufferLength = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get!
+
+/** A copy of a value that is bytes. Throws E_VALUE if they are not there any more. */
+function bytesIn(value: unknown, root: string): Uint8Array | undefined {
+  const view = ArrayBuffer.isView(value)
+  if (!view && !isBuffer(value)) return undefined
+  try {
+    if (!view) return new Uint8Array(new Uint8Array(value))
+    if ('at' in value) (value as Uint8Array).at(0) // throws where there is nothing below the view any more
+    return new Uint8Array(new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+  } catch {
+    throw new MasqError('E_VALUE', `${root}: its bytes are gone, handed over by postMessage, transfer or resize`)
+  }
+}
+
+function isBuffer(value: unknown): value is ArrayBuffer {
+  try {
+    if (typeof value !== 'object' || value === null || !('byteLength' in value)) return false
+    bufferLength.call(value)
+    return true
+  } catch {
+    return false
+  }
 }
