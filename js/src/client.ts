@@ -100,6 +100,7 @@ export class Client {
       failed: (code, detail, final) => this.#failed(new MasqError(code, detail), final),
       held: () => this.#hold(),
       newer: () => events.newer(),
+      refused: (e) => this.#failed(e, true),
       waiting: () => this.#pending.size > 0,
       moved: () => events.moved(),
     })

@@ -3,6 +3,7 @@
 import { Kind, Verb, type Entry, type RawChange, type Write as RawWrite } from './border.js'
 import { Client } from './client.js'
 import { MasqError } from './errors.js'
+import { fields } from './fields.js'
 import type { Options } from './options.js'
 import { loadPairing } from './load.js'
 import type { Pairing } from './pairing.js'
@@ -15,14 +16,18 @@ const utf8 = new TextEncoder()
 const PAIRED =
   'The data in this browser is paired with other devices, which would be left behind. Shut those out first, or keep it here.'
 
+const NO_ADDRESS = 'This page has no address that an invite could lead to. Make the invite in a page that has one.'
+
 export class Embedded implements Store {
   readonly #client: Client
   readonly #events: StoreEvents
+  readonly #url: string
   #status: StoreStatus | undefined
   #newer = false
 
   constructor(options: Options, events: StoreEvents & { moved(): Promise<boolean> }) {
     this.#events = events
+    this.#url = options.url
     this.#client = new Client(options, {
       status: (s) => this.#tell(readStatus(s)),
       failed: (e, final) => this.#failed(e, final),
@@ -69,18 +74,22 @@ export class Embedded implements Store {
 
   /** Makes an invite, or answers the one of `link`. */
   async pair(link?: string): Promise<Pairing> {
+    if (link === undefined && !this.#url)
+      throw new MasqError('E_UNSUPPORTED', 'a sandboxed frame or a file', NO_ADDRESS)
     const { Pairing } = await loadPairing()
     const client = this.#client
     let target = { client: client.id, n: 0 }
     const talk = {
       begin: async (key: string | undefined, told: Parameters<Client['pair']>[1]) => {
-        const answer = await client.pair(key === undefined ? { verb: Verb.Invite } : { verb: Verb.Join, key }, told)
+        const op = key === undefined ? { verb: Verb.Invite, key: this.#url } : { verb: Verb.Join, key }
+        const answer = await client.pair(op, told)
         target = { ...target, n: answer.n }
         return answer.text
       },
       confirm: (what: { bring: boolean; discard: boolean }) => client.ask({ verb: Verb.Confirm, target, ...what }),
       cancel: () => client.ask({ verb: Verb.Cancel, target }),
-      failure: (code: string, detail?: string) => new MasqError(code, detail),
+      failure: (code: string, detail?: string, sentence?: string) => new MasqError(code, detail, sentence),
+      fields,
     }
     return Pairing.start(talk, link)
   }

@@ -42,7 +42,15 @@ export function exists(name: string): Promise<boolean> {
 }
 
 async function look(name: string): Promise<boolean> {
-  if (typeof indexedDB.databases === 'function') return (await indexedDB.databases()).some((d) => d.name === name)
+  try {
+    if (typeof indexedDB.databases === 'function') return (await indexedDB.databases()).some((d) => d.name === name)
+    return await opens(name)
+  } catch (e) {
+    throw explain(e)
+  }
+}
+
+function opens(name: string): Promise<boolean> {
   return new Promise((resolve) => {
     const request = indexedDB.open(name)
     request.onupgradeneeded = () => request.transaction!.abort()

@@ -11,25 +11,24 @@
  * @module
  */
 
-import { MasqError } from './errors.js'
+import { asMasqError } from './failure.js'
 import { Masq } from './masq.js'
 import { resolveOptions, type ConnectOptions } from './options.js'
+import { checkPlatform } from './platform.js'
 
 /**
- * Opens the application's data on this device, and syncs it from then on. Tabs of one browser share one engine.
+ * Opens the application's data on this device, and syncs it from then on. Tabs of one browser share one engine, and so do their
+ * dedicated Workers, in which it can be called, too.
  *
- * Rejects with MasqError: E_OPTIONS; E_INSECURE, E_UNSUPPORTED: not here; E_WASM, E_WORKER: a file or a policy is missing;
- * E_STORAGE, E_QUOTA, E_DAMAGED, E_VERSION: the data cannot be opened.
+ * Rejects with MasqError: E_OPTIONS: an option is wrong, or there is none of that name; E_INSECURE, E_UNSUPPORTED: not here, as on
+ * a server; E_WASM, E_WORKER: a file or a policy is missing; E_STORAGE, E_QUOTA, E_DAMAGED, E_VERSION: the data cannot be opened.
  */
 export async function connect(options: ConnectOptions): Promise<Masq> {
-  checkPlatform()
-  return Masq.open(resolveOptions(options))
-}
-
-function checkPlatform(): void {
-  if (!globalThis.isSecureContext || !globalThis.crypto?.subtle || !navigator.locks) throw new MasqError('E_INSECURE')
-  for (const name of ['indexedDB', 'Worker', 'WebAssembly', 'BroadcastChannel'] as const) {
-    if (!(name in globalThis)) throw new MasqError('E_UNSUPPORTED', `it lacks ${name}`)
+  try {
+    checkPlatform()
+    return await Masq.open(resolveOptions(options))
+  } catch (e) {
+    throw asMasqError(e)
   }
 }
 

@@ -3,6 +3,8 @@
 // stolen from it, and storage sees to it that its engine can do no harm.
 
 import { BORDER_VERSION } from './border.js'
+import { MasqError } from './errors.js'
+import { hidden, onVisibility } from './host.js'
 import { withLock } from './lock.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import type { Options } from './options.js'
@@ -23,6 +25,8 @@ export interface LinkEvents {
   held(): void
   /** A tab has a newer version of Masq. */
   newer(): void
+  /** The application's own function did not make a Worker. It will not be called again. */
+  refused(e: MasqError): void
   /** Whether something waits for an answer. */
   waiting(): boolean
   /** Whether the data has gone elsewhere since this tab was opened: then there must be no engine any more. */
@@ -51,6 +55,7 @@ export class Link {
   #port: BroadcastChannel
   #release: (() => void) | undefined // gives back the tab's own lock
   #timer: ReturnType<typeof setInterval>
+  #unlisten: () => void // to whether the page is seen
   #ticked = performance.now()
   #silence = new Silence() // of an engine in another tab
   #started = 0
@@ -71,7 +76,7 @@ export class Link {
     }
     this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
-    document.addEventListener('visibilitychange', this.#seen)
+    this.#unlisten = onVisibility(this.#seen)
     addEventListener('online', this.#network)
     addEventListener('offline', this.#network)
     this.#live()
@@ -113,7 +118,7 @@ export class Link {
     this.#seized?.()
     if (!this.leader) this.#send({ t: 'bye', client: this.client })
     clearInterval(this.#timer)
-    document.removeEventListener('visibilitychange', this.#seen)
+    this.#unlisten()
     removeEventListener('online', this.#network)
     removeEventListener('offline', this.#network)
     this.#dequeue()
@@ -192,8 +197,8 @@ export class Link {
     try {
       const made = make!()
       worker = made instanceof Promise ? await made : made
-    } catch {
-      if (this.#making === init.engine) this.#notSpawned(others)
+    } catch (e) {
+      if (this.#making === init.engine) this.#notSpawned(others, e)
       return
     }
     if (this.#making !== init.engine) return worker.terminate() // closed or deposed meanwhile
@@ -214,12 +219,13 @@ export class Link {
     worker.postMessage({ t: 'module', module: await compiled } satisfies ToWorker)
   }
 
-  #notSpawned(others: Maker[]): void {
+  #notSpawned(others: Maker[], e?: unknown): void {
     this.#worker?.terminate()
     this.#worker = undefined
     if (others.length > 0) return void this.#spawn(others)
     this.#stepDown?.()
-    this.#events.failed('E_WORKER', '', true)
+    if (e instanceof MasqError) this.#events.refused(e)
+    else this.#events.failed('E_WORKER', e instanceof Error ? e.message : '', true)
   }
 
   #init(): Init {
@@ -289,7 +295,7 @@ export class Link {
     const gap = now - this.#ticked
     this.#ticked = now
     if (this.leader) return
-    const verdict = this.#silence.tick(gap, !document.hidden || this.#events.waiting())
+    const verdict = this.#silence.tick(gap, !hidden() || this.#events.waiting())
     if (verdict === 'ask') this.#hello()
     if (verdict !== 'dead') return
     this.#engine = 0
@@ -297,7 +303,7 @@ export class Link {
   }
 
   #seen = (): void => {
-    if (!document.hidden) this.#network()
+    if (!hidden()) this.#network()
   }
 
   /** Tells the engine what the browser says of the network: its Worker may not hear of it. */

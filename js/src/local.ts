@@ -13,7 +13,9 @@ export { useLocalStore } from './use.js'
 /** What the rest of the client lends to this chunk. */
 export interface Tools {
   failure: Failure
+  asMasqError(e: unknown): MasqError
   permission(): Promise<PermissionState>
+  host: Pick<typeof import('./host.js'), 'hidden' | 'onVisibility' | 'policy'>
   readGrant(): Promise<Grant>
   saveGrant(change: Partial<Grant>): Promise<Grant>
   within<T>(ms: number, p: Promise<T>): Promise<T | void>
@@ -97,6 +99,7 @@ export class LocalStore implements Store {
   #ended: MasqError | undefined
   #abort = new AbortController()
   #nudge: () => void = () => undefined
+  #unlisten: () => void
   #settle!: { in: () => void; out: (e: MasqError) => void }
 
   constructor(tools: Tools, about: About, begin: Beginning, events: StoreEvents) {
@@ -109,7 +112,7 @@ export class LocalStore implements Store {
     this.ready = new Promise((resolve, reject) => (this.#settle = { in: resolve, out: reject }))
     this.ready.catch(() => undefined)
     addEventListener('online', this.#wake)
-    document.addEventListener('visibilitychange', this.#wake)
+    this.#unlisten = tools.host.onVisibility(this.#wake)
     queueMicrotask(() => void this.#run()) // whoever makes it has it when it hears from it
   }
 
@@ -185,7 +188,7 @@ export class LocalStore implements Store {
     if (this.#ended) return
     this.#ended = e
     removeEventListener('online', this.#wake)
-    document.removeEventListener('visibilitychange', this.#wake)
+    this.#unlisten()
     clearTimeout(this.#timer)
     this.#abort.abort(e)
     this.#watches.clear()
@@ -248,8 +251,8 @@ export class LocalStore implements Store {
         this.#hello(rpc),
         rpc.call('prove', JSON.stringify({ id: this.#grant.id, cn: base64url(cn) })),
       ])
-      const nonce = fromBase64(sn)
-      if (nonce.length !== 32 || !(await isStores(key, cn, nonce, fromBase64(mac)))) throw UNPROVEN
+      const nonce = said(sn)
+      if (nonce.length !== 32 || !(await isStores(key, cn, nonce, said(mac)))) throw UNPROVEN
       rpc.trusted = true
       const proof = JSON.stringify({ mac: base64url(await proofOf(key, cn, nonce)) })
       await this.#soon([rpc.call('proof', proof)]).catch((e) => this.#outIf(e, 'E_AUTH'))
@@ -366,7 +369,7 @@ export class LocalStore implements Store {
       if (typeof id !== 'string' || id.length !== 11) throw UNPROVEN
       const used = this.#begin.use ? { used: true } : {}
       this.#grant = await this.#tools.saveGrant({
-        ...{ id, key: await tokenKey(key), refused: false, revoked: false },
+        ...{ id, key: await keyOf(key), refused: false, revoked: false },
         ...used,
       })
       rpc.trusted = true
@@ -496,17 +499,18 @@ export class LocalStore implements Store {
   }
 
   #wake = (): void => {
-    if (!document.hidden && this.#status.store === 'away') this.#nudge()
+    if (!this.#tools.host.hidden() && this.#status.store === 'away') this.#nudge()
   }
 
   #listenForPolicy(): () => void {
-    const told = (e: SecurityPolicyViolationEvent): void => {
-      if (!e.blockedURI.startsWith('ws://localhost')) return
+    const told = (e: Event): void => {
+      if (!(e as SecurityPolicyViolationEvent).blockedURI.startsWith('ws://localhost')) return
       if (!warned) console.warn(`masq: to use a local store, add ${ADDRESS.slice(0, -3)} to the policy's connect-src`)
       warned = true
     }
-    document.addEventListener('securitypolicyviolation', told)
-    return () => setTimeout(() => document.removeEventListener('securitypolicyviolation', told))
+    const policy = this.#tools.host.policy()
+    policy.addEventListener('securitypolicyviolation', told)
+    return () => setTimeout(() => policy.removeEventListener('securitypolicyviolation', told))
   }
 
   #denied(): MasqError {
@@ -514,9 +518,22 @@ export class LocalStore implements Store {
   }
 
   #masqError(e: unknown): MasqError {
-    if (e instanceof Error && e.name === 'MasqError') return e as MasqError
+    if (e !== CUT && e !== UNPROVEN) return this.#tools.asMasqError(e)
     return this.#tools.failure('E_STORE_AWAY', e === UNPROVEN ? UNPROVEN.message : '')
   }
+}
+
+/** Bytes of an answer that nobody has proved yet. */
+function said(text: unknown): Uint8Array<ArrayBuffer> {
+  try {
+    return fromBase64(text)
+  } catch {
+    throw UNPROVEN
+  }
+}
+
+function keyOf(text: unknown): Promise<CryptoKey> {
+  return tokenKey(text).catch(() => Promise.reject(UNPROVEN))
 }
 
 const UNPROVEN = new Error('what answers there cannot prove to be the store that this page knows')

@@ -1,11 +1,12 @@
 import { MasqError } from './errors.js'
+import { bad, fields, type Fields } from './fields.js'
 import { deviceName, type Options } from './options.js'
 import { Keeper } from './keeping.js'
 import type { Pairing } from './pairing.js'
 import { Place } from './place.js'
 import type { Device, Status, StoreStatus } from './status.js'
 import type { Change, Page, Range, Reset, Write } from './store.js'
-import { BATCH_BYTES_MAX, BATCH_OPS_MAX, OP_BYTES, bytesOf, checkKey, encodeValue } from './values.js'
+import { BATCH_BYTES_MAX, BATCH_OPS_MAX, OP_BYTES, bytesOf, checkKey, encodeValue, isBefore } from './values.js'
 
 /** When a write is answered: on stable storage (the default), or as soon as the engine has it. */
 export interface WriteOptions {
@@ -15,16 +16,42 @@ export interface WriteOptions {
 /** One operation of a batch. */
 export type BatchOperation = { type: 'put'; key: string; value: unknown } | { type: 'del'; key: string }
 
-/** Which keys: those that begin with `prefix` and are ≥ `gte` and < `lt`, in the order of their UTF-8 bytes. */
+/**
+ * Which keys, in the order of their UTF-8 bytes: those for which all that is given holds. Nothing given: all. Bounds need not be
+ * keys that have a value. A method that takes a range takes text for `{ prefix }`, too.
+ */
 export interface RangeOptions {
+  /** Keys that begin so. */
   prefix?: string
+  /** Keys behind this one. */
+  gt?: string
+  /** This key and those behind it. */
   gte?: string
+  /** Keys before this one; before '' there is none. */
   lt?: string
+  /** This key and those before it. */
+  lte?: string
   /** From the last to the first. */
   reverse?: boolean
-  /** At most this many; default: all. */
+  /** At most this many, a whole number from 0 on; default: all. */
   limit?: number
 }
+
+const RANGE: Fields<RangeOptions> = {
+  ...{
+    prefix: 'string',
+    gt: 'string',
+    gte: 'string',
+    lt: 'string',
+    lte: 'string',
+    reverse: 'boolean',
+    limit: 'number',
+  },
+}
+const WRITE: Fields<WriteOptions> = { durability: '' }
+const ID_CHARACTERS_MAX = 100
+const BATCH = 'A batch is an array of { type: "put", key, value } and { type: "del", key }.'
+const NO_DEVICE = 'There is no such device. Take the id of another one that devices() answers.'
 
 /** The types of Masq's events. */
 export interface MasqEventMap {
@@ -84,8 +111,13 @@ export class Masq extends EventTarget {
   }
 
   /**
-   * Stores a value: what JSON can say, or bytes (Uint8Array, ArrayBuffer), which `get` answers as Uint8Array. At most
-   * 1 MiB. The value is taken at the call: it may change afterwards. Rejects with E_KEY, E_VALUE, E_TOOBIG, E_QUOTA.
+   * Stores a value, at most 1 MiB of it: bytes (an ArrayBuffer, or a view of one), which `get` answers as Uint8Array, or what
+   * JSON can say: null, booleans, finite numbers, text, and arrays and objects of those, at most 1,000 levels deep. What has a
+   * `toJSON` method is stored as what that answers, a Date as text. Properties that are undefined are left out; of an instance of
+   * a class its own enumerable properties are stored. Whatever else would be lost or changed is E_VALUE, which says where: bytes
+   * within JSON, undefined in an array, a Map, an Error, a function.
+   *
+   * The value is taken at the call: it may change afterwards. Rejects with E_KEY, E_VALUE, E_TOOBIG, E_OPTIONS, E_QUOTA.
    */
   async put(key: string, value: unknown, options?: WriteOptions): Promise<void> {
     await this.#write([putOf(key, value)], options)
@@ -98,34 +130,43 @@ export class Masq extends EventTarget {
 
   /**
    * Does all of it or nothing, on every device: at most 1,000 operations and 4 MiB. Of several operations on one key the
-   * last one counts.
+   * last one counts. Rejects as `put` does; with E_VALUE for what is no such array.
    */
   async batch(operations: readonly BatchOperation[], options?: WriteOptions): Promise<void> {
+    if (!Array.isArray(operations)) throw new MasqError('E_VALUE', 'operations is no array', BATCH)
     if (operations.length > BATCH_OPS_MAX) throw new MasqError('E_TOOBIG', `${operations.length} operations`)
     const writes = new Map<string, Write>()
-    for (const o of operations) {
-      if (o?.type !== 'put' && o?.type !== 'del') throw new MasqError('E_VALUE', "an operation's type is put or del")
-      writes.set(o.key, o.type === 'put' ? putOf(o.key, o.value) : delOf(o.key))
+    for (const [i, o] of (operations as readonly BatchOperation[]).entries()) {
+      const w = writeOf(o, `operations[${i}]`)
+      writes.set(w.key, w)
     }
-    if (writes.size > 0) await this.#write([...writes.values()], options)
+    await this.#write([...writes.values()], options)
   }
 
-  /** Resolves with the entries of a range, all of them: for very many, use `entries`. */
-  async list<T = unknown>(range: RangeOptions = {}): Promise<[key: string, value: T][]> {
+  /**
+   * Resolves with the entries of a range, all of them: for very many, use `entries`. Rejects with E_OPTIONS for a range that is
+   * not understood, with E_KEY for a bound that is longer than a key or holds what no key does.
+   */
+  async list<T = unknown>(range: RangeOptions | string = {}): Promise<[key: string, value: T][]> {
     const out: [string, T][] = []
     for await (const page of this.#pages(range, false)) out.push(...(page as [string, T][]))
     return out
   }
 
-  /** Walks the entries of a range, loading them as it goes. What changes meanwhile may or may not be seen. */
-  async *entries<T = unknown>(range: RangeOptions = {}): AsyncGenerator<[key: string, value: T], void, undefined> {
+  /**
+   * Walks the entries of a range, loading them as it goes. What changes meanwhile may or may not be seen. What is wrong with the
+   * range is told at the first step.
+   */
+  async *entries<T = unknown>(
+    range: RangeOptions | string = {},
+  ): AsyncGenerator<[key: string, value: T], void, undefined> {
     for await (const page of this.#pages(range, false)) {
       for (const e of page) yield e as [string, T]
     }
   }
 
   /** Walks the keys of a range. */
-  async *keys(range: RangeOptions = {}): AsyncGenerator<string, void, undefined> {
+  async *keys(range: RangeOptions | string = {}): AsyncGenerator<string, void, undefined> {
     for await (const page of this.#pages(range, true)) {
       for (const [key] of page) yield key
     }
@@ -133,7 +174,8 @@ export class Masq extends EventTarget {
 
   /**
    * Calls `listener` for every change from now on of a key that begins with `prefix` ('' for all), in order, wherever it
-   * was made; what this browser writes, before it is durable. Returns a function that ends it, at once. Throws E_KEY, E_CLOSED.
+   * was made; what this browser writes, before it is durable. Returns a function that ends it, at once.
+   * Throws E_KEY for what is no prefix, E_OPTIONS for a listener that is no function, E_BUSY for too many watches, E_CLOSED.
    *
    * It can be told of a reset instead, seldom: then a copy that is kept of the range is void. To read `key` of a reset throws E_RESET.
    *
@@ -146,8 +188,10 @@ export class Masq extends EventTarget {
    * ```
    */
   watch<T = unknown>(prefix: string, listener: (change: Change<T> | Reset) => void): () => void {
+    checkKey(prefix, true)
+    if (typeof listener !== 'function') throw bad('the listener of a watch must be a function')
     let on = true
-    const stop = this.#place.watch(checkKey(prefix, true), (changes) => {
+    const stop = this.#place.watch(prefix, (changes) => {
       for (const c of changes) {
         if (!on || this.#closed) return // by the listener
         try {
@@ -182,7 +226,12 @@ export class Masq extends EventTarget {
    * has. Rejects with E_VALUE if there is no such device; with E_DENIED with a local store, where the Store manager does it.
    */
   async revoke(id: string): Promise<void> {
-    await this.#place.embedded((store) => store.revoke(String(id)))
+    if (typeof id !== 'string' || id.length > ID_CHARACTERS_MAX) throw new MasqError('E_VALUE', '', NO_DEVICE)
+    try {
+      await this.#place.embedded((store) => store.revoke(id))
+    } catch (e) {
+      throw (e as MasqError).code === 'E_VALUE' ? new MasqError('E_VALUE', '', NO_DEVICE) : e
+    }
   }
 
   /** Gives this device another name, 1 to 40 characters. Rejects with E_OPTIONS; with a local store, with E_DENIED. */
@@ -255,16 +304,15 @@ export class Masq extends EventTarget {
   }
 
   async #write(writes: Write[], options: WriteOptions = {}): Promise<void> {
-    if (options.durability !== undefined && options.durability !== 'strict' && options.durability !== 'relaxed') {
-      throw new MasqError('E_OPTIONS', "durability is 'strict' or 'relaxed'")
-    }
+    const { durability = 'strict' } = fields('a write', options, WRITE)
+    if (durability !== 'strict' && durability !== 'relaxed') throw bad("durability is 'strict' or 'relaxed'")
     if (writes.length > 1) checkSize(writes)
-    await this.#place.run((store) => store.write(writes, options.durability === 'relaxed'))
+    if (writes.length > 0) await this.#place.run((store) => store.write(writes, durability === 'relaxed'))
   }
 
-  async *#pages(options: RangeOptions, keysOnly: boolean): AsyncGenerator<Page['entries'], void, undefined> {
+  async *#pages(options: RangeOptions | string, keysOnly: boolean): AsyncGenerator<Page['entries'], void, undefined> {
     const range: Range = { ...rangeOf(options), keysOnly }
-    let left = options.limit ?? Infinity
+    let left = range.limit
     for (let more = left > 0; more;) {
       range.limit = Number.isFinite(left) ? left : 0
       const page = await this.#place.run((store) => store.list(range))
@@ -290,25 +338,35 @@ function checkSize(writes: Write[]): void {
   if (bytes > BATCH_BYTES_MAX) throw new MasqError('E_TOOBIG', `the batch has ${bytes} bytes`)
 }
 
-function putOf(key: string, value: unknown): Write {
-  return { key: checkKey(key), value: encodeValue(value) }
+function writeOf(o: BatchOperation, name: string): Write {
+  if (o?.type === 'put') return putOf(o.key, o.value, `${name}.value`)
+  if (o?.type === 'del') return delOf(o.key)
+  throw new MasqError('E_VALUE', name, BATCH)
+}
+
+function putOf(key: string, value: unknown, name?: string): Write {
+  return { key: checkKey(key), value: encodeValue(value, name) }
 }
 
 function delOf(key: string): Write {
   return { key: checkKey(key), value: undefined }
 }
 
-function rangeOf(o: RangeOptions): Range {
-  const { limit = 1 } = o
-  if (!Number.isInteger(limit) || limit < 0 || limit > 0xffffffff)
-    throw new MasqError('E_OPTIONS', 'limit is a whole number')
-  return {
-    prefix: checkKey(o.prefix ?? '', true),
-    gte: checkKey(o.gte ?? '', true),
-    lt: checkKey(o.lt ?? '', true),
-    after: '',
-    reverse: o.reverse === true,
-    keysOnly: false,
-    limit: 0,
-  }
+/** A range as stores take it, but for its limit: Infinity is none, and 0 is no key at all. */
+function rangeOf(options: RangeOptions | string): Range {
+  const o = typeof options === 'string' ? { prefix: options } : fields('a range', options, RANGE)
+  const { prefix = '', gt, gte = '', lt, lte, reverse = false, limit = Infinity } = o
+  if (limit !== Infinity && (!Number.isInteger(limit) || limit < 0 || limit > 0xffffffff))
+    throw bad('limit must be a whole number from 0 on')
+  for (const bound of [prefix, gt, gte, lt, lte]) checkKey(bound ?? '', true)
+  const from = gt === undefined ? gte : higher(gte, behind(gt))
+  const to = lte === undefined ? lt : lower(lt, behind(lte))
+  const empty = to === '' // stores take that for no bound
+  return { prefix, gte: from, lt: to ?? '', after: '', reverse, keysOnly: false, limit: empty ? 0 : limit }
 }
+
+/** What comes next after a key, and cannot be one. */
+const behind = (key: string): string => key + '\0'
+
+const higher = (a: string, b: string): string => (isBefore(a, b) ? b : a)
+const lower = (a: string | undefined, b: string): string => (a === undefined || isBefore(b, a) ? b : a)

@@ -1,4 +1,6 @@
-import { MasqError } from './errors.js'
+import { bad, fields, type Fields } from './fields.js'
+import { base, script } from './host.js'
+import { bytesOf, isText } from './values.js'
 
 /** What `connect` takes. */
 export interface ConnectOptions {
@@ -9,14 +11,14 @@ export interface ConnectOptions {
     /** What it is for, in a sentence. */
     description?: string
     /** URL of its icon. The Store manager shows it if it has at most 32 KiB as a data: URL, and the page may fetch it. */
-    icon?: string
+    icon?: string | URL
   }
   /**
    * The Sync Servers with which a new circle of devices starts, at most 8: `wss://host`, or `ws://` for one on localhost;
    * `https:` and `http:` are taken for those. Once devices are paired, what they have agreed on counts. Default: none, no
    * sync.
    */
-  sync?: string | string[]
+  sync?: string | URL | readonly (string | URL)[]
   /**
    * Where data is kept. `embedded`: in this browser. `local`: in the local store on this computer, and nowhere else; data that
    * an embedded store has is not moved before `useLocalStore()`. `auto` (the default): in the local store once it has been
@@ -59,45 +61,54 @@ const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 declare const MASQ_SCRIPT: boolean // set by the build: whether this is the file for a script tag
 
-/** In a script tag, the script's own address; in a module there is none. */
-export const script =
-  typeof document === 'undefined' ? undefined : (document.currentScript as HTMLScriptElement | null)?.src
+const OPTIONS: Fields<ConnectOptions> = {
+  ...{ app: '', sync: '', store: 'string', device: 'string', id: 'string', wasm: '', worker: '' },
+}
+const APP: Fields<ConnectOptions['app']> = { name: 'string', description: 'string', icon: '' }
 
 /** Checks and completes the options. Throws E_OPTIONS. */
-export function resolveOptions(o: ConnectOptions): Options {
-  if (typeof o?.app?.name !== 'string' || o.app.name === '')
-    throw bad('app.name must say what the application is called')
+export function resolveOptions(options: ConnectOptions): Options {
+  const o = fields('connect', options, OPTIONS)
+  const app = fields('app', o.app, APP)
+  if (!app.name) throw bad('app.name must say what the application is called')
   const { store = 'auto' } = o
   if (store !== 'auto' && store !== 'local' && store !== 'embedded')
     throw bad("store must be 'auto', 'local' or 'embedded'")
   const id = o.id ?? location.origin
-  if (typeof id !== 'string' || id === '' || new TextEncoder().encode(id).length > ID_BYTES_MAX) {
-    throw bad('id must be text of 1 to 255 bytes')
-  }
+  if (id === '' || !isText(id) || bytesOf(id) > ID_BYTES_MAX) throw bad('id must be text of 1 to 255 bytes')
   if (store === 'local' && id !== location.origin) throw bad('with an id of its own the data is embedded')
   return {
     app: id,
-    about: about(o.app),
+    about: about(app),
     store,
     name: deviceName(o.device),
-    url: location.origin === 'null' ? '' : location.origin + location.pathname,
-    sync: relayURLs([o.sync ?? []].flat()),
+    url: page(),
+    sync: relayURLs(Array.isArray(o.sync) ? o.sync : [o.sync ?? []].flat()),
     wasm: o.wasm === undefined ? defaultWasm() : absolute(o.wasm, 'wasm'),
-    worker: typeof o.worker === 'string' ? absolute(o.worker, 'worker') : o.worker,
+    worker: o.worker === undefined || typeof o.worker === 'function' ? o.worker : absolute(o.worker, 'worker'),
   }
 }
 
 /** What a local store takes: no more characters than these, and none that cannot be seen. */
 function about({ name, description = '', icon = '' }: ConnectOptions['app']): Options['about'] {
-  const plain = (s: unknown, most: number): string => [...String(s).replace(unseen, ' ').trim()].slice(0, most).join('')
+  const plain = (s: string, most: number): string => [...s.replace(unseen, ' ').trim()].slice(0, most).join('')
+  if (!isAddress(icon)) throw bad('app.icon must be an address')
   return { name: plain(name, NAME_CHARACTERS_MAX), description: plain(description, 200), icon: String(icon) }
 }
 
 /** Where worker.js is if it is beside the script, provided that this is the page's origin. */
 export function workerBeside(): string | undefined {
-  const base = script ?? import.meta.url
-  const url = base ? new URL('worker.js', base) : undefined
-  return url?.origin === location.origin ? url.href : undefined
+  const url = beside('worker.js', MASQ_SCRIPT ? undefined : import.meta.url)
+  return url && new URL(url).origin === location.origin ? url : undefined
+}
+
+/** The address of a file beside the script, or beside the page that it stands in; undefined if neither has one. */
+export function beside(file: string, module?: string): string | undefined {
+  try {
+    return new URL(file, module || script || base()).href
+  } catch {
+    return undefined // a Worker from a blob: URL
+  }
 }
 
 /** Checks a device's name, or makes one up. Throws E_OPTIONS. */
@@ -129,12 +140,8 @@ function relayURLs(list: unknown[]): string[] {
 }
 
 function relayURL(value: unknown): string {
-  let url: URL
-  try {
-    url = new URL(String(value))
-  } catch {
-    throw bad('sync must be a whole address, like wss://sync.example.org')
-  }
+  const url = isAddress(value) && parse(value)
+  if (!url) throw bad('sync must be a whole address, like wss://sync.example.org')
   if (url.protocol === 'https:') url.protocol = 'wss:'
   if (url.protocol === 'http:') url.protocol = 'ws:'
   if (url.protocol !== 'wss:' && url.protocol !== 'ws:') throw bad('sync must begin with wss: or ws:')
@@ -143,22 +150,40 @@ function relayURL(value: unknown): string {
 }
 
 function defaultWasm(): string {
-  if (MASQ_SCRIPT) return new URL('masq.wasm', script).href
+  const url = MASQ_SCRIPT ? beside('masq.wasm') : (besideModule() ?? beside('masq.wasm'))
+  if (!url) throw bad('wasm must be the whole address of masq.wasm: this Worker has none of its own')
+  return url
+}
+
+function besideModule(): string | undefined {
   try {
     return new URL('./masq.wasm', import.meta.url).href // written out like this because bundlers look for it
   } catch {
-    return new URL('masq.wasm', script ?? document.baseURI).href // bundled into what is no module
+    return undefined // bundled into what is no module
   }
 }
 
-function absolute(url: string | URL, what: string): string {
+/** The address to which invites lead. A page's own; from a Worker nobody sees which page it is of. */
+function page(): string {
+  const { origin, pathname } = location
+  if (origin === 'null') return ''
+  return origin + (typeof document === 'undefined' ? '/' : pathname)
+}
+
+function absolute(url: unknown, what: string): string {
+  const whole = isAddress(url) && parse(url, base())
+  if (!whole) throw bad(`${what} must be an address`)
+  return whole.href
+}
+
+function isAddress(value: unknown): value is string | URL {
+  return typeof value === 'string' || value instanceof URL
+}
+
+function parse(url: string | URL, relativeTo?: string): URL | undefined {
   try {
-    return new URL(url, document.baseURI).href
+    return new URL(url, relativeTo)
   } catch {
-    throw bad(`${what} must be an address`)
+    return undefined
   }
-}
-
-function bad(what: string): MasqError {
-  return new MasqError('E_OPTIONS', what)
 }

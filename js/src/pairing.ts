@@ -11,6 +11,8 @@ export type PairingStep = 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done
 
 const steps: PairingStep[] = ['waiting', 'waiting', 'compare', 'confirmed', 'paired', 'done', 'failed']
 
+const MISSING = 'The QR code cannot be drawn. Serve all of dist/ from one folder, or show the link.'
+
 type State = Extract<TabAction, { type: 'pairing' }>
 
 /** The engine as a Pairing speaks to it. */
@@ -19,7 +21,14 @@ export interface Talk {
   begin(link: string | undefined, told: (s: State | MasqError) => void): Promise<string>
   confirm(what: { bring: boolean; discard: boolean }): Promise<unknown>
   cancel(): Promise<unknown>
-  failure(code: string, detail?: string): MasqError
+  failure(code: string, detail?: string, sentence?: string): MasqError
+  fields: typeof import('./fields.js').fields
+}
+
+/** What becomes of the data that this device has when it joins; see `confirm`. */
+export interface ConfirmOptions {
+  bring?: boolean
+  discard?: boolean
 }
 
 /**
@@ -88,18 +97,22 @@ export class Pairing extends EventTarget {
     return pairing
   }
 
-  /** The link as a QR code: an SVG image, black on white with a margin. */
+  /** The link as a QR code: an SVG image, black on white with a margin. Rejects with E_WASM if qr.js is not there. */
   async qr(): Promise<string> {
-    const { svg } = await import('./qr.js')
+    const { svg } = await import('./qr.js').catch(() => {
+      throw this.#talk.failure('E_WASM', 'qr.js', MISSING)
+    })
     return svg(this.link)
   }
 
   /**
    * The user says that digits and name are right. If `hasData`, say what becomes of the data that this device has: with
    * `bring: true` it comes along, with `discard: true` it is deleted here. Rejects with E_DATA if that is needed and not
-   * said, with E_EXPIRED if it is too late.
+   * said, with E_EXPIRED if it is too late, with E_OPTIONS if the options are not understood.
    */
-  async confirm({ bring = false, discard = false }: { bring?: boolean; discard?: boolean } = {}): Promise<void> {
+  async confirm(options: ConfirmOptions = {}): Promise<void> {
+    const names = { bring: 'boolean', discard: 'boolean' } as const
+    const { bring = false, discard = false } = this.#talk.fields<ConfirmOptions>('confirm', options, names)
     if (bring && discard) throw this.#talk.failure('E_OPTIONS', 'bring or discard, not both')
     await this.#talk.confirm({ bring, discard })
   }

@@ -5,13 +5,14 @@ import { choose, permission } from './choose.js'
 import { within } from './client.js'
 import { Embedded } from './embedded.js'
 import { MasqError } from './errors.js'
+import { asMasqError } from './failure.js'
 import { deleteDatabase, exists, readGrant, saveGrant, type Grant } from './grants.js'
+import { hidden, onVisibility, policy } from './host.js'
 import { loadLocal } from './load.js'
 import type { Tools } from './local.js'
-import { names, storageCodes } from './messages.js'
+import { names } from './messages.js'
 import type { Moved } from './move.js'
 import type { Options } from './options.js'
-import { StorageError } from './storage.js'
 import type { Store, StoreEvents, Told } from './store.js'
 
 /** To the other tabs of the origin: its data is in the local store now. */
@@ -33,7 +34,9 @@ const MOVED = new MasqError('E_CLOSED')
 
 const tools: Tools = {
   failure: (code, detail) => new MasqError(code, detail, code === 'E_DENIED' ? ACCESS : undefined),
+  asMasqError,
   permission,
+  host: { hidden, onVisibility, policy },
   readGrant,
   saveGrant,
   within,
@@ -70,7 +73,7 @@ export class Place {
       try {
         return await work(store)
       } catch (e) {
-        if (e !== MOVED || this.#ended) throw this.#ended ?? e
+        if (e !== MOVED || this.#ended) throw this.#ended ?? asMasqError(e)
       }
     }
   }
@@ -227,10 +230,4 @@ export class Place {
     await deleteDatabase(names.database(this.#options.app))
     await saveGrant({ leftover: false })
   }
-}
-
-function asMasqError(e: unknown): MasqError {
-  if (e instanceof MasqError) return e
-  if (e instanceof StorageError) return new MasqError(storageCodes[e.reason], e.message)
-  return new MasqError('E_STORE_AWAY', e instanceof Error ? e.message : '')
 }

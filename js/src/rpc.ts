@@ -56,7 +56,12 @@ export class Rpc {
   /** Connects. Rejects with E_STORE_AWAY if there is no answer within `ms`. */
   static open(url: string, ms: number, failure: Failure): Promise<Rpc> {
     return new Promise((resolve, reject) => {
-      const ws = new WebSocket(url) // may throw, which rejects
+      let ws: WebSocket
+      try {
+        ws = new WebSocket(url)
+      } catch {
+        return reject(failure('E_STORE_AWAY', 'the browser does not let this page connect to localhost'))
+      }
       const away = (): void => {
         clearTimeout(timer)
         ws.onopen = ws.onclose = null

@@ -19,13 +19,23 @@ const utf8 = new TextEncoder()
 const text = new TextDecoder('utf-8', { ignoreBOM: true })
 const lone = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
 
+/** Whether it is text in UTF-8: without half a character. */
+export const isText = (s: string): boolean => !lone.test(s)
+
 /** Throws E_KEY unless `key` may be a key, or, with `part`, may be the beginning of one or a bound. */
 export function checkKey(key: unknown, part = false): string {
   if (typeof key !== 'string') throw new MasqError('E_KEY', `got ${key === null ? 'null' : typeof key}`)
   if (key.length === 0 && !part) throw new MasqError('E_KEY', 'got an empty one')
-  if (key.includes('\0') || lone.test(key)) throw new MasqError('E_KEY', 'it holds U+0000 or half a character')
+  if (key.includes('\0') || !isText(key)) throw new MasqError('E_KEY', 'it holds U+0000 or half a character')
   if (key.length * 3 > KEY_BYTES_MAX && bytesOf(key) > KEY_BYTES_MAX) throw new MasqError('E_KEY', 'it is too long')
   return key
+}
+
+/** Whether a text comes before another in the order of keys. JavaScript's own has U+FFFF behind U+10000. */
+export function isBefore(a: string, b: string): boolean {
+  const [x, y] = [utf8.encode(a), utf8.encode(b)]
+  const at = x.findIndex((byte, i) => byte !== y[i])
+  return at < 0 ? x.length < y.length : x[at]! < (y[at] ?? -1)
 }
 
 /** How long `s` is, text in UTF-8, in bytes. */

@@ -171,10 +171,9 @@ test('what would be lost is refused, with its place', () => {
 })
 
 test('bytes of any realm are bytes, and those that are gone are none', () => {
-  const resizable = new (ArrayBuffer as unknown as new (n: number, o: object) => ArrayBuffer & { resize(n: number): void })(
-    8,
-    { maxByteLength: 8 },
-  )
+  const resizable = new (
+    ArrayBuffer as unknown as new (n: number, o: object) => ArrayBuffer & { resize(n: number): void }
+  )(8, { maxByteLength: 8 })
   const beyond = [new Uint8Array(resizable, 4), new Uint16Array(resizable, 4), new DataView(resizable, 4)]
   const table: [unknown, number[]][] = [
     [foreign('new Uint8Array([1, 2])'), [1, 2]],

@@ -17,19 +17,7 @@ const codeOf = (f: () => unknown): string => {
 }
 
 test('JSON goes through once and comes back', () => {
-  for (const v of [
-    null,
-    true,
-    0,
-    -1.5,
-    '',
-    '\ufeff',
-    'ключ',
-    [],
-    {},
-    { a: [{ b: null }] },
-    { u: undefined },
-  ]) {
+  for (const v of [null, true, 0, -1.5, '', '\ufeff', 'ключ', [], {}, { a: [{ b: null }] }, { u: undefined }]) {
     assert.equal(encodeValue(v), JSON.stringify(v))
     const e = { kind: Kind.JSON, value: Buffer.from(JSON.stringify(v)) }
     assert.deepEqual(decodeValue(e), JSON.parse(JSON.stringify(v)))

@@ -1,0 +1,27 @@
+// What a page has and a Worker has not.
+
+const page = typeof document === 'undefined' ? undefined : document
+
+/** Whether nobody sees the page now. Of a Worker nobody knows: it counts as seen. */
+export const hidden = (): boolean => page?.hidden ?? false
+
+/** Calls `told` when the page is seen or hidden; returns what ends it. */
+export function onVisibility(told: () => void): () => void {
+  page?.addEventListener('visibilitychange', told)
+  return () => page?.removeEventListener('visibilitychange', told)
+}
+
+/** What relative addresses are relative to. */
+export const base = (): string => page?.baseURI ?? location.href
+
+/** Where violations of the policy are told. */
+export const policy = (): EventTarget => page ?? globalThis
+
+/**
+ * The address of the script for a script tag, or of the bundle that it is in; '' if it has none, as an inline one. A Worker's
+ * importScripts says it nowhere but in the stack.
+ */
+export const script =
+  (page
+    ? (page.currentScript as HTMLScriptElement | null)?.src
+    : /https?:[^\s)]+?(?=:\d+:\d+)/.exec(new Error().stack ?? '')?.[0]) ?? ''
