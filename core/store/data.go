@@ -76,7 +76,7 @@ func (s *Store) conflicts(k *call, p *params) {
 
 func (s *Store) list(k *call, p *params) {
 	op := &peer.Op{Verb: peer.List, App: k.target(p), Range: peer.Range{
-		Prefix: p.text("prefix"), Gte: p.text("gte"), Lt: p.text("lt"), After: p.text("after"),
+		Prefix: p.text("prefix"), Gte: p.lowest(), Lt: p.highest(), After: p.text("after"),
 		Reverse: p.flag("reverse"), KeysOnly: p.flag("keysOnly"), Limit: uint32(p.number("limit", math.MaxUint32)),
 	}}
 	if k.right(p) {
@@ -86,6 +86,32 @@ func (s *Store) list(k *call, p *params) {
 			k.result(append(b, '}'))
 		})
 	}
+}
+
+// first is before every key and, behind a key, before everything else that is behind it: no key has U+0000.
+const first = "\x00"
+
+// lowest is from where on keys are in a range: gte and what is behind gt.
+func (p *params) lowest() string {
+	low := p.text("gte")
+	if p.has("gt") {
+		low = max(low, p.text("gt")+first)
+	}
+	return low
+}
+
+// highest is where a range ends: at lt and behind lte. An empty lt is before every key, not missing.
+func (p *params) highest() string {
+	high, bound := "", p.has("lt")
+	if bound {
+		high = max(p.text("lt"), first)
+	}
+	if p.has("lte") {
+		if lte := p.text("lte") + first; !bound || lte < high {
+			high = lte
+		}
+	}
+	return high
 }
 
 func (s *Store) put(k *call, p *params) {
@@ -107,11 +133,21 @@ func (s *Store) bring(k *call, p *params) {
 
 func (s *Store) write(k *call, p *params, verb peer.Verb, writes []peer.Write) {
 	op := &peer.Op{Verb: verb, App: k.target(p), Writes: writes}
-	if verb != peer.Import {
+	if verb != peer.Import { // which brings along what was stored elsewhere
 		op.Relaxed = p.relaxed()
+		p.checkDepth(writes)
 	}
 	if k.right(p) {
 		s.ask(k, op, func(peer.Reply) { k.result(empty) })
+	}
+}
+
+// checkDepth refuses what some program that reads it could not take apart.
+func (p *params) checkDepth(writes []peer.Write) {
+	for _, w := range writes {
+		if w.Kind == wire.JSON && deeper(w.Value, maxDepth) {
+			p.wrong(peer.EValue, "value, nested over 1,000 levels")
+		}
 	}
 }
 

@@ -30,6 +30,14 @@ func TestData(t *testing.T) {
 		{"conflicts", `{"key":"null"}`, `{"entries":[{"key":"null","value":null}]}`},
 		{"get", `{"key":"new"}`, `{"bytes":"AA=="}`},
 		{"list", `{"prefix":"n"}`, `{"entries":[{"key":"new","bytes":"AA=="},{"key":"null","value":1}],"more":false}`},
+		{"list", `{"keysOnly":true}`, `{"entries":[{"key":"b"},{"key":"new"},{"key":"null"}],"more":false}`},
+		{"list", `{"keysOnly":true,"gt":"b","lte":"new"}`, `{"entries":[{"key":"new"}],"more":false}`},
+		{"list", `{"keysOnly":true,"gt":"b","gte":"new","lt":"null","lte":"null"}`, `{"entries":[{"key":"new"}],"more":false}`},
+		{"list", `{"keysOnly":true,"gt":"new","gte":"b","lt":"z","lte":"null"}`, `{"entries":[{"key":"null"}],"more":false}`},
+		{"list", `{"keysOnly":true,"lte":"null","reverse":true,"limit":1}`, `{"entries":[{"key":"null"}],"more":false}`},
+		{"list", `{"keysOnly":true,"gt":""}`, `{"entries":[{"key":"b"},{"key":"new"},{"key":"null"}],"more":false}`},
+		{"list", `{"lt":""}`, `{"entries":[],"more":false}`},
+		{"list", `{"lte":""}`, `{"entries":[],"more":false}`},
 	} {
 		if got := c.must(call.method, call.params); got != call.want {
 			t.Errorf("%s %s: %s, want %s", call.method, call.params, got, call.want)

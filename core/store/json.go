@@ -101,6 +101,24 @@ func valueEnd(b []byte, i int) int {
 	return len(b)
 }
 
+// deeper reports whether arrays and objects are nested over so many levels.
+func deeper(b []byte, levels int) bool {
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			i = stringEnd(b, i) - 1
+		case '{', '[':
+			if depth++; depth > levels {
+				return true
+			}
+		case '}', ']':
+			depth--
+		}
+	}
+	return false
+}
+
 func stringEnd(b []byte, i int) int {
 	for i++; b[i] != '"'; i++ {
 		if b[i] == '\\' {

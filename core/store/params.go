@@ -24,7 +24,8 @@ func (p *params) wrong(code peer.Code, name string) {
 	}
 }
 
-// take answers a parameter's value. null is as good as none.
+// take answers a parameter's value. null is none that a parameter may have: taken for a missing one, it would make of a range
+// whose prefix somebody forgot to fill in the range of all keys.
 func (p *params) take(name string) ([]byte, bool) {
 	i := find(p.left, name)
 	if i < 0 {
@@ -32,7 +33,11 @@ func (p *params) take(name string) ([]byte, bool) {
 	}
 	v := p.left[i].value
 	p.left = append(p.left[:i], p.left[i+1:]...)
-	return v, string(v) != "null"
+	if string(v) == "null" {
+		p.wrong(peer.EValue, name)
+		return nil, false
+	}
+	return v, true
 }
 
 func (p *params) has(name string) bool { return find(p.left, name) >= 0 }

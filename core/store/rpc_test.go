@@ -118,7 +118,19 @@ func TestParameters(t *testing.T) {
 		{"list", `{"limit":4294967296}`, peer.EValue},
 		{"list", `{"reverse":1}`, peer.EValue},
 		{"list", `{"prefix":[]}`, peer.EValue},
-		{"list", `{"prefix":null,"limit":null,"reverse":null}`, ""},
+		{"list", `{"prefix":null}`, peer.EValue},
+		{"list", `{"limit":null}`, peer.EValue},
+		{"list", `{"reverse":null}`, peer.EValue},
+		{"list", `{"start":"b"}`, peer.EValue},
+		{"list", `{"gt":1}`, peer.EValue},
+		{"list", `{"lte":[]}`, peer.EValue},
+		{"watch", `{"prefix":null}`, peer.EValue},
+		{"put", `{"key":"k","value":1,"durability":null}`, peer.EValue},
+		{"put", `{"key":"k","value":1,"durabilty":"relaxed"}`, peer.EValue},
+		{"put", `{"key":"k","value":` + nested(1000) + `}`, ""},
+		{"put", `{"key":"k","value":` + nested(1001) + `}`, peer.EValue},
+		{"batch", `{"operations":[{"type":"put","key":"k","value":` + nested(1001) + `}]}`, peer.EValue},
+		{"import", `{"operations":[{"type":"put","key":"k","value":` + nested(1001) + `}]}`, ""},
 		{"watch", `{"since":7}`, peer.EValue},
 		{"watch", `{"since":"-7"}`, peer.EValue},
 		{"watch", `{"since":""}`, peer.EValue},
@@ -133,6 +145,11 @@ func TestParameters(t *testing.T) {
 			t.Errorf("%s %.80s: %.200s", call.method, call.params, m.raw)
 		}
 	}
+}
+
+// nested is a value of so many levels, with brackets in a text besides.
+func nested(levels int) string {
+	return strings.Repeat(`[{"[{":`, levels/2) + strings.Repeat("[", levels%2) + `"[\"["` + strings.Repeat("]", levels%2) + strings.Repeat("}]", levels/2)
 }
 
 // Whoever asks without end is told to wait, and harms nobody else.

@@ -126,6 +126,7 @@ const (
 	maxUnansweredBytes = 64 << 20 // and the bytes of all of an origin's connections, or of all programs
 	maxBatchAnswer     = 8 << 20  // bytes of a batch's answer, from which on no more entries are put into it
 	maxWatches         = 1000     // of a connection
+	maxDepth           = 1000     // levels of arrays and objects in a value
 	maxEarly           = 1000     // messages before the store is open, all connections together
 	maxEarlyBytes      = 64 << 20 // and their bytes
 	maxIcon            = 32 << 10 // bytes of an icon's data: URL

@@ -37,7 +37,7 @@ func dataCommands(u *ui) []*cli.Command {
 	app := func() cli.Flag {
 		return &cli.StringFlag{Name: "app", Value: defaultApp, Usage: "the application whose data it is, by its `id`"}
 	}
-	limit := &cli.IntFlag{Name: "limit", Usage: "print at most so many `keys`; 0: all"}
+	limit := &cli.IntFlag{Name: "limit", Usage: "print at most so many `keys`; 0: all", Validator: notNegative}
 	return []*cli.Command{
 		{
 			Name: "get", Usage: "print a value", ArgsUsage: "KEY", Category: "data",
@@ -81,11 +81,19 @@ func dataCommands(u *ui) []*cli.Command {
 			Flags: []cli.Flag{
 				app(), dataFlag(), jsonFlag(),
 				&cli.StringFlag{Name: "prefix", Usage: "only keys that begin with `text`"},
-				&cli.IntFlag{Name: "count", Usage: "end after so many `changes`; 0: never"},
+				&cli.IntFlag{Name: "count", Usage: "end after so many `changes`; 0: never", Validator: notNegative},
 			},
 			Action: u.store(nothing, watch),
 		},
 	}
+}
+
+// notNegative refuses a number of which nobody knows what it means: it would be taken for "all".
+func notNegative(n int) error {
+	if n < 0 {
+		return errors.New("it must be 0 or more")
+	}
+	return nil
 }
 
 func get(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
