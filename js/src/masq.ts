@@ -236,7 +236,7 @@ export class Masq extends EventTarget {
 
   /** Gives this device another name, 1 to 40 characters. Rejects with E_OPTIONS; with a local store, with E_DENIED. */
   async rename(name: string): Promise<void> {
-    const checked = deviceName(name)
+    const checked = deviceName(name ?? null)
     await this.#place.embedded((store) => store.rename(checked))
   }
 
@@ -339,8 +339,12 @@ function checkSize(writes: Write[]): void {
 }
 
 function writeOf(o: BatchOperation, name: string): Write {
-  if (o?.type === 'put') return putOf(o.key, o.value, `${name}.value`)
-  if (o?.type === 'del') return delOf(o.key)
+  try {
+    if (o?.type === 'put') return putOf(o.key, o.value, `${name}.value`)
+    if (o?.type === 'del') return delOf(o.key)
+  } catch (e) {
+    throw e instanceof MasqError ? e : new MasqError('E_VALUE', `${name} cannot be read: ${String(e).slice(0, 100)}`) // a getter
+  }
   throw new MasqError('E_VALUE', name, BATCH)
 }
 

@@ -12,6 +12,7 @@ export type PairingStep = 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done
 const steps: PairingStep[] = ['waiting', 'waiting', 'compare', 'confirmed', 'paired', 'done', 'failed']
 
 const MISSING = 'The QR code cannot be drawn. Serve all of dist/ from one folder, or show the link.'
+const EARLY = 'There is nothing to confirm yet. Await `compared`, show digits and name, and ask the user.'
 
 type State = Extract<TabAction, { type: 'pairing' }>
 
@@ -108,12 +109,13 @@ export class Pairing extends EventTarget {
   /**
    * The user says that digits and name are right. If `hasData`, say what becomes of the data that this device has: with
    * `bring: true` it comes along, with `discard: true` it is deleted here. Rejects with E_DATA if that is needed and not
-   * said, with E_EXPIRED if it is too late, with E_OPTIONS if the options are not understood.
+   * said, with E_BUSY if it is too early, with E_EXPIRED if it is too late, with E_OPTIONS if the options are not understood.
    */
   async confirm(options: ConfirmOptions = {}): Promise<void> {
     const names = { bring: 'boolean', discard: 'boolean' } as const
     const { bring = false, discard = false } = this.#talk.fields<ConfirmOptions>('confirm', options, names)
     if (bring && discard) throw this.#talk.failure('E_OPTIONS', 'bring or discard, not both')
+    if (this.step === 'waiting') throw this.#talk.failure('E_BUSY', '', EARLY)
     await this.#talk.confirm({ bring, discard })
   }
 
