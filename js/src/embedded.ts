@@ -4,7 +4,7 @@ import { Kind, Verb, type Entry, type RawChange, type Write as RawWrite } from '
 import { Client } from './client.js'
 import { MasqError } from './errors.js'
 import { fields } from './fields.js'
-import type { Options } from './options.js'
+import { invitesLeadTo, type Options } from './options.js'
 import { loadPairing } from './load.js'
 import type { Pairing } from './pairing.js'
 import { blank, readStatus, type StoreStatus } from './status.js'
@@ -27,7 +27,7 @@ export class Embedded implements Store {
 
   constructor(options: Options, events: StoreEvents & { moved(): Promise<boolean> }) {
     this.#events = events
-    this.#url = options.url
+    this.#url = invitesLeadTo(options.url)
     this.#client = new Client(options, {
       status: (s) => this.#tell(readStatus(s)),
       failed: (e, final) => this.#failed(e, final),

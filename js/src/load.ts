@@ -21,8 +21,9 @@ export function loadPairing(): Promise<typeof import('./pairing.js')> {
 /** Resolves with the Worker's code. */
 export async function loadWorkerCode(): Promise<string> {
   if (!MASQ_SCRIPT) return (await import('./worker-text.js')).default
-  const response = await fetch(beside('worker.js') ?? '')
-  if (!response.ok) throw new Error('worker.js is not beside the script')
+  const url = beside('worker.js') ?? 'worker.js'
+  const response = await fetch(url)
+  if (!response.ok) throw new Error(`${url} answered ${response.status}`)
   return response.text()
 }
 

@@ -163,11 +163,15 @@ function besideModule(): string | undefined {
   }
 }
 
-/** The address to which invites lead. A page's own; from a Worker nobody sees which page it is of. */
+/** The page's address, to which the invites of its engine lead; '' where it has none. Nobody sees which page a Worker is of. */
 function page(): string {
   const { origin, pathname } = location
-  if (origin === 'null') return ''
-  return origin + (typeof document === 'undefined' ? '/' : pathname)
+  return origin === 'null' || typeof document === 'undefined' ? '' : origin + pathname
+}
+
+/** Where an invite leads that is made here, where `url` is the page's address: from a Worker, to the origin's first page. */
+export function invitesLeadTo(url: string): string {
+  return url || (location.origin === 'null' ? '' : `${location.origin}/`)
 }
 
 function absolute(url: unknown, what: string): string {
