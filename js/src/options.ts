@@ -2,7 +2,7 @@ import { bad, fields, type Fields } from './fields.js'
 import { base, script } from './host.js'
 import { bytesOf, isText } from './values.js'
 
-/** What `connect` takes. */
+/** What `connect` takes. What is undefined is as if absent; a name that is not among these is E_OPTIONS. */
 export interface ConnectOptions {
   /** The application, as the user sees it. */
   app: {
@@ -33,7 +33,7 @@ export interface ConnectOptions {
    * data is always embedded.
    */
   id?: string
-  /** The address of masq.wasm. Default: beside the script. */
+  /** The address of masq.wasm. Default: beside the script, or beside the page in which an inline one stands. */
   wasm?: string | URL
   /**
    * The address of worker.js, or a function that makes a classic Worker of it. Default: the code that the script has in

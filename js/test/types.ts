@@ -25,7 +25,11 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
   is<Equal<typeof note, Note | undefined>>()
   const list = await masq.list<Note>({ prefix: 'n/', gte: 'a', lt: 'b', reverse: true, limit: 3 })
   is<Equal<typeof list, [key: string, value: Note][]>>()
+  await masq.list('n/')
+  await masq.list({ gt: 'a', lte: 'b' })
+  for await (const entry of masq.entries<Note>('n/')) is<Equal<typeof entry, [key: string, value: Note]>>()
   for await (const entry of masq.entries<Note>()) is<Equal<typeof entry, [key: string, value: Note]>>()
+  for await (const key of masq.keys('n/')) is<Equal<typeof key, string>>()
   for await (const key of masq.keys({ prefix: 'n/' })) is<Equal<typeof key, string>>()
   const stop = masq.watch<Note>('n/', (change) => {
     is<Equal<typeof change, Change<Note> | Reset>>()
@@ -67,6 +71,16 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
   masq.status = masq.status
   // @ts-expect-error an application has a name
   await connect({})
+  await connect({ app: { name: 'T', icon: new URL('https://x/i.svg') }, sync: new URL('wss://sync.example.org') })
+  await connect({ app: { name: 'T' }, sync: ['wss://a.example', 'wss://b.example'] as const })
+  // @ts-expect-error no such option
+  await connect({ app: { name: 'T' }, snyc: 'wss://sync.example.org' })
+  // @ts-expect-error no such bound
+  await masq.list({ start: 'a' })
+  // @ts-expect-error a prefix is text
+  await masq.list({ prefix: null })
+  // @ts-expect-error no such option
+  await pairing.confirm({ keep: true })
   // @ts-expect-error a device's name is its `device`
   await connect({ app: { name: 'T' }, name: 'Laptop' })
   // @ts-expect-error no such store
