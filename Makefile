@@ -30,7 +30,7 @@ FIRST ?= 1
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web binary test test-go test-browser test-js test-all smoke smoke-servers lint lint-go lint-wasm lint-js \
+.PHONY: help run build web binary test test-go test-browser test-js test-all smoke smoke-offline smoke-servers lint lint-go lint-wasm lint-js \
 	fuzz sim strace size bench bench-check bench-core fmt clean need chrome
 
 help: ## list what make can do
@@ -108,15 +108,20 @@ test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker
 	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance
 	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
 
-test-all: test ## make test, and what takes longer: 500 simulated meshes, every fuzz target, the smoke test over each Sync Server
+test-all: test ## make test, and what takes longer: 500 simulated meshes, every fuzz target, the smoke test without a network and over each Sync Server
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'strace' $(MAKE) strace
+	$(STEP) 'smoke test without a network' $(MAKE) smoke-offline
 	$(STEP) 'smoke test over each Sync Server' $(MAKE) smoke-servers
 
 smoke: binary chrome ## the three scenarios with real stores, browsers and Sync Server, in under 90 s; SCENARIO=2: one; SYNC=url[,url]: over that server
 	@go build -o $(BUILD)/tap ./core/relay/tap
 	@cd js && CHROME=$(CHROMIUM) SCENARIO='$(SCENARIO)' SYNC='$(SYNC)' node smoke/smoke.mjs
+
+smoke-offline: binary chrome ## the smoke test with no network but loopback, as on a train
+	@go build -o $(BUILD)/tap ./core/relay/tap
+	@.ci/offline $(BUILD)/bin/offline_shell env SCENARIO='$(SCENARIO)' node js/smoke/smoke.mjs
 
 smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs $(WORKERD) ## the smoke test over each Sync Server there is: a node, two nodes, the Worker
 	@go build -o $(BUILD)/tap ./core/relay/tap
