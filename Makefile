@@ -30,7 +30,8 @@ FIRST ?= 1
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web binary test test-go test-browser test-js test-all smoke smoke-offline smoke-servers lint lint-go lint-wasm lint-js \
+.PHONY: help run build web binary test test-go test-browser test-browsers test-js test-all smoke smoke-offline smoke-servers lint lint-go \
+	lint-wasm lint-js \
 	fuzz sim strace size bench bench-check bench-core fmt clean need chrome
 
 help: ## list what make can do
@@ -103,12 +104,18 @@ test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 
 test-js: build chrome
 	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs
+	@cd js && node --test --test-reporter=spec browsers/webkit-reload.test.mjs
+
+test-browsers: binary chrome ## every case in Chromium, Firefox and WebKit, as a table: BROWSER=firefox,webkit CASE=reload choose among them
+	@.ci/browsers
+	@cd js && CHROME=$(CHROMIUM) BROWSER='$(BROWSER)' CASE='$(CASE)' ../.ci/alone node browsers/run.mjs
 
 test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker in workerd
 	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance
 	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
 
-test-all: test ## make test, and what takes longer: 500 simulated meshes, every fuzz target, the smoke test without a network and over each Sync Server
+test-all: test ## make test, and what takes longer: three browsers, 500 simulated meshes, every fuzz target, the smoke test without a network and over each Sync Server
+	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'strace' $(MAKE) strace

@@ -1,0 +1,80 @@
+// Several tabs share one engine, whatever becomes of the one that runs it.
+import assert from 'node:assert/strict'
+import { sees, watch } from './watches.mjs'
+
+const many = (name, n) =>
+  `Promise.all(Array.from({ length: ${n} }, (_, i) => new Promise((r) => setTimeout(r, i * 5)).then(() => masq.put('${name}' + i, i))))`
+const count = (tab, prefix) => tab.run(`masq.list({ prefix: '${prefix}' }).then((l) => l.length)`)
+
+/** goes has the leading tab go while another writes: every write is there, the third tab is told of each. */
+async function goes(t, leave, options = '') {
+  const [leader, b, c] = [await t.open(options), await t.open(options), await t.open(options)]
+  await leader.run(`masq.put('before', 1)`)
+  await watch(c)
+  const written = b.run(`${many('k', 100)}.then(() => 1)`, 40_000)
+  written.catch(() => undefined) // awaited below
+  await leave(leader)
+  await written
+  assert.deepEqual([await count(c, 'k'), await c.run(`masq.get('before')`)], [100, 1])
+  await c.until(`new Set(seen.filter((s) => s.startsWith('k'))).size === 100`)
+  return [leader, b, c]
+}
+
+/** pidOf is the process that a tab's page is in: of the browser's processes the one that works when the page does. */
+async function pidOf(t, tab) {
+  const before = new Map(t.browser.processes().map(({ pid, cpu }) => [pid, cpu]))
+  await tab.run(`(() => { for (const end = performance.now() + 1000; performance.now() < end; ); })()`)
+  const used = t.browser.processes().map(({ pid, cpu }) => [cpu - (before.get(pid) ?? 0), pid])
+  return used.sort(([a], [b]) => b - a)[0][1]
+}
+
+export const tabs = [
+  [
+    'two tabs write at once',
+    async (t) => {
+      const [a, b] = [await t.open(), await t.open()]
+      await Promise.all([a.run(`${many('a', 60)}.then(() => 1)`), b.run(`${many('b', 60)}.then(() => 1)`)])
+      assert.deepEqual([await count(a, 'b'), await count(b, 'a')], [60, 60])
+    },
+  ],
+  [
+    'two tabs: the same key',
+    async (t) => {
+      const [a, b] = [await t.open(), await t.open()]
+      const race = (tab, n) =>
+        tab.run(`Promise.all(Array.from({ length: 30 }, (_, i) => masq.put('k', ${n} + i))).then(() => 1)`)
+      await Promise.all([race(a, 100), race(b, 200)])
+      const [one, two] = await Promise.all([a, b].map((tab) => tab.run(`masq.get('k')`)))
+      assert.equal(one, two)
+      assert.ok([129, 229].includes(one), `${one}`)
+      assert.deepEqual(await a.run(`masq.conflicts('k')`), [])
+    },
+  ],
+  ['the leader’s tab is closed: another leads', (t) => goes(t, (leader) => t.close(leader))],
+  ['the leader calls close(): another leads', (t) => goes(t, (leader) => leader.run('masq.close()'))],
+  ['the leader goes to another page: another leads', (t) => goes(t, (leader) => leader.goto('about:blank'))],
+  [
+    'the leader’s process is killed: another leads',
+    (t) =>
+      goes(t, async (leader) => {
+        process.kill(await pidOf(t, leader), 'SIGKILL')
+        await t.close(leader).catch(() => undefined) // there is nothing left that could answer
+      }),
+  ],
+  [
+    'the leader freezes: another leads, and it comes back as one of them',
+    async (t) => {
+      const freeze = (tab) => tab.run(`(globalThis.freeze = new BroadcastChannel('freeze'), freeze.postMessage(1), 1)`)
+      const freezes = async (leader) => {
+        await freeze(leader)
+        for (let tries = 0; t.site.frozen === 0 && tries < 200; tries++) await new Promise((r) => setTimeout(r, 50))
+        assert.equal(t.site.frozen, 1)
+      }
+      const [leader, , c] = await goes(t, freezes, `worker: '/freezable.js'`)
+      t.site.thaw()
+      await leader.run(`masq.put('thawed', 1)`)
+      await sees(c, 'thawed=1 tab')
+      assert.equal(await leader.run(`masq.list({ prefix: 'k' }).then((l) => l.length)`), 100)
+    },
+  ],
+]

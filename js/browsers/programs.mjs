@@ -1,0 +1,79 @@
+// Masq's own programs: a Sync Server, and the local store with what its user says to it.
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { Processes } from './processes.mjs'
+
+const masq = fileURLToPath(new URL('../../.build/masq', import.meta.url))
+const LISTENING = /listening on \S*?:(\d+)/
+
+/** SyncServer is one, which keeps its port when it is started again. */
+export class SyncServer {
+  #processes
+  #port = 0
+
+  async start() {
+    this.#processes = new Processes(masq, ['sync-server', '--listen', `127.0.0.1:${this.#port}`])
+    this.#port = Number(await this.#processes.says(LISTENING))
+    return this
+  }
+
+  get url() {
+    return `ws://localhost:${this.#port}`
+  }
+
+  async stop() {
+    this.#processes.kill()
+    await this.#processes.gone()
+  }
+}
+
+/** LocalStore is a local store where applications look for one, with its data in a folder. */
+export class LocalStore {
+  #processes
+  #dir
+  #command
+
+  /** With `up`, Notes and a Sync Server are there, too. */
+  constructor(dir, { up = false } = {}) {
+    this.#dir = dir
+    this.#command = up ? ['up', '--listen', 'localhost:0'] : ['store']
+  }
+
+  async start() {
+    this.#processes = new Processes(masq, [...this.#command, '--data', this.#dir, '--no-keyring'])
+    await this.#processes.says(/6277/)
+    return this
+  }
+
+  /** notes is the address of Notes. */
+  async notes() {
+    return `http://localhost:${await this.#processes.says(/http:\/\/localhost:(?!6277)(\d+)/)}/`
+  }
+
+  /** allow waits for an application to ask, and says yes. */
+  async allow(app) {
+    for (let tries = 0; ; tries++)
+      try {
+        return await this.masq('apps', 'allow', app)
+      } catch (error) {
+        if (tries > 100) throw error
+        await new Promise((resolve) => setTimeout(resolve, 100))
+      }
+  }
+
+  /** link opens its manager, once. */
+  link() {
+    return this.masq('open', '--print')
+  }
+
+  async masq(...args) {
+    const { stdout } = await promisify(execFile)(masq, [...args, '--data', this.#dir])
+    return stdout.trim()
+  }
+
+  async stop() {
+    this.#processes.kill()
+    await this.#processes.gone()
+  }
+}

@@ -1,0 +1,108 @@
+// A server on loopback: a few pages, and the files of a folder beside them. Each has a port, and so an origin, of its own.
+import { existsSync, readFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { fileURLToPath } from 'node:url'
+
+const folder = (path) => fileURLToPath(new URL(path, import.meta.url))
+export const client = folder('../dist/')
+export const notes = folder('../../web/dist/')
+
+const types = {
+  js: 'text/javascript',
+  css: 'text/css',
+  wasm: 'application/wasm',
+  html: 'text/html',
+  svg: 'image/svg+xml',
+}
+
+const html = (body) => `<!doctype html><meta charset="utf-8"><title>Masq</title><link rel="icon" href="data:,">${body}`
+const scripts = '<script src="/errors.js"></script><script src="/masq.global.js"></script>'
+const policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src data:`
+
+// What a page does that is asked by postMessage to use Masq: an iframe, or a Worker.
+const use = `async function use() {
+  try {
+    const masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded' })
+    await masq.put('inside', 1)
+    return { value: await masq.get('inside') }
+  } catch (e) { return { name: e.name, code: e.code, message: e.message } }
+}`
+
+const pages = {
+  '/': { body: html(scripts) },
+  '/other': { body: html(scripts + 'another page') },
+  '/policy': { body: html(scripts), headers: { 'content-security-policy': policy } },
+  '/frame': { body: html(`${scripts}<script>${use}; use().then((done) => parent.postMessage(done, '*'))</script>`) },
+  // What a page complains about is kept, and looked at when a case ends.
+  '/errors.js': {
+    body: `globalThis.errors = []
+addEventListener('error', (e) => errors.push(e.message))
+addEventListener('unhandledrejection', (e) => errors.push('unhandled: ' + e.reason))`,
+  },
+  '/in-worker.js': { body: `importScripts('/masq.global.js'); ${use}; use().then((done) => postMessage(done))` },
+  // A Worker that stops dead when it is told to, as in a tab that is frozen, until the server answers.
+  '/freezable.js': {
+    body: `new BroadcastChannel('freeze').onmessage = () => {
+  const request = new XMLHttpRequest(); request.open('GET', '/freeze', false); request.send()
+}
+importScripts('/worker.js')`,
+  },
+  // A Worker that takes itself to be offline, whatever happens.
+  '/offline-worker.js': {
+    body: `Object.defineProperty(WorkerNavigator.prototype, 'onLine', { get: () => false }); importScripts('/worker.js')`,
+  },
+}
+
+/** Site is one. */
+export class Site {
+  #server
+  #files
+  #frozen = []
+  acknowledged = new Set() // what pages say that they have been told is stored
+
+  static async open(files = client) {
+    const site = new Site()
+    site.#files = files
+    site.#server = createServer((request, response) => site.#answer(request, response))
+    site.#server.listen(0, '127.0.0.1')
+    await once(site.#server, 'listening')
+    return site
+  }
+
+  url(path = '/', host = 'localhost') {
+    return `http://${host}:${this.#server.address().port}${path}`
+  }
+
+  get frozen() {
+    return this.#frozen.length
+  }
+
+  /** thaw lets go on what has stopped. */
+  thaw() {
+    for (const response of this.#frozen.splice(0)) response.end()
+  }
+
+  async close() {
+    this.thaw()
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  #answer(request, response) {
+    const { pathname, searchParams } = new URL(request.url, 'http://localhost')
+    if (pathname === '/freeze') return void this.#frozen.push(response)
+    if (pathname === '/acknowledge') this.acknowledged.add(searchParams.get('key'))
+    const found = this.#find(pathname)
+    const type = types[pathname.split('.')[1] ?? 'html'] ?? 'text/plain'
+    response.writeHead(found ? 200 : 404, { 'content-type': type, 'cache-control': 'no-cache', ...found?.headers })
+    response.end(found?.body)
+  }
+
+  #find(pathname) {
+    const file = this.#files + (pathname === '/' ? 'index.html' : pathname.slice(1))
+    if (this.#files === client && pages[pathname]) return pages[pathname]
+    if (/^\/[\w.-]*$/.test(pathname) && existsSync(file)) return { body: readFileSync(file) }
+    return undefined
+  }
+}
