@@ -17,7 +17,13 @@ export class Chromium {
   }
 
   async start() {
-    const flags = ['--headless', '--remote-debugging-port=0', '--no-first-run', `--user-data-dir=${this.#profile}`]
+    const flags = [
+      '--headless',
+      '--ignore-certificate-errors',
+      '--remote-debugging-port=0',
+      '--no-first-run',
+      `--user-data-dir=${this.#profile}`,
+    ]
     if (process.getuid() === 0) flags.push('--no-sandbox') // it refuses to start otherwise
     this.#processes = new Processes(process.env.CHROME ?? 'chromium', [...flags, 'about:blank'])
     const address = await this.#processes.says(/DevTools listening on (ws:\S+)/)
@@ -32,8 +38,9 @@ export class Chromium {
     return new ChromiumTab(await context.newPage(), context)
   }
 
+  /** processes is those that pages are in. */
   processes() {
-    return this.#processes.list()
+    return this.#processes.list().filter(({ command }) => command.includes('--type=renderer'))
   }
 
   /** close ends it as its user would. */

@@ -49,7 +49,7 @@ export class Firefox {
     this.#processes = new Processes(process.env.FIREFOX ?? 'firefox-esr', args, { MOZ_CRASHREPORTER_DISABLE: '1' })
     const address = await this.#processes.says(/WebDriver BiDi listening on (ws:\S+)/)
     this.#bidi = await BiDi.connect(`${address}/session`)
-    const session = this.#bidi.call('session.new', { capabilities: {} })
+    const session = this.#bidi.call('session.new', { capabilities: { alwaysMatch: { acceptInsecureCerts: true } } })
     const { capabilities } = await within(60_000, 'a session', session)
     this.version = capabilities.browserVersion
   }
@@ -62,8 +62,9 @@ export class Firefox {
     return tab
   }
 
+  /** processes is those that pages are in. */
   processes() {
-    return this.#processes.list()
+    return this.#processes.list().filter(({ name }) => /^(Isolated )?Web Co/.test(name))
   }
 
   /** close ends it as its user would. */

@@ -39,7 +39,7 @@ export class Processes {
     return this.#child.pid === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null
   }
 
-  /** list is the processes that run now: number, name, and seconds of CPU that each has used so far. */
+  /** list is the processes that run now: number, name, command line, and seconds of CPU that each has used so far. */
   list() {
     return readdirSync('/proc')
       .filter((name) => /^\d+$/.test(name))
@@ -71,7 +71,9 @@ function stat(pid) {
     const [, name, rest] = /\((.*)\) (.*)/s.exec(readFileSync(`/proc/${pid}/stat`, 'latin1'))
     const fields = rest.split(' ')
     if (fields[0] === 'Z') return undefined
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1')
     return {
+      command,
       pid: Number(pid),
       name,
       session: Number(fields[3]),

@@ -1,9 +1,12 @@
-// Masq's own programs: a Sync Server, and the local store with what its user says to it.
+// The programs that the cases use: a Sync Server, the local store with what its user says to it, and Go's, which makes certificates.
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Processes } from './processes.mjs'
 
+const run = promisify(execFile)
 const masq = fileURLToPath(new URL('../../.build/masq', import.meta.url))
 const LISTENING = /listening on \S*?:(\d+)/
 
@@ -68,7 +71,7 @@ export class LocalStore {
   }
 
   async masq(...args) {
-    const { stdout } = await promisify(execFile)(masq, [...args, '--data', this.#dir])
+    const { stdout } = await run(masq, [...args, '--data', this.#dir])
     return stdout.trim()
   }
 
@@ -76,4 +79,12 @@ export class LocalStore {
     this.#processes.kill()
     await this.#processes.gone()
   }
+}
+
+/** certificate makes a certificate for localhost that nobody has signed, and its key, in a folder. */
+export async function certificate(cwd) {
+  const { stdout } = await run('go', ['env', 'GOROOT'])
+  const program = join(stdout.trim(), 'src/crypto/tls/generate_cert.go')
+  await run('go', ['run', program, '--host', 'localhost', '--ecdsa-curve', 'P256'], { cwd })
+  return { cert: readFileSync(join(cwd, 'cert.pem')), key: readFileSync(join(cwd, 'key.pem')) }
 }

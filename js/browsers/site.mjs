@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { fileURLToPath } from 'node:url'
 
 const folder = (path) => fileURLToPath(new URL(path, import.meta.url))
@@ -59,19 +60,24 @@ export class Site {
   #server
   #files
   #frozen = []
+  #scheme
   acknowledged = new Set() // what pages say that they have been told is stored
+  reports = [] // what else pages say by themselves
 
-  static async open(files = client) {
+  /** With `tls`, a certificate and its key, it is served by https:. */
+  static async open(files = client, tls) {
     const site = new Site()
+    const answer = (request, response) => site.#answer(request, response)
     site.#files = files
-    site.#server = createServer((request, response) => site.#answer(request, response))
+    site.#scheme = tls ? 'https' : 'http'
+    site.#server = tls ? createSecureServer(tls, answer) : createServer(answer)
     site.#server.listen(0, '127.0.0.1')
     await once(site.#server, 'listening')
     return site
   }
 
   url(path = '/', host = 'localhost') {
-    return `http://${host}:${this.#server.address().port}${path}`
+    return `${this.#scheme}://${host}:${this.#server.address().port}${path}`
   }
 
   get frozen() {
@@ -92,6 +98,7 @@ export class Site {
   #answer(request, response) {
     const { pathname, searchParams } = new URL(request.url, 'http://localhost')
     if (pathname === '/freeze') return void this.#frozen.push(response)
+    if (pathname === '/report') this.reports.push(JSON.parse(searchParams.get('value')))
     if (pathname === '/acknowledge') this.acknowledged.add(searchParams.get('key'))
     const found = this.#find(pathname)
     const type = types[pathname.split('.')[1] ?? 'html'] ?? 'text/plain'

@@ -118,3 +118,11 @@ export async function pair(host, guest) {
   await guest.run('pairing.confirm(pairing.hasData ? { bring: true } : undefined)')
   await Promise.all([host, guest].map((tab) => tab.run('pairing.done.then(() => 1)')))
 }
+
+/** until waits for a condition. */
+export async function until(condition, ms = 30_000) {
+  for (const end = Date.now() + ms; !condition();) {
+    if (Date.now() > end) throw new Error(`waited ${ms} ms in vain for ${condition}`)
+    await new Promise((resolve) => setTimeout(resolve, 25))
+  }
+}

@@ -1,5 +1,7 @@
 // WebDriver (https://www.w3.org/TR/webdriver2): commands by HTTP, one after the other, to the window that is chosen.
 
+const CONNECT_MS = 30_000
+
 /** WebDriver is a session with a driver at an address. */
 export class WebDriver {
   #address
@@ -10,7 +12,7 @@ export class WebDriver {
   static async connect(address, capabilities) {
     const driver = new WebDriver()
     driver.#address = address
-    const made = await driver.call('POST', '', { capabilities: { alwaysMatch: capabilities } }, 60_000)
+    const made = await driver.call('POST', '', { capabilities: { alwaysMatch: capabilities } }, CONNECT_MS)
     driver.#session = `/${made.sessionId}`
     driver.capabilities = made.capabilities
     return driver

@@ -43,7 +43,7 @@ for (const [name, scene] of [
   ['20 reloads', reload],
   ['20 navigations to pages of the same origin', navigate],
 ])
-  test(`WebKit: ${name}`, { skip, timeout: 60_000 }, async (context) => {
+  test(`WebKit: ${name}`, { skip, timeout: 240_000 }, async (context) => {
     const stage = new Stage({ browser })
     try {
       await stage.begin()

@@ -29,7 +29,18 @@ export class WebKit {
     this.display = display
   }
 
+  /** start starts it; once more if the driver and its browser have not found each other, as happens on a machine that is busy. */
   async start() {
+    try {
+      await this.#begin()
+    } catch (error) {
+      console.log(`  WebKit is started once more: ${error.message}`)
+      await this.kill()
+      await this.#begin()
+    }
+  }
+
+  async #begin() {
     const port = await freePort()
     this.#processes = new Processes('WebKitWebDriver', ['--host=127.0.0.1', `--port=${port}`], {
       DISPLAY: this.display.name,
@@ -38,7 +49,10 @@ export class WebKit {
       WEBKIT_DISABLE_DMABUF_RENDERER: '1', // no graphics card
     })
     await listens(port)
-    this.#driver = await WebDriver.connect(`http://127.0.0.1:${port}`, { 'webkitgtk:browserOptions': this.#options })
+    this.#driver = await WebDriver.connect(`http://127.0.0.1:${port}`, {
+      acceptInsecureCerts: true,
+      'webkitgtk:browserOptions': this.#options,
+    })
     await this.#driver.call('POST', '/timeouts', { script: COMMAND_MS, pageLoad: COMMAND_MS })
     this.version = this.#driver.capabilities.browserVersion
     this.#first = await this.#driver.call('GET', '/window')
@@ -51,6 +65,7 @@ export class WebKit {
     return new WebKitTab(this.#driver, handle, () => (this.#first = handle))
   }
 
+  /** processes is those that pages are in. */
   processes() {
     return this.#processes.list().filter(({ name }) => name.startsWith('WebKitWebProces'))
   }

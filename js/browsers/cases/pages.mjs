@@ -1,6 +1,7 @@
 // With a local store; and the pages that come with Masq, used by clicking and typing.
 import assert from 'node:assert/strict'
-import { Site, notes } from '../site.mjs'
+import { certificate } from '../programs.mjs'
+import { Site, client, notes } from '../site.mjs'
 import { connect } from '../stage.mjs'
 
 const text = (tab) => tab.run('document.body.innerText')
@@ -26,6 +27,15 @@ async function write(tab, title, body) {
   await shows(tab, 'Saved on this device')
 }
 
+/** moves has a page in the browser move its data into a local store, which its user allows. */
+async function moves(t, tab) {
+  const store = await t.localStore()
+  await tab.begin(`(globalThis.using = masq.useLocalStore())`)
+  const allowed = store.allow(await tab.run('location.origin'))
+  await Promise.race([allowed, tab.run('using.then(() => 1)')])
+  await tab.run('using.then(() => 1)')
+}
+
 export const pages = [
   [
     'useLocalStore: the data moves, other tabs follow',
@@ -33,10 +43,7 @@ export const pages = [
       const auto = `store: 'auto'`
       const [a, b] = [await t.open(auto), await t.open(auto)]
       await a.run(`(await masq.put('k', 1), await masq.put('b', new Uint8Array([1, 2])))`)
-      const store = await t.localStore()
-      await a.begin(`(globalThis.using = masq.useLocalStore())`)
-      await store.allow(new URL(t.site.url()).origin)
-      await a.run('using.then(() => 1)')
+      await moves(t, a)
       for (const tab of [a, b]) {
         await tab.until(`masq.status.store === 'local'`)
         assert.deepEqual(await tab.run(`[await masq.get('k'), ...(await masq.get('b'))]`), [1, 1, 2])
@@ -44,6 +51,17 @@ export const pages = [
       await a.reload()
       await connect(a, auto)
       assert.deepEqual(await a.run(`[masq.status.store, await masq.get('k')]`), ['local', 1])
+    },
+  ],
+  [
+    'useLocalStore in a page that is served by https:',
+    async (t) => {
+      const tls = await certificate(t.folder())
+      const site = t.also(await Site.open(client, tls), (s) => s.close())
+      const tab = await t.open(`store: 'auto'`, { url: site.url() })
+      await tab.run(`masq.put('k', 1)`)
+      await moves(t, tab)
+      assert.deepEqual(await tab.run(`[masq.status.store, await masq.get('k')]`), ['local', 1])
     },
   ],
   [

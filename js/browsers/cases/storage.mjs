@@ -1,5 +1,6 @@
 // What is kept: over the browser's end, in private browsing, when the data is cleared.
 import assert from 'node:assert/strict'
+import { until } from '../stage.mjs'
 
 /** restart ends the browser in a way and starts it again with the same profile. */
 async function restart(t, end) {
@@ -39,12 +40,10 @@ export const storage = [
     async (t) => {
       const tab = await t.open()
       await tab.begin(writing)
-      for (let tries = 0; t.site.acknowledged.size < 50 && tries < 400; tries++)
-        await new Promise((r) => setTimeout(r, 50))
+      await until(() => t.site.acknowledged.size >= 50)
       const again = await restart(t, () => t.browser.kill())
       const keys = new Set(await again.run(`masq.list({ prefix: 'k' }).then((l) => l.map(([key]) => key))`))
       const acknowledged = [...t.site.acknowledged]
-      assert.ok(acknowledged.length >= 50, `${acknowledged.length} writes`)
       assert.deepEqual(
         acknowledged.filter((key) => !keys.has(key)),
         [],
