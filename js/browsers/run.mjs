@@ -39,6 +39,9 @@ const cases = [...verbs, ...watches, ...tabs, ...loads, ...storage, ...contexts,
   name.includes(process.env.CASE ?? ''),
 )
 
+const everywhere = [...verbs, ...watches, ...tabs, ...loads].find(([name]) => limits[name])
+if (everywhere) throw new Error(`limits.mjs has what must pass everywhere: ${everywhere[0]}`)
+
 const notes = []
 const outcomes = {}
 let failed = 0
