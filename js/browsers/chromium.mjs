@@ -22,6 +22,7 @@ export class Chromium {
       '--ignore-certificate-errors',
       '--remote-debugging-port=0',
       '--no-first-run',
+      '--lang=en-US',
       `--user-data-dir=${this.#profile}`,
     ]
     if (process.getuid() === 0) flags.push('--no-sandbox') // it refuses to start otherwise

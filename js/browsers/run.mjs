@@ -1,5 +1,6 @@
 // `make test-browsers`: every case in every browser, on what is real: the client in dist/, a Sync Server, a local store, and the
-// browsers as Debian has them, each by its standard protocol. BROWSER=firefox,webkit and CASE=reload choose among them.
+// browsers as Debian has them, each by its standard protocol. BROWSER=firefox,webkit and CASE=reload, a regular
+// expression, choose among them.
 //
 //   cases/     what is tested: a name, and what happens on a stage
 //   stage.mjs  what a case has
@@ -35,8 +36,9 @@ const display = new Display()
 const running = new Set() // browsers
 
 const chosen = (process.env.BROWSER || 'chromium,firefox,webkit').split(',')
+const wanted = new RegExp(process.env.CASE ?? '')
 const cases = [...verbs, ...watches, ...tabs, ...loads, ...storage, ...contexts, ...sync, ...pages].filter(([name]) =>
-  name.includes(process.env.CASE ?? ''),
+  wanted.test(name),
 )
 
 const everywhere = [...verbs, ...watches, ...tabs, ...loads].find(([name]) => limits[name])

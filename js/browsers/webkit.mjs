@@ -9,6 +9,7 @@ import { WebDriver } from './webdriver.mjs'
 
 const WINDOW = fileURLToPath(new URL('webkit-window.py', import.meta.url))
 const POLL_MS = 20
+const REDRAW = `const { style } = document.documentElement; style.opacity = style.opacity ? '' : '0.999'`
 const COMMAND_MS = 10_000
 
 /**
@@ -45,6 +46,7 @@ export class WebKit {
     this.#processes = new Processes('WebKitWebDriver', ['--host=127.0.0.1', `--port=${port}`], {
       DISPLAY: this.display.name,
       ...{ XDG_DATA_HOME: this.#home, XDG_CONFIG_HOME: this.#home, XDG_CACHE_HOME: this.#home },
+      LANGUAGE: 'en',
       NO_AT_BRIDGE: '1', // no accessibility bus: there is no desktop
       WEBKIT_DISABLE_DMABUF_RENDERER: '1', // no graphics card
     })
@@ -127,8 +129,18 @@ class WebKitTab extends Tab {
     throw new Error(`no answer within ${ms} ms: ${expression}`)
   }
 
+  // A picture waits for a window to be drawn anew: without a desktop nothing else makes that happen.
   png() {
-    return this.#in((d) => d.call('GET', '/screenshot'))
+    return this.#in(async (d) => {
+      let taken = false
+      const picture = d.call('GET', '/screenshot').finally(() => (taken = true))
+      picture.catch(() => undefined) // awaited below
+      while (!taken) {
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+        if (!taken) await d.call('POST', '/execute/sync', { script: REDRAW, args: [] })
+      }
+      return picture
+    })
   }
 
   close() {
