@@ -36,6 +36,8 @@ const display = new Display()
 const running = new Set() // browsers
 
 const chosen = (process.env.BROWSER || 'chromium,firefox,webkit').split(',')
+const unknown = chosen.find((kind) => !kinds[kind])
+if (unknown) throw new Error(`BROWSER is made of ${Object.keys(kinds)}, by commas: what is ${unknown}?`)
 const wanted = new RegExp(process.env.CASE ?? '')
 const cases = [...verbs, ...watches, ...tabs, ...loads, ...storage, ...contexts, ...sync, ...pages].filter(([name]) =>
   wanted.test(name),
