@@ -3,10 +3,9 @@
 import { STATUS, StorageFailure, clientOf, forTab, messages, readWorkerAction } from './border.js'
 import type { Message, WorkerAction } from './border.js'
 import { EventWriter } from './events.js'
-import { storeKey } from './keys.js'
 import { names, storageCodes, type Init } from './messages.js'
-import { Sockets } from './socket.js'
-import { BlockStore, StorageError, explain, type StoredBlock } from './storage.js'
+import type { Blocks, Connections, Platform } from './platform.js'
+import { StorageError, explain, type StoredBlock } from './storage.js'
 import { WasmError, compile, run, type Program } from './wasm.js'
 
 /** What the engine has for the tabs. */
@@ -34,20 +33,22 @@ export class Engine {
   #settle!: (module: WebAssembly.Module | undefined) => void
   #in = new EventWriter() // events of this turn
   #program: Program | undefined
-  #store: BlockStore | undefined
-  #sockets: Sockets
+  #platform: Platform
+  #store: Blocks | undefined
+  #sockets: Connections
   #scheduled = false
   #stopped = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #newest = 0 // the last log record that was there at the start, or that this engine has added
   #committing: Promise<void> = Promise.resolve() // never rejects
 
-  constructor(init: Init, events: EngineEvents) {
+  constructor(init: Init, platform: Platform, events: EngineEvents) {
     this.#init = init
+    this.#platform = platform
     this.#ahead = new Promise((resolve) => (this.#settle = resolve))
     if (!init.ahead) this.#settle(undefined)
     this.#events = events
-    this.#sockets = new Sockets({
+    this.#sockets = platform.connections({
       opened: (conn) => this.#feed((w) => w.opened(conn)),
       frame: (conn, data) => this.#feed((w) => w.frame(conn, data)),
       pong: (conn) => this.#feed((w) => w.pong(conn)),
@@ -66,10 +67,10 @@ export class Engine {
     try {
       const module = this.#ahead.then((m) => m ?? compile(this.#init.wasm))
       module.catch(() => undefined) // awaited below, unless storage fails first
-      const store = await BlockStore.open(names.database(this.#init.app))
+      const store = await this.#platform.open(names.database(this.#init.app))
       this.#store = store
       store.onlost = (e) => this.#fail(storageCodes[e.reason], e.message)
-      const [{ key, id }, ids] = await Promise.all([storeKey(store), store.list()])
+      const [{ key, id }, ids] = await Promise.all([this.#platform.key(store), store.list()])
       const error = (text: string): void => console.error(`masq: ${text}`)
       const program = await run(await module, error, () => this.#fail('E_INTERNAL', 'the engine ended'))
       this.#newest = lastRecord(ids)

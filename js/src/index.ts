@@ -14,7 +14,7 @@
 import { asMasqError } from './failure.js'
 import { Masq } from './masq.js'
 import { resolveOptions, type ConnectOptions } from './options.js'
-import { checkPlatform } from './platform.js'
+import { checkSupport } from './support.js'
 
 /**
  * Opens the application's data on this device, and syncs it from then on. Tabs of one browser share one engine, and so do their
@@ -25,7 +25,7 @@ import { checkPlatform } from './platform.js'
  */
 export async function connect(options: ConnectOptions): Promise<Masq> {
   try {
-    checkPlatform()
+    checkSupport()
     return await Masq.open(resolveOptions(options))
   } catch (e) {
     throw asMasqError(e)

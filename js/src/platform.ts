@@ -1,30 +1,25 @@
-import { MasqError } from './errors.js'
+// What an engine stands on besides its program: IndexedDB and WebSockets in a browser, memory in @masq/client/testing.
 
-const NEEDED = ['Worker', 'WebAssembly', 'BroadcastChannel'] as const
-const SERVER =
-  'Masq needs a browser: a page or a Worker. Call connect() only there; tests without a browser can use @masq/client/testing.'
+import { storeKey } from './keys.js'
+import { Sockets, type SocketEvents } from './socket.js'
+import { BlockStore } from './storage.js'
 
-/** Throws MasqError where Masq cannot run. */
-export function checkPlatform(): void {
-  if (typeof document === 'undefined' && !('WorkerGlobalScope' in globalThis))
-    throw new MasqError('E_UNSUPPORTED', 'there is no document', SERVER)
-  if (globalThis.isSecureContext === false) throw new MasqError('E_INSECURE')
-  const missing = NEEDED.find((name) => !(name in globalThis))
-  if (missing) throw lacks(missing)
-  if (!globalThis.crypto?.subtle) throw lacks('crypto.subtle')
-  if (!navigator.locks) throw lacks('navigator.locks')
-  if (!hasIndexedDB()) throw new MasqError('E_STORAGE', 'there is no IndexedDB')
+/** Where an engine's blocks are. */
+export type Blocks = Pick<BlockStore, Exclude<keyof BlockStore, 'db'>>
+
+/** An engine's connections. */
+export type Connections = Pick<Sockets, keyof Sockets>
+
+export interface Platform {
+  /** Opens the blocks under a name. Rejects with StorageError. */
+  open(name: string): Promise<Blocks>
+  /** Resolves with the key that seals them. Rejects with StorageError. */
+  key(blocks: Blocks): ReturnType<typeof storeKey>
+  connections(events: SocketEvents): Connections
 }
 
-function lacks(what: string): MasqError {
-  return new MasqError('E_UNSUPPORTED', `it lacks ${what}`)
-}
-
-/** Whether there is any. A browser that keeps no data has null in its place, or throws. */
-function hasIndexedDB(): boolean {
-  try {
-    return Boolean(globalThis.indexedDB)
-  } catch {
-    return false
-  }
+export const browser: Platform = {
+  open: (name) => BlockStore.open(name),
+  key: (blocks) => storeKey(blocks as BlockStore),
+  connections: (events) => new Sockets(events),
 }

@@ -3,6 +3,7 @@
 import { BORDER_VERSION, Verb, Writer, messages } from './border.js'
 import { Engine } from './engine.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
+import { browser } from './platform.js'
 
 const OP = 11
 const VERB_AT = 8 // behind the id in an op's body
@@ -26,7 +27,7 @@ const scope = globalThis as unknown as {
 }
 
 /** The tabs of one engine. */
-class Hub {
+export class Hub {
   #init: Init
   #engine: Engine
   #tabs = new Map<number, Tab>()
@@ -37,9 +38,9 @@ class Hub {
   #ended = 0 // numbers the Hub's own ops
   #only: number | undefined // the one client whose ops are taken
 
-  constructor(init: Init) {
+  constructor(init: Init, platform = browser) {
     this.#init = init
-    this.#engine = new Engine(init, {
+    this.#engine = new Engine(init, platform, {
       opened: (data) => this.#opened(data),
       tab: (client, message) => this.#tabs.get(client)?.out.push(message.slice()),
       status: (message) => this.#setStatus(message.slice()),
