@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { buildTesting } from './testing.mjs'
 
 const js = join(dirname(fileURLToPath(import.meta.url)), '..')
 const dist = join(js, 'dist')
@@ -85,6 +86,7 @@ async function scripts() {
       format: 'iife',
       globalName: 'MasqStorage',
     }),
+    buildTesting({ src: join(js, 'src'), dist, common, plugins: [wasmExec, inlineWorker('')] }),
   ])
   return plugins
 }

@@ -99,14 +99,4 @@ export function findChrome(): string {
   throw new Error('no Chromium or Chrome found: install one, or set $CHROME to its path')
 }
 
-/** The code with which `code`, run in the page, fails; '' if it does not fail. */
-export function codeOf(page: Page, code: string): Promise<string> {
-  return page.evaluate(
-    `(async () => { try { await (async () => (${code}))(); return '' } catch (e) { return e.code ?? String(e) } })()`,
-  )
-}
-
-/** What the expression `code` resolves with in the page. */
-export function run<T = unknown>(page: Page, code: string): Promise<T> {
-  return page.evaluate(`(async () => (${code}))()`) as Promise<T>
-}
+export { codeOf, run } from './realm.js'

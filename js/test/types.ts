@@ -5,11 +5,12 @@ import {
   type Change,
   type Device,
   type Masq,
-  type MasqError,
+  MasqError,
   type Pairing,
   type Reset,
   type Status,
 } from '../src/index.js'
+import * as testing from '../src/testing.js'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const is = <T extends true>(_: T | undefined = undefined): void => undefined
@@ -87,4 +88,24 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
   await connect({ app: { name: 'T' }, store: 'cloud' })
   // @ts-expect-error no such code
   if (error.code === 'E_NOTHING') return
+}
+
+export async function useTesting(masq: Masq): Promise<void> {
+  is<Equal<typeof testing.connect, typeof connect>>()
+  is<Equal<typeof testing.MasqError, typeof MasqError>>()
+  is<Equal<testing.Status, Status>>()
+  const [laptop, phone] = await testing.devices(['Laptop', 'Phone'], { sync: 'wss://sync.example.org' })
+  is<Equal<typeof laptop, Masq>>()
+  await testing.pair(laptop, phone)
+  await testing.offline(masq)
+  const none = await testing.settled()
+  is<Equal<typeof none, void>>()
+  await testing.advance(1000)
+
+  // @ts-expect-error there are two devices
+  await testing.devices(['Laptop', 'Phone']).then(([, , third]) => third)
+  // @ts-expect-error the names say which devices
+  await testing.devices(['Laptop'], { device: 'Phone' })
+  // @ts-expect-error time is in milliseconds
+  await testing.advance('1 min')
 }
