@@ -5,7 +5,7 @@ import type { MasqError } from './errors.js'
 import type { Grant } from './grants.js'
 import { base64, base64url, fromBase64, isStores, proofOf, tokenKey } from './proof.js'
 import { CUT, Rpc, type Failure, type Json } from './rpc.js'
-import { blank, type Status, type StoreStatus, type SyncState } from './status.js'
+import type { Status, StoreStatus, SyncState } from './status.js'
 import type { Change, Page, Range, Store, StoreEvents, Told, Write } from './store.js'
 
 export { useLocalStore } from './use.js'
@@ -19,6 +19,7 @@ export interface Tools {
   readGrant(): Promise<Grant>
   saveGrant(change: Partial<Grant>): Promise<Grant>
   within<T>(ms: number, p: Promise<T>): Promise<T | void>
+  blank(store: Status['store']): StoreStatus
   moved: MasqError // ends a store that is not in charge any more
 }
 
@@ -108,7 +109,7 @@ export class LocalStore implements Store {
     this.#begin = begin
     this.#grant = begin.grant
     this.#events = events
-    this.#status = blank('away')
+    this.#status = tools.blank('away')
     this.ready = new Promise((resolve, reject) => (this.#settle = { in: resolve, out: reject }))
     this.ready.catch(() => undefined)
     addEventListener('online', this.#wake)
@@ -295,8 +296,8 @@ export class LocalStore implements Store {
     rpc.onnote = (method, params) => this.#note(method, params)
     for (const w of this.#watches) void this.#subscribe(rpc, w)
     void rpc.call('status').then(
-      (s) => this.#tell(readStatus(s)),
-      (e: unknown) => e !== CUT && this.#tell({ ...blank('local'), error: (e as MasqError).code }),
+      (s) => this.#tell(readStatus(s, this.#tools.blank('local'))),
+      (e: unknown) => e !== CUT && this.#tell({ ...this.#tools.blank('local'), error: (e as MasqError).code }),
     )
     this.#settle.in()
     this.#begin = { ...this.#begin, click: false, once: false }
@@ -473,7 +474,7 @@ export class LocalStore implements Store {
   }
 
   #note(method: string, params: Json): void {
-    if (method === 'status') return this.#tell(readStatus(params))
+    if (method === 'status') return this.#tell(readStatus(params, this.#tools.blank('local')))
     if (method !== 'changed') return
     for (const w of this.#watches) if (w.n === params.watch) return this.#changed(w, params)
     if (this.#subscribing > 0 && this.#early.push([Number(params.watch), params]) > EARLY_MAX) throw CUT
@@ -539,10 +540,10 @@ function keyOf(text: unknown): Promise<CryptoKey> {
 const UNPROVEN = new Error('what answers there cannot prove to be the store that this page knows')
 let warned = false
 
-function readStatus(s: Json): StoreStatus {
+function readStatus(s: Json, blank: StoreStatus): StoreStatus {
   const n = (name: string): number => Number(s[name] ?? 0)
   return {
-    ...blank('local'),
+    ...blank,
     sync: String(s.sync) as SyncState,
     error: (s.error as Status['error']) || undefined,
     entries: n('entries'),

@@ -13,6 +13,7 @@ import type { Tools } from './local.js'
 import { names } from './messages.js'
 import type { Moved } from './move.js'
 import type { Options } from './options.js'
+import { blank } from './status.js'
 import type { Store, StoreEvents, Told } from './store.js'
 
 /** To the other tabs of the origin: its data is in the local store now. */
@@ -40,6 +41,7 @@ const tools: Tools = {
   readGrant,
   saveGrant,
   within,
+  blank,
   moved: MOVED,
 }
 
