@@ -21,7 +21,7 @@ WASM_BUDGET := 1000
 WORKER_BUDGET := 3000
 
 # What js/dist and web/dist are made of.
-WEB_SOURCES := go.mod $(shell find core wasm js/src js/scripts js/package.json js/tsconfig*.json web/demo web/manager web/shared -type f ! -name '*_test.go')
+WEB_SOURCES := go.mod LICENSE $(shell find core wasm js/src js/declarations js/scripts js/package.json js/tsconfig*.json web/demo web/manager web/shared -type f ! -name '*_test.go')
 
 WORKER_SOURCES := go.mod $(shell find core/relay core/wire wasm/syncserver js/worker -type f ! -name '*_test.go' ! -name '*.md')
 
@@ -193,7 +193,7 @@ fmt: js/node_modules/.package-lock.json ## format all code
 	@cd js && $(PRETTIER) --write
 
 clean: ## remove what was built
-	@rm -rf $(BUILD) js/dist js/node_modules
+	@rm -rf $(BUILD) js/dist js/node_modules js/LICENSE
 	@find web/dist -mindepth 1 ! -name .gitignore -delete
 
 $(BUILD)/bin/wasmbrowsertest: go.mod

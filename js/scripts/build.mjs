@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSyn
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { declarations } from './declarations.mjs'
 import { buildTesting } from './testing.mjs'
 
 const js = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -24,24 +25,36 @@ const common = {
   logOverride: { 'empty-import-meta': 'silent' }, // a script tag's address is taken from currentScript
 }
 
-/** Takes wasm_exec.js from the Go toolchain that builds the WebAssembly: the two must match. */
-const wasmExec = {
+/**
+ * Takes wasm_exec.js from the Go toolchain that builds the WebAssembly: the two must match. `before` stands before it. Source maps
+ * do not say where it was found.
+ */
+const wasmExec = (before = '') => ({
   name: 'wasm_exec',
   setup(b) {
-    b.onResolve({ filter: /\/wasm_exec\.js$/ }, () => ({ path: join(goroot, 'lib', 'wasm', 'wasm_exec.js') }))
+    b.onResolve({ filter: /\/wasm_exec\.js$/ }, () => ({ path: 'wasm_exec.js', namespace: 'go' }))
+    b.onLoad({ filter: /.*/, namespace: 'go' }, () => ({
+      contents: before + readFileSync(join(goroot, 'lib', 'wasm', 'wasm_exec.js'), 'utf8'),
+      resolveDir: join(js, 'src'),
+    }))
   },
-}
+})
+
+/** Source maps with the sources in them: a page loads them when its developer looks. */
+const mapped = { sourcemap: true, sourcesContent: true }
 
 /** The Worker's bundle, as code. */
-export async function workerCode() {
+export async function workerCode(options = {}) {
   const out = await build({
     ...common,
     entryPoints: [join(js, 'src/worker.ts')],
+    outfile: join(dist, 'worker.js'),
     format: 'iife',
-    plugins: [wasmExec],
+    plugins: [wasmExec()],
     write: false,
+    ...options,
   })
-  return out.outputFiles[0].text
+  return out.outputFiles?.[0].text
 }
 
 /** Resolves the import masq:worker to the Worker's code as text. */
@@ -58,11 +71,12 @@ export function inlineWorker(code) {
 async function scripts() {
   const code = await workerCode()
   const plugins = [inlineWorker(code)]
-  writeFileSync(join(dist, 'worker.js'), code)
   const src = (name) => join(js, 'src', name)
   await Promise.all([
+    workerCode({ ...mapped, write: true }),
     build({
       ...common,
+      ...mapped,
       entryPoints: [src('index.ts')],
       outdir: dist,
       format: 'esm',
@@ -72,6 +86,7 @@ async function scripts() {
     }),
     build({
       ...common,
+      ...mapped,
       entryPoints: [src('index.ts')],
       outfile: join(dist, 'masq.global.js'),
       format: 'iife',
@@ -82,11 +97,11 @@ async function scripts() {
     build({
       ...common,
       entryPoints: [src('storage.ts')],
-      outfile: join(dist, 'storage.js'),
+      outfile: join(web, 'dist/storage.js'), // for a test
       format: 'iife',
       globalName: 'MasqStorage',
     }),
-    buildTesting({ src: join(js, 'src'), dist, common, plugins: [wasmExec, inlineWorker('')] }),
+    buildTesting({ src: join(js, 'src'), dist, options: { ...common, ...mapped }, wasmExec }),
   ])
   return plugins
 }
@@ -126,38 +141,32 @@ function withoutP256() {
   return overlay
 }
 
-function types() {
-  const tsc = join(js, 'node_modules', 'typescript', 'bin', 'tsc')
-  execFileSync(process.execPath, [tsc, '-p', join(js, 'tsconfig.build.json')], { stdio: 'inherit' })
-}
-
 /** What others' code in the bundles asks to be passed on with it. */
 function licenses() {
   const parts = [
-    ['qr (in the QR chunk, and in the Store manager)', join(js, 'node_modules/qr/LICENSE-MIT')],
-    ['Go (wasm_exec.js in the Worker, and the runtime in masq.wasm)', join(goroot, 'LICENSE')],
+    ['qr (in the QR chunk, in the testing entry, and in the Store manager)', join(js, 'node_modules/qr/LICENSE-MIT')],
+    ['Go (wasm_exec.js in the Worker and in the testing entry, and the runtime in masq.wasm)', join(goroot, 'LICENSE')],
   ]
   const texts = parts
     .filter(([, file]) => existsSync(file))
     .map(([what, file]) => `${what}\n\n${readFileSync(file, 'utf8')}`)
   writeFileSync(join(dist, 'LICENSES.txt'), texts.join('\n----\n\n'))
+  copyFileSync(join(js, '..', 'LICENSE'), join(js, 'LICENSE')) // npm packs the one that is beside package.json
+}
+
+/** Copies a file that is served without its source map. */
+function copyServed(from, to) {
+  if (from.endsWith('.js'))
+    writeFileSync(to, readFileSync(from, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n$/, '\n'))
+  else copyFileSync(from, to)
 }
 
 async function demo(plugins) {
   const from = join(web, 'demo')
   const to = join(web, 'dist')
   mkdirSync(to, { recursive: true })
-  for (const f of [
-    'masq.global.js',
-    'worker.js',
-    'storage.js',
-    'qr.js',
-    'pairing.js',
-    'local.js',
-    'masq.wasm',
-    'LICENSES.txt',
-  ])
-    copyFileSync(join(dist, f), join(to, f))
+  for (const f of ['masq.global.js', 'worker.js', 'qr.js', 'pairing.js', 'local.js', 'masq.wasm', 'LICENSES.txt'])
+    copyServed(join(dist, f), join(to, f))
   if (!existsSync(join(from, 'main.ts'))) return
   const alias = { '@masq/client': join(js, 'src/index.ts') }
   const entry = (name, file) => ({ [name]: join(from, file) })
@@ -197,9 +206,9 @@ export async function manager() {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   rmSync(dist, { recursive: true, force: true })
-  mkdirSync(dist, { recursive: true })
+  for (const folder of [dist, join(web, 'dist')]) mkdirSync(folder, { recursive: true })
   wasm()
-  types()
+  declarations(js, dist)
   const plugins = await scripts()
   licenses()
   await demo(plugins)
