@@ -25,14 +25,14 @@ WEB_SOURCES := go.mod LICENSE $(shell find core wasm js/src js/declarations js/s
 
 WORKER_SOURCES := go.mod $(shell find core/relay core/wire wasm/syncserver js/worker -type f ! -name '*_test.go' ! -name '*.md')
 
+comma := ,
+
 SEEDS ?= 50
 FIRST ?= 1
 FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web binary test test-go test-browser test-browsers test-js test-all smoke smoke-offline smoke-servers lint lint-go \
-	lint-wasm lint-js \
-	fuzz sim strace size bench bench-check bench-core fmt clean need chrome
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*/\1/p' $(MAKEFILE_LIST))
 
 help: ## list what make can do
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-9s %s\n", $$1, $$2 }'
@@ -115,13 +115,14 @@ test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker
 	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance
 	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
 
-test-all: test ## make test, and what takes longer: three browsers, 500 simulated meshes, every fuzz target, the smoke test without a network and over each Sync Server
+test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'strace' $(MAKE) strace
 	$(STEP) 'smoke test without a network' $(MAKE) smoke-offline
 	$(STEP) 'smoke test over each Sync Server' $(MAKE) smoke-servers
+	$(STEP) 'fixtures' $(MAKE) fixtures
 
 smoke: binary chrome ## the three scenarios with real stores, browsers and Sync Server, in under 90 s; SCENARIO=2: one; SYNC=url[,url]: over that server
 	@go build -o $(BUILD)/tap ./core/relay/tap
@@ -158,7 +159,7 @@ bench-relay: binary $(BUILD)/bin/nats-server ## measure the Sync Server beside y
 reproduce: need ## build what is committed twice, in different folders, and compare
 	@.ci/reproduce
 
-lint: lint-go lint-wasm lint-js ## check format, vet, static analysis, imports and types
+lint: lint-go lint-wasm lint-js lint-package ## check format, vet, static analysis, imports and types
 
 lint-go: need $(BUILD)/bin/staticcheck
 	@bad=$$(gofmt -l core wasm web) && test -z "$$bad" || { echo "not formatted (make fmt):" $$bad; exit 1; }
@@ -173,6 +174,22 @@ lint-wasm: need $(BUILD)/bin/staticcheck
 lint-js: js/node_modules/.package-lock.json
 	@cd js && npm run --silent typecheck && node_modules/.bin/tsc -p ../web/demo && node_modules/.bin/tsc -p ../web/manager
 	@cd js && $(PRETTIER) --check
+
+# What looks at the package as npm would be handed it.
+LINTERS := $(BUILD)/fixtures/lint/node_modules/.package-lock.json
+
+$(LINTERS): js/fixtures/lint/package.json js/fixtures/lint/package-lock.json
+	@echo 'installing publint and attw'
+	@mkdir -p $(BUILD)/fixtures/lint && cp js/fixtures/lint/*.json $(BUILD)/fixtures/lint
+	@cd $(BUILD)/fixtures/lint && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
+
+# attw leaves out TypeScript's node10, which knows no exports, and that CommonJS gets a module, which Node 20.19 takes.
+lint-package: web $(LINTERS)
+	@cd js && npm pack --silent --ignore-scripts --pack-destination $(BUILD)/fixtures/lint >$(BUILD)/fixtures/lint/name
+	@cd $(BUILD)/fixtures/lint && npx --no publint run "$$(cat name)" --strict && npx --no attw "$$(cat name)" --config-path attw.json --quiet
+
+fixtures: web chrome ## build and run what applications are made with, from the packed package: Vite, webpack, Next, …; ONLY=cdn,jest-30: some of them
+	@cd js && CHROME=$(CHROMIUM) node fixtures/run.mjs $(subst $(comma), ,$(ONLY))
 
 size: web $(BUILD)/worker/worker.mjs ## what is downloaded, against its budget
 	@node .ci/size.mjs shim js/dist/masq.global.js $(SHIM_BUDGET) local js/dist/local.js 6 worker js/dist/worker.js 8 \
