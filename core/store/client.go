@@ -13,6 +13,7 @@ type client struct {
 	s       *Store
 	num     uint32
 	who     Who
+	agent   Agent
 	gone    bool
 	in      bool     // it may use its methods
 	until   uint64   // when it is closed, unless it is in or asks
@@ -93,7 +94,7 @@ func (c *client) leave() {
 func (c *client) enter(t *token) {
 	c.in, c.token, c.proving, c.asking = true, t, nil, nil
 	c.s.dirty = true
-	c.s.used(t)
+	c.s.usedBy(t, c.agent)
 }
 
 // tellStatus tells c what has changed of the statuses that it follows.

@@ -24,6 +24,7 @@ type token struct {
 	Key      string `json:"key"`
 	Since    uint64 `json:"since"`
 	LastUsed uint64 `json:"lastUsed"`
+	Agent           // of the page that came in by it last
 }
 
 // fits reports whether who may use t.
@@ -97,8 +98,8 @@ func (s *Store) tokensOf(app string) []*token {
 
 // issue makes a token, and tells when it is durable, or why it is not. What an application says of itself counts; what a
 // program says of another's does not, unless nothing is known.
-func (s *Store) issue(owner, id string, a about, then func(*token, peer.Code)) {
-	t := &token{id: encodeURL(s.random(idBytes)), key: s.random(keyBytes), App: id, Owner: owner, Since: s.clock.wall}
+func (s *Store) issue(owner, id string, a about, by Agent, then func(*token, peer.Code)) {
+	t := &token{id: encodeURL(s.random(idBytes)), key: s.random(keyBytes), App: id, Owner: owner, Since: s.clock.wall, Agent: by}
 	t.Key = encodeURL(t.key)
 	s.tokens[t.id] = t
 	if owner != id {
@@ -150,9 +151,16 @@ func (s *Store) forget(t *token) *peer.Op {
 }
 
 // used notes that a token is in use, once an hour.
-func (s *Store) used(t *token) {
-	if s.clock.wall < t.LastUsed+usedEvery || s.tokens[t.id] != t {
+func (s *Store) used(t *token) { s.usedBy(t, t.Agent) }
+
+// usedBy notes it, and at once if it is another browser than before: one that has a new name.
+func (s *Store) usedBy(t *token, by Agent) {
+	other := by != Agent{} && by != t.Agent
+	if !other && s.clock.wall < t.LastUsed+usedEvery || s.tokens[t.id] != t {
 		return
+	}
+	if other {
+		t.Agent = by
 	}
 	t.LastUsed = s.clock.wall
 	s.dirty = true
@@ -181,7 +189,7 @@ func (s *Store) allow(k *call, p *params) {
 		k.fail(peer.EExpired)
 		return
 	}
-	s.issue(r.owner, r.app, r.about, func(t *token, code peer.Code) {
+	s.issue(r.owner, r.app, r.about, r.c.agent, func(t *token, code peer.Code) {
 		switch {
 		case code == peer.OK && r.c.gone:
 			s.do(s.forget(t), func(peer.Reply) {}) // nobody has it
@@ -236,7 +244,7 @@ func (s *Store) grant(k *call, p *params) {
 	if !k.right(p) {
 		return
 	}
-	s.issue(id, id, about{Name: name}, func(t *token, code peer.Code) {
+	s.issue(id, id, about{Name: name}, Agent{}, func(t *token, code peer.Code) {
 		if code != peer.OK {
 			k.fail(code)
 			return

@@ -194,11 +194,13 @@ func (r *rig) wait(ms uint64) {
 	}
 }
 
-func (r *rig) connect(who Who) *conn {
+func (r *rig) connect(who Who) *conn { return r.connectBy(who, Agent{}) }
+
+func (r *rig) connectBy(who Who, by Agent) *conn {
 	r.last++
 	c := &conn{r: r, num: r.last, who: who, lastID: 1000, method: map[string]string{}}
 	r.conns[c.num] = c
-	r.step(ClientOpened{Client: c.num, Who: who})
+	r.step(ClientOpened{Client: c.num, Who: who, Agent: by})
 	return c
 }
 

@@ -35,8 +35,9 @@ type stateRequest struct {
 	Icon        string `json:"icon"`
 	Again       bool   `json:"again"`
 	Program     string `json:"program,omitempty"`
-	Asked       uint64 `json:"asked"`
-	Expires     uint64 `json:"expires"`
+	Agent
+	Asked   uint64 `json:"asked"`
+	Expires uint64 `json:"expires"`
 }
 
 type stateBlocked struct {
@@ -44,8 +45,9 @@ type stateBlocked struct {
 }
 
 type stateToken struct {
-	ID        string `json:"id"`
-	Program   string `json:"program,omitempty"`
+	ID      string `json:"id"`
+	Program string `json:"program,omitempty"`
+	Agent
 	Since     uint64 `json:"since"`
 	LastUsed  uint64 `json:"lastUsed"`
 	Connected int    `json:"connected"`
@@ -249,7 +251,7 @@ func (s *Store) state() state {
 	for _, r := range s.pending {
 		one := stateRequest{
 			Request: r.num, App: r.app, Origin: r.owner, Name: r.about.Name, Description: r.about.Description, Icon: r.about.Icon,
-			Again: r.again, Asked: r.asked, Expires: r.expires,
+			Again: r.again, Agent: r.c.agent, Asked: r.asked, Expires: r.expires,
 		}
 		if !isOrigin(r.owner) {
 			one.Program = r.owner
@@ -290,7 +292,7 @@ func (s *Store) stateApp(id string) stateApp {
 		st.Allowed = id == commandLine // which needs no token
 	}
 	for _, t := range s.tokensOf(id) {
-		one := stateToken{ID: t.id, Since: t.Since, LastUsed: t.LastUsed, Connected: s.connected(t)}
+		one := stateToken{ID: t.id, Agent: t.Agent, Since: t.Since, LastUsed: t.LastUsed, Connected: s.connected(t)}
 		if !isOrigin(t.Owner) {
 			one.Program = t.Owner
 		}

@@ -197,7 +197,7 @@ func (s *Store) meet(ev ClientOpened) {
 	if ev.Client == 0 || s.clients[ev.Client] != nil {
 		return
 	}
-	c := &client{s: s, num: ev.Client, who: ev.Who, until: s.clock.in(comeInTime), watches: map[uint64]*watch{}}
+	c := &client{s: s, num: ev.Client, who: ev.Who, agent: ev.Agent, until: s.clock.in(comeInTime), watches: map[uint64]*watch{}}
 	s.clients[c.num] = c
 	switch {
 	case s.stopped:

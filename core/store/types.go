@@ -52,6 +52,7 @@ type (
 	ClientOpened struct {
 		Client uint32
 		Who    Who
+		Agent  Agent // of a page
 	}
 	// ClientMessage: a text arrived. The store may keep Data.
 	ClientMessage struct {

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/masqdev/masq/core/store"
 )
 
 // request sends a plain request over TCP, header by header as given, and answers the response with its body.
@@ -268,6 +270,28 @@ func TestTokens(t *testing.T) {
 	unknown := b.web(origin)
 	if code, _ := unknown.prove(origin, "client", token{"AAAAAAAAAAA", tok.Key}); code != "the store cannot prove it" {
 		t.Errorf("an unknown token: %s", code)
+	}
+}
+
+// TestBrowserIsNamed: the manager is told which browser a page is in, by its User-Agent.
+func TestBrowserIsNamed(t *testing.T) {
+	b := newBed(t, Options{})
+	const origin = "https://notes.example"
+	page, _, err := b.dial("Origin", origin, "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go page.call("request", object{"app": object{"name": "Notes"}}, nil)
+	b.allow(origin)
+	var st struct {
+		Apps []struct{ Tokens []store.Agent }
+	}
+	admin := b.admin()
+	if code := admin.call("state", object{}, &st); code != "" || len(st.Apps) != 1 || len(st.Apps[0].Tokens) != 1 {
+		t.Fatalf("%s %+v", code, st)
+	}
+	if got, want := st.Apps[0].Tokens[0], (store.Agent{Browser: "Firefox", System: "Linux"}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

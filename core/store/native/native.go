@@ -262,9 +262,9 @@ func hostName() string {
 }
 
 // open lets a client speak with the store.
-func (s *Server) open(who store.Who, l line) *client {
+func (s *Server) open(who store.Who, by store.Agent, l line) *client {
 	c := s.clients.add(who, l)
-	s.drive.put(store.ClientOpened{Client: c.id, Who: who}, 0)
+	s.drive.put(store.ClientOpened{Client: c.id, Who: who, Agent: by}, 0)
 	return c
 }
 

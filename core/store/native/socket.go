@@ -69,11 +69,15 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, who store.Who) 
 		s.clients.leave(who, as)
 		return
 	}
+	var by store.Agent
+	if who.Kind == store.Web {
+		by = store.AgentOf(r.UserAgent())
+	}
 	// A goroutine of its own lets go of all that net/http keeps for a request.
 	go func() {
 		defer s.clients.leave(who, as)
 		defer k.drop()
-		s.runSocket(k, who, as)
+		s.runSocket(k, who, by, as)
 		io.Copy(io.Discard, k.stream.Conn) // until the other end closes too, or lingerTimeout
 	}()
 }
@@ -96,7 +100,7 @@ func (s *Server) hijack(w http.ResponseWriter, r *http.Request) *socket {
 }
 
 // runSocket reads a WebSocket until it ends.
-func (s *Server) runSocket(k *socket, who store.Who, as admission) {
+func (s *Server) runSocket(k *socket, who store.Who, by store.Agent, as admission) {
 	defer func() {
 		// The WebSocket package panics at a frame whose length is negative; that must not end the others. A panic of
 		// our own, while handling, goes on.
@@ -109,7 +113,7 @@ func (s *Server) runSocket(k *socket, who store.Who, as admission) {
 		k.end(closeCrowded, "too many connections: close some and try again later")
 		return
 	}
-	c := s.open(who, k)
+	c := s.open(who, by, k)
 	defer s.closed(c)
 	k.ws.Session().(*session).client = c
 	k.stream.read = func(n int) bool { return s.clients.came(c, n) }

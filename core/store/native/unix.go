@@ -87,7 +87,7 @@ func (s *Server) acceptUnix() {
 // runLocal reads a connection of the Unix socket until it ends.
 func (s *Server) runLocal(l local, who store.Who) {
 	defer l.Close()
-	c := s.open(who, l)
+	c := s.open(who, store.Agent{}, l)
 	defer s.closed(c)
 	lines := bufio.NewScanner(l)
 	lines.Buffer(nil, maxMessage+2) // and its end
