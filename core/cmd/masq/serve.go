@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -257,22 +259,67 @@ func (u *ui) welcome(cmd *cli.Command, addr string, s *localStore) {
 		return
 	}
 	fmt.Fprintf(u.stdout, "masq is up: the demo at http://%s, the store at %s\n\n", addr, s.url())
-	if pages.Built(web.FS()) {
-		fmt.Fprint(u.stdout,
-			"  1. open the demo in two browsers, or in two profiles of one\n",
-			"  2. write a note in the first\n",
-			"  3. add a device there, open the link it shows in the second, and compare the digits\n")
-	} else {
-		fmt.Fprint(u.stdout, "  the pages were not built into this binary: \"make run\" in a clone builds them\n")
-	}
 	data := ""
 	if cmd.IsSet("data") && os.Getenv(dataVariable) == "" {
 		data = " --data " + cmd.String("data")
 	}
-	if !cmd.Bool("headless") {
-		fmt.Fprintf(u.stdout, "  %q opens the Store manager, where you allow applications to use the store\n", "masq open"+data)
+	masq := calledAs()
+	if pages.Built(web.FS()) {
+		fmt.Fprint(u.stdout, toTry(addr, s.port, cmd.Bool("headless"), masq, data))
+	} else {
+		fmt.Fprint(u.stdout, "  the pages were not built into this binary: \"make run\" in a clone builds them\n")
 	}
-	fmt.Fprintf(u.stdout, "  on the command line: masq put%s note '\"hello\"', then masq get%[1]s note\n\nctrl-c ends it\n", data)
+	fmt.Fprintf(u.stdout, "\n  on the command line: %s put%s note '\"hello\"', then %[1]s get%[2]s note\n\nctrl-c ends it\n", masq, data)
+}
+
+// toTry says step by step how to see Notes in the store, and as devices of their own. Applications look for a store at one port only.
+func toTry(addr string, port uint16, headless bool, masq, data string) string {
+	apart := `in two browsers, or in two profiles of one: each is a device of its own
+  %d. in the first: Devices, then "Add a device"; open the link it shows in the second, and compare the digits
+`
+	if port != store.DefaultPort {
+		return fmt.Sprintf("  1. open http://%s "+apart+"  applications look for a store at port %d, and this one has another: Notes keeps its data in the browser\n",
+			addr, 2, store.DefaultPort)
+	}
+	allow := fmt.Sprintf("%s open%s\n     opens the Store manager: press Allow there", masq, data)
+	if headless {
+		allow = fmt.Sprintf("%s apps allow%s http://%s\n     lets it", masq, data, addr)
+	}
+	return fmt.Sprintf(`  1. open http://%s: Notes asks whether it may keep your notes in this store
+  2. in another terminal, %s
+  3. write a note: another browser, or a private window, shows it as soon as you allow it there, too
+
+  or choose "Keep them in this browser instead":
+  1. do so `+apart, addr, allow, 2)
+}
+
+// calledAs is what to type for this program: masq, where that is found, else the path by which it was called.
+func calledAs() string {
+	self, err := os.Executable()
+	if err != nil {
+		return "masq"
+	}
+	if found, err := exec.LookPath("masq"); err == nil && sameFile(found, self) {
+		return "masq"
+	}
+	if here, err := os.Getwd(); err == nil {
+		if path, err := filepath.Rel(here, self); err == nil && filepath.IsLocal(path) {
+			if filepath.Base(path) == path {
+				return "." + string(filepath.Separator) + path
+			}
+			return path
+		}
+	}
+	return self
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // together runs two servers until ctx or one of them ends. The first ends before the second, which it uses.
