@@ -1,25 +1,31 @@
 // The applications: those that ask, those that may use the store, those that only other devices have.
 import {
+  address,
   appIcon,
   appDeviceState,
   appName,
   appSync,
+  browserName,
   deviceName,
   deviceRow,
   presence,
   removeDevice,
+  title,
   toggle,
 } from './parts'
 import { button, type Child, type Element, foreign, h, icon } from './dom'
 import type { Manager } from './manager'
 import { requestCard } from './request'
+import { searched } from './search'
 import type { App, Device, State, Token } from './state'
 import { ago, date, rich, size, strong, t } from './words'
 
 /** applicationsView shows them. */
 export function applicationsView(m: Manager, state: State): Child[] {
-  const mine = state.apps.filter((a) => a.allowed)
-  const elsewhere = state.apps.filter((a) => !a.allowed)
+  const words = (a: App) => [a.name, a.app, a.description]
+  const { field, items } = searched(m, 'apps', t('searchApps'), state.apps, words)
+  const mine = items.filter((a) => a.allowed)
+  const elsewhere = items.filter((a) => !a.allowed)
   return [
     h('h1', { key: 'title', tabindex: -1 }, t('applications')),
     state.requests.length > 0 &&
@@ -30,6 +36,7 @@ export function applicationsView(m: Manager, state: State): Child[] {
         ...state.requests.map((r) => requestCard(m, r)),
       ),
     state.apps.length === 0 && state.requests.length === 0 && empty(),
+    field,
     mine.length > 0 &&
       h(
         'section',
@@ -101,8 +108,8 @@ function appItem(m: Manager, state: State, app: App): Element {
         h(
           'button',
           { type: 'button', class: 'opener', 'aria-expanded': String(open), onclick: flip },
-          foreign(app.name || app.app, { class: 'app-name' }),
-          foreign(app.app, { class: 'address' }),
+          title(app, { class: 'app-name' }),
+          app.name !== '' && address(app.app),
           h('span', { class: 'meta', 'data-kind': kind }, text),
         ),
       ),
@@ -143,17 +150,21 @@ function details(m: Manager, state: State, app: App): Element {
 // With which of the user's computers an application is synced.
 function devices(m: Manager, state: State, app: App): Element {
   const known = (id: string): Device | undefined => state.devices.find((d) => d.id === id)
+  const { field, items } = searched(m, `devices of ${app.app}`, t('searchDevices'), app.on ? app.devices : [], (d) => [
+    known(d.id)?.name ?? '',
+  ])
   return h(
     'section',
     {},
     h('h4', {}, t('syncedWith')),
     !app.on && h('p', { class: 'hint' }, t('appOffText')),
     app.devices.length === 0 && h('p', { class: 'hint' }, t('noComputers')),
+    field,
     app.on &&
       h(
         'ul',
         { class: 'rows' },
-        ...app.devices.map((d) => {
+        ...items.map((d) => {
           const device = known(d.id)
           const row = { ...d, name: device?.name ?? '', online: device?.online ?? false }
           const label = t('syncWith', { name: appName(app), device: deviceName(row) })
@@ -166,13 +177,15 @@ function devices(m: Manager, state: State, app: App): Element {
 
 // The devices without a store of their own that have this application's data: phones, other people's computers.
 function peers(m: Manager, app: App): Element {
+  const { field, items } = searched(m, `peers of ${app.app}`, t('searchDevices'), app.peers, (d) => [d.name])
   return h(
     'section',
     {},
     h('h4', {}, t('phones')),
     app.peers.length === 0 && h('p', { class: 'hint' }, app.native ? t('noPhonesNative') : t('noPhones')),
+    field,
     app.peers.length > 0 &&
-      h('ul', { class: 'rows' }, ...app.peers.map((d) => deviceRow(d, presence(d), removeDevice(m, d, app.app)))),
+      h('ul', { class: 'rows' }, ...items.map((d) => deviceRow(d, presence(d), removeDevice(m, d, app.app)))),
     !app.native &&
       app.on &&
       button(t('openOnPhone'), () => void m.invite(app.app), {
@@ -201,14 +214,14 @@ function tokenRow(m: Manager, app: App, token: Token): Element {
   return h(
     'li',
     { key: token.id, class: token.connected ? 'device online' : 'device' },
-    h('span', { class: 'name' }, ...(name ? rich('program', { name: strong(name) }) : [t('browser')])),
+    h('span', { class: 'name' }, ...(name ? rich('program', { name: strong(name) }) : [browserName(token)])),
     h('span', { class: 'meta' }, `${t('since', { date: date(token.since) })} · ${used}`),
     h(
       'span',
       { class: 'row-actions' },
       button(t('remove'), () => m.show({ kind: 'remove-token', app: app.app, id: token.id }), {
         class: 'quiet',
-        'aria-label': `${t('remove')}: ${name || t('browser')}, ${t('since', { date: date(token.since) })}`,
+        'aria-label': `${t('remove')}: ${name || browserName(token)}, ${t('since', { date: date(token.since) })}`,
       }),
     ),
   )

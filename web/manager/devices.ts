@@ -1,13 +1,16 @@
 // The user's devices: this computer, the others that keep everything, and those that have single applications.
 import { button, type Child, type Element, foreign, h } from './dom'
 import type { Manager } from './manager'
-import { deviceRow, presence, removeDevice } from './parts'
+import { deviceRow, presence, removeDevice, title } from './parts'
+import { searched } from './search'
 import type { State } from './state'
 import { t } from './words'
 
 /** devicesView shows them. */
 export function devicesView(m: Manager, state: State): Child[] {
-  const peers = state.apps.flatMap((app) => app.peers.map((peer) => ({ peer, app })))
+  const all = state.apps.flatMap((app) => app.peers.map((peer) => ({ peer, app })))
+  const peers = searched(m, 'peers', t('searchDevices'), all, ({ peer, app }) => [peer.name, app.name, app.app])
+  const computers = searched(m, 'computers', t('searchDevices'), state.devices, (d) => [d.name])
   return [
     h('h1', { key: 'title', tabindex: -1 }, t('devices')),
     own(m, state),
@@ -16,8 +19,9 @@ export function devicesView(m: Manager, state: State): Child[] {
       { key: 'others', 'aria-labelledby': 'others' },
       h('h2', { id: 'others' }, t('computers')),
       state.devices.length === 0 && h('p', {}, t('computersNone')),
+      computers.field,
       state.devices.length > 0 &&
-        h('ul', { class: 'rows' }, ...state.devices.map((d) => deviceRow(d, presence(d), removeDevice(m, d)))),
+        h('ul', { class: 'rows' }, ...computers.items.map((d) => deviceRow(d, presence(d), removeDevice(m, d)))),
       h(
         'div',
         { class: 'actions' },
@@ -30,18 +34,19 @@ export function devicesView(m: Manager, state: State): Child[] {
       'section',
       { key: 'peers', 'aria-labelledby': 'peers' },
       h('h2', { id: 'peers' }, t('phones')),
-      peers.length === 0 && h('p', {}, t('phonesNone')),
-      peers.length > 0 &&
+      all.length === 0 && h('p', {}, t('phonesNone')),
+      peers.field,
+      all.length > 0 &&
         h(
           'ul',
           { class: 'rows' },
-          ...peers.map(({ peer, app }) => {
+          ...peers.items.map(({ peer, app }) => {
             const row = deviceRow(peer, `${presence(peer)}`, removeDevice(m, peer, app.app))
-            const only = h('span', { class: 'meta only' }, t('onlyApp'), ' ', foreign(app.name || app.app))
+            const only = h('span', { class: 'meta only' }, t('onlyApp'), ' ', title(app))
             return { ...row, props: { ...row.props, key: `${app.app} ${peer.id}` }, children: [...row.children, only] }
           }),
         ),
-      peers.length > 0 && h('p', { class: 'hint' }, t('phonesText')),
+      all.length > 0 && h('p', { class: 'hint' }, t('phonesText')),
       h('div', { class: 'actions' }, h('a', { class: 'button', href: '#applications' }, t('toApplications'))),
     ),
   ]

@@ -3,7 +3,7 @@ import { button, type Child, type Element, foreign, h } from './dom'
 import { pairingLink } from './fragment'
 import type { Manager } from './manager'
 import { pairingView } from './pairing'
-import { appName, problem } from './parts'
+import { appName, browserName, problem } from './parts'
 import type { App, State } from './state'
 import { relayOf } from '../shared/link'
 import { iso, rich, size, strong, t } from './words'
@@ -189,7 +189,7 @@ function revoke(m: Manager, state: State, d: Extract<Dialog, { kind: 'revoke' }>
 function removeToken(m: Manager, d: Extract<Dialog, { kind: 'remove-token' }>): Child[] {
   const app = m.state.apps.find((a) => a.app === d.app)
   const token = app?.tokens.find((x) => x.id === d.id)
-  const who = token?.program || t('browser')
+  const who = token?.program || browserName(token ?? {})
   const run = () => void done(m, m.act('removeToken', { app: d.app, id: d.id }))
   return [
     heading(t('removeTokenTitle')),

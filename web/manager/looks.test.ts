@@ -1,9 +1,10 @@
 // The page in every state that it can be in, on a wide and a narrow screen, in light and dark, in both languages by turns:
-// nothing may stick out, axe must find nothing, and the page must not complain. Its pictures are in .build/manager.
+// nothing may stick out, axe must find nothing, and the page must not complain. Its pictures are in .build/looks.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { accessible, Failure, overflowing, type Script, shot, Stand, type Tab } from './stand'
+import { accessible, overflowing, shot } from '../shared/looks'
+import { Failure, type Script, Stand, type Tab } from './stand'
 import { app, asking, empty, hostile, link, many, pairing, usual } from './states'
 import type { State } from './state'
 
@@ -181,7 +182,7 @@ async function look(name: string, { state, fragment, act }: Scene, locale: strin
   await act?.(page, script)
   await settled(page)
   for (const { look, width, height, colorScheme } of all ? everything : looks) {
-    const what = `${name}-${look}-${locale}`
+    const what = `manager-${name}-${look}-${locale}`
     await page.setViewportSize({ width, height })
     await page.emulateMedia({ colorScheme })
     await shot(page, what)

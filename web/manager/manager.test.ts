@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { Failure, secret, Stand } from './stand'
-import { asking, device, empty, hostile, link, pairing, request, usual } from './states'
+import { app, asking, device, empty, hostile, link, many, pairing, request, usual } from './states'
 
 let stand: Stand
 before(async () => (stand = await Stand.open()))
@@ -353,5 +353,63 @@ describe('the page', { concurrency: 3 }, () => {
     assert.equal(await timesheet.getAttribute('aria-expanded'), 'true')
     assert.ok(await timesheet.evaluate((el) => el === document.activeElement))
     assert.equal(await page.evaluate(() => document.querySelector('main')!.scrollTop), 120)
+  })
+})
+
+describe('many and long things', { concurrency: 3 }, () => {
+  test('a long list can be searched, a short one needs no field', async () => {
+    const { page, script } = await stand.tab(many(), english)
+    const field = page.getByRole('searchbox', { name: 'Search applications' })
+    await field.fill('app17')
+    await page.getByText('1 of 30').waitFor()
+    assert.equal(await page.locator('.app').count(), 1)
+    await page.getByRole('button', { name: /^Application 18/ }).waitFor()
+    script.set({ ...many(), bytes: 1 })
+    assert.equal(await field.inputValue(), 'app17')
+    assert.ok(await field.evaluate((el) => el === document.activeElement))
+    await field.fill('nowhere')
+    await page.getByText(/Nothing here is called/).waitFor()
+    await page.getByRole('link', { name: 'Devices' }).click()
+    await page.getByRole('searchbox', { name: 'Search devices' }).fill('computer 12')
+    await page.getByText('1 of 60').waitFor()
+    script.set(usual())
+    await page.getByText('Laptop').waitFor()
+    assert.equal(await page.getByRole('searchbox').count(), 0)
+  })
+
+  test('of a long address its end is seen, all of it is read aloud, and copied', async () => {
+    const long = `https://${'a-very-long-subdomain.'.repeat(7)}accounts.example.co.uk:8443`
+    const { page } = await stand.tab({ ...usual(), apps: [app(long, 'Long'), app(long + '1', '')] }, english)
+    for (const [i, want] of [long, long + '1'].entries()) {
+      const address = page.locator('.opener').nth(i).locator('.address')
+      assert.equal(await address.textContent(), want)
+      assert.equal(await address.getAttribute('title'), want)
+      const cut = await address.evaluate((el) => {
+        const [start, end] = [...el.children] as [Element, Element]
+        const fits = (e: Element) =>
+          e.getBoundingClientRect().right <= el.closest('.app')!.getBoundingClientRect().right
+        return {
+          start: start.scrollWidth > start.clientWidth,
+          end: end.scrollWidth > end.clientWidth + 1,
+          fits: fits(end),
+        }
+      })
+      assert.deepEqual(cut, { start: true, end: false, fits: true })
+      assert.match((await address.locator('.end').textContent())!, /^\.example\.co\.uk:8443/)
+    }
+  })
+
+  test('each browser has its name', async () => {
+    const { page } = await stand.tab(usual(), english)
+    await page.getByRole('button', { name: /^Notes/ }).click()
+    const names = await page.locator('.details .name').allTextContents()
+    for (const name of ['Firefox on Linux', 'Chrome', 'A browser']) assert.ok(names.includes(name), name)
+    await page.getByRole('button', { name: /^Remove: Firefox on Linux/ }).click()
+    await page.getByText(/Firefox on Linux.* cannot reach the data/).waitFor()
+  })
+
+  test('a request says which browser it comes from', async () => {
+    const { page } = await stand.tab(asking(), english)
+    await page.getByText('It asks from Firefox on Linux.').waitFor()
   })
 })

@@ -21,6 +21,8 @@ export class Manager {
   view: ViewName = viewNames.find((v) => location.hash === '#' + v) ?? 'applications'
   /** The applications whose details are shown. */
   readonly open = new Set<string>()
+  /** What was typed above a long list, by the list's name. */
+  readonly queries = new Map<string, string>()
   dialog: Dialog | undefined
   /** What went wrong with the last thing that was asked for in the dialog. */
   problem = ''
@@ -107,6 +109,12 @@ export class Manager {
       if (place) getSelection()?.selectAllChildren(place)
       this.announce(t('copyByHand'))
     }
+    this.render()
+  }
+
+  /** search shows of a long list what fits. */
+  search(list: string, query: string): void {
+    this.queries.set(list, query)
     this.render()
   }
 
@@ -219,7 +227,7 @@ export class Manager {
   private draw(): void {
     const focused = document.activeElement
     const main = byId('main')
-    document.documentElement.lang = language
+    document.documentElement.lang = language()
     document.title = title(this)
     patch(byId('live'), [this.spoken])
     patch(byId('top'), topView(this))

@@ -1,5 +1,5 @@
 // Small pieces that several views show.
-import { button, type Child, type Element, foreign, h, icon } from './dom'
+import { button, type Child, type Element, foreign, h, icon, type Props } from './dom'
 import type { Manager } from './manager'
 import type { App, AppDevice, Device, State } from './state'
 import { ago, iso, t } from './words'
@@ -44,6 +44,33 @@ export const toggle = (on: boolean, label: string, onclick: () => void): Element
 
 /** problem is something that went wrong. */
 export const problem = (...text: Child[]): Element => h('p', { class: 'problem', role: 'alert' }, ...text)
+
+/**
+ * address is where an application is. Where there is no room for all of it, its middle is cut: what tells whose it is stands at its
+ * end. All of it is there for whoever points at it, listens, or copies.
+ */
+export function address(app: string, props: Props = {}): Element {
+  const labels = app.split(/(?=\.)/)
+  const end = labels.slice(labels.length > 3 ? -3 : -2).join('')
+  const start = app.slice(0, app.length - end.length)
+  const part = (text: string, cls: string) => h('span', { class: cls }, text)
+  return h(
+    'bdi',
+    { dir: 'ltr', title: app, class: 'address', ...props },
+    start && part(start, 'start'),
+    part(end, 'end'),
+  )
+}
+
+/** title is an application's name, or its address if it has none. */
+export const title = (app: Pick<App, 'app' | 'name'>, props: Props = {}): Element =>
+  app.name ? foreign(app.name, props) : address(app.app, { ...props, class: `${String(props.class ?? '')} address` })
+
+/** browserName is the browser that a token lets in, or that asks, as far as it is known. */
+export function browserName({ browser, system }: { browser?: string; system?: string }): string {
+  if (browser && system) return t('browserOn', { browser, system })
+  return browser ?? (system ? t('browserOnly', { system }) : t('browser'))
+}
 
 /** appName is an application as it is called in a sentence. */
 export const appName = (app: Pick<App, 'app' | 'name'>): string => iso(app.name || app.app)

@@ -1,6 +1,6 @@
 // An application that asks for access. What the store knows of it (its origin) is the largest thing; what it says of itself
 // stands apart, as such: it can say anything.
-import { appIcon } from './parts'
+import { appIcon, browserName } from './parts'
 import { button, type Element, foreign, h, icon } from './dom'
 import type { Manager } from './manager'
 import type { Request } from './state'
@@ -19,6 +19,7 @@ export function requestCard(m: Manager, r: Request): Element {
     { key: `request ${r.request}`, class: 'request', 'aria-labelledby': title },
     h('p', { class: 'kind' }, icon(web ? 'apps' : 'devices'), t(web ? 'webApp' : 'nativeApp')),
     h('h3', { id: title, class: 'origin' }, h('bdi', { dir: 'ltr' }, ...parts(who))),
+    web && r.browser !== undefined && h('p', {}, t('asksFrom', { browser: browserName(r) })),
     h('p', { class: 'meta' }, `${t('askedAgo', { ago: ago(r.asked) })} · ${t('askEnds', { when: ahead(r.expires) })}`),
     claim(r),
     others &&

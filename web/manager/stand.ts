@@ -1,17 +1,15 @@
 // For tests: the page in Chromium, before a scripted store. What the store itself does is tested with the real one.
 import { createHmac, randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import axe from 'axe-core'
 import { type Browser, type BrowserContextOptions, chromium, type Page, type WebSocketRoute } from 'playwright-core'
 import { findChrome } from '../../js/test/browser'
 import type { State } from './state'
 
 const root = process.cwd() // js/, where npm runs the tests
 const dist = join(root, '../web/dist/manager')
-const shots = join(root, '../.build/manager')
 const types: Record<string, string> = {
   html: 'text/html',
   js: 'text/javascript',
@@ -136,7 +134,6 @@ export class Stand {
 
   static async open(): Promise<Stand> {
     if (!existsSync(join(dist, 'index.html'))) throw new Error('web/dist/manager is not there: npm run build')
-    mkdirSync(shots, { recursive: true })
     const server = createServer((req, res) => {
       const path = new URL(req.url ?? '/', 'http://x').pathname
       const file = join(dist, path === '/' ? 'index.html' : path)
@@ -157,7 +154,7 @@ export class Stand {
   async tab(state: State, options: BrowserContextOptions & { fragment?: string } = {}): Promise<Tab> {
     const { fragment = `#masq-open=${secret}`, ...more } = options
     const context = await this.browser.newContext({ reducedMotion: 'reduce', ...more })
-    context.setDefaultTimeout(10_000)
+    context.setDefaultTimeout(20_000)
     const script = new Script(state, this.origin)
     await context.routeWebSocket('**/v1', (socket) => script.connect(socket))
     const page = await context.newPage()
@@ -174,39 +171,3 @@ export class Stand {
     await new Promise((resolve) => this.server.close(resolve))
   }
 }
-
-/** shot saves what the page shows, all of it: the window is made as high as the page. */
-export async function shot(page: Page, name: string): Promise<void> {
-  const before = page.viewportSize() ?? { width: 0, height: 0 }
-  const more = await page.evaluate(() => {
-    const main = document.querySelector('main')
-    return document.querySelector('dialog[open]') || !main ? 0 : main.scrollHeight - main.clientHeight
-  })
-  const height = Math.min(before.height + more, 4000)
-  if (more > 0) await page.setViewportSize({ ...before, height })
-  await page.screenshot({ path: join(shots, `${name}.png`) })
-  if (more > 0) await page.setViewportSize(before)
-}
-
-/** accessible answers what axe finds wrong. */
-export async function accessible(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
-  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run())
-  return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
-}
-
-/** overflowing answers the elements that stick out of the page to the side, but for what is cut off there. */
-export const overflowing = (page: Page): Promise<string[]> =>
-  page.evaluate(() => {
-    const cut = (el: Element): boolean => {
-      for (let up = el.parentElement; up && up.tagName !== 'MAIN' && up.tagName !== 'DIALOG'; up = up.parentElement)
-        if (getComputedStyle(up).overflowX === 'hidden') return true
-      return false
-    }
-    return [...document.querySelectorAll('body *')]
-      .filter((el) => {
-        const { left, right, width } = el.getBoundingClientRect()
-        return width > 0 && (right > innerWidth + 1 || left < -1) && el.checkVisibility() && !cut(el)
-      })
-      .map((el) => el.outerHTML.slice(0, 120))
-  })

@@ -26,6 +26,9 @@ export interface Request {
   icon: string
   again: boolean
   program?: string // a program asks
+  /** The browser that a page asks from, and its system, as far as they are known. */
+  browser?: string
+  system?: string
   asked: number
   expires: number
 }
@@ -51,6 +54,8 @@ export interface App {
 export interface Token {
   id: string
   program?: string
+  browser?: string
+  system?: string
   since: number
   lastUsed: number
   connected: number

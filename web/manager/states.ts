@@ -21,7 +21,16 @@ export const device = (id: string, name: string, more: Partial<Device> = {}): De
 export const app = (address: string, name: string, more: Partial<App> = {}): App => ({
   ...{ app: address, name, description: '', icon: '', native: false, allowed: true, on: true },
   ...{ entries: 1204, bytes: 3_412_000, lastUsed: now - 9 * minute, connected: 0 },
-  tokens: [{ id: 'dG9rZW4xMQ', since: now - 40 * day, lastUsed: now - 9 * minute, connected: 0 }],
+  tokens: [
+    {
+      id: 'dG9rZW4xMQ',
+      browser: 'Firefox',
+      system: 'Linux',
+      since: now - 40 * day,
+      lastUsed: now - 9 * minute,
+      connected: 0,
+    },
+  ],
   ...{ devices: [], peers: [] },
   ...more,
 })
@@ -72,7 +81,9 @@ export function usual(): State {
           device('phone', 'Phone', { kind: 'embedded', online: false, lastHeard: now - 3 * 60 * minute, toSend: 1 }),
         ],
         tokens: [
-          { id: 'dG9rZW4xMQ', since: now - 40 * day, lastUsed: now, connected: 2 },
+          { id: 'dG9rZW4xMQ', browser: 'Firefox', system: 'Linux', since: now - 40 * day, lastUsed: now, connected: 2 },
+          { id: 'dG9rZW4xMw', browser: 'Chrome', since: now - 9 * day, lastUsed: now - day, connected: 0 },
+          { id: 'dG9rZW4xNA', since: now - 90 * day, lastUsed: now - 60 * day, connected: 0 },
           { id: 'dG9rZW4xMg', program: 'org.example.notes-export', since: now - 2 * day, lastUsed: 0, connected: 0 },
         ],
       }),
@@ -104,6 +115,8 @@ export const asking = (): State => ({
   requests: [
     request(1, 'https://garden.example.org', 'Garden planner', {
       description: 'Beds, seeds and dates',
+      browser: 'Firefox',
+      system: 'Linux',
       icon: svg('<circle cx="4" cy="4" r="4" fill="#2c7a2c"/>'),
     }),
     request(2, 'https://notes.example.org', 'Notes', {

@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
 import { findChrome } from '../../js/test/browser'
-import { accessible } from './stand'
+import { accessible } from '../shared/looks'
 
 const masq = join(process.cwd(), '../.build/masq')
 const folder = mkdtempSync(join(tmpdir(), 'masq-'))

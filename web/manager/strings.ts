@@ -1,8 +1,7 @@
 // Every word that the page says, in each of its languages. {places} are filled in; where n is one of them, the string may
 // have a form for one and a form for others.
 
-/** Entry is a string, or its forms. */
-export type Entry = string | { one: string; other: string }
+import type { Entry, Like } from '../shared/words'
 
 export const en = {
   // The frame
@@ -129,6 +128,13 @@ export const en = {
   programs: 'Who uses it on this computer',
   program: 'Program {name}',
   browser: 'A browser',
+  browserOn: '{browser} on {system}',
+  browserOnly: 'A browser on {system}',
+  asksFrom: 'It asks from {browser}.',
+  searchApps: 'Search applications',
+  searchDevices: 'Search devices',
+  found: '{n} of {all}',
+  foundNone: 'Nothing here is called “{query}”.',
   usedAgo: 'last used {ago}',
   usedNow: 'in use now',
   neverUsed: 'never used',
@@ -356,10 +362,7 @@ export const en = {
 /** Key names a string. */
 export type Key = keyof typeof en
 
-/** Strings is a whole table. */
-export type Strings = Record<Key, Entry>
-
-export const fr: Strings = {
+export const fr: Like<typeof en> = {
   applications: 'Applications',
   devices: 'Appareils',
   help: 'Réglages',
@@ -484,6 +487,13 @@ export const fr: Strings = {
   programs: 'Qui l’utilise sur cet ordinateur',
   program: 'Programme {name}',
   browser: 'Un navigateur',
+  browserOn: '{browser} sous {system}',
+  browserOnly: 'Un navigateur sous {system}',
+  asksFrom: 'La demande vient de {browser}.',
+  searchApps: 'Rechercher une application',
+  searchDevices: 'Rechercher un appareil',
+  found: '{n} sur {all}',
+  foundNone: 'Rien ne se nomme « {query} » ici.',
   usedAgo: 'dernier usage {ago}',
   usedNow: 'en cours d’usage',
   neverUsed: 'jamais utilisé',

@@ -74,7 +74,7 @@ export function languageChoice(m: Manager): Element {
     'select',
     { 'aria-label': t('language'), onchange: chosen },
     ...(Object.keys(languages) as Language[]).map((l) =>
-      h('option', { value: l, selected: l === language, lang: l }, languages[l]),
+      h('option', { value: l, selected: l === language(), lang: l }, languages[l]),
     ),
   )
 }

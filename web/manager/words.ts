@@ -1,67 +1,37 @@
 // The page's words in the user's language: strings.ts has them, this fills them in.
+import { iso, type Language, preferred, span, type Values, Words } from '../shared/words'
 import { type Child, foreign, h } from './dom'
-import { en, fr, type Key, type Strings } from './strings'
+import { en, fr, type Key } from './strings'
 
-/** Language is one that the page speaks. */
-export type Language = 'en' | 'fr'
+export { iso, type Language }
 
 /** languages is what each calls itself. */
 export const languages: Record<Language, string> = { en: 'English', fr: 'Français' }
 
-const tables: Record<Language, Strings> = { en, fr }
 const place = 'masq-language' // in localStorage
+const chosen = localStorage.getItem(place)
+const words = new Words<Key>({ en, fr }, chosen === 'en' || chosen === 'fr' ? chosen : preferred())
 
 /** language is the one in use. */
-export let language: Language = choose()
-
-function choose(): Language {
-  const spoken = (tag?: string | null): tag is Language => tag === 'en' || tag === 'fr'
-  const chosen = localStorage.getItem(place)
-  if (spoken(chosen)) return chosen
-  return navigator.languages.map((tag) => tag.slice(0, 2)).find(spoken) ?? 'en'
-}
+export const language = (): Language => words.language
 
 /** setLanguage changes the language, for later visits too. */
 export function setLanguage(to: Language): void {
-  language = to
+  words.language = to
   localStorage.setItem(place, to)
 }
 
-// tag is the language with the user's own region, where the browser knows it: dates depend on it.
-const tag = (): string => navigator.languages.find((l) => l.startsWith(language)) ?? language
-
-/** Values fill the places of a string, {like} this. n also chooses the plural form. */
-type Values<T> = Record<string, T | number>
-
-function form(key: Key, n: unknown): string {
-  const entry = tables[language][key]
-  if (typeof entry === 'string') return entry
-  return new Intl.PluralRules(language).select(Number(n)) === 'one' ? entry.one : entry.other
-}
-
 /** t is a string. Text that others chose is kept from changing the direction of the rest: wrap it in iso(). */
-export function t(key: Key, values: Values<string> = {}): string {
-  return form(key, values.n).replace(/\{(\w+)\}/g, (_, name: string) => plain(values[name] ?? ''))
-}
+export const t = (key: Key, values?: Values<string>): string => words.text(key, values)
 
 /** rich is a string whose places are filled with elements. */
-export function rich(key: Key, values: Values<Child>): Child[] {
-  return form(key, values.n)
-    .split(/\{(\w+)\}/)
-    .map((part, i) => (i % 2 === 0 ? part : fill(values[part])))
-}
-
-const fill = (value: Child | number): Child => (typeof value === 'number' ? number(value) : value)
-const plain = (value: string | number): string => (typeof value === 'number' ? number(value) : value)
-
-/** iso isolates text that others chose, where there can be no element around it. */
-export const iso = (text: string): string => `\u2068${text}\u2069`
+export const rich = (key: Key, values: Values<Child>): Child[] => words.parts(key, values)
 
 /** strong is text that others chose, made to stand out. */
 export const strong = (text: string): Child => h('strong', {}, foreign(text))
 
 /** number writes a number. */
-export const number = (n: number): string => new Intl.NumberFormat(tag()).format(n)
+export const number = (n: number): string => words.number(n)
 
 const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte']
 
@@ -75,33 +45,24 @@ export function size(bytes: number): string {
     unitDisplay: step === 0 ? 'long' : 'short',
     maximumSignificantDigits: 3,
   } as const
-  return new Intl.NumberFormat(tag(), options).format(bytes / 1000 ** step)
+  return new Intl.NumberFormat(words.tag, options).format(bytes / 1000 ** step)
 }
 
 const minute = 60_000
-const spans: [Intl.RelativeTimeFormatUnit, number][] = [
-  ['day', 24 * 60 * minute],
-  ['hour', 60 * minute],
-  ['minute', minute],
-]
 
 /** ago says how long ago a time was. */
 export function ago(time: number, now = Date.now()): string {
-  const ms = now - time
-  if (ms > 30 * 24 * 60 * minute) return t('onDate', { date: date(time) })
-  const [unit, length] = spans.find(([, length]) => ms >= length) ?? []
-  return unit && length ? relative(-Math.floor(ms / length), unit) : t('justNow')
+  if (now - time > 30 * 24 * 60 * minute) return t('onDate', { date: date(time) })
+  const past = span(now - time)
+  return past ? words.relative(-past.n, past.unit) : t('justNow')
 }
 
 /** ahead says in how many minutes a time is. */
 export const ahead = (time: number, now = Date.now()): string =>
-  time - now < minute ? t('withinMinute') : relative(Math.round((time - now) / minute), 'minute')
-
-const relative = (n: number, unit: Intl.RelativeTimeFormatUnit): string =>
-  new Intl.RelativeTimeFormat(tag()).format(n, unit)
+  time - now < minute ? t('withinMinute') : words.relative(Math.round((time - now) / minute), 'minute')
 
 /** date is a day. */
-export const date = (time: number): string => new Intl.DateTimeFormat(tag(), { dateStyle: 'medium' }).format(time)
+export const date = (time: number): string => words.date({ dateStyle: 'medium' }, time)
 
 /** left is what is left until a time, in minutes and seconds; '' when it is over. */
 export function left(time: number, now = Date.now()): string {
