@@ -1,9 +1,11 @@
-// A note that two devices changed at the same time: all its versions, and what to keep.
-import { button, errorText, h } from './dom'
-import { readOnly } from './editor'
-import { headline, type Note, when } from './note'
+// A note that two devices changed at the same time: all its versions, how they differ, and what to keep.
+import { compared } from './diff'
+import { button, h, icon } from './dom'
+import { errorText } from './errors'
+import { called, differing, equal, type Item, type Note } from './note'
 import type { Notebook } from './notebook'
 import { toast } from './toast'
+import { iso, listed, t, when } from './words'
 
 /** conflictView shows the versions of a note. done is called when the user has chosen. */
 export function conflictView(
@@ -18,48 +20,100 @@ export function conflictView(
     try {
       await book.keep(id, { ...keep, edited: Date.now() }, copies)
     } catch (error) {
-      problem.textContent = 'Nothing was changed. ' + errorText(error)
+      problem.textContent = t('nothingChanged', { why: errorText(error) })
       problem.hidden = false
       return
     }
     done()
     const dropped = versions.filter((v) => v !== keep && !copies.includes(v))
-    if (copies.length > 0) toast('Every version is now a note of its own.')
-    else
-      toast('One version kept.', { label: 'Keep the rest, too', run: () => dropped.forEach((v) => void book.add(v)) })
+    if (copies.length > 0) toast(t('allKept'))
+    else toast(t('oneKept'), { label: t('keepRest'), run: () => void addRest(book, dropped) })
   }
   const [first, ...others] = versions as [Note, ...Note[]]
-  const all = versions.length === 2 ? 'Keep both as separate notes' : `Keep all ${versions.length} as separate notes`
+  const n = versions.length
   return h(
     'section',
     { class: 'conflict', 'aria-labelledby': 'conflict-title' },
-    h('div', { class: 'tools' }, button('All notes', back, { icon: 'back', class: 'tool back' })),
-    h(
-      'h2',
-      { id: 'conflict-title', tabindex: -1 },
-      versions.length === 2 ? 'Two versions of this note' : `${versions.length} versions of this note`,
-    ),
-    h(
-      'p',
-      {},
-      'It was changed on different devices before they heard of each other. Nothing is lost: choose what to keep.',
-    ),
+    h('div', { class: 'tools' }, button(t('allNotes'), back, { icon: 'back', class: 'tool back' })),
+    h('h2', { id: 'conflict-title', tabindex: -1 }, n === 2 ? t('twoVersions') : t('manyVersions', { n })),
+    h('p', {}, t('versionsText')),
     problem,
-    h('div', { class: 'cards' }, ...versions.map((v, i) => card(v, i + 1, () => void settle(v, [])))),
+    h('div', { class: 'cards' }, ...versions.map((_, i) => card(versions, i, book.own, (v) => void settle(v, [])))),
     h(
       'p',
       { class: 'actions' },
-      button(all, () => void settle(first, others)),
+      button(n === 2 ? t('keepBoth') : t('keepAll', { n }), () => void settle(first, others)),
     ),
   )
 }
 
-function card(note: Note, n: number, keep: () => void): HTMLElement {
+// addRest offers what was not kept again until it is.
+async function addRest(book: Notebook, notes: Note[]): Promise<void> {
+  try {
+    await book.put(notes.map((note) => [crypto.randomUUID(), note]))
+  } catch (error) {
+    const action = { label: t('keepRest'), run: () => void addRest(book, notes) }
+    toast(t('notRestored', { why: errorText(error) }), action)
+  }
+}
+
+// Each version is compared with the newest, and that with the next.
+function card(versions: Note[], i: number, own: string, keep: (note: Note) => void): HTMLElement {
+  const n = i + 1
+  const [note, than] = [versions[i]!, i === 0 ? 1 : 0]
   return h(
     'section',
-    { class: 'card', 'aria-label': `Version ${n}: ${headline(note)}` },
-    h('p', { class: 'meta' }, `Version ${n} · Edited ${when(note.edited, Date.now())}`),
-    readOnly(note),
-    button('Keep this version', keep, { class: 'primary', 'aria-label': `Keep this version (${n})` }),
+    { class: 'card', 'aria-label': t('versionOf', { n, note: called(note) }) },
+    h('h3', {}, t('version', { n })),
+    h('p', { class: 'meta' }, [writer(note, own), t('edited', { when: when(note.edited, Date.now()) })].join(' · ')),
+    difference(note, versions[than]!, than + 1),
+    content(note, versions[than]!, n),
+    button(t('keepThis'), () => keep(note), { class: 'primary', 'aria-label': t('keepThisN', { n }) }),
   )
 }
+
+const writer = ({ by }: Note, own: string): string =>
+  !by ? t('writerUnknown') : by === own ? t('writtenHere') : t('writtenOn', { device: iso(by) })
+
+function difference(note: Note, other: Note, n: number): HTMLElement {
+  const where = listed(differing(note, other).map((field) => t(`field_${field}`)))
+  return h('p', { class: 'hint' }, where ? t('differs', { n, fields: where }) : t('sameContent', { n }))
+}
+
+function content(note: Note, other: Note, n: number): HTMLElement {
+  return h(
+    'div',
+    { class: 'read', tabindex: 0, role: 'group', 'aria-label': t('contentOf', { n }) }, // it may scroll
+    h('p', { class: 'headline' }, ...(note.title ? marked(note.title, other.title) : [t('withoutTitle')])),
+    note.pinned && h('p', { class: 'meta' }, t('isPinned')),
+    note.text && h('p', { class: 'body' }, ...marked(note.text, other.text)),
+    note.items.length > 0 && h('ul', {}, ...note.items.map((item) => row(item, other.items))),
+  )
+}
+
+function row(item: Item, others: Item[]): HTMLElement {
+  const extra = !others.some((other) => equal(other, item))
+  return h(
+    'li',
+    { class: item.done && 'done' },
+    item.done && icon('check'),
+    ...(extra ? [only(item.text)] : [item.text]),
+    item.done && h('span', { class: 'unseen' }, ' ' + t('done')),
+  )
+}
+
+const marked = (text: string, other: string): (string | HTMLElement)[] =>
+  compared(text, other).flatMap((part) => {
+    const space = /^\s*/.exec(part.text)![0]
+    return part.extra ? [space, only(part.text.slice(space.length))] : [part.text]
+  })
+
+// What only this version has is underlined for the eye, and said to the ear.
+const only = (text: string): HTMLElement =>
+  h(
+    'mark',
+    {},
+    h('span', { class: 'unseen' }, t('onlyHere') + ' '),
+    text,
+    h('span', { class: 'unseen' }, t('onlyHereEnd')),
+  )

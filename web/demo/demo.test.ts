@@ -2,10 +2,18 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Device, Status } from '@masq/client'
-import { blank, byRank, contains, excerpt, headline, merge, type Note, parse, same } from './note'
+import { linkProblem } from '../shared/link'
+import { compared } from './diff'
+import { sentence } from './errors'
+import { blank, byRank, called, contains, differing, excerpt, headline, merge, type Note, parse, same } from './note'
+import { kinds } from './notices'
 import { problem } from './problems'
-import { ago, deviceState, summary } from './status'
+import { deviceState, Outage, summary } from './status'
 import { counts } from './store'
+import { ago, clock } from './words'
+
+// What isolates the names of others is not looked at.
+const plain = (text: string): string => text.replace(/[\u2066-\u2069]/g, '')
 
 const note = (more: Partial<Note> = {}): Note => ({ ...blank(1000), ...more })
 
@@ -17,7 +25,7 @@ test('what is stored is read whatever it is', () => {
     'x',
     [],
     {},
-    { title: 1, text: null, items: 'x', pinned: 'yes', created: NaN },
+    { title: 1, text: null, items: 'x', pinned: 'yes', created: NaN, by: {} },
   ]) {
     assert.deepEqual(parse(value), { ...blank(0) }, JSON.stringify(value))
   }
@@ -27,7 +35,8 @@ test('what is stored is read whatever it is', () => {
     { text: '', done: false },
     { text: '', done: false },
   ])
-  const whole = note({ title: 'a', text: 'b', items: [{ text: 'c', done: true }], pinned: true })
+  const whole = note({ title: 'a', text: 'b', items: [{ text: 'c', done: true }], pinned: true, by: 'Phone' })
+  assert.equal(parse({ by: 'x'.repeat(99) }).by.length, 40)
   assert.deepEqual(parse(JSON.parse(JSON.stringify(whole))), whole)
 })
 
@@ -48,7 +57,9 @@ test('merge loses nothing without saying so', () => {
     assert.deepEqual(got, { note: { ...base, ...want, edited: 2000 }, clash }, name)
   }
   assert.ok(same(base, { ...base, edited: 5, created: 5 }))
+  assert.ok(same(base, { ...base, by: 'Phone' }))
   assert.ok(!same(base, { ...base, items: done }))
+  assert.deepEqual(differing(base, { ...base, title: 'x', pinned: true }), ['title', 'pinned'])
 })
 
 test('a note is named by its first words', () => {
@@ -62,6 +73,7 @@ test('a note is named by its first words', () => {
     assert.equal(headline(note(n)), head)
     assert.equal(excerpt(note(n)), rest)
   }
+  assert.equal(plain(called(note({ title: 'W'.repeat(99) }))), 'W'.repeat(59) + '…')
 })
 
 test('search takes every word, the list its order', () => {
@@ -101,6 +113,7 @@ test('the status says in sync only of devices that are', () => {
     [status('waiting', [away]), 'Waiting for Pad'],
     [status('waiting', [away, away]), 'Waiting for your devices'],
     [status('offline', [device('Pad', { online: false, toSend: 1 })]), 'Offline · 1 change to go'],
+    [status('offline', [away]), 'Offline'],
     [status('online', [device('Pad')]), 'In sync with Pad'],
     [status('online', [device('Pad', { toReceive: true })]), 'Syncing…'],
     [status('online', [device('Pad', { toSend: 3 })]), 'Syncing · 3 changes to go'],
@@ -111,8 +124,119 @@ test('the status says in sync only of devices that are', () => {
     ],
     [status('online', [device('Pad'), device('Mac', { toReceive: true })]), 'Syncing…'],
     [status('off', [away], 'E_VERSION'), 'Sync has stopped: reload Notes on all devices'],
+    [status('off', [away], 'E_DAMAGED'), 'Sync has stopped'],
+    [status('off', [], 'E_REVOKED'), 'Removed from your devices'],
   ]
-  for (const [s, want] of cases) assert.equal(summary(s).text, want)
+  for (const [s, want] of cases) assert.equal(plain(summary(s).text), want)
+})
+
+test('a Sync Server that is not reached is told after a moment, with since when', () => {
+  const outage = new Outage()
+  const at = Date.now()
+  const take = (sync: Status['sync'], ms: number) => {
+    outage.take({ sync }, at + ms)
+    return outage.since(at + ms)
+  }
+  const steps: [Status['sync'], ms: number, since: number][] = [
+    ['online', 0, 0],
+    ['connecting', 1000, 0],
+    ['connecting', 5999, 0],
+    ['connecting', 6000, 1000],
+    ['connecting', 60_000, 1000],
+    ['waiting', 61_000, 0],
+    ['connecting', 62_000, 0],
+    ['offline', 80_000, 0],
+    ['connecting', 81_000, 0],
+  ]
+  for (const [sync, ms, since] of steps) assert.equal(take(sync, ms), since && at + since, `${sync} ${ms}`)
+  const s = status('connecting', [device('Pad', { online: false, toSend: 1 })])
+  assert.equal(summary(s, at).text, `Sync Server not reached since ${clock(at)} · 1 change to go`)
+  assert.equal(
+    summary({ ...s, store: 'local', counts: { devices: 1, online: 0, upToDate: 0 } }, at).text,
+    `Sync Server not reached since ${clock(at)} · 1 change to go`,
+  )
+})
+
+test('a notice tells what concerns everything, the most urgent first', () => {
+  const pad = [device('Pad')]
+  const cases: [Status, want: string[]][] = [
+    [status('online', pad), []],
+    [status('off', [], 'E_REVOKED'), ['revoked']],
+    [status('off', pad, 'E_VERSION'), ['version']],
+    [status('off', pad, 'E_DAMAGED'), ['stopped']],
+    [
+      { ...status('off', [], 'E_REVOKED'), newer: true, low: true, temporary: true },
+      ['revoked', 'newer', 'low', 'temporary'],
+    ],
+    [{ ...status('online', pad), temporary: true }, []],
+    [{ ...status('off', []), temporary: true, store: 'local' }, []],
+  ]
+  for (const [s, want] of cases) assert.deepEqual(kinds(s), want)
+})
+
+test('the words that one version has and the other has not are marked', () => {
+  const marked = (text: string, other: string) =>
+    compared(text, other)
+      .map((part) => (part.extra ? `[${part.text}]` : part.text))
+      .join('')
+  const cases: [text: string, other: string, want: string][] = [
+    ['', 'a', ''],
+    ['a b', 'a b', 'a b'],
+    ['a b', '', '[a b]'],
+    ['bread and cheese', 'bread and lemons', 'bread and[ cheese]'],
+    ['one two three', 'one three', 'one[ two] three'],
+    ['one three', 'one two three', 'one three'],
+    ['b a', 'a b', '[b] a'],
+    ['a  b', 'a b', 'a  b'],
+    ['a\nb', 'a b', 'a[\nb]'],
+    ['a ', 'a', 'a[ ]'],
+    ['  a', 'a', '  a'],
+  ]
+  for (const [text, other, want] of cases) assert.equal(marked(text, other), want, `${text} | ${other}`)
+  const long = (word: string) => `same ${Array.from({ length: 3000 }, (_, i) => word + i).join(' ')} end`
+  assert.deepEqual(
+    compared(long('a'), long('b')).map((part) => part.extra),
+    [false, true, false],
+  )
+})
+
+test('a link that cannot work is told by its form', () => {
+  const [origin, sync] = ['https://notes.example', 'wss://notes.example']
+  const url64 = (text: string) => Buffer.from(text).toString('base64url')
+  const whole = `${origin}/#masq=1.AAECAwQFBgcICQoLDA0ODw`
+  const cases: [link: string, want: string | undefined][] = [
+    [whole, undefined],
+    [`${whole}.${url64(sync)}`, undefined],
+    [`${whole}.${url64('wss://another.example:8443')}`, undefined],
+    [`${whole}.${url64('wss://notes.exam')}`, 'cut'],
+    [`${whole}.${url64('wss:/')}`, 'cut'],
+    [`${whole}.${url64(sync).slice(0, -1)}`, 'cut'],
+    [`${whole}.`, 'cut'],
+    [whole.slice(0, -1), 'cut'],
+    [`${origin}/#masq=1.`, 'cut'],
+    [`${origin}/#masq=1`, 'cut'],
+    [`${origin}/#masq=`, 'cut'],
+    [`${origin}/#ma`, 'cut'],
+    [`${origin}/#`, 'none'],
+    [origin, 'none'],
+    ['hello', 'none'],
+    ['', 'none'],
+    [`${origin}/#other`, 'none'],
+    [`${whole}x`, 'none'],
+    [`${whole}.a.b`, 'none'],
+    [whole.replace('=1.', '=2.'), 'newer'],
+    [whole.replace('=1.', '=x.'), 'none'],
+    [whole.replace('notes.', 'other.'), 'elsewhere'],
+    ['javascript:alert(1)' + whole.slice(whole.indexOf('#')), 'elsewhere'],
+  ]
+  for (const [link, want] of cases) assert.equal(linkProblem(link, origin, sync), want, link)
+})
+
+test('every error is said in a sentence of Notes’ own', () => {
+  for (const code of 'TOOBIG QUOTA STORAGE VERSION STORE_AWAY DENIED REVOKED SYNC BUSY WASM'.split(' '))
+    assert.notEqual(sentence('E_' + code), sentence('E_other'), code)
+  for (const code of ['E_INTERNAL', 'E_KEY', '', 'title', 'E_what'])
+    assert.equal(sentence(code), sentence('E_other'), code)
 })
 
 const inStore = (more: Partial<Status>): Status => ({ ...status('online', []), store: 'local', ...more })
@@ -131,6 +255,8 @@ test('with a local store there are numbers, and what is wrong with it comes firs
     [{ counts: { devices: 2, online: 1, upToDate: 0 }, toSend: 1 }, 'Syncing · 1 change to go'],
     [{ counts: { devices: 1, online: 1, upToDate: 1 } }, 'In sync with 1 of 1 device'],
     [{ counts: two, error: 'E_VERSION' }, 'Sync has stopped: open the Store manager'],
+    [{ counts: two, error: 'E_REVOKED' }, 'Removed from your devices'],
+    [{ counts: two, sync: 'offline' }, 'Offline'],
   ]
   for (const [s, want] of cases) assert.equal(summary(inStore(s)).text, want)
   assert.equal(counts({ devices: 0, online: 0, upToDate: 0 }), 'No other device has them.')
@@ -158,11 +284,15 @@ test('a device is described by what is known of it', () => {
 
 test('every failure of pairing says what happened and what to do', () => {
   for (const side of ['host', 'joiner'] as const) {
-    for (const code of 'EXPIRED DENIED CROWDED AUTH CIRCLE SYNC LINK BUSY VERSION INTERRUPTED'.split(' ')) {
+    for (const code of 'EXPIRED DENIED CROWDED AUTH CIRCLE SYNC LINK BUSY VERSION INTERRUPTED REVOKED OFFLINE'.split(
+      ' ',
+    )) {
       const { title, text } = problem({ code: 'E_' + code, message: 'unused' }, side)
       assert.ok(title && text && !text.includes('unused'), code)
     }
-    assert.equal(problem({ code: 'E_QUOTA', message: 'Full.' }, side).text, 'Full.')
+    assert.equal(problem({ code: 'E_QUOTA', message: 'unused' }, side).text, sentence('E_QUOTA'))
     assert.ok(problem(undefined, side).text)
   }
+  assert.notDeepEqual(problem({ code: 'E_EXPIRED' }, 'joiner'), problem({ code: 'E_EXPIRED' }, 'joiner', { met: true }))
+  assert.match(problem({ code: 'E_SYNC' }, 'joiner', { relay: 'sync.example' }).text, /sync\.example/)
 })

@@ -1,75 +1,111 @@
 // The sync status at the bottom of the page, and the dialog behind it: this user's devices, and adding one.
-import type { Masq, Status } from '@masq/client'
-import { announce, button, byId, errorText, h, icon } from './dom'
-import { failure, heading, showPairing } from './pairing'
-import { deviceState, summary } from './status'
-import { counts, inStore, manager, moving, waiting } from './store'
+import type { Device, Masq, Pairing, Status } from '@masq/client'
+import { linkProblem } from '../shared/link'
+import { announce, button, byId, h, icon } from './dom'
+import { errorText } from './errors'
+import { busy, failure, heading, showPairing } from './pairing'
+import { linkText } from './problems'
+import { confirmRemoval, confirmStartOver, removedPage } from './removal'
+import { deviceState, Outage, summary } from './status'
+import { counts, inStore, manager, moving, obstacle, waiting } from './store'
+import { clock, iso, t } from './words'
 
 /** Devices shows status and devices of a Masq. */
 export class Devices {
   private readonly dialog = h('dialog', { id: 'devices', 'aria-labelledby': 'step-title' })
   private readonly list = h('ul', { class: 'devices' })
+  private readonly outage = new Outage()
   private endPairing: (() => void) | undefined
+  private pairing: Pairing | undefined
   private said = ''
 
   constructor(
     private readonly masq: Masq,
     private readonly count: () => number,
     private readonly openLink: (link: string) => void,
+    private readonly sync: string, // the Sync Server of this page
   ) {
     document.body.append(this.dialog)
     this.dialog.addEventListener('close', () => this.closed())
     byId('sync').addEventListener('click', () => this.show())
     masq.addEventListener('status', () => this.draw())
+    setInterval(() => this.draw(), 1000) // an outage is told when it has lasted for a while
     this.draw()
+  }
+
+  private get status(): Status {
+    return this.masq.status
   }
 
   /** show opens the dialog with the devices. */
   show(): void {
-    if (inStore(this.masq.status)) return this.showStore()
+    if (inStore(this.status)) return this.showStore()
+    if (this.status.error === 'E_REVOKED') return this.showRemoved()
     this.drawList()
     this.dialog.replaceChildren(
-      heading('Devices'),
+      heading(t('devices')),
+      h('p', { class: 'outage', role: 'status' }),
       this.list,
-      h(
-        'p',
-        { class: 'hint' },
-        'Notes are kept on these devices only, sealed. What goes between them, the Sync Server cannot read.',
-      ),
+      h('p', { class: 'hint' }, t('devicesText')),
       h(
         'div',
         { class: 'actions' },
-        button('Add a device', () => void this.add(), { class: 'primary' }),
-        button('Close', () => this.dialog.close()),
+        button(t('addDevice'), () => void this.add(), { class: 'primary' }),
+        this.closeButton(),
       ),
       this.renameForm(),
       this.pasteForm(),
-      this.masq.status.devices.length === 0 ? this.moveForm() : '',
+      this.status.devices.length === 0 ? this.moveForm() : '',
     )
+    this.draw()
     this.open()
+  }
+
+  private closeButton(): HTMLButtonElement {
+    return button(t('close'), () => this.dialog.close())
   }
 
   // Which devices there are, and pairing, are not an application's when its notes are in the local store.
   private showStore(): void {
-    const { status } = this.masq
-    const close = button('Close', () => this.dialog.close())
-    if (status.store === 'local')
+    const { status } = this
+    const why = obstacle(status)
+    if (!why)
       this.dialog.replaceChildren(
-        heading('In Masq on this computer'),
+        heading(t('inMasq')),
+        status.error === 'E_REVOKED' ? h('p', { class: 'problem' }, t('n_revokedStore')) : '',
         h('p', { id: 'counts' }, counts(status.counts)),
-        h('p', {}, 'Add devices, and see them, in the Store manager.'),
+        h('p', {}, t('inStoreText')),
         manager(),
-        h('div', { class: 'actions' }, close),
+        h('div', { class: 'actions' }, this.closeButton()),
       )
     else {
       const again = async () => {
         await this.masq.useLocalStore()
         this.show()
       }
-      const page = waiting(status, { again, instead: () => undefined })
-      page.querySelector('.actions')?.append(close)
+      const page = waiting(why, { again, instead: () => undefined, invited: false })
+      page.querySelector('.actions')?.append(this.closeButton())
       this.dialog.replaceChildren(...page.children)
     }
+    this.open()
+  }
+
+  // Another device has shut this one out: it keeps its notes, and can come back as a new device.
+  private showRemoved(): void {
+    const over = () => {
+      this.dialog.replaceChildren(...confirmStartOver(this.masq, this.count(), () => this.show()))
+      this.open()
+    }
+    this.dialog.replaceChildren(...removedPage(this.count(), over, this.closeButton(), this.pasteForm(true)))
+    this.open()
+  }
+
+  private remove(device: Device): void {
+    const gone = () => {
+      announce(t('removed', { device: iso(device.name) }))
+      this.show()
+    }
+    this.dialog.replaceChildren(...confirmRemoval(this.masq, device, { gone, back: () => this.show() }))
     this.open()
   }
 
@@ -78,21 +114,29 @@ export class Devices {
     return h(
       'details',
       {},
-      h('summary', {}, 'Masq runs on this computer'),
-      h('p', { class: 'hint' }, 'Then your notes can be kept there, for all browsers of this computer.'),
-      h('div', { class: 'actions' }, button('Keep my notes in Masq on this computer', move)),
+      h('summary', {}, t('masqHere')),
+      h('p', { class: 'hint' }, t('masqHereText')),
+      h('div', { class: 'actions' }, button(t('keepInMasq'), move)),
     )
   }
 
   /** add opens the dialog with a new invite. */
   async add(): Promise<void> {
     this.endPairing?.()
+    let over = false
+    this.endPairing = () => (over = true)
     const close = () => this.dialog.close()
     const again = () => void this.add()
+    this.dialog.replaceChildren(...busy(t('making'), t('makingText'), close))
+    this.open()
     try {
       const pairing = await this.masq.invite()
+      if (over) return void pairing.cancel().catch(() => undefined)
+      this.pairing = pairing
       this.endPairing = showPairing(this.dialog, pairing, { side: 'host', notes: this.count(), again, close })
+      this.draw()
     } catch (error) {
+      if (over) return
       this.dialog.replaceChildren(...failure(error, { side: 'host', again, close }))
     }
     this.open()
@@ -112,8 +156,8 @@ export class Devices {
   private renameForm(): HTMLElement {
     const value = this.masq.status.self.name
     return fold(
-      'Rename this device',
-      { id: 'own-name', label: 'Name of this device', submit: 'Rename', value, maxlength: 40 },
+      t('renameDevice'),
+      { id: 'own-name', label: t('deviceName'), submit: t('rename'), value, maxlength: 40 },
       async (name) => {
         await this.masq.rename(name)
         this.show()
@@ -122,24 +166,46 @@ export class Devices {
   }
 
   // For whoever has the link, but no way to open it in this browser.
-  private pasteForm(): HTMLElement {
-    return fold(
-      'I have an invite link',
-      { id: 'paste-link', label: 'Invite link', submit: 'Continue', type: 'url' },
+  private pasteForm(open = false): HTMLDetailsElement {
+    const form = fold(
+      t('haveLink'),
+      { id: 'paste-link', label: t('inviteLink'), submit: t('continue'), type: 'url' },
       async (link) => {
+        const why = linkProblem(link, location.origin, this.sync)
+        if (why) return [linkText(why).title, linkText(why).text].join('. ')
         this.dialog.close()
         this.openLink(link)
+        return undefined
       },
     )
+    form.open = open
+    return form
   }
 
   private draw(): void {
-    const { icon: name, text } = summary(this.masq.status)
+    const now = Date.now()
+    this.outage.take(this.status, now)
+    const since = this.outage.since(now)
+    const { icon: name, text } = summary(this.status, since)
+    if (byId('sync-text').textContent !== text || byId('sync').dataset.state !== name) this.drawSummary(name, text)
+    this.showOutage(since)
+    if (this.list.isConnected) this.drawList()
+  }
+
+  private showOutage(since: number): void {
+    const line = this.dialog.querySelector('.outage')
+    const invite = this.dialog.querySelector('.qr')
+    const away = since ? t(invite ? 'noServerInvite' : 'noServerText', { time: clock(since) }) : ''
+    const offline = (invite && this.pairing?.offline) || this.status.sync === 'offline'
+    const text = offline ? t(invite ? 'offlineInvite' : 'offlineText') : away
+    if (line && line.textContent !== text) line.textContent = text
+  }
+
+  private drawSummary(name: 'check' | 'devices' | 'off' | 'sync' | 'wait', text: string): void {
     const label = h('span', { id: 'sync-text' }, text)
-    byId('sync').replaceChildren(icon(name), label, h('span', { class: 'more' }, 'Devices'))
+    byId('sync').replaceChildren(icon(name), label, h('span', { class: 'more' }, t('openDevices')))
     byId('sync').dataset.state = name
     this.say(text)
-    this.drawList()
   }
 
   // A screen reader hears when the state changes, not each number on the way.
@@ -149,20 +215,32 @@ export class Devices {
     this.said = state
   }
 
+  // Only what is different is drawn: somebody may be about to press a button.
   private drawList(): void {
-    const status: Status = this.masq.status
+    const { self, devices } = this.status
     const now = Date.now()
-    const rows = status.devices.map((d) => row(d.name, deviceState(d, now), d.online))
-    this.list.replaceChildren(row(status.self.name, 'This device', true), ...rows)
+    const rows = [
+      row(self, t('thisDevice'), true),
+      ...devices.map((d) => row(d, deviceState(d, now), d.online, () => this.remove(d))),
+    ]
+    const before = [...this.list.children]
+    if (before.length !== rows.length) return this.list.replaceChildren(...rows)
+    rows.forEach((row, i) => {
+      const old = before[i] as HTMLElement
+      if (old.dataset.id !== row.dataset.id || old.textContent !== row.textContent) old.replaceWith(row)
+      else old.className = row.className
+    })
   }
 }
 
-function row(name: string, state: string, online: boolean): HTMLElement {
+function row({ id, name }: Device, state: string, online: boolean, remove?: () => void): HTMLElement {
+  const label = t('removeDeviceNamed', { device: iso(name) })
   return h(
     'li',
-    { class: online ? 'online' : '' },
-    h('span', { class: 'name' }, name),
+    { class: online ? 'online' : '', 'data-id': id },
+    h('span', { class: 'name' }, h('bdi', {}, name)),
     h('span', { class: 'meta' }, state),
+    remove && button(t('remove'), remove, { class: 'quiet', 'aria-label': label }),
   )
 }
 
@@ -173,20 +251,22 @@ interface Field {
   [attribute: string]: string | number
 }
 
-// fold is a form of one field that is out of sight until it is wanted.
+// fold is a form of one field that is out of sight until it is wanted. run answers what is wrong, if something is.
 function fold(
   title: string,
   { label, submit, ...attributes }: Field,
-  run: (value: string) => Promise<void>,
-): HTMLElement {
+  run: (value: string) => Promise<string | void>,
+): HTMLDetailsElement {
   const field = h('input', { ...attributes, required: true, autocomplete: 'off' })
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true })
   const onsubmit = (e: Event) => {
     e.preventDefault()
-    run(field.value.trim()).catch((error: unknown) => {
-      problem.textContent = errorText(error)
-      problem.hidden = false
-    })
+    void run(field.value.trim())
+      .catch((error: unknown) => errorText(error))
+      .then((text) => {
+        problem.textContent = text ?? ''
+        problem.hidden = !text
+      })
   }
   return h(
     'details',

@@ -45,14 +45,3 @@ export function button(
 export function announce(text: string): void {
   byId('live').textContent = text
 }
-
-/** errorText is what to show of an error: a MasqError's message is a sentence for the user. */
-export function errorText(error: unknown): string {
-  const { code, message } = (error ?? {}) as { code?: string; message?: string }
-  if (code === 'E_TOOBIG') return 'It is too long: 1 MB is the most. Split it into several notes.'
-  if (!code || !message || reload.includes(code)) return 'Something went wrong. Please reload this page.'
-  return message
-}
-
-// Errors whose message is for programmers.
-const reload = ['E_CLOSED', 'E_FENCED', 'E_INTERNAL', 'E_KEY', 'E_VALUE']

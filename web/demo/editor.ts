@@ -1,10 +1,9 @@
-// One note, edited in place. What is typed is saved by itself a moment later.
-import { announce, button, errorText, h, icon } from './dom'
-import { headline, type Item, merge, type Note, when } from './note'
-import type { Notebook } from './notebook'
-import { toast } from './toast'
-
-const saveAfterMs = 300
+// One note, edited in place. What is typed goes into its draft, which saves it.
+import { announce, button, h } from './dom'
+import type { Draft } from './drafts'
+import { codeOf, errorText } from './errors'
+import type { Item, Note } from './note'
+import { t, when } from './words'
 
 /** EditorActions is what the editor leaves to the page. */
 export interface EditorActions {
@@ -12,63 +11,65 @@ export interface EditorActions {
   remove(id: string): void
 }
 
-/** Editor shows and saves one note. It is thrown away when another note is opened. */
+/** Editor shows one note. It is thrown away when another note is opened. */
 export class Editor {
   readonly el: HTMLElement
   private readonly title: HTMLInputElement
   private readonly text: HTMLTextAreaElement
-  private readonly items = h('ul', { class: 'items', 'aria-label': 'Checklist' })
+  private readonly items = h('ul', { class: 'items', 'aria-label': t('checklist') })
   private readonly pin: HTMLButtonElement
   private readonly addItem: HTMLButtonElement
   private readonly state = h('p', { class: 'state' })
   private readonly problem = h('div', { class: 'problem', role: 'alert', hidden: true })
-  private dirty = false
-  private underway = false // a save is: what arrives meanwhile may be what it overwrites, and is merged
-  private timer: ReturnType<typeof setTimeout> | undefined
-  private saving: Promise<void> = Promise.resolve()
+  private readonly follow = () => this.changedElsewhere()
 
-  /** base is the note as it is stored, on which what is typed here builds. */
+  /** stored says whether the note is, or is a new one. */
   constructor(
-    private readonly book: Notebook,
-    readonly id: string,
-    private base: Note,
+    readonly draft: Draft,
+    stored: boolean,
     actions: EditorActions,
   ) {
     const changed = () => this.changed()
     this.title = h('input', {
       class: 'title',
-      'aria-label': 'Title',
-      placeholder: 'Title',
+      'aria-label': t('noteTitle'),
+      placeholder: t('noteTitle'),
       autocomplete: 'off',
       oninput: changed,
     })
     this.text = h('textarea', {
       class: 'text',
-      'aria-label': 'Text',
-      placeholder: 'Write here',
+      'aria-label': t('noteText'),
+      placeholder: t('writeHere'),
       autocomplete: 'off', // or the browser writes it in the clear into what it restores tabs from
       rows: 1,
       oninput: changed,
     })
-    this.pin = button('Pin', () => this.togglePin(), { icon: 'pin', class: 'tool' })
-    this.addItem = button('Add item', () => this.newItem(), { icon: 'plus', class: 'quiet add-item' })
+    this.pin = button(t('pin'), () => this.togglePin(), { icon: 'pin', class: 'tool' })
+    this.addItem = button(t('addItem'), () => this.newItem(), { icon: 'plus', class: 'quiet add-item' })
     this.el = h(
       'article',
-      { class: 'note', 'aria-label': 'Note' },
+      { class: 'note', 'aria-label': t('note') },
       h(
         'div',
-        { class: 'tools', role: 'group', 'aria-label': 'This note' },
-        button('All notes', actions.back, { icon: 'back', class: 'tool back' }),
+        { class: 'tools', role: 'group', 'aria-label': t('thisNote') },
+        button(t('allNotes'), actions.back, { icon: 'back', class: 'tool back' }),
         this.pin,
-        button('Checklist', () => this.newItem(), { icon: 'list', class: 'tool' }),
-        button('Delete', () => actions.remove(id), { icon: 'trash', class: 'tool' }),
+        button(t('checklist'), () => this.newItem(), { icon: 'list', class: 'tool' }),
+        button(t('delete'), () => actions.remove(draft.id), { icon: 'trash', class: 'tool' }),
       ),
       this.problem,
       h('div', { class: 'sheet' }, this.title, this.text, this.items, this.addItem),
       this.state,
     )
-    this.fill(base)
-    if (book.notes.has(id)) this.showState()
+    this.fill(draft.note)
+    draft.addEventListener('change', this.follow)
+    if (stored || draft.unsaved) this.showState()
+  }
+
+  /** close lets go of the draft. */
+  close(): void {
+    this.draft.removeEventListener('change', this.follow)
   }
 
   /** focus goes to the title of an empty note, else to the text. */
@@ -77,77 +78,23 @@ export class Editor {
     else this.title.focus()
   }
 
-  /** unsaved says whether something typed is not stored yet. */
-  get unsaved(): boolean {
-    return this.dirty || this.underway
-  }
-
-  /** read is the note as it stands on the screen. */
-  read(): Note {
+  private read(): Note {
     const items: Item[] = [...this.items.children].map((li) => ({
       text: li.querySelector<HTMLInputElement>('.item')!.value,
       done: li.querySelector<HTMLInputElement>('[type=checkbox]')!.checked,
     }))
     const pinned = this.pin.ariaPressed === 'true'
-    return { ...this.base, title: this.title.value, text: this.text.value, items, pinned }
-  }
-
-  /** take is told of a newer stored note. What was typed here meanwhile stays; what cannot be joined becomes a note of its own. */
-  take(theirs: Note, from: string): void {
-    const base = this.base
-    this.base = theirs
-    if (!this.unsaved) {
-      this.fill(theirs)
-      this.showState()
-      return
-    }
-    const { note, clash } = merge(base, this.read(), theirs)
-    this.fill(note)
-    this.changed()
-    if (clash) void this.keepApart(theirs, from)
-  }
-
-  /** flush saves at once what is not saved. */
-  flush(): Promise<void> {
-    clearTimeout(this.timer)
-    if (this.dirty) this.saving = this.saving.then(() => this.save())
-    return this.saving
-  }
-
-  private async save(): Promise<void> {
-    if (!this.dirty) return
-    const base = this.base
-    const note = { ...this.read(), edited: Date.now() }
-    this.dirty = false
-    this.underway = true
-    this.showState('Saving…')
-    try {
-      const copies = await this.book.save(this.id, note)
-      if (this.base === base) this.base = note
-      this.problem.hidden = true
-      if (copies > 0) toast('This note was changed on another device, too. That version is now a note of its own.')
-      if (!this.dirty) this.showState()
-    } catch (error) {
-      this.dirty = true
-      this.showProblem(errorText(error))
-    } finally {
-      this.underway = false
-    }
-  }
-
-  private async keepApart(theirs: Note, from: string): Promise<void> {
-    await this.book.add(theirs)
-    toast(
-      `${from === 'tab' ? 'Another tab' : from === 'device' ? 'Another device' : from} changed the same lines. That version is now a note of its own.`,
-    )
+    return { ...this.draft.note, title: this.title.value, text: this.text.value, items, pinned }
   }
 
   private changed(): void {
-    this.dirty = true
-    this.showState('Not saved yet')
+    this.draft.write(this.read())
     this.fit()
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => void this.flush(), saveAfterMs)
+  }
+
+  private changedElsewhere(): void {
+    this.fill(this.draft.note)
+    this.showState()
   }
 
   // Fields are touched only where they differ, so that the caret stays where it is.
@@ -176,25 +123,33 @@ export class Editor {
   private togglePin(): void {
     this.showPin(this.pin.ariaPressed !== 'true')
     this.changed()
-    void this.flush()
+    void this.draft.flush()
   }
 
   private showPin(pinned: boolean): void {
     this.pin.ariaPressed = String(pinned)
   }
 
-  private showState(now?: string): void {
-    const edited = when(this.base.edited, Date.now())
-    this.state.textContent = now ?? `Edited ${edited} · Saved on this device`
+  private showState(): void {
+    const { draft } = this
+    const states = { changed: 'notYetSaved', saving: 'saving', failed: 'notSaved' } as const
+    this.state.textContent =
+      draft.state === 'saved' ? t('saved', { when: when(draft.edited, Date.now()) }) : t(states[draft.state])
+    this.showProblem(draft.error)
   }
 
-  private showProblem(text: string): void {
-    this.problem.replaceChildren(
-      h('p', {}, 'Not saved. ' + text),
-      button('Try again', () => void this.flush()),
+  // Said once, not again at each attempt.
+  private showProblem(error: unknown): void {
+    const code = error === undefined ? '' : codeOf(error) || 'unknown'
+    if (this.problem.dataset.code === code) return
+    this.problem.dataset.code = code
+    this.problem.hidden = !code
+    this.problem.replaceChildren()
+    if (!code) return
+    this.problem.append(
+      h('p', {}, t('notSavedWhy', { why: errorText(error) }), code !== 'E_TOOBIG' && ' ' + t('keepsTrying')),
+      button(t('tryAgain'), () => void this.draft.flush()),
     )
-    this.problem.hidden = false
-    this.showState('Not saved')
   }
 
   private newItem(after?: Element): void {
@@ -217,7 +172,7 @@ export class Editor {
         oninput: () => this.changed(),
         onkeydown: (e: KeyboardEvent) => this.itemKey(e, li),
       }),
-      button('Remove', () => this.removeItem(li), { class: 'tool', icon: 'close' }),
+      button(t('remove'), () => this.removeItem(li), { class: 'tool', icon: 'close' }),
     )
     return li
   }
@@ -236,16 +191,16 @@ export class Editor {
     li.remove()
     this.numberItems()
     ;(next ?? this.addItem).focus()
-    announce('Item removed')
+    announce(t('itemRemoved'))
     this.changed()
   }
 
   private numberItems(): void {
     const rows = [...this.items.children]
     rows.forEach((li, i) => {
-      li.querySelector('[type=checkbox]')!.ariaLabel = `Item ${i + 1} done`
-      li.querySelector('.item')!.ariaLabel = `Item ${i + 1}`
-      li.querySelector('button')!.ariaLabel = `Remove item ${i + 1}`
+      li.querySelector('[type=checkbox]')!.ariaLabel = t('itemDone', { n: i + 1 })
+      li.querySelector('.item')!.ariaLabel = t('item', { n: i + 1 })
+      li.querySelector('button')!.ariaLabel = t('removeItem', { n: i + 1 })
     })
     this.items.hidden = this.addItem.hidden = rows.length === 0
   }
@@ -256,28 +211,4 @@ function setValue(field: HTMLInputElement | HTMLTextAreaElement, value: string):
   const at = document.activeElement === field ? [field.selectionStart, field.selectionEnd] : undefined
   field.value = value
   if (at) field.setSelectionRange(at[0] ?? null, at[1] ?? null)
-}
-
-/** readOnly shows a note's content without a way to change it. */
-export function readOnly(note: Note): HTMLElement {
-  return h(
-    'div',
-    { class: 'read' },
-    h('p', { class: 'headline' }, headline(note)),
-    note.text && h('p', { class: 'body' }, note.text),
-    note.items.length > 0 &&
-      h(
-        'ul',
-        {},
-        ...note.items.map((item) =>
-          h(
-            'li',
-            { class: item.done && 'done' },
-            item.done && icon('check'),
-            item.text,
-            item.done && h('span', { class: 'unseen' }, ' (done)'),
-          ),
-        ),
-      ),
-  )
 }

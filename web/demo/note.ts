@@ -1,4 +1,5 @@
 // What a note is, and the pure functions on it.
+import { iso, t } from './words'
 
 /** Item is a line of a note's checklist. */
 export interface Item {
@@ -14,11 +15,13 @@ export interface Note {
   pinned: boolean
   created: number
   edited: number
+  /** The name of the device that wrote it, '' if nobody knows. It is in the note because Masq tells of the newest version only. */
+  by: string
 }
 
 /** blank is a note with nothing in it. */
 export function blank(now: number): Note {
-  return { title: '', text: '', items: [], pinned: false, created: now, edited: now }
+  return { title: '', text: '', items: [], pinned: false, created: now, edited: now, by: '' }
 }
 
 /** parse reads a stored value, which another version of this application may have written: what is missing or odd is empty. */
@@ -31,19 +34,25 @@ export function parse(value: unknown): Note {
     pinned: v.pinned === true,
     created: time(v.created),
     edited: time(v.edited),
+    by: name(v.by),
   }
 }
 
 const text = (x: unknown): string => (typeof x === 'string' ? x : '')
+const name = (x: unknown): string => text(x).slice(0, 40)
 const time = (x: unknown): number => (typeof x === 'number' && Number.isFinite(x) ? x : 0)
 
 /** same says whether a reader would see the same in both. */
-export function same(a: Note, b: Note): boolean {
-  return fields.every((f) => equal(a[f], b[f]))
-}
+export const same = (a: Note, b: Note): boolean => differing(a, b).length === 0
 
-const fields = ['title', 'text', 'items', 'pinned'] as const
-const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
+/** differing are the fields in which two notes differ. */
+export const differing = (a: Note, b: Note): (typeof fields)[number][] => fields.filter((f) => !equal(a[f], b[f]))
+
+/** fields are the parts of a note that a reader sees. */
+export const fields = ['title', 'text', 'items', 'pinned'] as const
+
+/** equal compares two values of a field. */
+export const equal = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 /**
  * merge joins two notes that both began as base, field by field. Where both changed one field differently, mine stays and
@@ -61,12 +70,21 @@ export function merge(base: Note, mine: Note, theirs: Note): { note: Note; clash
 
 /** headline is what a list calls the note. */
 export function headline(note: Note): string {
-  return (note.title || firstLine(note.text) || note.items[0]?.text || '').trim().slice(0, 200) || 'Untitled'
+  return (note.title || firstLine(note.text) || note.items[0]?.text || '').trim().slice(0, 200) || t('untitled')
+}
+
+/** called is a note's headline in a sentence: short, and with its direction kept to itself. */
+export function called(note: Note): string {
+  const whole = headline(note)
+  return iso(whole.length > 60 ? whole.slice(0, 59) + '…' : whole)
 }
 
 /** excerpt is the line below the headline. */
 export function excerpt(note: Note): string {
-  if (note.items.length > 0) return `${note.items.filter((i) => i.done).length} of ${note.items.length} done`
+  if (note.items.length > 0) {
+    const n = note.items.filter((i) => i.done).length
+    return t('itemsDone', { n, all: note.items.length })
+  }
   const body = note.title ? note.text : note.text.trim().slice(firstLine(note.text).length)
   return body.trim().replace(/\s+/g, ' ').slice(0, 200)
 }
@@ -85,15 +103,4 @@ export function contains(note: Note, query: string): boolean {
 /** byRank orders notes: pinned ones first, then the last edited. */
 export function byRank(a: [string, Note], b: [string, Note]): number {
   return Number(b[1].pinned) - Number(a[1].pinned) || b[1].edited - a[1].edited || (a[0] < b[0] ? -1 : 1)
-}
-
-/** when says a time as short as is clear: the time today, the day this year. */
-export function when(ms: number, now: number): string {
-  if (!ms) return ''
-  const then = new Date(ms)
-  const today = new Date(now)
-  if (then.toDateString() === today.toDateString())
-    return then.toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
-  const year = then.getFullYear() === today.getFullYear() ? undefined : 'numeric'
-  return then.toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year })
 }

@@ -1,8 +1,9 @@
 // The notes of this user: what Masq keeps below note/, held in memory and kept current.
-import type { Change, Masq } from '@masq/client'
+import type { Change, Masq, Reset } from '@masq/client'
 import { blank, type Note, parse, same } from './note'
 
 const prefix = 'note/'
+const batchMost = 500 // notes that are written at once
 
 /** NotebookEvent tells that a note, or its versions, changed. previous is there when the note was deleted. */
 export class NotebookEvent extends Event {
@@ -16,11 +17,22 @@ export class NotebookEvent extends Event {
   }
 }
 
-/** Notebook holds every note and says when one changes (a NotebookEvent named change). */
+/** ClearedEvent tells that the browser's data was deleted below this page. notes are those that it had. */
+export class ClearedEvent extends Event {
+  constructor(readonly notes: ReadonlyMap<string, Note>) {
+    super('cleared')
+  }
+}
+
+/**
+ * Notebook holds every note and says when one changes (a NotebookEvent named change), when all may have (an Event named reset), and
+ * when they were deleted with the browser's data (a ClearedEvent).
+ */
 export class Notebook extends EventTarget {
   readonly notes = new Map<string, Note>()
   /** versions has the other versions of notes that two devices changed at the same time, newest first. */
   readonly versions = new Map<string, Note[]>()
+  private newer: Set<string> | undefined // ids that are newer than what list is about to answer
 
   private constructor(private readonly masq: Masq) {
     super()
@@ -29,17 +41,9 @@ export class Notebook extends EventTarget {
   /** open reads all notes and follows them from then on. */
   static async open(masq: Masq): Promise<Notebook> {
     const book = new Notebook(masq)
-    const changed = new Set<string>() // newer than what list is about to answer
-    const stop = masq.watch(prefix, (change) => {
-      if (change.type === 'reset') return book.reset()
-      changed.add(change.key)
-      void book.take(change)
-    })
+    const stop = masq.watch(prefix, (told) => void book.take(told))
     try {
-      for (const [key, value] of await masq.list({ prefix })) {
-        if (!changed.has(key)) book.notes.set(key.slice(prefix.length), parse(value))
-      }
-      await book.checkVersions()
+      await book.read()
     } catch (error) {
       stop()
       throw error
@@ -47,21 +51,46 @@ export class Notebook extends EventTarget {
     return book
   }
 
-  /** reset empties the notebook: this browser's data was cleared. What comes from other devices is told as changes. */
-  private reset(): void {
-    const ids = [...this.notes.keys()]
-    this.notes.clear()
-    this.versions.clear()
-    for (const id of ids) this.dispatchEvent(new NotebookEvent(id, 'tab'))
+  private async read(): Promise<void> {
+    const newer = (this.newer = new Set())
+    const all = await this.masq.list({ prefix })
+    if (this.newer !== newer) return // there was a reset meanwhile, which reads anew
+    this.newer = undefined
+    const ids = new Set(all.map(([key]) => key.slice(prefix.length)))
+    for (const id of this.notes.keys()) if (!ids.has(id) && !newer.has(id)) this.notes.delete(id)
+    for (const [key, value] of all) {
+      const id = key.slice(prefix.length)
+      if (!newer.has(id)) this.notes.set(id, parse(value))
+    }
+    await this.checkVersions()
   }
 
-  private async take(change: Change): Promise<void> {
-    const id = change.key.slice(prefix.length)
+  private async take(told: Change | Reset): Promise<void> {
+    if (told.type === 'reset') return this.reset(told.reason)
+    const { from, deleted, conflicts, value } = told
+    const id = told.key.slice(prefix.length)
     const previous = this.notes.get(id)
-    if (change.deleted) this.notes.delete(id)
-    else this.notes.set(id, parse(change.value))
-    this.dispatchEvent(new NotebookEvent(id, change.from, change.deleted ? previous : undefined))
-    if (change.conflicts > 0 || this.versions.has(id)) await this.checkVersion(id)
+    this.newer?.add(id)
+    if (deleted) this.notes.delete(id)
+    else this.notes.set(id, signed(parse(value), from))
+    this.dispatchEvent(new NotebookEvent(id, from, deleted ? previous : undefined))
+    if (conflicts > 0 || this.versions.has(id)) await this.checkVersion(id)
+  }
+
+  // What this page has may be of no worth any more: it is read anew. Until that is done the old stays on the screen.
+  private async reset(reason: string): Promise<void> {
+    const before = new Map(this.notes)
+    for (let waitMs = 500; ; waitMs = Math.min(2 * waitMs, 10_000)) {
+      try {
+        await this.read()
+        break
+      } catch {
+        await new Promise((resolve) => setTimeout(resolve, waitMs)) // there must be a new engine first
+      }
+    }
+    this.dispatchEvent(new Event('reset'))
+    const gone = [...before].filter(([id]) => !this.notes.has(id))
+    if (reason === 'cleared') this.dispatchEvent(new ClearedEvent(new Map(gone)))
   }
 
   /** checkVersions asks whether there are other versions of some notes, of all by default. */
@@ -82,26 +111,26 @@ export class Notebook extends EventTarget {
     return (await this.masq.conflicts(prefix + id)).map(parse)
   }
 
+  /** own is what this device calls itself; with a local store applications do not know that. */
+  get own(): string {
+    return this.masq.status.self.name
+  }
+
   /**
-   * save writes a note, and answers when it is durable. Versions that arrived meanwhile and that nobody has seen are not
-   * overwritten unseen: they become notes of their own, and save answers how many.
+   * save writes a note, and copies as notes of their own, and answers when all are durable. Versions that arrived meanwhile and that
+   * nobody has seen are not overwritten unseen: they become notes of their own, too, and save answers how many.
    */
-  async save(id: string, note: Note): Promise<number> {
+  async save(id: string, note: Note, copies: Note[] = []): Promise<number> {
     const others = (await this.others(id)).filter((other) => !same(other, note))
-    await this.write(id, note, others)
-    return others.length
+    const unseen = others.filter((other) => !copies.some((copy) => same(copy, other)))
+    await this.keep(id, note, [...copies, ...unseen])
+    return unseen.length
   }
 
   /** keep settles a conflict: note stays under id, and each of others becomes a note of its own. */
   async keep(id: string, note: Note, others: Note[]): Promise<void> {
-    await this.write(id, note, others)
-  }
-
-  /** add stores a new note and answers its id. */
-  async add(note: Note): Promise<string> {
-    const id = crypto.randomUUID()
-    await this.masq.put(prefix + id, note)
-    return id
+    const copies = await Promise.all(others.map(async (copy) => [await copyId(id, copy), copy] as const))
+    await this.put([[id, { ...note, by: this.own }], ...copies])
   }
 
   /** remove deletes a note. */
@@ -109,15 +138,10 @@ export class Notebook extends EventTarget {
     await this.masq.del(prefix + id)
   }
 
-  /** restore brings a deleted note back. */
-  async restore(id: string, note: Note): Promise<void> {
-    await this.masq.put(prefix + id, note)
-  }
-
-  private async write(id: string, note: Note, copies: Note[]): Promise<void> {
-    const put = (key: string, value: Note) => ({ type: 'put' as const, key: prefix + key, value })
-    const puts = copies.map(async (copy) => put(await copyId(id, copy), copy))
-    await this.masq.batch([put(id, note), ...(await Promise.all(puts))])
+  /** put writes notes as they are: new ones, and deleted ones that come back. */
+  async put(notes: Iterable<readonly [id: string, note: Note]>): Promise<void> {
+    const all = [...notes].map(([id, value]) => ({ type: 'put' as const, key: prefix + id, value }))
+    for (let i = 0; i < all.length; i += batchMost) await this.masq.batch(all.slice(i, i + batchMost))
   }
 
   /** fresh is an id and an empty note, not stored before something is written into it. */
@@ -125,6 +149,10 @@ export class Notebook extends EventTarget {
     return [crypto.randomUUID(), blank(Date.now())]
   }
 }
+
+// A note that says nothing of who wrote it is signed by the device that it came from, if that has a name.
+const signed = (note: Note, from: string): Note =>
+  note.by || ['here', 'tab', 'device'].includes(from) ? note : { ...note, by: from }
 
 /** copyId names the copy of a version by its content, so that two devices which keep the same version make one note of it. */
 async function copyId(id: string, note: Note): Promise<string> {

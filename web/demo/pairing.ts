@@ -1,12 +1,17 @@
 // The steps of a pairing, as both sides show them: the host in the Devices dialog, the joiner on a page of its own.
 import type { Pairing } from '@masq/client'
 import { announce, button, h, icon } from './dom'
-import { problem, type Side } from './problems'
+import { codeOf } from './errors'
+import { type Circumstances, type Problem, problem, type Side } from './problems'
+import { iso, rich, t } from './words'
+
+const lookMs = 8000 // after so long it is worth saying that nobody answers
 
 /** PairingOptions is what the two sides do differently. */
 export interface PairingOptions {
   side: Side
   notes: number // how many notes this device has
+  relay?: string | undefined // the Sync Server that the invite names
   again(): void // after a failure: a new invite, or the beginning
   close(): void
 }
@@ -15,7 +20,7 @@ export interface PairingOptions {
 export function showPairing(root: HTMLElement, pairing: Pairing, options: PairingOptions): () => void {
   let shown = ''
   const draw = () => {
-    if (shown === pairing.step) return
+    if (shown === pairing.step) return tick()
     shown = pairing.step
     root.replaceChildren(...steps[pairing.step](pairing, options))
     const title = root.querySelector('h2')
@@ -23,9 +28,14 @@ export function showPairing(root: HTMLElement, pairing: Pairing, options: Pairin
     tick()
     if (pairing.step === 'done' || pairing.step === 'failed') clearInterval(timer)
   }
+  const begun = Date.now()
   const tick = () => {
     const left = root.querySelector('.left')
     if (left) left.textContent = remaining(pairing, options.side)
+    const nobody = root.querySelector<HTMLElement>('.nobody')
+    const late = Date.now() - begun >= lookMs ? t('nobodyYet') : ''
+    const why = pairing.offline ? t('offlineInvite') : late
+    if (nobody && nobody.textContent !== why) nobody.textContent = why
   }
   const timer = setInterval(tick, 1000)
   pairing.addEventListener('change', draw)
@@ -41,33 +51,44 @@ const steps: Record<Pairing['step'], (p: Pairing, o: PairingOptions) => (Node | 
   waiting: (p, o) => (o.side === 'host' ? invite(p, o) : searching(o)),
   compare,
   confirmed: (p, o) => [
-    heading(`Now say yes on ${p.name}`),
+    heading(t('sayYesOn', { device: iso(p.name) })),
     digits(p),
-    h('p', {}, 'This device has said yes. The other one asks the same question.'),
+    h('p', {}, t('saidYes')),
     timeLeft(),
     h(
       'div',
       { class: 'actions' },
-      button('Cancel', () => cancel(p, o)),
+      button(t('cancel'), () => cancel(p, o)),
     ),
   ],
   paired: (p, o) => [
-    heading(`Paired with ${p.name}`),
-    h('p', {}, 'Both said yes. The first sync is being set up.'),
-    h('p', { class: 'busy' }, icon('sync'), 'Setting up…'),
-    h('div', { class: 'actions' }, button('Close', o.close)),
+    heading(t('pairedWith', { device: iso(p.name) })),
+    h('p', {}, t('bothYes')),
+    h('p', { class: 'busy' }, icon('sync'), t('settingUp')),
+    h('div', { class: 'actions' }, button(t('close'), o.close)),
   ],
   done: (p, o) => [
-    heading(`Connected with ${p.name}`),
-    h('p', {}, 'From now on the two keep each other up to date whenever both are online.'),
-    h('div', { class: 'actions' }, button(o.side === 'host' ? 'Done' : 'Show my notes', o.close, { class: 'primary' })),
+    heading(t('connectedWith', { device: iso(p.name) })),
+    h('p', {}, t('fromNow')),
+    h(
+      'div',
+      { class: 'actions' },
+      button(o.side === 'host' ? t('finish') : t('showNotes'), o.close, { class: 'primary' }),
+    ),
   ],
-  failed: (p, o) => failure(p.error, o),
+  failed: (p, o) => failure(p.error, o, { relay: o.relay, met: p.digits !== '' }),
 }
 
+type Ways = Pick<PairingOptions, 'side' | 'again' | 'close'>
+
 /** failure shows what went wrong, and the way on. */
-export function failure(error: unknown, o: Pick<PairingOptions, 'side' | 'again' | 'close'>): Node[] {
-  const { title, text, again } = problem(error, o.side)
+export function failure(error: unknown, o: Ways, known: Circumstances = {}): Node[] {
+  const why = codeOf(error) === 'E_SYNC' && offline() ? { code: 'E_OFFLINE' } : error
+  return failed(problem(why, o.side, known), o)
+}
+
+/** failed shows a problem, and the way on. */
+export function failed({ title, text, again }: Problem, o: Ways): Node[] {
   const host = o.side === 'host'
   return [
     heading(title),
@@ -75,11 +96,18 @@ export function failure(error: unknown, o: Pick<PairingOptions, 'side' | 'again'
     h(
       'div',
       { class: 'actions' },
-      (host || again) && button(host ? 'Make a new invite' : 'Try again', o.again, { class: 'primary' }),
-      button(host ? 'Close' : 'Go to my notes', o.close, host || again ? {} : { class: 'primary' }),
+      (host || again) && button(host ? t('newInvite') : t('tryAgain'), o.again, { class: 'primary' }),
+      button(host ? t('close') : t('goToNotes'), o.close, host || again ? {} : { class: 'primary' }),
     ),
   ]
 }
+
+/** busy is the step before there is a pairing: the Sync Server is contacted, which can take a while. */
+export const busy = (title: string, text: string, cancel: () => void): Node[] => [
+  heading(title),
+  h('p', { class: 'busy' }, icon('sync'), text),
+  h('div', { class: 'actions' }, button(t('cancel'), cancel)),
+]
 
 /** heading is the title of a step. It takes the focus, so that a screen reader begins there. */
 export const heading = (text: string): HTMLElement => h('h2', { tabindex: -1, id: 'step-title' }, text)
@@ -87,38 +115,38 @@ export const heading = (text: string): HTMLElement => h('h2', { tabindex: -1, id
 const timeLeft = (): HTMLElement => h('p', { class: 'left', role: 'timer', 'aria-live': 'off' })
 
 function invite(p: Pairing, o: PairingOptions): Node[] {
-  const qr = h('div', { class: 'qr', role: 'img', 'aria-label': 'The invite link as a QR code' })
+  const qr = h('div', { class: 'qr', role: 'img', 'aria-label': t('qrAlt') })
   void drawQR(p, qr)
   const link = h('input', {
     id: 'invite-link',
     readonly: true,
     value: p.link,
-    'aria-label': 'Invite link',
+    'aria-label': t('inviteLink'),
     onfocus: () => link.select(),
   })
-  const copy = button('Copy link', () => void copyLink(link, copy), { icon: 'copy' })
+  const copy = button(t('copyLink'), () => void copyLink(link, copy), { icon: 'copy' })
   return [
-    heading('Add a device'),
-    h('p', {}, 'Scan this with the other device’s camera, or open the link there. Then compare six digits.'),
+    heading(t('addDevice')),
+    h('p', {}, t('inviteText')),
     qr,
     h('div', { class: 'link' }, link, copy),
-    isLoopback()
-      ? h(
-          'p',
-          { class: 'hint' },
-          'Notes is served from this computer only, so the link works in its other browsers, not on a phone.',
-        )
-      : '',
+    isLoopback() ? h('p', { class: 'hint' }, t('loopback')) : '',
+    h('p', { class: 'outage', role: 'status' }),
     timeLeft(),
     h(
       'div',
       { class: 'actions' },
-      button('Cancel', () => cancel(p, o)),
+      button(t('cancel'), () => cancel(p, o)),
     ),
   ].filter((n): n is HTMLElement => n !== '')
 }
 
-const isLoopback = (): boolean => /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname)
+/** isLoopback says whether this page is served from this computer. */
+export const isLoopback = (): boolean =>
+  /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(location.hostname)
+
+/** offline says that the network is gone, without which a Sync Server elsewhere cannot be reached. */
+export const offline = (): boolean => !navigator.onLine && !isLoopback()
 
 // The code comes as SVG text. It is made here from the link alone, and is parsed as an image, not as HTML.
 async function drawQR(p: Pairing, into: HTMLElement): Promise<void> {
@@ -129,21 +157,22 @@ async function drawQR(p: Pairing, into: HTMLElement): Promise<void> {
 async function copyLink(link: HTMLInputElement, copy: HTMLButtonElement): Promise<void> {
   try {
     await navigator.clipboard.writeText(link.value)
-    copy.lastElementChild!.textContent = 'Copied'
-    announce('Link copied')
+    copy.lastElementChild!.textContent = t('copied')
+    announce(t('linkCopied'))
   } catch {
     link.focus()
-    announce('The link is selected. Copy it by hand.')
+    announce(t('copyByHand'))
   }
 }
 
+// Nobody knows how long it takes: the engine ends it soon where there is nobody at the other end.
 function searching(o: PairingOptions): Node[] {
   return [
-    heading('Looking for the other device'),
-    h('p', {}, 'Keep the invite open there.'),
-    h('p', { class: 'busy' }, icon('sync'), 'Connecting…'),
-    timeLeft(),
-    h('div', { class: 'actions' }, button('Cancel', o.close)),
+    heading(t('looking')),
+    h('p', {}, t('lookingText')),
+    h('p', { class: 'busy' }, icon('sync'), t('connectingTo')),
+    h('p', { class: 'nobody', role: 'status' }),
+    h('div', { class: 'actions' }, button(t('cancel'), o.close)),
   ]
 }
 
@@ -164,39 +193,32 @@ function compare(p: Pairing, o: PairingOptions): Node[] {
   const yes = async () => {
     if (!p.hasData) return p.confirm()
     if (bring.checked || discard.checked) return p.confirm({ bring: bring.checked, discard: discard.checked })
-    missing.textContent = 'Choose first what becomes of the notes on this device.'
+    missing.textContent = t('chooseFirst')
     missing.hidden = false
     bring.focus()
   }
   return [
-    heading('The same digits on both devices?'),
+    heading(t('same')),
     digits(p),
-    h(
-      'p',
-      {},
-      'The other device calls itself ',
-      h('strong', { id: 'other-name' }, p.name),
-      '. After a yes on both, the two share all their notes. If the digits differ, say no: somebody may be in between.',
-    ),
+    h('p', {}, ...rich('otherIs', { device: h('strong', { id: 'other-name', dir: 'auto' }, p.name) })),
     ...(p.hasData ? [choice(bring, discard, p.name, o.notes), missing] : []),
     timeLeft(),
     h(
       'div',
       { class: 'actions' },
-      button('Yes, they match', () => void yes().catch(() => undefined), { class: 'primary' }),
-      button('No', () => cancel(p, o)),
+      button(t('yesMatch'), () => void yes().catch(() => undefined), { class: 'primary' }),
+      button(t('no'), () => cancel(p, o)),
     ),
   ]
 }
 
 function choice(bring: HTMLElement, discard: HTMLElement, name: string, n: number): HTMLElement {
-  const [notes, them] = n === 1 ? ['the note', 'it'] : [`the ${n} notes`, 'them']
   return h(
     'fieldset',
     {},
-    h('legend', {}, `What becomes of ${notes} on this device?`),
-    h('label', {}, bring, `Bring ${them} along, to ${name}, too`),
-    h('label', {}, discard, `Delete ${them} from this device`),
+    h('legend', {}, t('mine', { n })),
+    h('label', {}, bring, t('bring', { n, device: iso(name) })),
+    h('label', {}, discard, t('discard', { n })),
   )
 }
 
@@ -208,6 +230,6 @@ function cancel(p: Pairing, o: PairingOptions): void {
 function remaining({ step, expires }: Pairing, side: Side): string {
   const s = Math.ceil((expires - Date.now()) / 1000)
   if (!(s > 0)) return ''
-  const time = s >= 60 ? `${Math.floor(s / 60)} min ${s % 60} s` : `${s} s`
-  return step === 'waiting' && side === 'host' ? `Valid for ${time}, for one device.` : `${time} left`
+  const time = s >= 60 ? `${Math.floor(s / 60)}\u00a0min ${s % 60}\u00a0s` : `${s}\u00a0s`
+  return step === 'waiting' && side === 'host' ? t('validFor', { time }) : t('timeLeft', { time })
 }

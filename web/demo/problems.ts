@@ -1,4 +1,7 @@
 // What is said when pairing fails: what happened, and what to do.
+import type { LinkProblem } from '../shared/link'
+import { codeOf, sentence } from './errors'
+import { t } from './words'
 
 /** Side is the device that shows the invite (host) or the one that opened it (joiner). */
 export type Side = 'host' | 'joiner'
@@ -11,64 +14,52 @@ export interface Problem {
   again?: boolean
 }
 
-const newInvite = {
-  host: 'Make a new invite and open it on the other device.',
-  joiner: 'Make a new invite on the other device and open that one.',
+/** Circumstances are what is known beside the error. */
+export interface Circumstances {
+  /** The Sync Server that the invite names. */
+  relay?: string | undefined
+  /** Whether the two devices had met. */
+  met?: boolean
 }
 
-const problems: Record<string, (side: Side) => Problem> = {
-  E_EXPIRED: (side) => ({
-    title: 'The invite has expired',
-    text: 'It was not used, or not answered, in time. ' + newInvite[side],
-  }),
-  E_DENIED: (side) => ({
-    title: 'The other device said no',
-    text:
-      'The two are not connected, and nothing was exchanged. If the digits differed, use another network before you try again. ' +
-      newInvite[side],
-  }),
-  E_CROWDED: (side) => ({
-    title: 'The invite is already in use',
-    text: 'Another device opened it first. If that was not you, do not confirm anything. ' + newInvite[side],
-  }),
-  E_AUTH: (side) => ({
-    title: 'The two devices could not trust each other',
-    text: 'The link was not complete, or somebody interfered. Nothing was exchanged. ' + newInvite[side],
-  }),
-  E_CIRCLE: (side) => ({
-    title:
-      side === 'joiner'
-        ? 'This device is already connected to others'
-        : 'The other device is already connected to others',
-    text: `A device can be in one group only. Make the invite on ${side === 'joiner' ? 'this' : 'that'} device instead, and open it on the one that is not connected yet.`,
-  }),
-  E_SYNC: () => ({
-    title: 'The Sync Server cannot be reached',
-    text: 'Check this device’s connection to the internet, then try again.',
+const anew = (side: Side): { anew: string } => ({ anew: t(side === 'host' ? 'anewHost' : 'anewJoiner') })
+
+const problems: Record<string, (side: Side, known: Circumstances) => Problem> = {
+  E_EXPIRED: (side, { met }) =>
+    side === 'joiner' && !met
+      ? { title: t('p_nobody'), text: t('p_nobodyText'), again: true }
+      : { title: t('p_expired'), text: t('p_expiredText', anew(side)) },
+  E_DENIED: (side) => ({ title: t('p_denied'), text: t('p_deniedText', anew(side)) }),
+  E_CROWDED: (side) => ({ title: t('p_crowded'), text: t('p_crowdedText', anew(side)) }),
+  E_AUTH: (side) => ({ title: t('p_auth'), text: t('p_authText', anew(side)) }),
+  E_CIRCLE: (side) =>
+    side === 'joiner'
+      ? { title: t('p_circleJoiner'), text: t('p_circleJoinerText') }
+      : { title: t('p_circleHost'), text: t('p_circleHostText') },
+  E_SYNC: (_, { relay }) => ({
+    title: t('p_sync'),
+    text: relay ? t('p_syncAt', { relay }) : t('p_syncText'),
     again: true,
   }),
-  E_LINK: () => ({
-    title: 'This is not an invite to Notes',
-    text: 'The link may have been cut off on its way. Copy the whole link from the other device, or scan its code again.',
-  }),
-  E_BUSY: () => ({
-    title: 'Another pairing is under way',
-    text: 'Finish or cancel it, also in other tabs, or wait half a minute. Then try again.',
-    again: true,
-  }),
-  E_INTERRUPTED: (side) => ({
-    title: 'The pairing was interrupted',
-    text: 'Another tab of Notes was closed, or took over. ' + newInvite[side],
-  }),
-  E_VERSION: () => ({
-    title: 'One of the devices is out of date',
-    text: 'Reload Notes on both devices, then try again.',
-  }),
+  E_OFFLINE: () => ({ title: t('p_offline'), text: t('p_offlineText'), again: true }),
+  E_LINK: () => linkText('cut'),
+  E_BUSY: () => ({ title: t('p_busy'), text: t('p_busyText'), again: true }),
+  E_INTERRUPTED: (side) => ({ title: t('p_interrupted'), text: t('p_interruptedText', anew(side)) }),
+  E_VERSION: () => ({ title: t('p_version'), text: t('p_versionText') }),
+  E_REVOKED: () => ({ title: t('p_revoked'), text: t('p_revokedText') }),
 }
 
 /** problem explains an error of pairing. */
-export function problem(error: unknown, side: Side): Problem {
-  const { code, message } = (error ?? {}) as { code?: string; message?: string }
-  const known = problems[code ?? '']
-  return known ? known(side) : { title: 'Pairing did not work', text: message || newInvite[side] }
+export function problem(error: unknown, side: Side, known: Circumstances = {}): Problem {
+  const code = codeOf(error)
+  const explain = problems[code]
+  if (explain) return explain(side, known)
+  return { title: t('p_failed'), text: code ? sentence(code) : anew(side).anew }
+}
+
+/** linkText explains what is wrong with a link's form. */
+export function linkText(why: LinkProblem): Problem {
+  if (why === 'newer') return { title: t('p_version'), text: t('p_versionText') }
+  if (why === 'elsewhere') return { title: t('p_elsewhere'), text: t('p_elsewhereText') }
+  return why === 'cut' ? { title: t('p_cut'), text: t('p_cutText') } : { title: t('p_none'), text: t('p_noneText') }
 }

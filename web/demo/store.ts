@@ -1,47 +1,64 @@
-// Where the notes are: what is shown while the local store is not there yet, or not any more, and moving into it.
+// Where the notes are: what is shown while they are not there yet, or not any more, and moving them into the local store.
 import type { Masq, Status } from '@masq/client'
-import { button, errorText, h, icon } from './dom'
+import { button, h, icon } from './dom'
+import { errorText } from './errors'
 import { heading } from './pairing'
+import { rich, t } from './words'
 
 /** inStore says whether the notes are, or are to be, in the local store: devices and pairing are the Store manager's then. */
-export const inStore = (status: Status): boolean => status.store !== 'embedded'
+export const inStore = (status: Pick<Status, 'store'>): boolean => status.store !== 'embedded'
+
+const code = (text: string): HTMLElement => h('code', {}, text)
 
 /** manager says how to get to the Store manager. */
-export const manager = (): HTMLElement =>
-  h('p', {}, 'Open the Store manager: ', h('code', {}, 'masq open'), ' in a terminal on this computer.')
+export const manager = (): HTMLElement => h('p', {}, ...rich('managerIs', { command: code('masq open') }))
 
 /** Waiting is what the page of waiting lends. */
 export interface Waiting {
+  /** invited says that an invite waits, too. */
+  invited: boolean
   /** again asks for access, or tries to reach the store. */
   again(): Promise<void>
   /** instead keeps the notes in this browser. */
   instead(): void
 }
 
-/** waiting is the page for a status in which there are no notes to show. */
-export function waiting({ store }: Status, w: Waiting): HTMLElement {
-  const page = pages[store]?.(w) ?? []
-  return h('section', { class: 'join', 'aria-labelledby': 'step-title' }, ...page)
+/** Obstacle is why there are no notes to show: how it stands with the local store, or another version of Notes. */
+export type Obstacle = Exclude<Status['store'], 'embedded' | 'local'> | 'version'
+
+/** obstacle is what is in the way, if something is. */
+export function obstacle({ store, error }: Pick<Status, 'store' | 'error'>): Obstacle | undefined {
+  if (store !== 'embedded' && store !== 'local') return store
+  return error === 'E_VERSION' ? 'version' : undefined
 }
 
-const pages: Partial<Record<Status['store'], (w: Waiting) => Node[]>> = {
+/** waiting is the page for an obstacle. */
+export const waiting = (why: Obstacle, w: Waiting): HTMLElement =>
+  h('section', { class: 'join', 'aria-labelledby': 'step-title' }, ...pages[why](w))
+
+const pages: Record<Obstacle, (w: Waiting) => Node[]> = {
   asking: (w) => [
-    heading('Allow Notes in the Store manager'),
-    h('p', {}, 'Masq runs on this computer, and Notes asks whether it may keep your notes there.'),
+    heading(t('allowTitle')),
+    h('p', {}, t('allowText')),
     manager(),
-    h('p', { class: 'busy' }, icon('wait'), 'This page goes on when you have answered.'),
-    h('div', { class: 'actions' }, button('Keep them in this browser instead', w.instead)),
+    h('p', { class: 'busy' }, icon('wait'), w.invited ? `${t('allowWait')} ${t('allowInvite')}` : t('allowWait')),
+    h('div', { class: 'actions' }, button(t('keepInBrowser'), w.instead)),
   ],
   away: (w) => [
-    heading('Masq does not answer'),
-    h('p', {}, 'Your notes are kept by Masq on this computer, which is not running or cannot be reached.'),
-    h('p', {}, 'Start it with ', h('code', {}, 'masq store'), '. Nothing is lost, and this page goes on by itself.'),
-    ...retry('Try again', w),
+    heading(t('awayTitle')),
+    h('p', {}, t('awayText')),
+    h('p', {}, ...rich('awayDo', { command: code('masq store') })),
+    ...retry(t('tryAgain'), w),
   ],
-  denied: (w) => [
-    heading('Notes may not see your notes'),
-    h('p', {}, 'They are kept by Masq on this computer, and the Store manager does not let this page in.'),
-    ...retry('Ask again', w),
+  denied: (w) => [heading(t('deniedTitle')), h('p', {}, t('deniedText')), ...retry(t('askAgain'), w)],
+  version: () => [
+    heading(t('versionTitle')),
+    h('p', {}, t('versionText')),
+    h(
+      'div',
+      { class: 'actions' },
+      button(t('reload'), () => location.reload(), { class: 'primary' }),
+    ),
   ],
 }
 
@@ -64,24 +81,20 @@ function retry(label: string, w: Waiting): Node[] {
 
 /** moving shows in root how the notes move into the local store. */
 export async function moving(root: HTMLElement, masq: Masq, close: () => void): Promise<void> {
-  const closing = (props = {}): HTMLElement => h('div', { class: 'actions' }, button('Close', close, props))
+  const closing = (props = {}): HTMLElement => h('div', { class: 'actions' }, button(t('close'), close, props))
   root.replaceChildren(
-    heading('Allow Notes in the Store manager'),
-    h('p', {}, 'If the browser asks first whether this page may reach other programs on this computer, say yes.'),
+    heading(t('allowTitle')),
+    h('p', {}, t('movePrompt')),
     manager(),
-    h('p', { class: 'busy' }, icon('wait'), 'The notes move when you have answered.'),
+    h('p', { class: 'busy' }, icon('wait'), t('moveWait')),
     closing(),
   )
   let shown: Node[]
   try {
     await masq.useLocalStore()
-    shown = [
-      heading('Your notes are in Masq'),
-      h('p', {}, 'Every browser on this computer can have them now, once you allow it there.'),
-      closing({ class: 'primary' }),
-    ]
+    shown = [heading(t('movedTitle')), h('p', {}, t('movedText')), closing({ class: 'primary' })]
   } catch (error) {
-    shown = [heading('The notes stay in this browser'), h('p', { role: 'alert' }, errorText(error)), closing()]
+    shown = [heading(t('stayTitle')), h('p', { role: 'alert' }, errorText(error)), closing()]
   }
   if (!root.isConnected || !root.querySelector('.busy')) return
   root.replaceChildren(...shown)
@@ -89,8 +102,5 @@ export async function moving(root: HTMLElement, masq: Masq, close: () => void): 
 }
 
 /** counts says which other devices have the notes, of which a local store tells nobody more than how many there are. */
-export function counts({ devices, online, upToDate }: Status['counts']): string {
-  if (devices === 0) return 'No other device has them.'
-  const all = devices === 1 ? '1 other device' : `${devices} other devices`
-  return `${all} ${devices === 1 ? 'keeps' : 'keep'} them too: ${online} connected, ${upToDate} with everything.`
-}
+export const counts = ({ devices, online, upToDate }: Status['counts']): string =>
+  devices === 0 ? t('nobodyElse') : t('othersHave', { n: devices, online, upToDate })

@@ -1,5 +1,6 @@
 // One short message with at most one thing to do, at the bottom of the page.
 import { announce, button, byId, h } from './dom'
+import { t } from './words'
 
 const shownForMs = 10_000
 
@@ -10,21 +11,19 @@ let after: (() => void) | undefined
 export function toast(text: string, action?: { label: string; run: () => void }, home?: () => void): void {
   const box = byId('toast')
   after = home
+  const act = () => {
+    hide()
+    action?.run()
+  }
   box.replaceChildren(
     h('p', {}, text),
-    (action &&
-      button(action.label, () => {
-        hide()
-        action.run()
-      })) ||
-      '',
-    button('Dismiss', hide, { class: 'quiet' }),
+    h('div', {}, action && button(action.label, act), button(t('dismiss'), hide, { class: 'quiet' })),
   )
   box.hidden = false
   box.onpointerenter = box.onfocus = () => clearTimeout(timer)
   box.onpointerleave = start
   start()
-  announce(action ? `${text} ${action.label} is at the end of the page.` : text)
+  announce(action ? t('atTheEnd', { text, action: action.label }) : text)
 }
 
 /** focusToast puts the focus on the toast's action. */

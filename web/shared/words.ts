@@ -16,7 +16,10 @@ const spoken = (tag: string): tag is Language => tag === 'en' || tag === 'fr'
 const wanted = (): readonly string[] => globalThis.navigator?.languages ?? []
 
 /** preferred is the first of the user's languages that the pages speak. */
-export const preferred = (): Language => wanted().map((tag) => tag.slice(0, 2)).find(spoken) ?? 'en' // prettier-ignore
+export const preferred = (): Language =>
+  wanted()
+    .map((tag) => tag.slice(0, 2))
+    .find(spoken) ?? 'en'
 
 /** Words says the strings of a page's tables. */
 export class Words<K extends string> {
