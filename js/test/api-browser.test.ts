@@ -1,6 +1,6 @@
 // The API in a real browser, in one tab.
 import assert from 'node:assert/strict'
-import { after, before, test } from 'node:test'
+import { after, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { apiTests } from './api.js'
 import { Stand, codeOf, run } from './browser.js'
@@ -8,13 +8,13 @@ import { Stand, codeOf, run } from './browser.js'
 let stand: Stand
 let page: Page
 
-before(async () => {
-  stand = await Stand.open()
-  page = await stand.tab(await stand.profile())
-})
 after(() => stand.close())
 
-apiTests(async () => page)
+apiTests(async () => {
+  stand = await Stand.open()
+  page = await stand.tab(await stand.profile())
+  return page
+})
 
 test('a listener that throws harms nobody else', async () => {
   const seen = await run(
