@@ -1,5 +1,6 @@
 // @masq/client/testing: the API as in a browser, and what several devices do.
 import assert from 'node:assert/strict'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { createRequire } from 'node:module'
 import { afterEach, describe, test } from 'node:test'
 import type * as Testing from '../src/testing.js'
@@ -204,6 +205,23 @@ describe('devices in memory', () => {
     await settled()
     for (const masq of all) assert.equal((await masq.list()).length, 1000)
   })
+})
+
+test('a listener that throws fails the test, and harms nobody else', async () => {
+  const code = `import { connect } from '${file('testing.js')}'
+    const masq = await connect({ app: { name: 'T' } })
+    masq.watch('', () => { throw new Error('mine') })
+    masq.watch('', (change) => console.log(change.key))
+    await masq.put('heard', 1)`
+  const child = spawnSync(process.execPath, ['--input-type=module', '--eval', code], { encoding: 'utf8' })
+  assert.equal(child.status, 1)
+  assert.match(child.stderr, /Error: mine/)
+  assert.match(child.stdout, /heard/)
+})
+
+test('a program that has it open ends all the same', () => {
+  const code = `import { devices } from '${file('testing.js')}'; await devices(['Laptop', 'Phone'])`
+  execFileSync(process.execPath, ['--input-type=module', '--eval', code])
 })
 
 test('nothing is left in the global scope', () => {

@@ -1,7 +1,7 @@
 // The time of all devices, and what is under way between them. A wait of a few seconds is skipped when nothing else goes on,
 // so that tests take milliseconds; longer ones, like an invite's 5 minutes, are for `advance`.
 
-import { clearNodeTimeout, realNow, setImmediate, setNodeTimeout } from './node.js'
+import { clearNodeTimeout, nextTurn, realNow, setNodeTimeout } from './node.js'
 
 const SKIPPED_MS_MAX = 3000
 
@@ -83,7 +83,7 @@ export class Clock {
     this.#quiet = 0
     if (this.#turning) return
     this.#turning = true
-    setImmediate(() => this.#run())
+    nextTurn(() => this.#run())
   }
 
   #run(): void {
@@ -95,7 +95,7 @@ export class Clock {
     if (this.#held > 0) return
     if (this.#quiet++ === 0) {
       this.#turning = true // once more: what was done may go on in promises
-      setImmediate(() => this.#run())
+      nextTurn(() => this.#run())
       return
     }
     this.#rest()

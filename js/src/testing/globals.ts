@@ -2,7 +2,7 @@
 // (jsdom), its address is the application's.
 
 import { clock } from './clock.js'
-import { TextDecoder, TextEncoder, crypto, performance, setImmediate } from './node.js'
+import { TextDecoder, TextEncoder, crypto, nextTurn, performance } from './node.js'
 
 export { TextDecoder, TextEncoder, crypto, performance }
 
@@ -18,14 +18,14 @@ const storage = {
   estimate: async () => ({ quota: 2 ** 30, usage: 0 }),
 }
 export const navigator = { userAgent: '', onLine: true, storage }
-export const queueMicrotask = real.queueMicrotask.bind(real)
+export const queueMicrotask = (run: () => void): void => void Promise.resolve().then(run) // never a fake one
 export const setTimeout = (run: () => void, ms?: number): number => clock.start(run, ms)
 export const clearTimeout = (timer?: number): void => clock.stop(timer)
 export const dateNow = (): number => clock.next()
 
 /** A listener's error fails the test: nobody else would see it. */
 export function reportError(e: unknown): void {
-  setImmediate(() => {
+  nextTurn(() => {
     throw e
   })
 }

@@ -30,6 +30,7 @@ export class Home {
   #blocks: MemoryBlocks | undefined
   #hub: Hub | undefined
   #engine = 0
+  #opened = (): void => undefined // the engine has begun
   #options: Options | undefined
   #tabs = new Map<number, Tab>()
 
@@ -77,7 +78,11 @@ export class Home {
   }
 
   #hello(client: number, { version, hear }: Tab): void {
-    this.#hub!.take({ t: 'hello', client, version }, { postMessage: (m) => clock.soon(() => hear(m)) })
+    const postMessage = (m: ToTab): void => {
+      if (m.t === 'opened' || m.t === 'failed') this.#opened()
+      clock.soon(() => hear(m))
+    }
+    this.#hub!.take({ t: 'hello', client, version }, { postMessage })
   }
 
   #start({ app, name, url, sync }: Options): Hub {
@@ -89,12 +94,15 @@ export class Home {
       connections: (events) => (this.#connections = new MemoryConnections(events, () => this.#device.relay)),
     }
     const hub = new Hub({ t: 'init', engine: this.#engine, app, name, url, sync, wasm: '', ahead: true }, platform)
-    void clock.hold(engineModule()).then((module) => hub.take({ t: 'module', module }))
+    const compiled = engineModule().catch(() => undefined) // the engine then says what is missing
+    void compiled.then((module) => hub.take({ t: 'module', module }))
+    void clock.hold(new Promise<void>((resolve) => (this.#opened = resolve)))
     if (!this.#device.relay) hub.take({ t: 'online', client: 0, online: false })
     return hub
   }
 
   #stop(): void {
+    this.#opened()
     this.#blocks?.close()
     this.#connections?.close()
     this.#hub = undefined
