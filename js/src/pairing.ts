@@ -16,7 +16,7 @@ const EARLY = 'There is nothing to confirm yet. Await `compared`, show digits an
 
 type State = Extract<TabAction, { type: 'pairing' }>
 
-/** The engine as a Pairing speaks to it. */
+/** @internal The engine as a Pairing speaks to it. */
 export interface Talk {
   /** Asks for an invite, or joins; `told` hears how it goes on. Resolves with the invite's link. */
   begin(link: string | undefined, told: (s: State | MasqError) => void): Promise<string>
