@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
 import { Stand, run } from './browser.js'
 import { RealStore, build, clean } from './real-store.js'
-import { RealSync } from './real-sync.js'
+import { SyncServer } from './sync-server.js'
 
 /** Does in a Worker what the page asks it for. */
 const serve = `onmessage = async ({ data: { n, code } }) => {
@@ -25,12 +25,12 @@ const ask = `globalThis.inWorker = (worker) => {
   })
 }`
 
-let sync: RealSync
+let sync: SyncServer
 let store: RealStore
 let stand: Stand
 before(async () => {
   build()
-  sync = await RealSync.open()
+  sync = await SyncServer.open()
   store = await RealStore.open()
   const script = { 'content-type': 'text/javascript' }
   stand = await Stand.open(

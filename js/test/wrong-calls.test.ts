@@ -4,13 +4,13 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { Stand, run } from './browser.js'
-import { RealSync } from './real-sync.js'
+import { SyncServer } from './sync-server.js'
 
-let sync: RealSync
+let sync: SyncServer
 let stand: Stand
 let page: Page
 before(async () => {
-  sync = await RealSync.open()
+  sync = await SyncServer.open()
   stand = await Stand.open({ '/none.wasm': { status: 404, body: 'none' }, '/broken.js': { body: 'no script' } })
   page = await stand.tab(await stand.profile(), { connected: false })
   await run(page, `globalThis.unhandled = []`)
