@@ -93,13 +93,12 @@ test('what JSON is known to say otherwise is stored as JSON says it', () => {
   for (const [value, want] of table) assert.deepStrictEqual(through(value), want)
 })
 
-test('everything is read once', () => {
+test('toJSON is asked once, and may store something itself', () => {
   let n = 0
-  const counts = { get a() { return ++n }, b: { toJSON: () => ++n } } // prettier-ignore
-  assert.deepStrictEqual(through(counts), { a: 1, b: 2 })
-  assert.equal(n, 2)
-  const inner = { toJSON: () => encodeValue({ deep: [1] }) } // a walk within a walk
-  assert.deepStrictEqual(through([inner, 2]), ['{"deep":[1]}', 2])
+  assert.deepStrictEqual(through({ a: 1, b: { toJSON: () => ++n } }), { a: 1, b: 1 })
+  assert.equal(n, 1)
+  const inner = { toJSON: () => encodeValue({ deep: [-0] }) } // a walk within a walk
+  assert.deepStrictEqual(through([inner, 2]), ['{"deep":[-0]}', 2])
 })
 
 test('what would be lost is refused, with its place', () => {
