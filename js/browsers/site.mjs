@@ -101,7 +101,7 @@ export class Site {
     if (pathname === '/report') this.reports.push(JSON.parse(searchParams.get('value')))
     if (pathname === '/acknowledge') this.acknowledged.add(searchParams.get('key'))
     const found = this.#find(pathname)
-    const type = types[pathname.split('.')[1] ?? 'html'] ?? 'text/plain'
+    const type = types[/\.(\w+)$/.exec(pathname)?.[1] ?? 'html'] ?? 'text/plain'
     response.writeHead(found ? 200 : 404, { 'content-type': type, 'cache-control': 'no-cache', ...found?.headers })
     response.end(found?.body)
   }
