@@ -109,7 +109,7 @@ test-js: build chrome
 test-browsers: binary chrome ## every case in Chromium, Firefox and WebKit, as a table: BROWSER=firefox,webkit CASE=reload choose among them
 	@.ci/browsers
 	@cd js && CHROME=$(CHROMIUM) FIREFOX=$${FIREFOX:-$$(command -v firefox-esr || command -v firefox)} \
-		BROWSER='$(BROWSER)' CASE='$(CASE)' ../.ci/alone node browsers/run.mjs
+		BROWSER='$(BROWSER)' CASE='$(value CASE)' ../.ci/alone node browsers/run.mjs
 
 test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker in workerd
 	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance

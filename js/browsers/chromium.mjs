@@ -23,6 +23,7 @@ export class Chromium {
       '--remote-debugging-port=0',
       '--no-first-run',
       '--lang=en-US',
+      '--window-size=1280,800',
       `--user-data-dir=${this.#profile}`,
     ]
     if (process.getuid() === 0) flags.push('--no-sandbox') // it refuses to start otherwise

@@ -43,6 +43,8 @@ const cases = [...verbs, ...watches, ...tabs, ...loads, ...storage, ...contexts,
   wanted.test(name),
 )
 
+if (cases.length === 0) throw new Error(`CASE=${process.env.CASE} is in no case's name`)
+
 const everywhere = [...verbs, ...watches, ...tabs, ...loads].find(([name]) => limits[name])
 if (everywhere) throw new Error(`limits.mjs has what must pass everywhere: ${everywhere[0]}`)
 
