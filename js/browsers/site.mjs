@@ -63,6 +63,7 @@ export class Site {
   #scheme
   acknowledged = new Set() // what pages say that they have been told is stored
   reports = [] // what else pages say by themselves
+  first = '' // what a page runs first of all
 
   /** With `tls`, a certificate and its key, it is served by https:. */
   static async open(files = client, tls) {
@@ -103,7 +104,7 @@ export class Site {
     const found = this.#find(pathname)
     const type = types[/\.(\w+)$/.exec(pathname)?.[1] ?? 'html'] ?? 'text/plain'
     response.writeHead(found ? 200 : 404, { 'content-type': type, 'cache-control': 'no-cache', ...found?.headers })
-    response.end(found?.body)
+    response.end(pathname === '/errors.js' ? `${this.first}\n${found.body}` : found?.body)
   }
 
   #find(pathname) {

@@ -75,14 +75,14 @@ export const sync = [
     'a page that is opened offline syncs when the network is there',
     async (t) => {
       const { server, here, there } = await paired(t)
-      await offline(here)
+      await offline(here, t.site)
       await server.stop()
       await here.reload()
       await connect(here, `sync: '${server.url}'`)
       await here.run(`masq.put('offline', 1)`)
       await there.run(`masq.put('meanwhile', 2)`)
       await server.start()
-      await online(here)
+      await online(here, t.site)
       await Promise.all([arrives(there, 'offline', 1, 60_000), arrives(here, 'meanwhile', 2, 60_000)])
     },
   ],
