@@ -28,7 +28,7 @@ import { within } from './tab.mjs'
 import { table } from './table.mjs'
 import { WebKit } from './webkit.mjs'
 
-const CASE_MS = 240_000
+const CASE_MS = 300_000
 const kinds = { chromium: Chromium, firefox: Firefox, webkit: WebKit }
 const pictures = fileURLToPath(new URL('../../.build/browsers/', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'masq-browsers-'))

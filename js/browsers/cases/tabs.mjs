@@ -12,7 +12,7 @@ async function goes(t, leave, options = '') {
   const [leader, b, c] = [await t.open(options), await t.open(options), await t.open(options)]
   await leader.run(`masq.put('before', 1)`)
   await watch(c)
-  const written = b.run(`${many('k', 100)}.then(() => 1)`, 40_000)
+  const written = b.run(`${many('k', 100)}.then(() => 1)`, 90_000)
   written.catch(() => undefined) // awaited below
   await leave(leader)
   await written
