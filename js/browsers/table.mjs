@@ -7,7 +7,10 @@ export function table(names, outcomes, notes) {
   const widths = ['case', ...columns].map((title, i) => Math.max(title.length, ...rows.map((row) => row[i].length)))
   const line = (cells) => `| ${cells.map((cell, i) => cell.padEnd(widths[i])).join(' | ')} |`
   const dashes = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`
-  return [line(['case', ...columns]), dashes, ...rows.map(line), ...notes.map((note, i) => `[${i + 1}] ${note}`)].join(
-    '\n',
-  )
+  return [
+    line(['case', ...columns]),
+    dashes,
+    ...rows.map(line),
+    ...notes.map((note, i) => `\n[${i + 1}] ${note}`),
+  ].join('\n')
 }

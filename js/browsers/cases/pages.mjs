@@ -100,7 +100,7 @@ export const pages = [
       const tab = await t.tab(await store.notes())
       await shows(tab, 'Allow Notes in the Store manager')
       const manager = await t.tab(await store.link())
-      await shows(manager, 'Allow')
+      await manager.until(`(${button('Allow')})?.disabled === false`) // nobody can hit it in the moment in which it appears
       await t.shot(manager, 'manager-asked')
       await store.allow(new URL(await store.notes()).origin)
       await shows(tab, 'Nothing written yet')
