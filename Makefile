@@ -49,9 +49,12 @@ $(BUILD)/web: js/node_modules/.package-lock.json $(WEB_SOURCES)
 	@cd js && npm run --silent build
 	@mkdir -p $(BUILD) && touch $@
 
+# VERSION=1.2.3 makes the bytes of that release: the flags are those of .goreleaser.yaml.
+RELEASE = $(if $(VERSION),-ldflags '-s -w -buildid= -X main.release=$(VERSION)')
+
 binary: web
 	@echo 'building masq'
-	@go build -trimpath -buildvcs=false -o $(BUILD)/masq ./core/cmd/masq
+	@$(if $(VERSION),CGO_ENABLED=0) go build -trimpath -buildvcs=false $(RELEASE) -o $(BUILD)/masq ./core/cmd/masq
 
 worker: $(BUILD)/worker/worker.mjs ## build the Sync Server as a Worker, into .build/worker
 	@$(WORKER_SIZE)

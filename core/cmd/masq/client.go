@@ -148,6 +148,9 @@ var hints = map[string]string{
 	"E_VERSION": "update Masq",
 }
 
+// misused are the codes for what was typed: no store would take it at any time.
+var misused = map[string]bool{"E_KEY": true, "E_VALUE": true, "E_LINK": true, "E_TOOBIG": true}
+
 // withHint makes of what the store says, "what is wrong: what to do", an error with a hint.
 func withHint(e *rpcError) error {
 	sentence, todo := e.Message, `"masq help" says how commands are used`
@@ -156,6 +159,9 @@ func withHint(e *rpcError) error {
 	}
 	if h := hints[e.Data.Code]; h != "" {
 		todo = h
+	}
+	if misused[e.Data.Code] {
+		return misuse(&rpcError{Message: sentence, Data: e.Data}, todo)
 	}
 	return hint(&rpcError{Message: sentence, Data: e.Data}, todo)
 }

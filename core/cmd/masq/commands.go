@@ -63,6 +63,16 @@ func (u *ui) silent(takes func(*cli.Command) bool, do action) cli.ActionFunc {
 	})
 }
 
+// first makes an action one that looks at what was typed before it asks the store.
+func first(check func(*cli.Command) error, do cli.ActionFunc) cli.ActionFunc {
+	return func(ctx context.Context, cmd *cli.Command) error {
+		if err := check(cmd); err != nil {
+			return err
+		}
+		return do(ctx, cmd)
+	}
+}
+
 // withJSON is the description of a command whose --json has these fields.
 func withJSON(fields string) string { return "With --json: " + fields }
 
@@ -77,9 +87,9 @@ func usage(cmd *cli.Command) error {
 	help := fmt.Sprintf("%q says what it takes", cmd.FullName()+" --help")
 	switch {
 	case cmd.ArgsUsage == "":
-		return hint(fmt.Errorf("%s takes no argument %q", cmd.Name, cmd.Args().First()), help)
+		return misuse(fmt.Errorf("%s takes no argument %q", cmd.Name, cmd.Args().First()), help)
 	case !cmd.Args().Present():
-		return hint(fmt.Errorf("%s needs %s", cmd.Name, cmd.ArgsUsage), help)
+		return misuse(fmt.Errorf("%s needs %s", cmd.Name, cmd.ArgsUsage), help)
 	}
-	return hint(fmt.Errorf("%s takes %s, not %q", cmd.Name, cmd.ArgsUsage, strings.Join(cmd.Args().Slice(), " ")), help)
+	return misuse(fmt.Errorf("%s takes %s, not %q", cmd.Name, cmd.ArgsUsage, strings.Join(cmd.Args().Slice(), " ")), help)
 }

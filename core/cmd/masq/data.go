@@ -56,7 +56,7 @@ func dataCommands(u *ui) []*cli.Command {
 				&cli.BoolFlag{Name: "bytes", Usage: "take the value as bytes, whatever is in it"},
 				&cli.StringFlag{Name: "file", Usage: "take the value out of a `file`"},
 			},
-			Action: u.silent(putTakes, put),
+			Action: u.put,
 		},
 		{
 			Name: "del", Usage: "delete keys", ArgsUsage: "KEY...", Category: "data",
@@ -131,7 +131,11 @@ func putTakes(cmd *cli.Command) bool {
 // maxValue is a value's limit with room for spaces around it; the store checks it exactly.
 const maxValue = 2 << 20
 
-func put(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
+// put looks at the value before it asks the store.
+func (u *ui) put(ctx context.Context, cmd *cli.Command) error {
+	if !putTakes(cmd) {
+		return usage(cmd)
+	}
 	data, err := u.valueOf(cmd)
 	if err != nil {
 		return err
@@ -141,11 +145,13 @@ func put(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	case cmd.Bool("bytes"):
 		p["bytes"] = data
 	case !json.Valid(data) || !utf8.Valid(data):
-		return hint(errors.New("the value is not JSON"), `text needs quotes, as in: masq put note '"hello"'; --bytes takes anything`)
+		return misuse(errors.New("the value is not JSON"), `text needs quotes, as in: masq put note '"hello"'; --bytes takes anything`)
 	default:
 		p["value"] = json.RawMessage(data)
 	}
-	return c.call(ctx, "put", p, nil)
+	return u.silent(putTakes, func(ctx context.Context, _ *ui, c *client, _ *cli.Command) error {
+		return c.call(ctx, "put", p, nil)
+	})(ctx, cmd)
 }
 
 // valueOf answers the value that a put is given: an argument, standard input or a file.
@@ -167,7 +173,7 @@ func (u *ui) valueOf(cmd *cli.Command) ([]byte, error) {
 func readValue(r io.Reader) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(r, maxValue+1))
 	if err == nil && len(data) > maxValue {
-		err = hint(errors.New("the value is too big"), "a value has at most 1 MiB")
+		err = misuse(errors.New("the value is too big"), "a value has at most 1 MiB")
 	}
 	return data, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	relay "github.com/masqdev/masq/core/relay/native"
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/store"
 	"github.com/masqdev/masq/core/store/native"
 )
@@ -30,8 +31,16 @@ func doctorCommand(u *ui) *cli.Command {
 			if !nothing(cmd) {
 				return usage(cmd)
 			}
+			if cmd.Uint16("port") == 0 {
+				return misuse(errors.New("--port is 0"), "it is the port on which the store should be, such as 6277")
+			}
 			d := &doctor{ui: u, dir: dataDir(cmd), port: cmd.Uint16("port"), asJSON: cmd.Bool("json")}
 			if urls := cmd.StringSlice("sync"); len(urls) > 0 {
+				for _, url := range urls {
+					if !roster.SafeRelay(url) {
+						return notSyncServer(url)
+					}
+				}
 				return d.examineSync(ctx, urls)
 			}
 			return d.examine(ctx)
@@ -224,11 +233,4 @@ func (d *doctor) isStore(ctx context.Context, addr string) bool {
 	defer resp.Body.Close()
 	document, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 	return err == nil && string(document) == string(store.Document)
-}
-
-func hintOf(err error) string {
-	if h := (*hinted)(nil); errors.As(err, &h) {
-		return h.hint
-	}
-	return ""
 }

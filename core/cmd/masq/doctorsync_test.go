@@ -27,6 +27,7 @@ import (
 
 	"github.com/lxzan/gws"
 
+	core "github.com/masqdev/masq/core/relay"
 	relay "github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -204,6 +205,10 @@ func TestDoctorSync(t *testing.T) {
 		{
 			"full", "ws://localhost:" + webServer(t, nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }),
 			"protocol", `\(HTTP 503 Service Unavailable\)`, "it is full, ",
+		},
+		{
+			"small frames", "ws://localhost:" + syncServer(t, nil, relay.Options{Limits: core.Limits{FrameBytes: 4096}}),
+			"limits", "^it takes frames of 4096 bytes", "the server's --limit-frame-bytes has to be 65536",
 		},
 		{
 			"a name of its own", "ws://localhost:" + syncServer(t, nil, relay.Options{Hosts: []string{"sync.example.org"}}),

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -22,23 +21,12 @@ func main() {
 
 // run is main with what it uses handed in. It answers the exit code.
 func run(ctx context.Context, args []string, u *ui) int {
-	if err := command(u).Run(ctx, args); err != nil {
+	err := command(u).Run(ctx, args)
+	if err != nil {
 		u.fail(err)
-		return 1
 	}
-	return 0
+	return exitCode(err)
 }
-
-// hinted is an error with a line on what to do about it.
-type hinted struct {
-	err  error
-	hint string
-}
-
-func (h *hinted) Error() string { return h.err.Error() }
-func (h *hinted) Unwrap() error { return h.err }
-
-func hint(err error, hint string) error { return &hinted{err, hint} }
 
 const description = `Masq keeps the data of applications on the user's own devices, sealed, and in sync.
 
@@ -55,57 +43,80 @@ func command(u *ui) *cli.Command {
 		Commands: append([]*cli.Command{
 			upCommand(u), storeCommand(u), syncServerCommand(u),
 			openCommand(u), appsCommand(u), devicesCommand(u), pairCommand(u), statusCommand(u), doctorCommand(u),
-			versionCommand(u),
+			versionCommand(u), helpCommand(u),
 		}, dataCommands(u)...),
+		HideHelpCommand:                 true,
+		Version:                         version(),
 		EnableShellCompletion:           true,
-		ConfigureShellCompletionCommand: func(c *cli.Command) { c.Hidden = false },
+		ConfigureShellCompletionCommand: completionCommand,
 		Reader:                          u.stdin,
 		Writer:                          u.stdout,
 		ErrWriter:                       u.stderr,
 		ExitErrHandler:                  func(context.Context, *cli.Command, error) {}, // run prints, main exits
 		Action: func(_ context.Context, c *cli.Command) error {
 			if name := c.Args().First(); name != "" {
-				return hint(fmt.Errorf("there is no command %q", name), `"masq help" lists the commands`)
+				return noCommand(name)
 			}
 			return cli.ShowRootCommandHelp(c)
 		},
 	}
-	hintFlags(root)
+	prepare(root)
 	return root
 }
 
-// hintFlags makes every command answer a wrong flag with a hint.
-func hintFlags(c *cli.Command) {
+// prepare makes a command, and those below it, tell errors of usage from others.
+func prepare(c *cli.Command) {
+	c.HideHelpCommand = true // the one of the root does for all
 	c.OnUsageError = func(_ context.Context, c *cli.Command, err error, _ bool) error {
-		return hint(err, fmt.Sprintf("%q lists the flags", strings.TrimSpace(c.FullName()+" --help")))
+		return misuse(err, fmt.Sprintf("%q lists the flags", strings.TrimSpace(c.FullName()+" --help")))
+	}
+	if do := c.Action; do != nil {
+		c.Action = func(ctx context.Context, c *cli.Command) error { return tried(do(ctx, c)) }
 	}
 	for _, sub := range c.Commands {
-		hintFlags(sub)
+		prepare(sub)
 	}
 }
 
-func versionCommand(u *ui) *cli.Command {
+func noCommand(name string) error {
+	return misuse(fmt.Errorf("there is no command %q", name), `"masq help" lists the commands`)
+}
+
+func helpCommand(u *ui) *cli.Command {
 	return &cli.Command{
-		Name: "version", Usage: "print the version",
-		Flags: []cli.Flag{jsonFlag()},
-		Action: func(_ context.Context, cmd *cli.Command) error {
-			if !nothing(cmd) {
-				return usage(cmd)
+		Name: "help", Usage: "list the commands, or say how one is used", ArgsUsage: "[COMMAND...]",
+		Action: func(ctx context.Context, cmd *cli.Command) error {
+			above, c := (*cli.Command)(nil), cmd.Root()
+			for _, name := range cmd.Args().Slice() {
+				if above, c = c, c.Command(name); c == nil {
+					return noCommand(strings.Join(cmd.Args().Slice(), " "))
+				}
 			}
-			if cmd.Bool("json") {
-				return u.json(map[string]string{"version": version()})
+			if above == nil {
+				return cli.ShowRootCommandHelp(c)
 			}
-			_, err := fmt.Fprintln(u.stdout, "masq", version())
-			return err
+			return cli.ShowCommandHelp(ctx, above, c.Name)
 		},
 	}
 }
 
-// version is what the build knows of itself.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "(unknown)"
+// completionCommand takes the library's command for shell completion over.
+func completionCommand(c *cli.Command) {
+	c.Hidden, c.ArgsUsage = false, "bash|zsh|fish|pwsh"
+	c.Action = func(_ context.Context, cmd *cli.Command) error {
+		if nothing(cmd) {
+			return cli.ShowSubcommandHelp(cmd)
+		}
+		return usage(cmd)
 	}
-	return strings.Trim(info.Main.Version, "()")
+	for _, shell := range c.Commands {
+		print := shell.Action
+		shell.Action = func(ctx context.Context, cmd *cli.Command) error {
+			if !nothing(cmd) {
+				return usage(cmd)
+			}
+			return print(ctx, cmd)
+		}
+	}
+	prepare(c)
 }

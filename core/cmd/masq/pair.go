@@ -24,20 +24,26 @@ func pairCommand(u *ui) *cli.Command {
 			&cli.BoolFlag{Name: "bring", Usage: "joining: hand over the data that is here already"},
 			&cli.BoolFlag{Name: "discard", Usage: "joining: delete the data that is here already"},
 		},
-		Action: u.store(atMostOne, pair),
+		Action: first(pairTakes, u.store(atMostOne, pair)),
 	}
+}
+
+// pairTakes refuses flags that do not go together.
+func pairTakes(cmd *cli.Command) error {
+	switch {
+	case cmd.Bool("bring") && cmd.Bool("discard"):
+		return misuse(errors.New("--bring and --discard exclude each other"), hints["E_DATA"])
+	case cmd.Args().Present() && cmd.IsSet("app"):
+		return misuse(errors.New("--app is for showing a link, not for joining by one"), "the link says what this device is let into")
+	}
+	return nil
 }
 
 // pair goes through a pairing, from the first call to its end.
 func pair(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	method, p := "invite", params{}
-	joins := cmd.Args().Present()
 	switch {
-	case cmd.Bool("bring") && cmd.Bool("discard"):
-		return hint(errors.New("--bring and --discard exclude each other"), hints["E_DATA"])
-	case joins && cmd.IsSet("app"):
-		return hint(errors.New("--app is for showing a link, not for joining by one"), "the link says what this device is let into")
-	case joins:
+	case cmd.Args().Present():
 		method, p = "join", params{"link": cmd.Args().First()}
 	case cmd.IsSet("app"):
 		p["app"] = cmd.String("app")

@@ -225,7 +225,7 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 func TestRunAnswersOneHint(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := run(context.Background(), []string{"masq", "nonsense"}, &ui{strings.NewReader(""), &stdout, &stderr})
-	if want := "masq: error: there is no command \"nonsense\"\nmasq: hint: \"masq help\" lists the commands\n"; code != 1 || stderr.String() != want {
+	if want := "masq: error: there is no command \"nonsense\"\nmasq: hint: \"masq help\" lists the commands\n"; code != 2 || stderr.String() != want {
 		t.Errorf("code %d, %q", code, stderr.String())
 	}
 }

@@ -104,12 +104,11 @@ type localStore struct {
 func openStore(u *ui, cmd *cli.Command, sync []string) (*localStore, error) {
 	for _, url := range sync {
 		if !roster.SafeRelay(url) {
-			return nil, hint(fmt.Errorf("%q is not the address of a Sync Server", url),
-				"it begins with wss:// (or ws:// on this computer) and has no slash at its end, as in wss://sync.example.org")
+			return nil, notSyncServer(url)
 		}
 	}
 	if name := cmd.String("name"); name != "" && !roster.ValidName(name) {
-		return nil, hint(fmt.Errorf("%q is not a name for a device", name), "--name takes 1 to 40 characters, on one line")
+		return nil, misuse(fmt.Errorf("%q is not a name for a device", name), "--name takes 1 to 40 characters, on one line")
 	}
 	level := slog.LevelInfo
 	if cmd.Bool("verbose") {
@@ -130,6 +129,11 @@ func openStore(u *ui, cmd *cli.Command, sync []string) (*localStore, error) {
 	s := &localStore{Server: server, ui: u, listeners: listeners, dir: dataDir(cmd), sync: sync, always: cmd.IsSet("sync")}
 	s.port = uint16(listeners[0].Addr().(*net.TCPAddr).Port)
 	return s, nil
+}
+
+func notSyncServer(url string) error {
+	return misuse(fmt.Errorf("%q is not the address of a Sync Server", url),
+		"it begins with wss:// (or ws:// on this computer) and has no slash at its end, as in wss://sync.example.org")
 }
 
 func (s *localStore) url() string { return fmt.Sprintf("http://localhost:%d", s.port) }
@@ -214,7 +218,7 @@ func (s *localStore) setRelays(ctx context.Context) {
 func up(ctx context.Context, u *ui, cmd *cli.Command) error {
 	addr := cmd.String("listen")
 	if !wire.IsLoopbackHost(addr) {
-		return hint(fmt.Errorf("%s is not an address of this computer alone", addr),
+		return misuse(fmt.Errorf("%s is not an address of this computer alone", addr),
 			`"masq up" is for trying Masq here; "masq sync-server" serves others`)
 	}
 	listeners, err := listen(addr, "--listen", "localhost:6281")
@@ -346,6 +350,9 @@ func closeAll(listeners []net.Listener) {
 
 // listen is relay.Listen with hints: flag is what takes another address, such as other.
 func listen(addr, flag, other string) ([]net.Listener, error) {
+	if !isAddress(addr) {
+		return nil, misuse(fmt.Errorf("cannot listen on %q", addr), flag+" takes a host and a port, such as "+other)
+	}
 	listeners, err := relay.Listen(addr)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
@@ -353,9 +360,18 @@ func listen(addr, flag, other string) ([]net.Listener, error) {
 	case errors.Is(err, syscall.EACCES):
 		return nil, hint(fmt.Errorf("no permission to listen on %s", addr), "ports below 1024 need special rights; "+flag+" takes another")
 	case err != nil:
-		return nil, hint(fmt.Errorf("cannot listen on %q", addr), flag+" takes a host and a port, such as "+other)
+		return nil, hint(fmt.Errorf("cannot listen on %q", addr), flag+" takes a host of this computer's and a port, such as "+other)
 	}
 	return listeners, nil
+}
+
+// isAddress reports whether addr is a host, which may be empty, and a port.
+func isAddress(addr string) bool {
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	return err == nil
 }
 
 // whose says which of localhost's addresses another program has.

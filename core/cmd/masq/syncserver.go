@@ -7,9 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"net"
-	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +15,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/urfave/cli/v3"
 
-	core "github.com/masqdev/masq/core/relay"
 	relay "github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -31,16 +28,10 @@ type settings struct {
 
 	opt                      relay.Options
 	listen, admin, cert, key string
-	natsCreds                string
+	natsCreds, probe         string
 	hosts, proxies           []string
 	logJSON, asJSON          bool
-	limits                   []*bounded
-}
-
-// bounded is a setting that is a number from 1 on.
-type bounded struct {
-	value uint64
-	set   func(uint64)
+	limits                   []*bound
 }
 
 func syncServerCommand(u *ui) *cli.Command {
@@ -56,7 +47,7 @@ func syncServerCommand(u *ui) *cli.Command {
 				return usage(cmd)
 			}
 			s.asJSON = cmd.Bool("json")
-			return s.run(ctx, u)
+			return s.run(ctx, u, cmd)
 		},
 	}
 }
@@ -79,41 +70,15 @@ func (s *settings) flags() []cli.Flag {
 		&cli.DurationFlag{
 			Name: "drain-delay", Usage: "`time` between not being ready and sending devices away, at SIGTERM", Destination: &o.DrainDelay, Sources: s.sources("drain-delay"),
 		},
+		&cli.StringFlag{Name: "probe", Usage: "ask the server that runs with these settings whether it is `live` or ready, and end: for health checks", Destination: &s.probe},
 		s.flag("log-addresses", "log the addresses of connections that are refused", &o.LogAddresses),
 		s.flag("log-json", "log JSON", &s.logJSON),
 	}
-	number := func(name string, standard uint64, usage string, set func(uint64)) {
-		b := &bounded{set: set}
-		s.limits = append(s.limits, b)
-		flags = append(flags, &cli.Uint64Flag{Name: name, Value: standard, Usage: usage, Destination: &b.value, Sources: s.sources(name), Validator: positive})
+	s.limits = limits(o)
+	for _, l := range s.limits {
+		flags = append(flags, l.flag(s))
 	}
-	plain := func(to *int) func(uint64) { return func(v uint64) { *to = int(v) } }
-	announced := func(to *uint32) func(uint64) { return func(v uint64) { *to = uint32(v) } }
-	number("max-connections", 1_000_000, "WebSockets in all", plain(&o.MaxSockets))
-	number("accept-per-second", 2_000, "new connections a second; the others wait", plain(&o.AcceptPerSecond))
-	a := &o.PerAddress
-	number("address-handshakes", 64, "of an address: connections that are no WebSockets yet", plain(&a.Handshakes))
-	number("address-waiting", 16, "of an address: WebSockets that have not joined", plain(&a.Waiting))
-	number("address-joined", 4096, "of an address: WebSockets that have", plain(&a.Joined))
-	number("address-new-per-minute", 600, "of an address: new WebSockets a minute", plain(&a.NewPerMinute))
-	number("address-nameplates-per-minute", 10, "of an address: nameplates opened a minute, and as many reserved", plain(&a.NameplatesPerMinute))
-	l, d := &o.Limits, core.New(core.Config{}).Limits()
-	number("limit-frame-bytes", uint64(d.FrameBytes), "bytes of a frame; at most 65536", announced(&l.FrameBytes))
-	number("limit-join-ms", uint64(d.Join), "ms until JOIN or PAIR", announced(&l.Join))
-	number("limit-ping-ms", uint64(d.Ping), "ms between pings", announced(&l.Ping))
-	number("limit-dead-ms", uint64(d.Dead), "ms of silence after which a connection is dead", announced(&l.Dead))
-	number("limit-queue-bytes", uint64(d.QueueBytes), "bytes queued for a receiver", announced(&l.QueueBytes))
-	number("limit-slow-ms", uint64(d.Slow), "ms after which a receiver that takes nothing is dropped", announced(&l.Slow))
-	number("limit-bytes-per-second", uint64(d.BytesPerSecond), "bytes a second from a connection; above it, reading is delayed", announced(&l.BytesPerSecond))
-	number("limit-mailbox-ms", uint64(d.Mailbox), "ms that a mailbox for pairing lives", announced(&l.Mailbox))
 	return flags
-}
-
-func positive(v uint64) error {
-	if v < 1 || v > math.MaxInt32 {
-		return fmt.Errorf("%d is not between 1 and %d", v, math.MaxInt32)
-	}
-	return nil
 }
 
 func (s *settings) text(name, standard, usage string, to *string) cli.Flag {
@@ -175,7 +140,7 @@ func (s *settings) read() error {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		if !ok || !slices.Contains(s.names, name) {
-			return hint(fmt.Errorf("line %d of %s is no setting", n, s.path), `"masq sync-server --help" lists their names; a line is NAME=value`)
+			return misuse(fmt.Errorf("line %d of %s is no setting", n, s.path), `"masq sync-server --help" lists their names; a line is NAME=value`)
 		}
 		if n := len(value); n >= 2 && value[0] == '"' && value[n-1] == '"' {
 			value = value[1 : n-1]
@@ -186,9 +151,12 @@ func (s *settings) read() error {
 }
 
 // run runs a Sync Server until ctx ends.
-func (s *settings) run(ctx context.Context, u *ui) error {
-	if err := s.settle(u); err != nil {
+func (s *settings) run(ctx context.Context, u *ui, cmd *cli.Command) error {
+	if err := s.settle(u, cmd); err != nil {
 		return err
+	}
+	if cmd.IsSet("probe") {
+		return s.askServer(ctx, u)
 	}
 	listeners, err := listen(s.listen, "--listen", "localhost:6281")
 	if err != nil {
@@ -248,34 +216,36 @@ func (s *settings) listenAdmin() (net.Listener, error) {
 }
 
 // settle checks what was set and makes Options of it.
-func (s *settings) settle(u *ui) error {
+func (s *settings) settle(u *ui, cmd *cli.Command) error {
 	if s.err != nil {
 		return s.err
 	}
 	for _, h := range s.hosts {
 		if h = strings.TrimSpace(h); h == "" || strings.ContainsAny(h, "/ ") {
-			return hint(fmt.Errorf("%q is not a host name", h), "give it as it stands in the address, such as sync.example.org or sync.example.org:8443")
+			return misuse(fmt.Errorf("%q is not a host name", h), "give it as it stands in the address, such as sync.example.org or sync.example.org:8443")
 		}
 		s.opt.Hosts = append(s.opt.Hosts, h)
 	}
 	for _, p := range s.proxies {
-		prefix, err := netip.ParsePrefix(strings.TrimSpace(p))
-		if ip, ipErr := netip.ParseAddr(strings.TrimSpace(p)); ipErr == nil {
-			prefix, err = ip.Prefix(ip.BitLen())
-		}
+		prefix, err := parseProxy(p)
 		if err != nil {
-			return hint(fmt.Errorf("%q is no address of a proxy", p), "--proxy takes an address or a range, such as 10.0.0.1 or 10.0.0.0/8")
+			return err
 		}
 		s.opt.Proxies = append(s.opt.Proxies, prefix)
 	}
 	if (s.cert == "") != (s.key == "") {
-		return hint(errors.New("a certificate needs its key"), "give both --tls-cert and --tls-key, or neither")
+		return misuse(errors.New("a certificate needs its key"), "give both --tls-cert and --tls-key, or neither")
+	}
+	if s.admin != "" && s.admin == s.listen && !strings.HasSuffix(s.admin, ":0") {
+		return misuse(fmt.Errorf("--admin and --listen are both %s", s.admin), "they are two listeners: give --admin a port of its own, such as 127.0.0.1:6290")
+	}
+	for _, check := range []func() error{s.checkDrainDelay, s.checkNATS, func() error { return s.settleLimits(cmd) }} {
+		if err := check(); err != nil {
+			return err
+		}
 	}
 	if s.natsCreds != "" {
 		s.opt.NATSAuth = nats.UserCredentials(s.natsCreds)
-	}
-	for _, b := range s.limits {
-		b.set(b.value)
 	}
 	s.opt.Log = u.logger(slog.LevelInfo)
 	if s.logJSON {

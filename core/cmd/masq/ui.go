@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,9 +39,7 @@ func (u *ui) say(format string, args ...any) {
 // fail writes an error with its hint.
 func (u *ui) fail(err error) {
 	u.say("error: %v", err)
-	if h := (*hinted)(nil); errors.As(err, &h) {
-		u.say("hint: %s", h.hint)
-	}
+	u.say("hint: %s", cmp.Or(hintOf(err), `"masq help" says how commands are used`))
 }
 
 // patience is how long something may take before people are told what it is.
