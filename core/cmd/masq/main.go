@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -13,10 +14,23 @@ import (
 )
 
 func main() {
-	// The first signal ends what runs; a second one ends the program at once.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, os.Args, &ui{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(untilSignal(), os.Args, &ui{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// untilSignal ends with the first signal, which is its cause; a second one ends the program at once.
+func untilSignal() context.Context {
+	ctx, end := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		name := "SIGINT"
+		if <-signals == syscall.SIGTERM {
+			name = "SIGTERM"
+		}
+		signal.Stop(signals)
+		end(errors.New(name))
+	}()
+	return ctx
 }
 
 // run is main with what it uses handed in. It answers the exit code.

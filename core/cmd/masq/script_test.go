@@ -32,6 +32,7 @@ func TestMain(m *testing.M) {
 //	type NAME TEXT              gives it a line of input
 //	end NAME                    waits until it ends, well; ! end: with an error
 //	interrupt NAME              interrupts it and waits until it ends, well; ! interrupt: with an error
+//	terminate NAME              sends it SIGTERM
 //	crash NAME                  kills it
 //	until PATTERN COMMAND ARG... runs a command again and again until it prints what matches
 //	occupy ADDRESS VAR          another program is on a port; 0 chooses one
@@ -57,7 +58,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"start": start, "await": await, "type": typeLine, "end": end, "interrupt": interrupt, "crash": crash, "occupy": occupy, "until": until,
+			"start": start, "await": await, "type": typeLine, "end": end, "interrupt": interrupt, "terminate": terminate, "crash": crash, "occupy": occupy, "until": until,
 		},
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
@@ -182,6 +183,10 @@ func end(ts *testscript.TestScript, neg bool, args []string) {
 func interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(named(ts, args, 1).cmd.Process.Signal(syscall.SIGINT))
 	end(ts, neg, args)
+}
+
+func terminate(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(named(ts, args, 1).cmd.Process.Signal(syscall.SIGTERM))
 }
 
 func crash(ts *testscript.TestScript, _ bool, args []string) {

@@ -330,15 +330,15 @@ func sameFile(a, b string) bool {
 func together(ctx context.Context, first, second func(context.Context) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	under, stopUnder := context.WithCancel(context.WithoutCancel(ctx))
-	defer stopUnder()
+	under, stopUnder := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer stopUnder(nil)
 	ended := make(chan error, 1)
 	go func() {
 		defer stop()
 		ended <- second(under)
 	}()
 	err := first(ctx)
-	stopUnder()
+	stopUnder(context.Cause(ctx))
 	return errors.Join(err, <-ended)
 }
 

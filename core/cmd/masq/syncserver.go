@@ -164,7 +164,7 @@ func (s *settings) run(ctx context.Context, u *ui, cmd *cli.Command) error {
 	}
 	at := shown(s.listen, listeners)
 	if s.cert != "" {
-		config, err := relay.Certificate(s.cert, s.key)
+		config, err := relay.Certificate(s.cert, s.key, s.opt.Log)
 		if err != nil {
 			closeAll(listeners)
 			return hint(fmt.Errorf("the certificate cannot be used: %v", err), "--tls-cert and --tls-key name PEM files that belong together")
@@ -177,7 +177,7 @@ func (s *settings) run(ctx context.Context, u *ui, cmd *cli.Command) error {
 	serve := func(ctx context.Context) error {
 		err := server.Serve(ctx, listeners...)
 		if errors.Is(err, nats.ErrNoServers) || err != nil && s.opt.NATS != "" && ctx.Err() == nil {
-			return hint(fmt.Errorf("NATS cannot be used: %v", err), "--nats takes a URL such as nats://localhost:4222")
+			return hint(fmt.Errorf("NATS cannot be used: %v", err), "--nats takes a URL such as nats://localhost:4222, --nats-creds a file that masq may read")
 		}
 		return err
 	}

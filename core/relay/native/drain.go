@@ -23,9 +23,13 @@ const (
 func (s *Server) shutDown(srv *http.Server) {
 	s.mu.Lock()
 	s.draining = true
+	devices := s.connected()
 	s.mu.Unlock()
+	start := time.Now()
+	s.log.Info("drain begins: not ready any more, then devices are sent to other servers", "connections", devices, "delay", s.opt.DrainDelay)
 	time.Sleep(s.opt.DrainDelay)
 	s.drain()
+	s.log.Info("drain ends: all devices are told", "connections", devices, "took", time.Since(start).Round(time.Millisecond))
 	s.mu.Lock()
 	s.stopped = true
 	s.mu.Unlock()
@@ -40,10 +44,12 @@ func (s *Server) shutDown(srv *http.Server) {
 	go func() { s.wg.Wait(); close(over) }()
 	select {
 	case <-over:
+		s.log.Info("stopped", "cut", 0)
 		return
 	case <-ctx.Done():
 	}
 	s.mu.Lock()
+	s.log.Info("stopped", "cut", len(s.sockets))
 	for _, k := range s.sockets {
 		k.stream.Conn.Close()
 	}
@@ -51,18 +57,23 @@ func (s *Server) shutDown(srv *http.Server) {
 	<-over
 }
 
+// connected is how many WebSockets there are. Call it with mu held.
+func (s *Server) connected() int {
+	st := s.core.Stats()
+	return st.Waiting + st.Joined
+}
+
 // drain tells all devices that the server restarts.
 func (s *Server) drain() {
-	left := func() int { st := s.core.Stats(); return st.Waiting + st.Joined }
 	s.mu.Lock()
-	most := max(drainAtOnce, left()/int(drainTime/drainStep)+1)
+	most := max(drainAtOnce, s.connected()/int(drainTime/drainStep)+1)
 	s.mu.Unlock()
 	t := time.NewTicker(drainStep)
 	defer t.Stop()
 	for {
 		s.mu.Lock()
 		s.stepLocked(relay.Drain{ReconnectIn: reconnectIn, TryFor: tryFor, Most: most})
-		n := left()
+		n := s.connected()
 		s.mu.Unlock()
 		if n == 0 {
 			return

@@ -1,11 +1,9 @@
 package native
 
 import (
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -136,49 +134,4 @@ func (s *Server) connState(c net.Conn, state http.ConnState) {
 	case http.StateHijacked, http.StateClosed:
 		a.handshakes--
 	}
-}
-
-// Certificate is a TLS configuration with the certificate in two PEM files. When they change it takes the new one, within a minute.
-func Certificate(certFile, keyFile string) (*tls.Config, error) {
-	f := &certificate{cert: certFile, key: keyFile}
-	if _, err := f.get(nil); err != nil {
-		return nil, err
-	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: f.get, NextProtos: []string{"http/1.1"}}, nil
-}
-
-type certificate struct {
-	cert, key string
-
-	mu      sync.Mutex // guards all below
-	loaded  *tls.Certificate
-	changed time.Time // the files' time
-	looked  time.Time
-}
-
-func (f *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.loaded != nil && time.Since(f.looked) < time.Minute {
-		return f.loaded, nil
-	}
-	f.looked = time.Now()
-	changed := f.changed
-	for _, name := range []string{f.cert, f.key} {
-		if info, err := os.Stat(name); err == nil && info.ModTime().After(changed) {
-			changed = info.ModTime()
-		}
-	}
-	if f.loaded != nil && !changed.After(f.changed) {
-		return f.loaded, nil
-	}
-	c, err := tls.LoadX509KeyPair(f.cert, f.key)
-	if err != nil {
-		if f.loaded != nil {
-			return f.loaded, nil // half written, perhaps: the old one is better than none
-		}
-		return nil, err
-	}
-	f.loaded, f.changed = &c, changed
-	return f.loaded, nil
 }

@@ -10,6 +10,7 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -176,6 +177,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
+	s.log.Info("stopping", "why", cmp.Or(err, context.Cause(ctx)))
 	s.shutDown(srv)
 	close(stop)
 	running.Wait()
@@ -206,6 +208,9 @@ func (s *Server) tick(stop <-chan struct{}) {
 			badHosts = s.core.Stats().Ended[relay.BadHost]
 		}
 		s.mu.Unlock()
+		if n%10 == 0 && s.bus != nil {
+			s.bus.report()
+		}
 		if badHosts > 0 && !warned {
 			warned = true // once: it says enough, and anybody can cause it
 			s.log.Warn("refused a device that dialled a host name which is not among those allowed")

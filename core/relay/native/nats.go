@@ -25,8 +25,11 @@ type bus struct {
 
 	// Guarded by Server.mu.
 	conn    *nats.Conn // written once
+	away    outage
+	lossy   rarely
 	closed  bool
 	up      bool
+	reached bool        // it was up once
 	event   relay.Heard // this step's
 	queue   sayings     // to come
 	spare   sayings     // empty, for its memory
@@ -91,7 +94,7 @@ func (b *bus) connect() error {
 		nats.PingInterval(2 * time.Second), nats.MaxPingsOutstanding(2), nats.Timeout(2 * time.Second), nats.FlusherTimeout(2 * time.Second),
 		nats.ConnectHandler(func(*nats.Conn) { b.linked(true) }),
 		nats.ReconnectHandler(func(*nats.Conn) { b.linked(true) }),
-		nats.DisconnectErrHandler(func(*nats.Conn, error) { b.linked(false) }),
+		nats.DisconnectErrHandler(func(*nats.Conn, error) { b.linked(false) }), // why is in LastError
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { b.failed(err) }),
 	}
 	if b.s.opt.NATSAuth != nil {
@@ -105,8 +108,20 @@ func (b *bus) connect() error {
 	b.conn = conn
 	b.kick() // it may have connected already
 	b.s.mu.Unlock()
+	b.report()
 	b.wg.Go(b.hear)
 	return nil
+}
+
+// report logs that NATS is not reached, unless it is or that was said a moment ago. Serve calls it every second.
+func (b *bus) report() {
+	b.s.mu.Lock()
+	say := b.conn != nil && !b.up && !b.conn.IsConnected() && b.away.down(time.Now())
+	since := b.away.since
+	b.s.mu.Unlock()
+	if say {
+		b.s.log.Warn("NATS is not reached: other nodes' devices are not; trying on", "for", time.Since(since).Round(time.Second), "error", cmp.Or(b.conn.LastError(), nats.ErrNoServers))
+	}
 }
 
 func (b *bus) close() {
@@ -120,18 +135,35 @@ func (b *bus) close() {
 
 // linked tells the core whether it can be heard.
 func (b *bus) linked(up bool) {
-	b.s.log.Info("NATS", "connected", up)
+	if b.link(up) {
+		return
+	}
+	b.report()
+}
+
+// link is linked but for what is logged when it is down. It reports whether there is nothing more to say.
+func (b *bus) link(up bool) bool {
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
-	b.up = up
+	first := !b.reached
+	b.up, b.reached = up, b.reached || up
 	b.s.stepLocked(relay.Linked{Up: up})
+	if !up {
+		return b.closed
+	}
+	if say, after := b.away.up(time.Now()); say || first {
+		b.s.log.Info("NATS is reached", "after", after.Round(time.Millisecond))
+	}
+	return true
 }
 
 // failed makes a gap of any error that NATS has: messages may be lost.
 func (b *bus) failed(err error) {
-	b.s.log.Warn("NATS: messages between nodes may be lost", "error", err)
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
+	if times, say := b.lossy.say(time.Now()); say {
+		b.s.log.Warn("NATS: messages between nodes may be lost", "times", times, "error", err)
+	}
 	b.gap()
 }
 

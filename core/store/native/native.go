@@ -10,6 +10,7 @@
 package native
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -165,6 +166,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case <-s.ended:
 		err = &EngineError{s.why}
 	}
+	s.log.Info("stopping", "why", cmp.Or(err, context.Cause(ctx)))
 	s.shutDown(srv)
 	running.Wait()
 	return errors.Join(err, s.drive.close())
