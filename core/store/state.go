@@ -108,6 +108,7 @@ type stateSelf struct {
 
 type state struct {
 	Version  string         `json:"version"`
+	Port     uint16         `json:"port,omitempty"`
 	Name     string         `json:"name"`
 	Sync     string         `json:"sync"`
 	Error    peer.Code      `json:"error,omitempty"`
@@ -243,7 +244,7 @@ func (s *Store) trouble() peer.Code {
 
 func (s *Store) state() state {
 	st := state{
-		Version: s.cfg.Version, Name: s.status.Self.Name, Sync: syncName(s.status.Sync), Error: s.trouble(),
+		Version: s.cfg.Version, Port: s.cfg.Port, Name: s.status.Self.Name, Sync: syncName(s.status.Sync), Error: s.trouble(),
 		Relays: append([]string{}, s.status.Relays...), Bytes: s.disk, Recovery: s.status.RecoverySet,
 		Requests: []stateRequest{}, Blocked: []stateBlocked{}, Apps: []stateApp{}, Devices: stateDevices(s.status.Devices),
 		Self: stateSelf{s.status.Self.ID, s.status.Self.Name},

@@ -24,7 +24,7 @@ func doctorCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "doctor", Usage: "check what can be wrong, and say what to do about it", Category: "store",
 		Description: withJSON(`a line for each check: {"check", "ok", "finding", "hint"}.`),
-		Flags: []cli.Flag{dataFlag(), jsonFlag(), portFlag(), &cli.StringSliceFlag{
+		Flags: []cli.Flag{dataFlag(), jsonFlag(), portFlag(), noKeyringFlag(), &cli.StringSliceFlag{
 			Name: "sync", Usage: "look at the Sync Server at this `URL` alone, and at nothing of the store; may be repeated",
 		}},
 		Action: func(ctx context.Context, cmd *cli.Command) error {
@@ -34,7 +34,7 @@ func doctorCommand(u *ui) *cli.Command {
 			if cmd.Uint16("port") == 0 {
 				return misuse(errors.New("--port is 0"), "it is the port on which the store should be, such as 6277")
 			}
-			d := &doctor{ui: u, dir: dataDir(cmd), port: cmd.Uint16("port"), asJSON: cmd.Bool("json")}
+			d := &doctor{ui: u, dir: dataDir(cmd), port: cmd.Uint16("port"), asJSON: cmd.Bool("json"), noKeyring: cmd.Bool("no-keyring")}
 			if urls := cmd.StringSlice("sync"); len(urls) > 0 {
 				for _, url := range urls {
 					if !roster.SafeRelay(url) {
@@ -53,6 +53,8 @@ type doctor struct {
 	*ui
 	dir         string
 	port        uint16
+	noKeyring   bool
+	listens     uint16 // the port that the store says it has; 0: no store says so
 	asJSON      bool
 	all, failed int
 	err         error // of writing
@@ -94,19 +96,20 @@ func (d *doctor) bad(check, hint, format string, args ...any) {
 	d.note(finding{Check: check, Hint: hint, Finding: fmt.Sprintf(format, args...)})
 }
 
-// examine makes all checks. Those that need a store that runs follow once one does.
+// examine makes all checks. Those that need a store that runs follow once one does; without one the data is looked at. It makes no file
+// and no directory.
 func (d *doctor) examine(ctx context.Context) error {
 	d.ok("masq", "%s", version())
 	d.directory()
 	c, err := d.dial(ctx, d.dir)
 	if err != nil {
-		d.bad("store", hintOf(err), "%v", err)
+		d.data(err)
 	} else {
 		defer c.close()
 		d.store(ctx, c)
 	}
 	for _, host := range []string{"127.0.0.1", "::1"} {
-		d.address(ctx, host, err == nil)
+		d.address(ctx, host)
 	}
 	return d.result()
 }
@@ -162,6 +165,7 @@ func (d *doctor) store(ctx context.Context, c *client) {
 	default:
 		d.ok("store", "running as %s", oneLine(s.Name))
 	}
+	d.listens = s.Port
 	if s.Error != "" {
 		d.bad("engine", hints[s.Error], "the store says %s", s.Error)
 	}
@@ -197,29 +201,34 @@ func (d *doctor) durable(ctx context.Context, c *client) {
 	}
 }
 
-// address checks one of the two addresses at which pages look for the store.
-func (d *doctor) address(ctx context.Context, host string, running bool) {
+// address checks one of the two addresses at which pages look for the store. That the store has a port is the store's own word, by its
+// socket: what answers at the port could be anybody.
+func (d *doctor) address(ctx context.Context, host string) {
 	check, addr := "address", net.JoinHostPort(host, strconv.Itoa(int(d.port)))
 	l, err := net.Listen("tcp", addr)
 	if err == nil {
 		l.Close()
 	}
+	running := d.listens != 0
 	switch {
 	case relay.NoSuchAddress(err):
 		d.ok(check, "%s does not exist on this computer", host)
 	case err == nil && running:
-		d.bad(check, "--port says where the store is, if not there", "nothing listens on %s", addr)
+		d.bad(check, "--port says where the store is, if not there", "nothing listens on %s; the store is on port %d", addr, d.listens)
 	case err == nil:
 		d.ok(check, "%s is free", addr)
-	case d.isStore(ctx, addr):
+	case d.listens == d.port:
 		d.ok(check, "the store listens on %s", addr)
+	case d.looksLikeStore(ctx, addr):
+		d.bad(check, `find out whose it is; it may be a store of another user's or of another --data. "masq store --port" takes another port, where pages do not look`,
+			"another program is on %s; it answers as a masq store does, which anybody can", addr)
 	default:
-		d.bad(check, `end that program, or start "masq store" with another --port`, "another program is on %s", addr)
+		d.bad(check, `end that program, or start "masq store" with another --port, where pages do not look`, "another program is on %s", addr)
 	}
 }
 
-// isStore reports whether a store answers at an address.
-func (d *doctor) isStore(ctx context.Context, addr string) bool {
+// looksLikeStore reports whether what answers at an address does so as a store would. That proves nothing.
+func (d *doctor) looksLikeStore(ctx context.Context, addr string) bool {
 	ctx, stop := context.WithTimeout(ctx, 3*time.Second)
 	defer stop()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/openrpc.json", nil)

@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	relay "github.com/masqdev/masq/core/relay/native"
 )
 
 // TestMain lets the test binary be masq itself, and an application, for the scripts.
@@ -43,6 +45,11 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MASQ_DATA", filepath.Join(e.WorkDir, "data"))
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("MASQ_NO_KEYRING", "1")
+			free, err := freePort()
+			if err != nil {
+				return err
+			}
+			e.Setenv("FREE", free)
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // else every program stays a second longer under the race detector
 			e.Values[procs] = map[string]*process{}
 			return nil
@@ -63,6 +70,17 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 	})
+}
+
+// freePort is a port on which nothing listens, in neither of localhost's addresses.
+func freePort() (string, error) {
+	listeners, err := relay.Listen("localhost:0")
+	if err != nil {
+		return "", err
+	}
+	_, port, err := net.SplitHostPort(listeners[0].Addr().String())
+	closeAll(listeners)
+	return port, err
 }
 
 // process is a program in the background.

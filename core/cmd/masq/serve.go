@@ -33,12 +33,16 @@ func portFlag() cli.Flag {
 	return &cli.Uint16Flag{Name: "port", Value: store.DefaultPort, Usage: "the store's `port` on this computer; applications look at 6277"}
 }
 
+func noKeyringFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "no-keyring", Usage: "keep the store's key in a file, not in the system's keyring", Sources: cli.EnvVars("MASQ_NO_KEYRING")}
+}
+
 func storeFlags() []cli.Flag {
 	return []cli.Flag{
 		dataFlag(), jsonFlag(), portFlag(),
 		&cli.StringFlag{Name: "name", Usage: "this device's `name`, at first; later \"masq devices rename\" changes it"},
 		&cli.BoolFlag{Name: "headless", Usage: "no manager page: the command line does what it does"},
-		&cli.BoolFlag{Name: "no-keyring", Usage: "keep the store's key in a file, not in the system's keyring", Sources: cli.EnvVars("MASQ_NO_KEYRING")},
+		noKeyringFlag(),
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log more, web pages' origins too"},
 	}
 }

@@ -10,6 +10,7 @@ import (
 // state is what the store's "state" answers and tells, as far as the command line shows it.
 type state struct {
 	Version  string     `json:"version"`
+	Port     uint16     `json:"port"`
 	Name     string     `json:"name"`
 	Sync     string     `json:"sync"`
 	Error    string     `json:"error"`

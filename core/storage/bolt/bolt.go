@@ -4,7 +4,7 @@
 //	...
 //	s.Close()
 //
-// A file belongs to one Store at a time; a second one is refused at once (ErrLocked). A file that is damaged is refused and
+// A file belongs to one Store at a time; a second one is refused (ErrLocked). A file that is damaged is refused and
 // left as it is (ErrDamaged): its structure is gone through before bbolt sees it, because bbolt trusts what it reads. What
 // is inside the blocks is sealed, and checked by whoever opens the seal.
 //
@@ -146,15 +146,18 @@ func examine(path string) error {
 		return err
 	}
 	defer s.db.Close()
-	return check(s.file)
+	return check(s.file, nil)
 }
 
-// open has bbolt open the file, or fail at once if it is locked.
+// lockTimeout is longer than Look has the lock for.
+const lockTimeout = 150 * time.Millisecond
+
+// open has bbolt open the file, or fail soon if it is locked.
 func open(path string, readOnly bool) (*Store, error) {
 	s := &Store{}
 	err := contain(func() (err error) {
 		s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-			Timeout:      time.Nanosecond, // 0 would wait for ever
+			Timeout:      lockTimeout,
 			ReadOnly:     readOnly,
 			FreelistType: bbolt.FreelistMapType,
 			NoStatistics: true,
@@ -181,16 +184,24 @@ func (s *Store) checkFormat() error {
 		if meta == nil {
 			return fmt.Errorf("%w (it has no format)", ErrDamaged)
 		}
-		switch v := meta.Get(formatKey); {
-		case len(v) != 4 || binary.BigEndian.Uint32(v) == 0:
-			return fmt.Errorf("%w (its format is no number)", ErrDamaged)
-		case binary.BigEndian.Uint32(v) > format:
-			return ErrVersion
-		case tx.Bucket(blocksBucket) == nil:
+		if err := checkVersion(meta.Get(formatKey)); err != nil {
+			return err
+		}
+		if tx.Bucket(blocksBucket) == nil {
 			return fmt.Errorf("%w (it has no blocks)", ErrDamaged)
 		}
 		return nil
 	})
+}
+
+func checkVersion(v []byte) error {
+	switch {
+	case len(v) != 4 || binary.BigEndian.Uint32(v) == 0:
+		return fmt.Errorf("%w (its format is no number)", ErrDamaged)
+	case binary.BigEndian.Uint32(v) > format:
+		return ErrVersion
+	}
+	return nil
 }
 
 // Commit implements storage.Store. It is on stable storage when it answers. After storage.ErrQuota nothing is lost and the

@@ -40,10 +40,16 @@ type checker struct {
 	pageSize uint64
 	pages    uint64 // how many there are
 	used     []byte // a bit for each page that was seen
+	bucket   []byte // whose tree it is in
+	value    visit
 }
 
-// check answers ErrDamaged if bbolt could read, write or loop where it must not. It reads pages' headers and keys, not values.
-func check(f *os.File) error {
+// visit is told of each value that check comes by: its bucket, its key, and where in the file it is.
+type visit func(bucket, key []byte, at, size int64) error
+
+// check answers ErrDamaged if bbolt could read, write or loop where it must not. It reads pages' headers and keys, not values. value may
+// be nil.
+func check(f *os.File, value visit) error {
 	info, err := f.Stat()
 	if err != nil {
 		return err
@@ -52,7 +58,7 @@ func check(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	c := &checker{f: f, pageSize: uint64(order.Uint32(m[8:])), pages: order.Uint64(m[40:])}
+	c := &checker{f: f, pageSize: uint64(order.Uint32(m[8:])), pages: order.Uint64(m[40:]), value: value}
 	if c.pages < 4 || c.pages > uint64(info.Size())/c.pageSize {
 		return damaged("it is cut short")
 	}
@@ -225,9 +231,12 @@ func (c *checker) leaf(p *page, above bool, low, high []byte) error {
 		case value+valueSize > p.size:
 			err = damaged("a value leads out of its page")
 		case above && flags == bucketElement:
-			err = c.bucket(p, value, valueSize)
+			c.bucket = key
+			err = c.below(p, value, valueSize)
 		case above || flags != 0:
 			err = damaged("it has buckets in the wrong place")
+		case c.value != nil:
+			err = c.value(c.bucket, key, p.at+int64(value), int64(valueSize))
 		}
 		if err != nil {
 			return err
@@ -249,8 +258,8 @@ func (p *page) key(i uint64, at, size uint32, low, high []byte) ([]byte, error) 
 	return key, err
 }
 
-// bucket goes through a bucket: its tree, or the one page that a small bucket has instead, inside of its value.
-func (c *checker) bucket(p *page, at, size uint64) error {
+// below goes through a bucket: its tree, or the one page that a small bucket has instead, inside of its value.
+func (c *checker) below(p *page, at, size uint64) error {
 	b, err := p.bytes(at, size)
 	if err != nil {
 		return err
@@ -265,7 +274,7 @@ func (c *checker) bucket(p *page, at, size uint64) error {
 	if len(b) < headerSize {
 		return damaged("a bucket is too short")
 	}
-	in := &page{c: c, size: uint64(len(b)), head: b, flags: order.Uint16(b[8:]), count: uint64(order.Uint16(b[10:]))}
+	in := &page{c: c, at: p.at + int64(at) + bucketSize, size: uint64(len(b)), head: b, flags: order.Uint16(b[8:]), count: uint64(order.Uint16(b[10:]))}
 	if in.flags != leafPage {
 		return damaged("a bucket is of the wrong kind")
 	}
