@@ -126,6 +126,7 @@ test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'smoke test without a network' $(MAKE) smoke-offline
 	$(STEP) 'smoke test over each Sync Server' $(MAKE) smoke-servers
 	$(STEP) 'fixtures' $(MAKE) fixtures
+	$(STEP) 'operating' $(MAKE) test-operating
 
 smoke: binary chrome ## the three scenarios with real stores, browsers and Sync Server, in under 90 s; SCENARIO=2: one; SYNC=url[,url]: over that server
 	@go build -o $(BUILD)/tap ./core/relay/tap
@@ -152,6 +153,17 @@ conformance: ## check that a Sync Server is one: URL=wss://sync.example.org, OTH
 strace: binary ## look at the system calls: a put is on the disk before it is answered, and the Sync Server writes to none
 	@.ci/strace $(BUILD)/masq
 	@.ci/stores-nothing $(BUILD)/masq
+
+package: web ## build the deb and the rpm of a release into .build/packages: VERSION=1.2.3
+	@test -n '$(VERSION)' || { printf 'masq: error: a package needs a version\nmasq: hint: make package VERSION=1.2.3\n' >&2; exit 1; }
+	@go build -C .ci/operating -o $(BUILD)/bin/operating . && $(BUILD)/bin/operating '$(VERSION)' $(BUILD)/packages
+
+# Debian's nginx and Caddy, the package and the container are looked at as root: in a container for example.
+test-operating: binary ## test what an operator has: the package's units under systemd, the container, nginx, Caddy, compose
+	@.ci/proxies
+	@cd .ci/operating && test -z "$$(gofmt -l .)" && go vet . && go test -count 1 -timeout 10m .
+	@$(MAKE) package VERSION=12.34.56
+	@.ci/installed $(BUILD)/packages/masq_12.34.56_$$(go env GOARCH).deb
 
 bench-relay: binary $(BUILD)/bin/nats-server ## measure the Sync Server beside y-websocket's and NATS': CONNS=18000 RATE=20000 ONLY=idle,throughput,latency,nodes,restart,abuse
 	@mkdir -p $(BUILD)/bench-relay && npm install --silent --no-audit --no-fund --prefix $(BUILD)/bench-relay y-websocket@2.1.0 yjs@13.6.33
