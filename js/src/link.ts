@@ -33,6 +33,7 @@ export interface LinkEvents {
   moved(): Promise<boolean>
 }
 
+const SPAWN_MS = 60_000 // for a script that has to be fetched by a slow network; a Worker says welcome before it loads anything else
 const RESTART_MS = 250
 const RESTART_MS_MAX = 30_000
 const FRESH_MS = 1000 // for so long what was known when the tab was opened holds
@@ -193,6 +194,8 @@ export class Link {
     const init = this.#init()
     const compiled = compile(init.wasm)
     this.#making = init.engine
+    const silent = (): boolean => this.#making === init.engine && this.#engine !== init.engine
+    setTimeout(() => silent() && this.#notSpawned(others, new Error('it says nothing')), SPAWN_MS)
     let worker: Worker
     try {
       const made = make!()
@@ -222,6 +225,7 @@ export class Link {
   #notSpawned(others: Maker[], e?: unknown): void {
     this.#worker?.terminate()
     this.#worker = undefined
+    this.#making = 0
     if (others.length > 0) return void this.#spawn(others)
     this.#stepDown?.()
     if (e instanceof MasqError) this.#events.refused(e)

@@ -115,6 +115,21 @@ test('connect does not wait for ever for storage', async () => {
   await profile.close()
 })
 
+test('a Worker that says nothing is E_WORKER', async () => {
+  const fast = `const set = setTimeout; globalThis.setTimeout = (f, ms, ...r) => set(f, ms === 60000 ? 500 : ms, ...r)`
+  const mute = `new Worker(URL.createObjectURL(new Blob(['onmessage = () => undefined'])))`
+  const profile = await stand.profile()
+  for (const worker of [`() => ${mute}`, `() => new Promise(() => undefined)`]) {
+    const page = await profile.newPage()
+    await page.addInitScript(fast)
+    await page.goto(stand.url())
+    const connected = `Masq.connect({ app: { name: 'T' }, store: 'embedded', worker: ${worker} })`
+    assert.match(await codeOf(page, connected), /^E_(WORKER|OPTIONS)$/)
+    await page.close()
+  }
+  await profile.close()
+})
+
 test('an UnknownError at opening is tried again', async () => {
   const profile = await stand.profile()
   const failing = (times: number): string => `
