@@ -6,6 +6,10 @@ import { readFileSync, readdirSync } from 'node:fs'
 const TICKS = 100 // of a CPU's time, in a second: the same on every Linux
 const END_MS = 10_000
 
+const running = new Set()
+process.on('exit', () => running.forEach((processes) => processes.kill())) // however this program ends
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(1))
+
 /** Processes is a program that was started, with everything that it starts. */
 export class Processes {
   #child
@@ -18,6 +22,7 @@ export class Processes {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    running.add(this)
     this.#gone = once(this.#child, 'exit').catch((error) => [String(error)])
     for (const out of [this.#child.stdout, this.#child.stderr])
       out.on('data', (data) => (this.#said = (this.#said + data).slice(-20_000)))
@@ -53,6 +58,7 @@ export class Processes {
     await this.#gone
     clearTimeout(late)
     this.kill()
+    running.delete(this)
   }
 
   /** kill ends all of it, whatever it is doing. */

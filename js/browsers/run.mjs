@@ -118,14 +118,13 @@ async function playAll(kind, other) {
   await ended(browser)
 }
 
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
+
 async function end(code) {
   await Promise.allSettled([...running].map((browser) => browser.kill()))
-  display.close()
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
   process.exit(code)
 }
 
-for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void end(1))
 mkdirSync(pictures, { recursive: true })
 try {
   const start = Date.now()

@@ -23,6 +23,7 @@ const skip = missing && 'WebKit’s driver is not installed: make test-browsers 
 if (skip) console.log(`WebKit, 20 reloads and 20 navigations: ${skip}`)
 
 const folder = mkdtempSync(join(tmpdir(), 'masq-webkit-'))
+process.on('exit', () => rmSync(folder, { recursive: true, force: true, maxRetries: 10 }))
 const display = new Display()
 let browser
 
@@ -36,7 +37,6 @@ before(async () => {
 after(async () => {
   await browser?.kill()
   display.close()
-  rmSync(folder, { recursive: true, force: true, maxRetries: 10 })
 })
 
 for (const [name, scene] of [
