@@ -41,7 +41,7 @@ export const contexts = [
     async (t) => {
       const tab = await t.tab()
       const done = await tab.run(`new Promise((resolve, reject) => {
-      const worker = Object.assign(new Worker('/in-worker.js'), { onmessage: (e) => resolve(e.data), onerror: (e) => reject(new Error(e.message)) })
+      globalThis.worker = Object.assign(new Worker('/in-worker.js'), { onmessage: (e) => resolve(e.data), onerror: (e) => reject(new Error(e.message)) })
     })`)
       assert.deepEqual(done, { value: 1 })
     },
