@@ -281,7 +281,7 @@ func TestBrowserIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go page.call("request", object{"app": object{"name": "Notes"}}, nil)
+	page.send("request", object{"app": object{"name": "Notes"}})
 	b.allow(origin)
 	var st struct {
 		Apps []struct{ Tokens []store.Agent }
@@ -302,9 +302,7 @@ func TestFlood(t *testing.T) {
 	asks := 0
 	for i := range 200 {
 		r := b.web(fmt.Sprintf("https://www.flood%d.example", i))
-		r.last++
-		text, _ := json.Marshal(object{"jsonrpc": "2.0", "id": r.last, "method": "request", "params": object{"app": object{"name": "Flood"}}})
-		r.write(text)
+		r.send("request", object{"app": object{"name": "Flood"}})
 		var n struct{ Method string }
 		if err := json.Unmarshal(<-r.texts, &n); err != nil {
 			t.Fatal(err)

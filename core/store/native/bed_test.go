@@ -110,13 +110,19 @@ const closed = "closed"
 // call answers the code of the error, "" for success, or closed. Notifications are dropped.
 func (r *rpc) call(method string, params, result any) string {
 	r.t.Helper()
+	return r.answer(r.send(method, params), result)
+}
+
+// send calls without waiting for the answer, which has the id that it returns.
+func (r *rpc) send(method string, params any) int {
+	r.t.Helper()
 	r.last++
 	text, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": r.last, "method": method, "params": params})
 	if err != nil {
 		r.t.Fatal(err)
 	}
 	r.write(text)
-	return r.answer(r.last, result)
+	return r.last
 }
 
 func (r *rpc) answer(id int, result any) string {
