@@ -252,7 +252,10 @@ export class Link {
     if (m.t === 'version') return this.#otherVersion(m.version, m.engine)
     if (m.t !== 'welcome' && m.engine !== this.#engine && !this.#concerns(m)) return
     this.#silence.heard()
-    if (m.t === 'out') return this.#events.out(m.bytes)
+    if (m.t === 'out') {
+      this.#silence.works()
+      return this.#events.out(m.bytes)
+    }
     if (m.t === 'opened') return this.#events.opened(m.data)
     if (m.t === 'failed') return this.#failed(m.code, m.detail)
     if (m.engine === this.#engine) return

@@ -16,11 +16,18 @@ export type Verdict = 'wait' | 'ask' | 'dead'
 export class Silence {
   #quiet = 0
   #unanswered = -1 // ticks since the engine was asked; -1: it was not, or has answered
+  #patience = DEAD_TICKS
 
   /** The engine has said something, or there is another. */
   heard(): void {
     this.#quiet = 0
     this.#unanswered = -1
+  }
+
+  /** The engine does its work. */
+  works(): void {
+    this.heard()
+    this.#patience = DEAD_TICKS
   }
 
   /**
@@ -36,8 +43,10 @@ export class Silence {
       return 'ask'
     }
     this.#unanswered += late ? DEAD_TICKS / 2 : 1
-    if (this.#unanswered < DEAD_TICKS) return 'wait'
+    if (this.#unanswered < this.#patience) return 'wait'
     this.heard()
+    // On a device so slow that no engine starts in that time, tabs would take it from each other for ever.
+    this.#patience *= 2
     return 'dead'
   }
 }
