@@ -114,12 +114,16 @@ test-browsers: binary chrome ## every case in Chromium, Firefox and WebKit, as a
 	@cd js && CHROME=$(CHROMIUM) FIREFOX=$${FIREFOX:-$$(command -v firefox-esr || command -v firefox)} \
 		BROWSER='$(BROWSER)' CASE='$(value CASE)' ../.ci/alone node browsers/run.mjs
 
+looks: build chrome ## see every state of Notes and the manager: wide, narrow, light, dark, English, French; pictures in .build/looks; SCENE=^join
+	@cd js && CHROME=$(CHROMIUM) LOOKS=all SCENE='$(value SCENE)' npm test --silent -- looks
+
 test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker in workerd
 	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance
 	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
 
 test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
+	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'strace' $(MAKE) strace

@@ -36,5 +36,11 @@ await build({
   logLevel: 'warning',
 })
 const files = tests.map((t) => join(out, t.out + '.mjs'))
-const args = ['--enable-source-maps', '--test', '--test-concurrency=2', '--test-timeout=300000', ...files]
+const args = [
+  '--enable-source-maps',
+  '--test',
+  '--test-concurrency=2',
+  `--test-timeout=${process.env.LOOKS ? 3_600_000 : 300_000}`,
+  ...files,
+]
 spawn(process.execPath, args, { stdio: 'inherit' }).on('exit', (code) => (process.exitCode = code ?? 1))

@@ -1,5 +1,6 @@
 // The page in every state that it can be in, on a wide and a narrow screen, in light and dark, in both languages by turns:
-// nothing may stick out, axe must find nothing, and the page must not complain. Its pictures are in .build/looks.
+// nothing may stick out, axe must find nothing, and the page must not complain. `make looks` sees each state in all of them, and makes
+// pictures.
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
@@ -164,7 +165,7 @@ const scenes: Record<string, Scene> = {
   },
 }
 
-// LOOKS=all makes all pictures, SCENE='^help' those of the scenes that match.
+// LOOKS=all sees each state in every look and makes the pictures, SCENE='^help' those of the scenes that match.
 const all = process.env.LOOKS === 'all'
 const chosen = Object.entries(scenes).filter(([name]) => new RegExp(process.env.SCENE ?? '').test(name))
 
@@ -185,7 +186,7 @@ async function look(name: string, { state, fragment, act }: Scene, locale: strin
     const what = `manager-${name}-${look}-${locale}`
     await page.setViewportSize({ width, height })
     await page.emulateMedia({ colorScheme })
-    await shot(page, what)
+    if (all) await shot(page, what)
     assert.deepEqual(await overflowing(page), [], what + ' sticks out')
     assert.deepEqual(await accessible(page), [], what)
   }
