@@ -11,6 +11,18 @@ export function onVisibility(told: () => void): () => void {
   return () => page?.removeEventListener('visibilitychange', told)
 }
 
+/**
+ * Calls `left` when the page goes, for good or into the browser's cache of pages, and `back` when it comes out of that; returns what
+ * ends it.
+ */
+export function onLeaving(left: () => void, back: () => void): () => void {
+  const shown = (e: PageTransitionEvent): void => void (e.persisted && back())
+  if (!page) return () => undefined
+  addEventListener('pagehide', left)
+  addEventListener('pageshow', shown)
+  return () => (removeEventListener('pagehide', left), removeEventListener('pageshow', shown))
+}
+
 /** What relative addresses are relative to. */
 export const base = (): string => page?.baseURI ?? location.href
 

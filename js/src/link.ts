@@ -4,7 +4,7 @@
 
 import { BORDER_VERSION } from './border.js'
 import { MasqError } from './errors.js'
-import { hidden, onVisibility } from './host.js'
+import { hidden, onLeaving, onVisibility } from './host.js'
 import { withLock } from './lock.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import type { Options } from './options.js'
@@ -56,7 +56,7 @@ export class Link {
   #port: BroadcastChannel
   #release: (() => void) | undefined // gives back the tab's own lock
   #timer: ReturnType<typeof setInterval>
-  #unlisten: () => void // to whether the page is seen
+  #unlisten: (() => void)[] // to whether the page is seen, and there
   #ticked = performance.now()
   #silence = new Silence() // of an engine in another tab
   #started = 0
@@ -77,7 +77,7 @@ export class Link {
     }
     this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
-    this.#unlisten = onVisibility(this.#seen)
+    this.#unlisten = [onVisibility(this.#seen), onLeaving(this.#left, this.#back)]
     addEventListener('online', this.#network)
     addEventListener('offline', this.#network)
     this.#live()
@@ -119,13 +119,11 @@ export class Link {
     this.#seized?.()
     if (!this.leader) this.#send({ t: 'bye', client: this.client })
     clearInterval(this.#timer)
-    this.#unlisten()
+    for (const end of this.#unlisten) end()
     removeEventListener('online', this.#network)
     removeEventListener('offline', this.#network)
     this.#dequeue()
-    this.#worker?.terminate()
-    this.#worker = undefined
-    this.#making = 0
+    this.#end()
     this.#stepDown?.()
     this.#discovery.close()
     this.#port.close()
@@ -180,14 +178,19 @@ export class Link {
 
   /** The lock was lost to another tab. */
   #deposed(): void {
+    this.#end()
+    this.#stepDown = undefined
+    this.#hello()
+    this.#compete(false)
+  }
+
+  /** Ends this tab's engine. */
+  #end(): void {
     this.#worker?.terminate()
     this.#worker = undefined
     this.#making = 0
     this.#mine = 0
-    this.#stepDown = undefined
     this.#engine = 0
-    this.#hello()
-    this.#compete(false)
   }
 
   async #spawn([make, ...others]: Maker[]): Promise<void> {
@@ -311,6 +314,20 @@ export class Link {
 
   #seen = (): void => {
     if (!hidden()) this.#network()
+  }
+
+  /** In the browser's cache of pages the Worker would stand still, in the middle of a transaction, which keeps all others waiting. */
+  #left = (): void => {
+    if (!this.#stepDown) return
+    this.#end()
+    this.#stepDown()
+    this.#stepDown = undefined
+  }
+
+  #back = (): void => {
+    if (this.#stepDown) return
+    this.#hello()
+    this.#compete(false)
   }
 
   /** Tells the engine what the browser says of the network: its Worker may not hear of it. */

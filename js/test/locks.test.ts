@@ -111,3 +111,23 @@ test('a tab that has lost its own lock is welcomed anew, and its watches go on',
   await leader.close()
   await page.close()
 })
+
+test('a leader whose page goes into the browser’s cache ends its engine, and is there again when it comes back', async () => {
+  const page = await stand.tab(profile, { options: `store: 'embedded', id: 'cache'` })
+  const other = await stand.tab(profile, { options: `store: 'embedded', id: 'cache'` })
+  const go = (type: string): Promise<unknown> =>
+    run(page, `dispatchEvent(new PageTransitionEvent('${type}', { persisted: true }))`)
+  await run(page, `void (globalThis.seen = [], masq.watch('', (c) => seen.push(c.value)), masq.put('k', 1))`)
+  await page.waitForFunction('seen.length === 1')
+  assert.equal(page.workers().length, 1)
+  await go('pagehide')
+  await run(other, `masq.put('k', 2)`)
+  assert.deepEqual([page.workers().length, other.workers().length], [0, 1])
+  await go('pageshow')
+  await run(page, `masq.put('k', 3)`)
+  assert.deepEqual(await run(page, 'seen'), [1, 2, 3])
+  await other.close()
+  await run(page, `masq.put('k', 4)`)
+  assert.equal(page.workers().length, 1)
+  await page.close()
+})
