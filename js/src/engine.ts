@@ -40,6 +40,8 @@ export class Engine {
   #stopped = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #newest = 0 // the last log record that was there at the start, or that this engine has added
+  #cause = '' // of what storage failed
+  #late = false // it does not answer
   #committing: Promise<void> = Promise.resolve() // never rejects
 
   constructor(init: Init, platform: Platform, events: EngineEvents) {
@@ -160,7 +162,7 @@ export class Engine {
       case 'wakeAt':
         return this.#wakeAt(a.at)
       case 'failed':
-        return void this.#explain(a.code).then((code) => this.#fail(code, 'the engine stopped'))
+        return void this.#explain(a.code).then((code) => this.#fail(code, this.#cause || 'the engine stopped'))
     }
   }
 
@@ -170,17 +172,17 @@ export class Engine {
         this.#newest = Math.max(this.#newest, lastRecord(adds.map((b) => b.id)))
         this.#feed((w) => w.committed(StorageFailure.None))
       },
-      (e: unknown) => this.#feed((w) => w.committed(failureOf(e))),
+      (e: unknown) => this.#feed((w) => w.committed(this.#failure(e))),
     )
   }
 
   /**
    * Blocks that are not as they should be may be so because another engine has taken over, of a tab that took this one for
    * dead, or because this one has and the other went on for a moment. Then the log has a record that this engine knows
-   * nothing of, and the data is not damaged.
+   * nothing of, and the data is not damaged. A commit may fail of the same, and Firefox does not say that it did.
    */
   async #explain(code: string): Promise<string> {
-    if (code !== 'E_DAMAGED') return code
+    if (code !== 'E_DAMAGED' && (code !== 'E_STORAGE' || this.#late)) return code
     await this.#committing
     const ids = await this.#store!.list().catch(() => [])
     return lastRecord(ids) > this.#newest ? 'E_FENCED' : code
@@ -195,8 +197,16 @@ export class Engine {
             ids.map((id, i) => ({ id, data: data[i] })),
           ),
         ),
-      (e: unknown) => this.#feed((w) => w.loaded(failureOf(e), [])),
+      (e: unknown) => this.#feed((w) => w.loaded(this.#failure(e), [])),
     )
+  }
+
+  #failure(e: unknown): number {
+    if (e instanceof StorageError) {
+      this.#cause = e.message
+      this.#late = e.reason === 'late'
+    }
+    return failureOf(e)
   }
 
   #wakeAt(at: number): void {

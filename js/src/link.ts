@@ -138,7 +138,8 @@ export class Link {
       return new Promise((resolve) => (this.#release = resolve))
     }
     withLock(names.tabLock(this.#options.app, this.client), {}, live, {
-      lost: () => {
+      lost: () => undefined,
+      again: () => {
         if (this.#closed) return
         if (!this.leader) this.#engine = 0 // it has to welcome this tab anew
         this.#live()
@@ -150,7 +151,8 @@ export class Link {
   #compete(steal: boolean): void {
     this.#dequeue()
     this.#dequeue = withLock(names.lock(this.#options.app), { steal }, () => this.#lead(), {
-      lost: () => this.#closed || this.#deposed(),
+      lost: () => this.#end(), // what it still says is not to be heard
+      again: () => this.#closed || this.#deposed(),
       refused: (e) => this.#refused(e),
     })
   }
@@ -178,7 +180,6 @@ export class Link {
 
   /** The lock was lost to another tab. */
   #deposed(): void {
-    this.#end()
     this.#stepDown = undefined
     this.#hello()
     this.#compete(false)

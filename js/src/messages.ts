@@ -58,5 +58,6 @@ export const storageCodes: Record<StorageCause, string> = {
   closed: 'E_STORAGE',
   version: 'E_VERSION',
   unknown: 'E_STORAGE',
+  late: 'E_STORAGE',
   other: 'E_STORAGE',
 }

@@ -3,9 +3,9 @@
 
 /**
  * Why storage failed: the block exists already, there is no room, the store is closed, a newer version has the data, the browser
- * does not know why, or something else.
+ * does not know why, it does not answer, or something else.
  */
-export type StorageCause = 'exists' | 'quota' | 'closed' | 'version' | 'unknown' | 'other'
+export type StorageCause = 'exists' | 'quota' | 'closed' | 'version' | 'unknown' | 'late' | 'other'
 
 /** What every method of BlockStore rejects with. */
 export class StorageError extends Error {
@@ -51,7 +51,7 @@ export async function opened<T>(open: () => Promise<T>): Promise<T> {
 /** Resolves as `p` does. Rejects with StorageError when that takes over 30 s; what was asked for may still be done. */
 export function answered<T>(p: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    const late = (): void => reject(new StorageError('other', 'IndexedDB does not answer'))
+    const late = (): void => reject(new StorageError('late', 'IndexedDB does not answer'))
     const timer = setTimeout(late, ANSWER_MS)
     p.then(resolve, reject).finally(() => clearTimeout(timer))
   })
