@@ -42,11 +42,19 @@ addEventListener('error', (e) => errors.push(e.message))
 addEventListener('unhandledrejection', (e) => errors.push('unhandled: ' + e.reason))`,
   },
   '/in-worker.js': { body: `importScripts('/masq.global.js'); ${use}; use().then((done) => postMessage(done))` },
-  // A Worker that stops dead when it is told to, as in a tab that is frozen, until the server answers.
+  // A Worker that stops dead, as in a tab that is frozen, until the server answers: when it is told to, or when it next writes,
+  // before it has heard that its transaction has started.
   '/freezable.js': {
-    body: `new BroadcastChannel('freeze').onmessage = () => {
+    body: `const freeze = () => {
   const request = new XMLHttpRequest(); request.open('GET', '/freeze', false); request.send()
 }
+let atWrite = false
+const { transaction } = IDBDatabase.prototype
+IDBDatabase.prototype.transaction = function (stores, mode, options) {
+  if (mode === 'readwrite' && atWrite) queueMicrotask(freeze)
+  return transaction.call(this, stores, mode, options)
+}
+new BroadcastChannel('freeze').onmessage = ({ data }) => (data === 'write' ? (atWrite = true) : freeze())
 importScripts('/worker.js')`,
   },
   // A Worker that takes itself to be offline, whatever happens.

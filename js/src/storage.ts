@@ -162,14 +162,22 @@ export class BlockStore {
         }
         tx.onabort = () => reject(explain(tx!.error))
         result = work(tx.objectStore(BLOCKS))
-        // Spares a turn of the event loop. Not when reading: Chromium then completes before large blocks have arrived.
-        if (mode === 'readwrite') tx.commit?.()
+        if (mode === 'readwrite' && mayCommit()) tx.commit?.()
       } catch (e) {
         reject(explain(e))
         abort(tx) // or what was asked for before the failure would be done
       }
     })
   }
+}
+
+/**
+ * Whether a transaction that writes may be told that nothing follows, which spares a turn of the event loop. Not in WebKit: when the
+ * Worker is ended before the transaction has started, one that was told so is never aborted, and all others wait for it. Not when
+ * reading either: Chromium then completes before large blocks have arrived.
+ */
+function mayCommit(): boolean {
+  return /\b(Chrome|Firefox)\//.test(navigator.userAgent)
 }
 
 function abort(tx: IDBTransaction | undefined): void {
