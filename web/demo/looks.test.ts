@@ -115,7 +115,7 @@ const scenes: Record<string, Scene> = {
   'toast-clash': {
     script: usual(),
     act: [
-      ...[note, type('mine'), fail({ batch: 'never' })],
+      ...[fail({ batch: 'never' }), note, type('mine')],
       (page) =>
         page.evaluate(() => window.scripted.arrive('b', { title: 'x', text: 'theirs' }, 'A phone with a long name')),
       seen('#toast p'),
