@@ -3,11 +3,14 @@ package native
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -124,6 +127,48 @@ func TestTooBig(t *testing.T) {
 	}
 }
 
+// TestLastWord: the connection stands until the other end has said its last, else a proxy in between would lose the close frame.
+func TestLastWord(t *testing.T) {
+	const masked = 0x80
+	none := []byte{0, 0, 0, 0} // the mask
+	size := wire.MaxFrame + 1
+	big := append([]byte{0x82, masked | 127, 0, 0, 0, 0, byte(size >> 24), byte(size >> 16), byte(size >> 8), byte(size)}, none...)
+	bye := append([]byte{0x88, masked | 2}, append(none, 4006>>8, 4006&0xff)...)
+	for name, c := range map[string]struct{ first, rest []byte }{
+		"too big":   {append(slices.Clone(big), 1), append(make([]byte, size-1), bye...)},
+		"no frames": {append([]byte{0x82, masked | 1}, append(none, 99)...), append(slices.Clone(big), append(make([]byte, size), bye...)...)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onLoopback(t, Options{}, func(b *bed) {
+				conn := b.raw(channelPath(key(1)))
+				if _, err := conn.Write(c.first); err != nil {
+					t.Fatal(err)
+				}
+				got := make([]byte, 1<<10)
+				n := 0
+				for !bytes.Contains(got[:n], []byte{0x88, 2}) {
+					m, err := conn.Read(got[n:])
+					if err != nil {
+						t.Fatalf("%x: %v", got[:n], err)
+					}
+					n += m
+				}
+				conn.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+				if _, err := conn.Read(got); !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Errorf("before this end has said its last: %v", err)
+				}
+				conn.SetReadDeadline(time.Time{})
+				if _, err := conn.Write(c.rest); err != nil {
+					t.Fatal(err)
+				}
+				if n, err := conn.Read(got); err != io.EOF {
+					t.Errorf("then: %x, %v", got[:n], err)
+				}
+			})
+		})
+	}
+}
+
 // raw is a WebSocket handshake without a client behind it.
 func (b *bed) raw(path string) net.Conn {
 	b.t.Helper()
@@ -199,6 +244,7 @@ func TestSlowReceiverIsDropped(t *testing.T) {
 		unblock := y.block()
 		start := time.Now()
 		x.data("a")
+		synctest.Wait() // y has read it and reads no more; else the next ones might come with it
 		x.data("b")
 		x.data("c")
 		x.want("PEER false")

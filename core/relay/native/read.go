@@ -49,6 +49,9 @@ func (s *Server) read(k *socket) {
 	}
 	k.stream.turn = nil
 	t.end()
+	if err == errTooBig || err == errEarly {
+		k.stream.linger(k.rest)
+	}
 	if err != nil {
 		s.finish(k)
 		return
@@ -79,8 +82,10 @@ func (s *Server) readFrame(k *socket) error {
 		return err
 	case h.op.isControl():
 	case h.size > uint64(s.limits.FrameBytes)-uint64(len(k.part)):
+		k.rest = h.size
 		return errTooBig
 	case !k.joined && h.size+uint64(len(k.part)) > wire.MaxJoin:
+		k.rest = h.size
 		return errEarly // by its head: nothing is kept or unmasked for a stranger
 	}
 	var lent *body
@@ -172,6 +177,7 @@ func (s *Server) broken(k *socket, err error) {
 
 // finish ends a socket.
 func (s *Server) finish(k *socket) {
+	k.stream.heardLast()
 	io.Copy(io.Discard, k.stream.Conn) // until the other end closes too, or lingerTimeout
 	s.gone(k)
 	k.stream.Conn.Close()

@@ -21,6 +21,7 @@ type socket struct {
 	parted bool   // a message has begun whose last piece has not come
 	partOf opcode // what it is
 	part   []byte // what has come of it
+	rest   uint64 // bytes of a refused frame that are still to come
 	// borrowed: the message at hand is in the stream's buffer, and from there until the turn is over.
 	borrowed bool
 

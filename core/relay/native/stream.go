@@ -2,8 +2,10 @@ package native
 
 import (
 	"io"
+	"math"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -19,6 +21,7 @@ type stream struct {
 	polls  func(fd uintptr) bool // poll
 	limits *relay.Limits
 	done   chan struct{} // closed when the socket is to end: no more delay
+	lasts  atomic.Uint32 // how many sides have said their last
 
 	// The reader's alone.
 	in        *input    // what has come and is not taken; nil: nothing
@@ -176,5 +179,51 @@ func (c *stream) write(p []byte) error {
 	return err
 }
 
-// finish leaves the other end a moment to see why.
-func (c *stream) finish() error { return wsock.Finish(c.Conn, lingerTimeout) }
+// saidLast is called when the close frame is written. The other end has lingerTimeout to take it and to say its own last word.
+func (c *stream) saidLast() {
+	if _, ok := c.Conn.(halfCloser); !ok {
+		c.Conn.Close()
+		return
+	}
+	c.Conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+	c.last()
+}
+
+// heardLast is called when nothing more is to come that counts.
+func (c *stream) heardLast() { c.last() }
+
+// last shuts the connection down when both sides have said their last. Before, a proxy in between would close its other connection
+// while something still comes there: it would be reset, and the close frame lost.
+func (c *stream) last() {
+	if w, ok := c.Conn.(halfCloser); ok && c.lasts.Add(1) == 2 {
+		w.CloseWrite()
+	}
+}
+
+type halfCloser interface{ CloseWrite() error }
+
+// linger drops what is left of a refused frame and all that follows, up to a close frame. It ends with lingerTimeout.
+func (c *stream) linger(left uint64) {
+	for {
+		n := min(left, uint64(c.buffered()))
+		c.skip(int(n))
+		if left -= n; left > 0 {
+			if _, err := io.CopyN(io.Discard, c.Conn, int64(min(left, math.MaxInt64))); err != nil {
+				return
+			}
+		}
+		b, err := c.peek(2)
+		if err == nil {
+			b, err = c.peek(headSize(b))
+		}
+		if err != nil {
+			return
+		}
+		h, err := parseHead(b)
+		c.skip(len(b))
+		if err != nil || h.op == opClose {
+			return
+		}
+		left = h.size
+	}
+}

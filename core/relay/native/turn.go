@@ -73,7 +73,7 @@ func (t *turn) write(k *socket) {
 			return
 		}
 		if t.batch.last {
-			k.stream.finish()
+			k.stream.saidLast()
 		}
 	}
 	t.s.wg.Done()

@@ -121,7 +121,9 @@ func TestTurns(t *testing.T) {
 			if k.writing || k.queue != nil || k.bytes != 0 || k.turn != nil {
 				t.Errorf("left: writing %v, %d messages, %d bytes", k.writing, len(k.queue), k.bytes)
 			}
-			if !c.closes {
+			if c.closes {
+				k.stream.heardLast()
+			} else {
 				k.stream.Conn.Close()
 			}
 			if n, err := other.Read(got); n != 0 || err != io.EOF {

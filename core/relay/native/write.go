@@ -106,7 +106,7 @@ func (s *Server) write(k *socket, b *batch, left []byte) {
 		case err != nil:
 			s.writeFailed(k, err)
 		case b.last:
-			k.stream.finish()
+			k.stream.saidLast()
 		}
 	}
 	batches.Put(b)
