@@ -20,9 +20,9 @@ const (
 	recordFormat   = 1
 	manifestFormat = 1
 
-	itemMeta  = 1
-	itemSpace = 2
-	itemFence = 3
+	itemMeta      = 1
+	itemNamespace = 2
+	itemFence     = 3
 
 	maxMetaKey = 1<<16 - 1
 	maxItem    = storage.MaxBlock
@@ -55,7 +55,7 @@ func (l *Ledger) readRecord(n uint64, b []byte) error {
 			if r.Err() == nil {
 				l.setMeta(key, value)
 			}
-		case itemSpace:
+		case itemNamespace:
 			ns, item := r.U16(), r.LV32(maxItem)
 			if r.Err() == nil {
 				l.items[ns] = append(l.items[ns], item)

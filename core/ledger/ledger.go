@@ -234,7 +234,7 @@ func (l *Ledger) setMeta(key string, value []byte) {
 
 // Append adds an item of a namespace to the next log record.
 func (l *Ledger) Append(ns uint16, item []byte) {
-	l.pending = wire.AppendU16(append(l.pending, itemSpace), ns)
+	l.pending = wire.AppendU16(append(l.pending, itemNamespace), ns)
 	l.pending = wire.AppendLV32(l.pending, item)
 }
 

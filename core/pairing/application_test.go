@@ -17,7 +17,7 @@ func TestApplication(t *testing.T) {
 	member, acceptance := r.host.Joined()
 	r.grant().want("application", nil, nil)
 	g, ros := r.join.Granted()
-	if g.Role != Application || g.Space != r.offer.Space || g.Secret != [32]byte{9} || ros.ID() != roster.SpaceGenesis(r.offer.Space) ||
+	if g.Role != Application || g.Namespace != r.offer.Namespace || g.Secret != [32]byte{9} || ros.ID() != roster.NamespaceGenesis(r.offer.Namespace) ||
 		!slices.Equal(ros.Roots(), [][32]byte{r.offer.Root}) || len(ros.Members()) != 1 {
 		t.Errorf("got %+v", g)
 	}
@@ -147,7 +147,7 @@ func TestApplicationOffers(t *testing.T) {
 	for name, change := range map[string]func(o *Offer){
 		"no application":   func(o *Offer) { o.Apps = nil },
 		"two applications": func(o *Offer) { o.Apps = []string{"a", "b"} },
-		"no namespace":     func(o *Offer) { o.Space = [32]byte{} },
+		"no namespace":     func(o *Offer) { o.Namespace = [32]byte{} },
 		"no root":          func(o *Offer) { o.Root = [32]byte{} },
 		"role 3":           func(o *Offer) { o.Role = 3 },
 	} {
@@ -161,7 +161,7 @@ func TestApplicationOffers(t *testing.T) {
 
 func TestApplicationGrants(t *testing.T) {
 	stranger := self("Stranger", roster.Store)
-	theirs := roster.OpenSpace([32]byte{4}, stranger.member().IK)
+	theirs := roster.OpenNamespace([32]byte{4}, stranger.member().IK)
 	if _, err := theirs.SignFull(stranger.IK, stranger.member()); err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func TestApplicationGrants(t *testing.T) {
 		host, join error // of a host that does not look
 	}{
 		"nothing yet: the root itself": {func(r *rig, g *Grant) { g.Roster = nil }, nil, nil},
-		"another namespace":            {func(r *rig, g *Grant) { g.Space[0]++ }, ErrOffer, ErrAuth},
+		"another namespace":            {func(r *rig, g *Grant) { g.Namespace[0]++ }, ErrOffer, ErrAuth},
 		"another's roster":             {func(r *rig, g *Grant) { r.join.root[0]++ }, nil, ErrAuth},
 		"another role":                 {func(r *rig, g *Grant) { g.Role = Full }, ErrOffer, ErrAuth},
 		"role 3":                       {func(r *rig, g *Grant) { g.Role = 3 }, ErrOffer, ErrVersion},
@@ -204,7 +204,7 @@ func TestApplicationGrants(t *testing.T) {
 	}
 	r := newRig(t).begin().meet().yes() // and a namespace's where a circle's was offered
 	app := newAppRig(t)
-	out, err := r.host.seal(msgP7, (&Grant{Role: Application, Space: app.offer.Space, Roster: app.circle.Behind(nil)}).encode())
+	out, err := r.host.seal(msgP7, (&Grant{Role: Application, Namespace: app.offer.Namespace, Roster: app.circle.Behind(nil)}).encode())
 	if err != nil {
 		t.Fatal(err)
 	}

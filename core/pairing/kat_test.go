@@ -93,13 +93,13 @@ func katLines(t *testing.T, role uint8, vector string) string {
 		}
 		r.offer.Genesis = r.circle.Genesis()
 	} else {
-		space, host := [32]byte(draw("ns", 32)), &r.self[0]
+		namespace, host := [32]byte(draw("ns", 32)), &r.self[0]
 		host.Kind, host.App = roster.Store, ""
-		r.circle = roster.OpenSpace(space, host.member().IK)
+		r.circle = roster.OpenNamespace(namespace, host.member().IK)
 		if _, err := r.circle.SignFull(host.IK, host.member()); err != nil {
 			t.Fatal(err)
 		}
-		r.offer = Offer{Role: Application, Apps: []string{testApp}, Space: space, Root: host.member().IK}
+		r.offer = Offer{Role: Application, Apps: []string{testApp}, Namespace: namespace, Root: host.member().IK}
 	}
 	r.link.Secret = [16]byte(draw("S", 16))
 	r.joinLink = r.link

@@ -43,11 +43,11 @@ func (s *Self) member() roster.Member {
 
 // Offer is what a host lets a joiner into.
 type Offer struct {
-	Genesis []byte   // Full: the circle's GENESIS entry
-	Role    uint8    // Full or Application
-	Apps    []string // the applications that may join, at most 64; none: any. Application: the one
-	Space   [32]byte // Application: the namespace's name
-	Root    [32]byte // Application: the ik of the full device that the joiner is to trust: the host's, or the one that a host trusts that is an application peer
+	Genesis   []byte   // Full: the circle's GENESIS entry
+	Role      uint8    // Full or Application
+	Apps      []string // the applications that may join, at most 64; none: any. Application: the one
+	Namespace [32]byte // Application: the namespace's name
+	Root      [32]byte // Application: the ik of the full device that the joiner is to trust: the host's, or the one that a host trusts that is an application peer
 }
 
 // genesis is what the roster on offer is signed over.
@@ -61,8 +61,8 @@ func (o *Offer) genesis() (roster.ID, error) {
 			return circle.ID(), nil
 		}
 	case Application:
-		if len(o.Apps) == 1 && o.Space != [32]byte{} && o.Root != [32]byte{} {
-			return roster.SpaceGenesis(o.Space), nil
+		if len(o.Apps) == 1 && o.Namespace != [32]byte{} && o.Root != [32]byte{} {
+			return roster.NamespaceGenesis(o.Namespace), nil
 		}
 	}
 	return roster.ID{}, ErrOffer

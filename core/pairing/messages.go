@@ -48,7 +48,7 @@ type Other struct {
 const (
 	hostNK, hostIK, hostName, hostGenesis, hostRole, hostApp, hostRoot = 1, 2, 3, 4, 5, 6, 7
 	joinRandom, joinNK, joinIK, joinName, joinKind, joinApp            = 1, 2, 3, 4, 5, 6
-	grantRole, grantSecret, grantRelay, grantEntry, grantSpace         = 1, 2, 3, 4, 5
+	grantRole, grantSecret, grantRelay, grantEntry, grantNamespace     = 1, 2, 3, 4, 5
 )
 
 // A form says which tags a message has: all up to last are known, those in need must be there, those in repeat may stand
@@ -61,7 +61,7 @@ type form struct {
 var (
 	hostForm  = form{last: hostRoot, need: 0b011_1110, repeat: 1 << hostApp}
 	joinForm  = form{last: joinApp, need: 0b011_1110}
-	grantForm = form{last: grantSpace, need: 0b0_0110, repeat: 1<<grantRelay | 1<<grantEntry}
+	grantForm = form{last: grantNamespace, need: 0b0_0110, repeat: 1<<grantRelay | 1<<grantEntry}
 )
 
 func encodeHost(m *roster.Member, o *Offer) []byte {
@@ -70,7 +70,7 @@ func encodeHost(m *roster.Member, o *Offer) []byte {
 	b = wire.AppendTLV(b, hostName, []byte(m.Name))
 	genesis := o.Genesis
 	if o.Role == Application {
-		id := roster.SpaceGenesis(o.Space)
+		id := roster.NamespaceGenesis(o.Namespace)
 		genesis = id[:]
 	}
 	b = wire.AppendTLV(b, hostGenesis, genesis)
@@ -171,11 +171,11 @@ func parseJoiner(b []byte) (Other, error) {
 
 // A Grant is what lets the joiner in.
 type Grant struct {
-	Role   uint8    // what was offered
-	Secret [32]byte // the circle's, or the namespace's
-	Relays []string // the circle's Sync Servers, at most 8
-	Roster [][]byte // entries in an order in which they can be added; a circle's GENESIS first
-	Space  [32]byte // Application: the namespace's name
+	Role      uint8    // what was offered
+	Secret    [32]byte // the circle's, or the namespace's
+	Relays    []string // the circle's Sync Servers, at most 8
+	Roster    [][]byte // entries in an order in which they can be added; a circle's GENESIS first
+	Namespace [32]byte // Application: the namespace's name
 }
 
 // encode writes g with as many of its entries as fit. The joiner gets the others in the first session.
@@ -183,7 +183,7 @@ func (g *Grant) encode() []byte {
 	b := wire.AppendTLV(nil, grantRole, []byte{g.Role})
 	b = wire.AppendTLV(b, grantSecret, g.Secret[:])
 	if g.Role == Application {
-		b = wire.AppendTLV(b, grantSpace, g.Space[:])
+		b = wire.AppendTLV(b, grantNamespace, g.Namespace[:])
 	}
 	for _, r := range g.Relays {
 		b = wire.AppendTLV(b, grantRelay, []byte(r))
@@ -211,8 +211,8 @@ func parseGrant(b []byte) (Grant, error) {
 		case grantEntry:
 			g.Roster = append(g.Roster, v)
 			return len(g.Roster) <= wire.MaxRoster
-		case grantSpace:
-			return fill(&g.Space, v)
+		case grantNamespace:
+			return fill(&g.Namespace, v)
 		}
 		return true
 	})
@@ -248,7 +248,7 @@ func (g *Grant) open(genesis roster.ID, root [32]byte, host *roster.Member) (*ro
 func (g *Grant) begin(root [32]byte) (r *roster.Roster, rest [][]byte, err error) {
 	switch {
 	case g.Role == Application:
-		return roster.OpenSpace(g.Space, root), g.Roster, nil
+		return roster.OpenNamespace(g.Namespace, root), g.Roster, nil
 	case len(g.Roster) == 0:
 		return nil, nil, ErrAuth
 	}

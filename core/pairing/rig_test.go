@@ -83,12 +83,12 @@ func newAppRig(t testing.TB) *rig {
 	r := newRig(t)
 	r.self[0].Kind, r.self[0].App = roster.Store, ""
 	host := r.self[0].member()
-	space := [32]byte{4}
-	r.circle = roster.OpenSpace(space, host.IK)
+	namespace := [32]byte{4}
+	r.circle = roster.OpenNamespace(namespace, host.IK)
 	if _, err := r.circle.SignFull(r.self[0].IK, host); err != nil {
 		t.Fatal(err)
 	}
-	r.offer = Offer{Role: Application, Apps: []string{testApp}, Space: space, Root: host.IK}
+	r.offer = Offer{Role: Application, Apps: []string{testApp}, Namespace: namespace, Root: host.IK}
 	return r
 }
 
@@ -161,7 +161,7 @@ func (r *rig) grant() *rig {
 }
 
 func (r *rig) grantOf() Grant {
-	return Grant{Role: r.offer.Role, Secret: [32]byte{9}, Relays: []string{relay}, Roster: r.circle.Behind(nil), Space: r.offer.Space}
+	return Grant{Role: r.offer.Role, Secret: [32]byte{9}, Relays: []string{relay}, Roster: r.circle.Behind(nil), Namespace: r.offer.Namespace}
 }
 
 // want checks how both ended, and that nobody who failed shows digits to compare.

@@ -67,13 +67,13 @@ func (e *Engine) commit() {
 	if c.flight.strict {
 		d = storage.Strict
 	}
-	for _, s := range e.spaces {
-		if s.rep.Begin(d) == storage.Strict {
+	for _, n := range e.namespaces {
+		if n.rep.Begin(d) == storage.Strict {
 			d = storage.Strict
 		}
 	}
-	for _, s := range e.spaces {
-		s.rep.Begin(d) // they all know how it is committed
+	for _, n := range e.namespaces {
+		n.rep.Begin(d) // they all know how it is committed
 	}
 	e.out.add(Commit{Group: e.led.Begin(), Durability: d})
 }
@@ -89,8 +89,8 @@ func (e *Engine) committed(err error) {
 		return
 	}
 	e.led.Committed()
-	for _, s := range e.spaces {
-		s.rep.Committed()
+	for _, n := range e.namespaces {
+		n.rep.Committed()
 	}
 	done := c.flight
 	c.flight = batch{}
@@ -150,28 +150,28 @@ func (e *Engine) maintain() {
 // checkpoint has every namespace hand in its part. Of several that wait for blocks all ask for theirs at once; one that has written
 // what was in its memory does so again with what has come meanwhile.
 func (e *Engine) checkpoint() (missing error) {
-	for _, s := range e.spaces {
-		if s.rep.Quiet() {
+	for _, n := range e.namespaces {
+		if n.rep.Quiet() {
 			continue
 		}
-		e.commits.held = e.commits.held || s.rep.MustCheckpoint()
-		if err := s.rep.Checkpoint(); err != nil && (missing == nil || !errors.Is(err, ledger.ErrWait)) {
+		e.commits.held = e.commits.held || n.rep.MustCheckpoint()
+		if err := n.rep.Checkpoint(); err != nil && (missing == nil || !errors.Is(err, ledger.ErrWait)) {
 			missing = err
 		}
 	}
 	if missing != nil {
 		return missing
 	}
-	for _, s := range e.spaces {
-		s.rep.HandIn()
+	for _, n := range e.namespaces {
+		n.rep.HandIn()
 	}
 	return nil
 }
 
 func (e *Engine) mustCheckpoint() bool {
-	return e.commits.held || slices.ContainsFunc(e.spaces, func(s *space) bool { return s.rep.MustCheckpoint() })
+	return e.commits.held || slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return n.rep.MustCheckpoint() })
 }
 
 func (e *Engine) needsCheckpoint() bool {
-	return e.led.Tail() >= longTail || slices.ContainsFunc(e.spaces, func(s *space) bool { return s.rep.NeedsCheckpoint() })
+	return e.led.Tail() >= longTail || slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return n.rep.NeedsCheckpoint() })
 }

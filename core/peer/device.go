@@ -23,19 +23,19 @@ type device struct {
 	lines []*line  // at most two: today's channel and, near the change of day, its neighbour
 	sess  *session // while one of the lines has a session
 
-	spaces    []*progress // for each namespace that something is known of
+	progress  []*progress // for each namespace that something is known of
 	lastHeard Millis
 	unsaved   bool
 }
 
 // progress is how far a device has got with a namespace.
 type progress struct {
-	s       *space
-	have    wire.Vector // what it is known to have durably
-	acked   uint64      // position in this device's log up to which it has everything durably
-	heard   bool        // it has sent all that it has since this start
-	theirs  bool        // it syncs it with this device, as it said last
-	unsaved bool
+	namespace *namespace
+	have      wire.Vector // what it is known to have durably
+	acked     uint64      // position in this device's log up to which it has everything durably
+	heard     bool        // it has sent all that it has since this start
+	theirs    bool        // it syncs it with this device, as it said last
+	unsaved   bool
 }
 
 // openDevices makes a device of every other member of every roster.
@@ -49,8 +49,8 @@ func (e *Engine) openDevices() {
 			e.shutOut()
 		}
 	}
-	for _, s := range e.spaces {
-		s.settleIfHeard()
+	for _, n := range e.namespaces {
+		n.settleIfHeard()
 	}
 }
 
@@ -60,9 +60,9 @@ func (e *Engine) groups() []*group {
 	if e.circle != nil {
 		out = append(out, e.circle)
 	}
-	for _, s := range e.spaces {
-		if s.peers != nil {
-			out = append(out, s.peers)
+	for _, n := range e.namespaces {
+		if n.peers != nil {
+			out = append(out, n.peers)
 		}
 	}
 	return out
@@ -73,7 +73,7 @@ func (e *Engine) groups() []*group {
 func (e *Engine) refreshDevices(g *group) {
 	me := e.publicIK()
 	for _, m := range g.roster.Members() {
-		if m.IK == me || g.space != nil && e.circle != nil && e.circle.member(m.IK) {
+		if m.IK == me || g.namespace != nil && e.circle != nil && e.circle.member(m.IK) {
 			continue
 		}
 		d := e.deviceOf(m.NK)
@@ -159,18 +159,18 @@ func (e *Engine) addDevice(g *group, ik, nk [32]byte, kind uint8, name string) *
 }
 
 // shares reports whether the device has to do with the namespace: those of the circle have with all.
-func (d *device) shares(s *space) bool { return d.g.space == nil || d.g.space == s }
+func (d *device) shares(n *namespace) bool { return d.g.namespace == nil || d.g.namespace == n }
 
 // in answers how far the device has got with a namespace.
-func (d *device) in(s *space) *progress {
-	for _, p := range d.spaces {
-		if p.s == s {
+func (d *device) in(n *namespace) *progress {
+	for _, p := range d.progress {
+		if p.namespace == n {
 			return p
 		}
 	}
-	p := &progress{s: s}
-	p.load(d.e.led.Meta(d.metaIn(s)))
-	d.spaces = append(d.spaces, p)
+	p := &progress{namespace: n}
+	p.load(d.e.led.Meta(d.metaIn(n)))
+	d.progress = append(d.progress, p)
 	return p
 }
 
@@ -178,9 +178,9 @@ func (d *device) in(s *space) *progress {
 // it has got: position u64 ‖ vector.
 const metaPeer = "peer/"
 
-func (d *device) meta() string             { return metaPeer + string(d.nk[:]) }
-func (d *device) metaIn(s *space) string   { return d.meta() + "/" + s.number() }
-func (d *device) cursorIn(s *space) string { return "cursor/" + s.number() + "/" + string(d.nk[:]) }
+func (d *device) meta() string                 { return metaPeer + string(d.nk[:]) }
+func (d *device) metaIn(n *namespace) string   { return d.meta() + "/" + n.number() }
+func (d *device) cursorIn(n *namespace) string { return "cursor/" + n.number() + "/" + string(d.nk[:]) }
 
 // load reads what was known. It is a memory of another device's state: what cannot be read the next session brings again.
 func (d *device) load() {
@@ -205,10 +205,10 @@ func (d *device) save() {
 		d.unsaved = false
 		d.e.led.SetMeta(d.meta(), wire.AppendU64(wire.AppendLV8(nil, []byte(d.name)), d.lastHeard))
 	}
-	for _, p := range d.spaces {
+	for _, p := range d.progress {
 		if p.unsaved {
 			p.unsaved = false
-			d.e.led.SetMeta(d.metaIn(p.s), wire.AppendVector(wire.AppendU64(nil, p.acked), p.have))
+			d.e.led.SetMeta(d.metaIn(p.namespace), wire.AppendVector(wire.AppendU64(nil, p.acked), p.have))
 		}
 	}
 }
@@ -216,18 +216,18 @@ func (d *device) save() {
 // forget deletes what was known of the device.
 func (d *device) forget() {
 	d.e.led.SetMeta(d.meta(), nil)
-	for _, s := range d.e.spaces {
-		d.forgetSpace(s)
+	for _, n := range d.e.namespaces {
+		d.forgetNamespace(n)
 	}
 }
 
-func (d *device) forgetSpace(s *space) {
-	for _, key := range []string{d.metaIn(s), d.cursorIn(s)} {
+func (d *device) forgetNamespace(n *namespace) {
+	for _, key := range []string{d.metaIn(n), d.cursorIn(n)} {
 		if d.e.led.Meta(key) != nil {
 			d.e.led.SetMeta(key, nil)
 		}
 	}
-	d.spaces = slices.DeleteFunc(d.spaces, func(p *progress) bool { return p.s == s })
+	d.progress = slices.DeleteFunc(d.progress, func(p *progress) bool { return p.namespace == n })
 }
 
 func (p *progress) has(v wire.Vector) {
@@ -293,12 +293,12 @@ func (g *group) revoke(ik [32]byte) error {
 
 // revokeOf shuts out an application's peers.
 func (e *Engine) revokeOf(op *Op) {
-	s := e.spaceOf(op.App)
-	if s == nil {
+	n := e.namespaceOf(op.App)
+	if n == nil {
 		e.reply(Reply{Op: op.ID, Err: EApp})
 		return
 	}
-	if g := s.peers; g != nil {
+	if g := n.peers; g != nil {
 		for _, m := range g.roster.Members() {
 			if m.Kind == roster.Embedded && g.revoke(m.IK) != nil {
 				e.reply(Reply{Op: op.ID, Err: EBusy})

@@ -32,13 +32,13 @@ type Engine struct {
 	openedAt Millis // when the first Step after opening was
 	dialling bool   // others are dialled; see quiet
 
-	commits commits
-	self    self
-	circle  *group    // nil: this device is by itself, or an application peer
-	spaces  []*space  // by number
-	devices []*device // of all groups
-	pairing *pairingRun
-	invites inviteGuard
+	commits    commits
+	self       self
+	circle     *group       // nil: this device is by itself, or an application peer
+	namespaces []*namespace // by number
+	devices    []*device    // of all groups
+	pairing    *pairingRun
+	invites    inviteGuard
 
 	conns     map[uint32]connUser
 	lastConn  uint32
@@ -165,10 +165,10 @@ func (e *Engine) settle() {
 		e.tryOpen()
 	}
 	if e.state == open {
-		e.runSpaces()
+		e.runNamespaces()
 		if e.quiet() {
 			e.timers()
-			e.runSpaces()
+			e.runNamespaces()
 		}
 		for _, d := range e.devices {
 			d.pump()
@@ -213,15 +213,15 @@ func (e *Engine) quiet() bool {
 	return e.dialling
 }
 
-func (e *Engine) runSpaces() {
-	for _, s := range e.spaces {
-		s.run()
+func (e *Engine) runNamespaces() {
+	for _, n := range e.namespaces {
+		n.run()
 	}
 }
 
 // waiting reports whether an operation waits for blocks.
 func (e *Engine) waiting() bool {
-	return slices.ContainsFunc(e.spaces, func(s *space) bool { return len(s.queue) > 0 })
+	return slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return len(n.queue) > 0 })
 }
 
 // toWall is a time of the engine's own as the clock will show it. 0 stays 0.
@@ -298,11 +298,11 @@ func (e *Engine) fail(code Code) {
 		e.reply(Reply{Op: op.ID, Err: code})
 	}
 	e.early = nil
-	for _, s := range e.spaces {
-		for _, t := range s.queue {
+	for _, n := range e.namespaces {
+		for _, t := range n.queue {
 			t.fail(code)
 		}
-		s.queue = nil
+		n.queue = nil
 	}
 	e.commits.fail(e, code)
 	if p := e.pairing; p != nil {

@@ -21,10 +21,10 @@ const unnamed = "device"
 
 // flow is one namespace within a session: a cursor over this device's log, and how far the other's has been taken.
 type flow struct {
-	s      *session
-	sp     *space
-	p      *progress // of the other device
-	number uint16    // the other's number for it
+	s         *session
+	namespace *namespace
+	p         *progress // of the other device
+	number    uint16    // the other's number for it
 
 	ready bool        // the other's VECTOR is here: sending may begin
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent
@@ -45,16 +45,16 @@ type sentEnd struct {
 }
 
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
-	changes, err := f.sp.rep.Apply(recs, f.s.id)
+	changes, err := f.namespace.rep.Apply(recs, f.s.id)
 	if err != nil {
 		return err
 	}
-	f.sp.foreign = f.s.e.now
+	f.namespace.foreign = f.s.e.now
 	name := f.s.d.name
 	if name == "" {
 		name = unnamed
 	}
-	f.sp.notify(changes, 0, name)
+	f.namespace.notify(changes, 0, name)
 	f.s.e.statusDirty = true
 	f.s.take(size)
 	if f.taken += size; f.taken >= cursorEvery {
@@ -110,7 +110,7 @@ type ack struct {
 
 func (a ack) send() {
 	a.f.s.returnCredit()
-	a.f.s.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.sp.num, Position: a.pos}))
+	a.f.s.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.namespace.num, Position: a.pos}))
 }
 
 // pump sends what the other side lacks, as far as its credit goes, and what there is to tell about this side.
@@ -128,7 +128,7 @@ func (d *device) pump() {
 }
 
 func (f *flow) pump() {
-	s, rep := f.s, f.sp.rep
+	s, rep := f.s, f.namespace.rep
 	for s.out < wire.CreditWindow && !f.holding() {
 		recs, next, end, err := rep.Next(f.peer, s.id, f.pos, dataMessage)
 		if errors.Is(err, ledger.ErrWait) {
@@ -140,12 +140,12 @@ func (f *flow) pump() {
 		}
 		if len(recs) > 0 {
 			f.dirty = true
-			s.sendCounted(wire.AppendData(nil, &wire.Data{Number: f.sp.num, Position: next, Records: recs}))
+			s.sendCounted(wire.AppendData(nil, &wire.Data{Number: f.namespace.num, Position: next, Records: recs}))
 		}
 		moved := next != f.pos
 		f.pos = next
 		if end {
-			if len(f.sp.queue) == 0 { // what waits there may be the other's own, from before it crashed
+			if len(f.namespace.queue) == 0 { // what waits there may be the other's own, from before it crashed
 				f.end()
 			}
 			return
@@ -158,7 +158,7 @@ func (f *flow) pump() {
 
 // end says how far the other side now is, unless it knows.
 func (f *flow) end() {
-	v := f.sp.rep.Vector()
+	v := f.namespace.rep.Vector()
 	if !f.dirty && f.peer.CoversAll(v) {
 		if len(f.ends) == 0 && f.p.acked < f.pos { // all that came since came from there
 			f.p.reached(f.pos)
@@ -166,7 +166,7 @@ func (f *flow) end() {
 		}
 		return
 	}
-	f.s.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.sp.num, Position: f.pos, Vector: v}))
+	f.s.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: v}))
 	f.dirty, f.peer = false, f.peer.Join(v)
 	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: v})
 }
@@ -174,11 +174,11 @@ func (f *flow) end() {
 // holding reports whether all that is new came from other devices just now: those bring it to the other side themselves.
 func (f *flow) holding() bool {
 	others := 0
-	f.sp.heldBy(func(*device, *progress) { others++ })
-	if others < 2 || f.pos < f.sp.own || f.sp.foreign == 0 {
+	f.namespace.heldBy(func(*device, *progress) { others++ })
+	if others < 2 || f.pos < f.namespace.own || f.namespace.foreign == 0 {
 		return false
 	}
-	return !f.s.e.due(f.sp.foreign+forwardAfter) && f.pos < f.sp.rep.Position()
+	return !f.s.e.due(f.namespace.foreign+forwardAfter) && f.pos < f.namespace.rep.Position()
 }
 
 func (s *session) sendCounted(msg []byte) {
@@ -191,47 +191,47 @@ func (s *session) sendCounted(msg []byte) {
 
 // tell says HAVE when the other side does not know what this one has durably.
 func (f *flow) tell() {
-	v := f.sp.rep.DurableVector()
+	v := f.namespace.rep.DurableVector()
 	if f.told.CoversAll(v) || !f.s.e.due(f.toldAt+haveEvery) {
 		return
 	}
 	f.toldAt, f.told = f.s.e.now, v
-	f.s.send(wire.AppendHave(nil, &wire.Have{Number: f.sp.num, Vector: v, NK: f.s.e.publicNK()}))
+	f.s.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: v, NK: f.s.e.publicNK()}))
 }
 
 // heard checks what another device says of this one's own writing.
-func (sp *space) heard(v wire.Vector) {
-	if sp.rep.Heard(v) {
-		sp.enqueue(task{fail: func(Code) {}, run: func() error { return sp.renew(v) }})
+func (n *namespace) heard(v wire.Vector) {
+	if n.rep.Heard(v) {
+		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.renew(v) }})
 	}
 }
 
 // renew takes a new writer, unless that has been done, and begins every session anew: each was told a vector that is no longer true.
-func (sp *space) renew(v wire.Vector) error {
-	if !sp.rep.Heard(v) {
+func (n *namespace) renew(v wire.Vector) error {
+	if !n.rep.Heard(v) {
 		return nil
 	}
-	if err := sp.rep.Renew(v); err != nil {
+	if err := n.rep.Renew(v); err != nil {
 		return err
 	}
-	sp.e.resync(func(d *device) bool { return d.shares(sp) })
+	n.e.resync(func(d *device) bool { return d.shares(n) })
 	return nil
 }
 
-func (f *flow) cursorKey() string { return f.s.d.cursorIn(f.sp) }
+func (f *flow) cursorKey() string { return f.s.d.cursorIn(f.namespace) }
 
 func (f *flow) saveCursor(pos uint64) {
 	var b []byte
 	if pos != 0 {
 		b = wire.AppendU64(append(b, f.theirLog[:]...), pos)
 	}
-	f.sp.e.led.SetMeta(f.cursorKey(), b)
+	f.namespace.e.led.SetMeta(f.cursorKey(), b)
 }
 
-func (f *flow) cursorSaved() bool { return len(f.sp.e.led.Meta(f.cursorKey())) != 0 }
+func (f *flow) cursorSaved() bool { return len(f.namespace.e.led.Meta(f.cursorKey())) != 0 }
 
 func (f *flow) loadCursor() (c wire.Cursor) {
-	if b := f.sp.e.led.Meta(f.cursorKey()); len(b) == 16 {
+	if b := f.namespace.e.led.Meta(f.cursorKey()); len(b) == 16 {
 		r := wire.NewReader(b)
 		c.Incarnation, c.Position = wire.Incarnation(r.Bytes(8)), r.U64()
 	}

@@ -16,13 +16,13 @@ import (
 // a namespace's application peers with the full devices. A local store is in its circle, and in a group for each namespace that has
 // application peers; an application peer is in one group and no circle.
 type group struct {
-	e      *Engine
-	space  *space // nil: the circle
-	secret [32]byte
-	root   []byte   // the entropy behind the recovery key, on the device that founded the circle; else empty
-	ns     [32]byte // in an application peer: the namespace's name, which it cannot compute
-	roster *roster.Roster
-	told   [][32]byte // the roster's heads when the sessions that stand were last told what is new
+	e         *Engine
+	namespace *namespace // nil: the circle
+	secret    [32]byte
+	root      []byte   // the entropy behind the recovery key, on the device that founded the circle; else empty
+	ns        [32]byte // in an application peer: the namespace's name, which it cannot compute
+	roster    *roster.Roster
+	told      [][32]byte // the roster's heads when the sessions that stand were last told what is new
 }
 
 // The names of the settings that the ledger keeps for groups.
@@ -39,10 +39,10 @@ const noticeFor = 30 * 24 * 3600_000
 
 // home is the group that this device belongs to: its circle, or, in an application peer, its namespace's. Nil: it is by itself.
 func (e *Engine) home() *group {
-	if e.circle != nil || e.isStore() || len(e.spaces) == 0 {
+	if e.circle != nil || e.isStore() || len(e.namespaces) == 0 {
 		return e.circle
 	}
-	return e.spaces[0].peers
+	return e.namespaces[0].peers
 }
 
 func (e *Engine) isStore() bool { return e.cfg.App == "" }
@@ -92,7 +92,7 @@ func (e *Engine) foundCircle() error {
 // save writes down the group whole.
 func (g *group) save() {
 	switch {
-	case g.space == nil:
+	case g.namespace == nil:
 		g.e.led.SetMeta(metaCircle, wire.AppendLV8(bytes.Clone(g.secret[:]), g.root))
 	case g.guest():
 		g.e.led.SetMeta(metaGuest, append(bytes.Clone(g.ns[:]), g.secret[:]...))
@@ -106,8 +106,8 @@ func (g *group) guest() bool { return g.ns != [32]byte{} }
 // saveRoster is strict: what others have been told of the group must not be forgotten here.
 func (g *group) saveRoster() {
 	name := metaRoster
-	if g.space != nil {
-		name = metaPeers + g.space.number()
+	if g.namespace != nil {
+		name = metaPeers + g.namespace.number()
 	}
 	g.e.led.SetMeta(name, g.roster.Encode())
 	g.e.strictly()
@@ -135,24 +135,24 @@ func (e *Engine) loadCircle() error {
 }
 
 // loadPeers reads the group of a namespace's application peers, if it has any.
-func (s *space) loadPeers() error {
-	saved := s.e.led.Meta(metaPeers + s.number())
+func (n *namespace) loadPeers() error {
+	saved := n.e.led.Meta(metaPeers + n.number())
 	if len(saved) == 0 {
 		return nil
 	}
-	g := &group{e: s.e, space: s}
+	g := &group{e: n.e, namespace: n}
 	var err error
-	if g.roster, err = roster.LoadSpace(saved); err != nil {
+	if g.roster, err = roster.LoadNamespace(saved); err != nil {
 		return rosterDamage(err)
 	}
-	if guest := s.e.led.Meta(metaGuest); len(guest) == 64 && s.e.circle == nil {
+	if guest := n.e.led.Meta(metaGuest); len(guest) == 64 && n.e.circle == nil {
 		g.ns, g.secret = [32]byte(guest[:32]), [32]byte(guest[32:])
-	} else if s.e.circle != nil {
-		g.secret = s.e.circle.derive("masq/1 ns-secret" + s.app)
+	} else if n.e.circle != nil {
+		g.secret = n.e.circle.derive("masq/1 ns-secret" + n.app)
 	} else {
 		return errDamagedSelf
 	}
-	s.peers = g
+	n.peers = g
 	return nil
 }
 
@@ -173,30 +173,30 @@ func (g *group) derive(info string) [32]byte {
 }
 
 // ns is the namespace's name among devices that may know it; zero while this device is by itself.
-func (s *space) ns() [32]byte {
-	switch c := s.e.circle; {
+func (n *namespace) ns() [32]byte {
+	switch c := n.e.circle; {
 	case c != nil:
-		if s.namedBy != c {
-			s.namedBy, s.named = c, c.derive("masq/1 ns"+s.app)
+		if n.namedBy != c {
+			n.namedBy, n.named = c, c.derive("masq/1 ns"+n.app)
 		}
-		return s.named
-	case s.peers != nil:
-		return s.peers.ns
+		return n.named
+	case n.peers != nil:
+		return n.peers.ns
 	}
 	return [32]byte{}
 }
 
 // haveGroup makes the group of the namespace's application peers, if it has none. This device must be in a circle.
-func (s *space) haveGroup() *group {
-	if s.peers != nil {
-		return s.peers
+func (n *namespace) haveGroup() *group {
+	if n.peers != nil {
+		return n.peers
 	}
-	g := &group{e: s.e, space: s, secret: s.e.circle.derive("masq/1 ns-secret" + s.app)}
-	g.roster = roster.OpenSpace(s.ns(), s.e.publicIK())
-	for _, m := range s.e.circle.roster.Members() {
+	g := &group{e: n.e, namespace: n, secret: n.e.circle.derive("masq/1 ns-secret" + n.app)}
+	g.roster = roster.OpenNamespace(n.ns(), n.e.publicIK())
+	for _, m := range n.e.circle.roster.Members() {
 		g.roster.Trust(m.IK)
 	}
-	s.peers = g
+	n.peers = g
 	return g
 }
 
@@ -208,9 +208,9 @@ func (e *Engine) tend(changed bool) {
 	if c == nil || !c.in() {
 		return
 	}
-	for _, s := range e.spaces {
-		if s.peers != nil {
-			s.peers.tend(changed)
+	for _, n := range e.namespaces {
+		if n.peers != nil {
+			n.peers.tend(changed)
 		}
 	}
 }
@@ -259,8 +259,8 @@ func (g *group) changed(from *session) {
 			case s == nil || s == from || !d.member():
 			case d.g == g && s.sentDone:
 				s.send(wire.AppendRosterEntries(nil, news))
-			case g.space != nil && d.g == e.circle && s.lists(g.space):
-				s.send(wire.AppendSpaceEntries(nil, &wire.SpaceRoster{Number: g.space.num, Entries: news}))
+			case g.namespace != nil && d.g == e.circle && s.lists(g.namespace):
+				s.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: g.namespace.num, Entries: news}))
 			}
 		}
 	})
@@ -348,9 +348,9 @@ func (e *Engine) leave() {
 	for _, name := range []string{metaCircle, metaRoster, metaGuest, metaGuestRelays, metaPending} {
 		e.led.SetMeta(name, nil)
 	}
-	for _, s := range e.spaces {
-		e.led.SetMeta(metaPeers+s.number(), nil)
-		s.peers = nil
+	for _, n := range e.namespaces {
+		e.led.SetMeta(metaPeers+n.number(), nil)
+		n.peers = nil
 	}
 	e.circle, e.syncErr, e.statusDirty = nil, OK, true
 }

@@ -93,10 +93,10 @@ func (d *device) keepLines() {
 
 // reachable reports whether there is anything to say to the device.
 func (d *device) reachable() bool {
-	switch s := d.g.space; {
-	case d.g.out(), slices.ContainsFunc(d.e.spaces, func(s *space) bool { return s.moving }):
+	switch n := d.g.namespace; {
+	case d.g.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
 		return false
-	case s != nil && (s.gone || !s.on):
+	case n != nil && (n.gone || !n.on):
 		return false
 	}
 	return true // a member, one that is being added, or one that is to be told that it is out

@@ -25,15 +25,15 @@ type watch struct {
 // probeAhead is for how many waiting operations blocks are asked for at once.
 const probeAhead = 256
 
-func (s *space) enqueue(t task) { s.queue = append(s.queue, t) }
+func (n *namespace) enqueue(t task) { n.queue = append(n.queue, t) }
 
 // run does what waits, in order, as far as the blocks are there.
-func (s *space) run() {
+func (n *namespace) run() {
 	done := 0
-	for done < len(s.queue) && s.e.state == open {
-		err := s.queue[done].run()
+	for done < len(n.queue) && n.e.state == open {
+		err := n.queue[done].run()
 		if errors.Is(err, ledger.ErrWait) {
-			for _, t := range s.queue[done+1 : min(len(s.queue), done+probeAhead)] {
+			for _, t := range n.queue[done+1 : min(len(n.queue), done+probeAhead)] {
 				if t.probe != nil {
 					t.probe()
 				}
@@ -41,17 +41,17 @@ func (s *space) run() {
 			break
 		}
 		if err != nil {
-			s.e.fail(storageCode(err))
+			n.e.fail(storageCode(err))
 			return
 		}
 		done++
 	}
-	if s.e.state != open {
+	if n.e.state != open {
 		return
 	}
-	if rest := copy(s.queue, s.queue[done:]); done > 0 {
-		clear(s.queue[rest:])
-		s.queue = s.queue[:rest]
+	if rest := copy(n.queue, n.queue[done:]); done > 0 {
+		clear(n.queue[rest:])
+		n.queue = n.queue[:rest]
 	}
 }
 
@@ -66,12 +66,12 @@ func (e *Engine) op(op *Op) {
 		return
 	}
 	if op.Verb <= Unwatch || op.Verb == Import {
-		s := e.spaceOf(op.App)
-		if s == nil || s.gone {
+		n := e.namespaceOf(op.App)
+		if n == nil || n.gone {
 			e.reply(Reply{Op: op.ID, Err: EApp})
 			return
 		}
-		s.op(op)
+		n.op(op)
 		return
 	}
 	do := verbs[op.Verb]
@@ -97,41 +97,41 @@ var storeVerbs = map[Verb]func(*Engine, *Op){
 	Keep: (*Engine).keep, Kept: (*Engine).kept, RevokeOf: (*Engine).revokeOf,
 }
 
-func (s *space) op(op *Op) {
+func (n *namespace) op(op *Op) {
 	switch op.Verb {
 	case Get:
-		s.readKey(op, s.get)
+		n.readKey(op, n.get)
 	case Conflicts:
-		s.readKey(op, s.conflicts)
+		n.readKey(op, n.conflicts)
 	case List:
-		s.enqueue(task{run: func() error { return s.list(op) }, fail: func(c Code) { s.refuse(op, c) }})
+		n.enqueue(task{run: func() error { return n.list(op) }, fail: func(c Code) { n.refuse(op, c) }})
 	case Batch, Import:
-		s.batch(op)
+		n.batch(op)
 	case Watch:
-		s.watch(op)
+		n.watch(op)
 	case Unwatch:
-		s.unwatch(op)
+		n.unwatch(op)
 	default:
-		s.refuse(op, EValue)
+		n.refuse(op, EValue)
 	}
 }
 
-func (s *space) refuse(op *Op, code Code) { s.e.reply(Reply{Op: op.ID, Err: code}) }
+func (n *namespace) refuse(op *Op, code Code) { n.e.reply(Reply{Op: op.ID, Err: code}) }
 
-func (s *space) readKey(op *Op, read func(*Op) error) {
+func (n *namespace) readKey(op *Op, read func(*Op) error) {
 	if !wire.ValidKey(op.Key) {
-		s.refuse(op, EKey)
+		n.refuse(op, EKey)
 		return
 	}
-	s.enqueue(task{
+	n.enqueue(task{
 		run:   func() error { return read(op) },
-		fail:  func(c Code) { s.refuse(op, c) },
-		probe: func() { _, _, _ = s.rep.Get(op.Key) },
+		fail:  func(c Code) { n.refuse(op, c) },
+		probe: func() { _, _, _ = n.rep.Get(op.Key) },
 	})
 }
 
-func (s *space) get(op *Op) error {
-	rec, ok, err := s.rep.Get(op.Key)
+func (n *namespace) get(op *Op) error {
+	rec, ok, err := n.rep.Get(op.Key)
 	if err != nil {
 		return err
 	}
@@ -139,12 +139,12 @@ func (s *space) get(op *Op) error {
 	if ok {
 		r.Entries = []Entry{{Key: op.Key, Kind: rec.Kind, Value: rec.Value}}
 	}
-	s.e.reply(r)
+	n.e.reply(r)
 	return nil
 }
 
-func (s *space) conflicts(op *Op) error {
-	recs, err := s.rep.Conflicts(op.Key)
+func (n *namespace) conflicts(op *Op) error {
+	recs, err := n.rep.Conflicts(op.Key)
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (s *space) conflicts(op *Op) error {
 	for _, rec := range recs {
 		r.Entries = append(r.Entries, Entry{Key: op.Key, Kind: rec.Kind, Value: rec.Value})
 	}
-	s.e.reply(r)
+	n.e.reply(r)
 	return nil
 }
 
@@ -163,13 +163,13 @@ const (
 	listBytes   = 1 << 20
 )
 
-func (s *space) list(op *Op) error {
+func (n *namespace) list(op *Op) error {
 	q := op.Range
 	limit := listEntries
 	if q.Limit != 0 {
 		limit = min(limit, int(q.Limit))
 	}
-	recs, more, err := s.rep.Range(replica.Query{
+	recs, more, err := n.rep.Range(replica.Query{
 		Prefix: q.Prefix, Gte: q.Gte, Lt: q.Lt, After: q.After, Reverse: q.Reverse, KeysOnly: q.KeysOnly,
 		Limit: limit, MaxBytes: listBytes,
 	})
@@ -181,47 +181,47 @@ func (s *space) list(op *Op) error {
 	for i, rec := range recs {
 		r.Entries[i] = Entry{Key: rec.Key, Kind: rec.Kind, Value: rec.Value}
 	}
-	s.e.reply(r)
+	n.e.reply(r)
 	return nil
 }
 
-func (s *space) batch(op *Op) {
-	writes, code := s.checked(op.Writes)
+func (n *namespace) batch(op *Op) {
+	writes, code := n.checked(op.Writes)
 	if code != OK {
-		s.refuse(op, code)
+		n.refuse(op, code)
 		return
 	}
 	if len(writes) == 0 {
-		s.e.answer(op)
+		n.e.answer(op)
 		return
 	}
-	write := s.rep.Write
+	write := n.rep.Write
 	if op.Verb == Import {
-		write = s.rep.Import
+		write = n.rep.Import
 	}
-	s.enqueue(task{
+	n.enqueue(task{
 		run: func() error {
-			changes, err := write(s.e.wall, writes)
+			changes, err := write(n.e.wall, writes)
 			if errors.Is(err, replica.ErrTooBig) {
-				s.refuse(op, ETooBig)
+				n.refuse(op, ETooBig)
 				return nil
 			}
 			if err != nil {
 				return err
 			}
-			s.own = s.rep.Position()
-			s.notify(changes, op.Client, "")
-			s.e.statusDirty = true
-			s.e.answer(op)
+			n.own = n.rep.Position()
+			n.notify(changes, op.Client, "")
+			n.e.statusDirty = true
+			n.e.answer(op)
 			return nil
 		},
-		fail:  func(c Code) { s.refuse(op, c) },
-		probe: func() { _, _, _ = s.rep.Get(writes[0].Key) },
+		fail:  func(c Code) { n.refuse(op, c) },
+		probe: func() { _, _, _ = n.rep.Get(writes[0].Key) },
 	})
 }
 
 // checked answers the batch with each key once, the last write of it, or why it cannot be.
-func (s *space) checked(in []Write) ([]replica.Write, Code) {
+func (n *namespace) checked(in []Write) ([]replica.Write, Code) {
 	if len(in) > wire.MaxBatchOps {
 		return nil, ETooBig
 	}
@@ -262,8 +262,8 @@ func lastOf(in []Write) map[string]int {
 	return last
 }
 
-func (s *space) watched(key string) bool {
-	for _, w := range s.watches {
+func (n *namespace) watched(key string) bool {
+	for _, w := range n.watches {
 		if strings.HasPrefix(key, w.prefix) {
 			return true
 		}
@@ -274,54 +274,54 @@ func (s *space) watched(key string) bool {
 // maxWatches bounds the watches of one engine, all tabs together.
 const maxWatches = 10_000
 
-func (s *space) watch(op *Op) {
-	if len(s.watches) >= maxWatches {
-		s.refuse(op, EBusy)
+func (n *namespace) watch(op *Op) {
+	if len(n.watches) >= maxWatches {
+		n.refuse(op, EBusy)
 		return
 	}
-	s.enqueue(task{
+	n.enqueue(task{
 		run: func() error {
 			var missed []replica.Change
 			if op.Since != 0 {
-				all, err := s.rep.ChangesSince(op.Since)
+				all, err := n.rep.ChangesSince(op.Since)
 				if err != nil {
 					return err
 				}
 				missed = all
 			}
 			w := &watch{id: op.ID, prefix: op.Range.Prefix}
-			s.watches = append(s.watches, w)
-			s.e.reply(Reply{Op: op.ID, Position: s.rep.Position()})
-			s.tell(w, missed, 0, "")
+			n.watches = append(n.watches, w)
+			n.e.reply(Reply{Op: op.ID, Position: n.rep.Position()})
+			n.tell(w, missed, 0, "")
 			return nil
 		},
-		fail: func(c Code) { s.refuse(op, c) },
+		fail: func(c Code) { n.refuse(op, c) },
 	})
 }
 
-func (s *space) unwatch(op *Op) {
-	s.enqueue(task{
+func (n *namespace) unwatch(op *Op) {
+	n.enqueue(task{
 		run: func() error {
-			for i, w := range s.watches {
+			for i, w := range n.watches {
 				if w.id == op.Target {
-					s.watches = append(s.watches[:i], s.watches[i+1:]...)
+					n.watches = append(n.watches[:i], n.watches[i+1:]...)
 					break
 				}
 			}
-			s.e.reply(Reply{Op: op.ID})
+			n.e.reply(Reply{Op: op.ID})
 			return nil
 		},
-		fail: func(c Code) { s.refuse(op, c) },
+		fail: func(c Code) { n.refuse(op, c) },
 	})
 }
 
-func (s *space) notify(changes []replica.Change, client uint32, device string) {
-	for _, w := range s.watches {
-		s.tell(w, changes, client, device)
+func (n *namespace) notify(changes []replica.Change, client uint32, device string) {
+	for _, w := range n.watches {
+		n.tell(w, changes, client, device)
 	}
 }
 
-func (s *space) tell(w *watch, changes []replica.Change, client uint32, device string) {
+func (n *namespace) tell(w *watch, changes []replica.Change, client uint32, device string) {
 	var out []Change
 	for _, c := range changes {
 		if strings.HasPrefix(c.Key, w.prefix) {
@@ -333,6 +333,6 @@ func (s *space) tell(w *watch, changes []replica.Change, client uint32, device s
 		}
 	}
 	if len(out) > 0 {
-		s.e.out.add(Changed{Watch: w.id, Position: s.rep.Position(), Changes: out})
+		n.e.out.add(Changed{Watch: w.id, Position: n.rep.Position(), Changes: out})
 	}
 }

@@ -92,18 +92,18 @@ func (e *Engine) inviting(app string) (*group, Code) {
 	case !e.isStore() || app == "":
 		return g, OK
 	}
-	s := e.spaceOf(app)
-	if s == nil || s.gone || !s.on {
+	n := e.namespaceOf(app)
+	if n == nil || n.gone || !n.on {
 		return nil, EApp
 	}
-	g := s.haveGroup()
+	g := n.haveGroup()
 	g.tend(true)
 	return g, OK
 }
 
 func (g *group) offer() pairing.Offer {
-	if s := g.space; s != nil {
-		o := pairing.Offer{Role: pairing.Application, Apps: []string{s.app}, Space: s.ns(), Root: g.e.publicIK()}
+	if n := g.namespace; n != nil {
+		o := pairing.Offer{Role: pairing.Application, Apps: []string{n.app}, Namespace: n.ns(), Root: g.e.publicIK()}
 		if g.guest() {
 			o.Root = g.roster.Roots()[0]
 		}
@@ -119,8 +119,8 @@ func (g *group) offer() pairing.Offer {
 // grants is what lets a joiner into the group.
 func (g *group) grants() pairing.Grant {
 	out := pairing.Grant{Role: pairing.Full, Secret: g.secret, Relays: g.e.relays(), Roster: g.roster.Behind(nil)}
-	if g.space != nil {
-		out.Role, out.Space = pairing.Application, g.space.ns()
+	if g.namespace != nil {
+		out.Role, out.Namespace = pairing.Application, g.namespace.ns()
 	}
 	return out
 }
@@ -376,8 +376,8 @@ func (p *pairingRun) granted() {
 	e.leave()
 	g := &group{e: e, secret: grant.Secret, roster: ros}
 	if grant.Role == pairing.Application {
-		g.space, g.ns = e.spaces[0], grant.Space
-		e.spaces[0].peers = g
+		g.namespace, g.ns = e.namespaces[0], grant.Namespace
+		e.namespaces[0].peers = g
 		e.saveGuestRelays(grant.Relays)
 	} else {
 		e.circle = g
@@ -388,8 +388,8 @@ func (p *pairingRun) granted() {
 	if p.bring {
 		choice = moveBring
 	}
-	for _, s := range e.spaces {
-		e.led.SetMeta(metaMoving+s.number(), []byte{choice})
+	for _, n := range e.namespaces {
+		e.led.SetMeta(metaMoving+n.number(), []byte{choice})
 	}
 	e.moveData()
 	e.refreshDevices(g)
@@ -409,30 +409,30 @@ const (
 
 // moveData does with this device's own data what its user chose on joining. Until it is done nothing is synced.
 func (e *Engine) moveData() {
-	for _, s := range e.spaces {
-		choice := e.led.Meta(metaMoving + s.number())
+	for _, n := range e.namespaces {
+		choice := e.led.Meta(metaMoving + n.number())
 		if len(choice) != 1 {
 			continue
 		}
-		s.moving = true
-		s.enqueue(task{fail: func(Code) {}, run: func() error { return s.move(choice[0]) }})
+		n.moving = true
+		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.move(choice[0]) }})
 	}
 }
 
-func (s *space) move(choice byte) error {
+func (n *namespace) move(choice byte) error {
 	if choice == moveBring {
-		if err := s.rep.Reissue(); err != nil {
+		if err := n.rep.Reissue(); err != nil {
 			return err
 		}
 	} else {
-		changes, err := s.rep.Drop()
+		changes, err := n.rep.Drop()
 		if err != nil {
 			return err
 		}
-		s.notify(changes, 0, "")
+		n.notify(changes, 0, "")
 	}
-	s.moving = false
-	s.e.led.SetMeta(metaMoving+s.number(), nil)
+	n.moving = false
+	n.e.led.SetMeta(metaMoving+n.number(), nil)
 	return nil
 }
 
@@ -532,7 +532,7 @@ func (e *Engine) confirm(op *Op) {
 }
 
 func (e *Engine) hasData() bool {
-	return slices.ContainsFunc(e.spaces, func(s *space) bool { return s.rep.Count() > 0 })
+	return slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return n.rep.Count() > 0 })
 }
 
 func (e *Engine) cancel(op *Op) {
@@ -591,8 +591,8 @@ func (e *Engine) savePending() {
 	for _, d := range e.devices {
 		if p := d.adds; p != nil {
 			num := uint16(0) // the circle
-			if s := p.g.space; s != nil {
-				num = s.num
+			if n := p.g.namespace; n != nil {
+				num = n.num
 			}
 			b = append(append(wire.AppendU16(b, num), p.member.IK[:]...), p.member.NK[:]...)
 			b = wire.AppendLV8(append(b, p.member.Kind), []byte(p.member.Name))
@@ -626,9 +626,9 @@ func (e *Engine) groupIn(num uint16) *group {
 	if num == 0 {
 		return e.circle
 	}
-	for _, s := range e.spaces {
-		if s.num == num {
-			return s.peers
+	for _, n := range e.namespaces {
+		if n.num == num {
+			return n.peers
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func (e *Engine) openSelf() error {
 	if err := e.loadCircle(); err != nil {
 		return err
 	}
-	return e.openSpaces()
+	return e.openNamespaces()
 }
 
 func (e *Engine) newSelf() {

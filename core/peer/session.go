@@ -125,7 +125,7 @@ func (s *session) abort(code uint8) {
 // sendHeads says what this side has of the roster, and its name. An application's peers learn no name of its user's stores.
 func (s *session) sendHeads() {
 	m := wire.RosterHeads{Heads: s.d.g.roster.Heads(), Name: s.e.self.name}
-	if s.d.g.space != nil && !s.d.g.guest() {
+	if s.d.g.namespace != nil && !s.d.g.guest() {
 		m.Name = ""
 	}
 	s.send(wire.AppendRosterHeads(nil, &m))
@@ -164,10 +164,10 @@ func (s *session) handle(typ wire.MessageType, fields []byte) error {
 		return s.onHave(fields)
 	case wire.MsgBye:
 		return s.onBye(fields)
-	case wire.MsgSpaceHeads:
-		return s.onSpaceHeads(fields)
-	case wire.MsgSpaceEntries:
-		return s.onSpaceEntries(fields)
+	case wire.MsgNamespaceHeads:
+		return s.onNamespaceHeads(fields)
+	case wire.MsgNamespaceEntries:
+		return s.onNamespaceEntries(fields)
 	}
 	return nil // a newer Masq's
 }
@@ -247,39 +247,39 @@ func (s *session) rostersEqual() error {
 		return wire.ErrMalformed
 	}
 	s.listed = true
-	s.list(s.spaces()...)
+	s.list(s.namespaces()...)
 	s.e.paired(s.d)
 	return nil
 }
 
-// spaces are the namespaces that this session is about.
-func (s *session) spaces() []*space {
-	if only := s.d.g.space; only != nil {
-		return []*space{only}
+// namespaces are the namespaces that this session is about.
+func (s *session) namespaces() []*namespace {
+	if only := s.d.g.namespace; only != nil {
+		return []*namespace{only}
 	}
-	return s.e.spaces
+	return s.e.namespaces
 }
 
 // list tells of namespaces, and what is known of how far others have got with them.
-func (s *session) list(spaces ...*space) {
+func (s *session) list(namespaces ...*namespace) {
 	var list []wire.Namespace
-	for _, sp := range spaces {
-		list = append(list, wire.Namespace{Number: sp.num, NS: sp.ns(), On: sp.wanted(s.d), App: sp.app, Name: sp.name})
+	for _, n := range namespaces {
+		list = append(list, wire.Namespace{Number: n.num, NS: n.ns(), On: n.wanted(s.d), App: n.app, Name: n.name})
 	}
 	s.send(wire.AppendNamespaces(nil, list))
-	for _, sp := range spaces {
-		sp.heldBy(func(d *device, p *progress) {
-			if d != s.d && len(p.have) > 0 && sp.wanted(s.d) {
-				s.send(wire.AppendHave(nil, &wire.Have{Number: sp.num, Vector: p.have, NK: d.nk}))
+	for _, n := range namespaces {
+		n.heldBy(func(d *device, p *progress) {
+			if d != s.d && len(p.have) > 0 && n.wanted(s.d) {
+				s.send(wire.AppendHave(nil, &wire.Have{Number: n.num, Vector: p.have, NK: d.nk}))
 			}
 		})
 	}
 }
 
 // lists reports whether the other side has listed the namespace.
-func (s *session) lists(sp *space) bool {
-	ns := sp.ns()
-	return slices.ContainsFunc(s.theirs, func(n wire.Namespace) bool { return n.NS == ns })
+func (s *session) lists(n *namespace) bool {
+	ns := n.ns()
+	return slices.ContainsFunc(s.theirs, func(l wire.Namespace) bool { return l.NS == ns })
 }
 
 // onNamespaces takes what the other side lists: all at first, later what is new there. A local store that has not heard of one of
@@ -290,93 +290,93 @@ func (s *session) onNamespaces(fields []byte) error {
 		return wire.ErrMalformed
 	}
 	s.theirs = append(s.theirs, list...)
-	for _, n := range list {
-		sp := s.spaceOf(n.NS)
-		if sp == nil && n.On && s.e.isStore() && s.d.g == s.e.circle && s.e.spaceOf(n.App) == nil {
-			sp, _ = s.e.newSpace(n.App, n.Name) // if it cannot be, it is not synced
-			if sp != nil && sp.ns() == n.NS {
-				s.e.announce(sp)
+	for _, l := range list {
+		n := s.namespaceOf(l.NS)
+		if n == nil && l.On && s.e.isStore() && s.d.g == s.e.circle && s.e.namespaceOf(l.App) == nil {
+			n, _ = s.e.newNamespace(l.App, l.Name) // if it cannot be, it is not synced
+			if n != nil && n.ns() == l.NS {
+				s.e.announce(n)
 				continue
 			}
 		}
-		if sp != nil {
-			s.match(sp)
+		if n != nil {
+			s.match(n)
 		}
 	}
 	return nil
 }
 
-func (s *session) spaceOf(ns [32]byte) *space {
-	for _, sp := range s.spaces() {
-		if sp.ns() == ns {
-			return sp
+func (s *session) namespaceOf(ns [32]byte) *namespace {
+	for _, n := range s.namespaces() {
+		if n.ns() == ns {
+			return n
 		}
 	}
 	return nil
 }
 
 // match begins to sync a namespace that both sides have listed, if both want it, and exchanges the roster of its application peers.
-func (s *session) match(sp *space) {
-	ns := sp.ns()
-	i := slices.IndexFunc(s.theirs, func(n wire.Namespace) bool { return n.NS == ns })
-	if i < 0 || slices.ContainsFunc(s.flows, func(f *flow) bool { return f.sp == sp }) {
+func (s *session) match(n *namespace) {
+	ns := n.ns()
+	i := slices.IndexFunc(s.theirs, func(l wire.Namespace) bool { return l.NS == ns })
+	if i < 0 || slices.ContainsFunc(s.flows, func(f *flow) bool { return f.namespace == n }) {
 		return
 	}
-	n := s.theirs[i]
+	l := s.theirs[i]
 	if s.d.g == s.e.circle && s.e.isStore() {
-		m := wire.SpaceRoster{Number: sp.num}
-		if sp.peers != nil {
-			m.Heads = sp.peers.roster.Heads()
+		m := wire.NamespaceRoster{Number: n.num}
+		if n.peers != nil {
+			m.Heads = n.peers.roster.Heads()
 		}
-		s.send(wire.AppendSpaceHeads(nil, &m))
+		s.send(wire.AppendNamespaceHeads(nil, &m))
 	}
-	p := s.d.in(sp)
-	p.theirs, s.e.statusDirty = n.On, true
-	if !n.On || !sp.wanted(s.d) {
+	p := s.d.in(n)
+	p.theirs, s.e.statusDirty = l.On, true
+	if !l.On || !n.wanted(s.d) {
 		return
 	}
-	f := &flow{s: s, sp: sp, p: p, number: n.Number}
+	f := &flow{s: s, namespace: n, p: p, number: l.Number}
 	s.flows = append(s.flows, f)
 	s.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
-		Number: sp.num, Vector: sp.rep.Vector(), Incarnation: sp.rep.Incarnation(), Cursor: f.loadCursor(),
+		Number: n.num, Vector: n.rep.Vector(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
 	}))
 }
 
-// theirSpace is this device's namespace behind a number of the other side's.
-func (s *session) theirSpace(number uint16) *space {
-	for _, n := range s.theirs {
-		if n.Number == number {
-			return s.spaceOf(n.NS)
+// theirNamespace is this device's namespace behind a number of the other side's.
+func (s *session) theirNamespace(number uint16) *namespace {
+	for _, l := range s.theirs {
+		if l.Number == number {
+			return s.namespaceOf(l.NS)
 		}
 	}
 	return nil
 }
 
-func (s *session) onSpaceHeads(fields []byte) error {
-	m, err := wire.ParseSpaceHeads(fields)
+func (s *session) onNamespaceHeads(fields []byte) error {
+	m, err := wire.ParseNamespaceHeads(fields)
 	if err != nil || s.d.g != s.e.circle {
 		return wire.ErrMalformed
 	}
-	sp := s.theirSpace(m.Number)
-	if sp == nil || sp.peers == nil {
+	n := s.theirNamespace(m.Number)
+	if n == nil || n.peers == nil {
 		return nil
 	}
-	if lacks := sp.peers.roster.Behind(m.Heads); len(lacks) > 0 {
-		s.send(wire.AppendSpaceEntries(nil, &wire.SpaceRoster{Number: sp.num, Entries: lacks}))
+	if lacks := n.peers.roster.Behind(m.Heads); len(lacks) > 0 {
+		s.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: n.num, Entries: lacks}))
 	}
 	return nil
 }
 
-func (s *session) onSpaceEntries(fields []byte) error {
-	m, err := wire.ParseSpaceEntries(fields)
+func (s *session) onNamespaceEntries(fields []byte) error {
+	m, err := wire.ParseNamespaceEntries(fields)
 	if err != nil || s.d.g != s.e.circle {
 		return wire.ErrMalformed
 	}
-	sp := s.theirSpace(m.Number)
-	if sp == nil {
+	n := s.theirNamespace(m.Number)
+	if n == nil {
 		return nil
 	}
-	g := sp.haveGroup()
+	g := n.haveGroup()
 	before := g.roster.Len()
 	if err := s.addEntries(g, m.Entries); err != nil {
 		return err
@@ -402,10 +402,10 @@ func (s *session) onVector(fields []byte) error {
 	if err != nil || f == nil || f.ready {
 		return wire.ErrMalformed
 	}
-	f.sp.heard(m.Vector)
+	f.namespace.heard(m.Vector)
 	f.p.startsAnew(m.Vector)
 	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
-	if m.Cursor.Incarnation == f.sp.rep.Incarnation() {
+	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
 		f.pos = m.Cursor.Position
 	}
 	s.e.statusDirty = true
@@ -429,7 +429,7 @@ func (s *session) onData(fields []byte) error {
 		f.receiving, s.e.statusDirty = true, true
 	}
 	s.l.moved = true
-	f.sp.enqueue(task{fail: func(Code) {}, run: func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) }})
+	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) }})
 	return nil
 }
 
@@ -442,14 +442,14 @@ func (s *session) onEnd(fields []byte) error {
 	if err := s.counted(fields); err != nil {
 		return err
 	}
-	f.sp.enqueue(task{fail: func(Code) {}, run: func() error {
+	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
 		if s.dead {
 			return nil // the next session's END says it again
 		}
-		if f.sp.rep.Heard(m.Vector) {
-			return f.sp.renew(m.Vector)
+		if f.namespace.rep.Heard(m.Vector) {
+			return f.namespace.renew(m.Vector)
 		}
-		f.sp.rep.Join(m.Vector)
+		f.namespace.rep.Join(m.Vector)
 		f.peer = f.peer.Join(m.Vector)
 		f.receiving = false
 		s.take(len(fields) + wire.MessageHeader)
@@ -461,7 +461,7 @@ func (s *session) onEnd(fields []byte) error {
 		s.e.after(func() { f.told = f.told.Join(m.Vector) }) // ACK says it, without a HAVE
 		if !f.p.heard {
 			f.p.heard = true
-			f.sp.settleIfHeard()
+			f.namespace.settleIfHeard()
 		}
 		return nil
 	}})
@@ -488,7 +488,7 @@ func (s *session) onAck(fields []byte) error {
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
 		f.p.has(f.ends[0].vec)
 		f.ends = f.ends[1:]
-		f.sp.collect()
+		f.namespace.collect()
 	}
 	if m.Position <= f.pos {
 		f.p.reached(m.Position)
@@ -506,15 +506,15 @@ func (s *session) onHave(fields []byte) error {
 	if f == nil {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
-	f.sp.heard(m.Vector)
-	if d := s.e.deviceOf(m.NK); d != nil && d.shares(f.sp) {
-		d.in(f.sp).has(m.Vector)
+	f.namespace.heard(m.Vector)
+	if d := s.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) {
+		d.in(f.namespace).has(m.Vector)
 		if d == s.d {
 			f.peer = f.peer.Join(m.Vector)
 		}
 	}
 	s.e.statusDirty = true
-	f.sp.collect()
+	f.namespace.collect()
 	return nil
 }
 

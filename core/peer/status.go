@@ -25,24 +25,24 @@ func (e *Engine) reportStatus() {
 func (e *Engine) currentStatus() Status {
 	s := Status{Self: Device{ID: deviceID(e.publicIK()), Name: e.self.name, Kind: e.kind(), Online: true}}
 	s.Sync, s.Err = e.syncState(), e.syncErr
-	for _, sp := range e.spaces {
-		if !sp.gone {
-			s.Entries += sp.rep.Count()
+	for _, n := range e.namespaces {
+		if !n.gone {
+			s.Entries += n.rep.Count()
 		}
 	}
 	home := e.home()
 	if home != nil && home.in() { // else this device was granted the circle, and not added yet
 		for _, d := range e.devices {
 			if d.g == home && d.member() {
-				s.Devices = append(s.Devices, d.status(e.spaces...))
+				s.Devices = append(s.Devices, d.status(e.namespaces...))
 			}
 		}
 	}
 	if e.isStore() {
 		s.Relays = e.relays()
-		for _, sp := range e.spaces {
-			if !sp.gone {
-				s.Apps = append(s.Apps, sp.status())
+		for _, n := range e.namespaces {
+			if !n.gone {
+				s.Apps = append(s.Apps, n.status())
 			}
 		}
 	}
@@ -50,28 +50,28 @@ func (e *Engine) currentStatus() Status {
 }
 
 // status is how the device stands, with these of its namespaces taken together.
-func (d *device) status(spaces ...*space) Device {
+func (d *device) status(namespaces ...*namespace) Device {
 	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.sess != nil, LastHeard: d.lastHeard}
-	for _, s := range spaces {
-		if d.shares(s) && s.wanted(d) {
-			out.ToSend += s.rep.CountAfter(d.in(s).acked)
-			out.ToReceive = out.ToReceive || d.receiving(s)
+	for _, n := range namespaces {
+		if d.shares(n) && n.wanted(d) {
+			out.ToSend += n.rep.CountAfter(d.in(n).acked)
+			out.ToReceive = out.ToReceive || d.receiving(n)
 		}
 	}
 	return out
 }
 
-func (s *space) status() AppStatus {
-	out := AppStatus{App: s.app, Name: s.name, On: s.on, Entries: s.rep.Count(), Bytes: s.rep.Bytes()}
-	for _, d := range s.e.devices {
+func (n *namespace) status() AppStatus {
+	out := AppStatus{App: n.app, Name: n.name, On: n.on, Entries: n.rep.Count(), Bytes: n.rep.Bytes()}
+	for _, d := range n.e.devices {
 		switch {
 		case !d.member():
-		case d.g == s.peers:
-			out.Peers = append(out.Peers, d.status(s))
-		case d.g == s.e.circle:
-			p := d.in(s)
+		case d.g == n.peers:
+			out.Peers = append(out.Peers, d.status(n))
+		case d.g == n.e.circle:
+			p := d.in(n)
 			out.Devices = append(out.Devices, AppDevice{
-				ID: d.id(), On: s.wanted(d), Theirs: p.theirs, ToSend: s.rep.CountAfter(p.acked), ToReceive: d.receiving(s),
+				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.rep.CountAfter(p.acked), ToReceive: d.receiving(n),
 			})
 		}
 	}
@@ -99,8 +99,8 @@ func (e *Engine) syncState() Sync {
 	return best
 }
 
-func (d *device) receiving(s *space) bool {
-	return d.sess != nil && slices.ContainsFunc(d.sess.flows, func(f *flow) bool { return f.sp == s && f.receiving })
+func (d *device) receiving(n *namespace) bool {
+	return d.sess != nil && slices.ContainsFunc(d.sess.flows, func(f *flow) bool { return f.namespace == n && f.receiving })
 }
 
 func (s *Status) equal(o *Status) bool {

@@ -31,7 +31,7 @@ func (r *Roster) judge(in set) verdict {
 		}
 	}
 	v.live = v.able
-	if r.space {
+	if r.namespace {
 		r.strike(&v)
 		v.able = v.live
 	}
@@ -77,7 +77,7 @@ func (r *Roster) strike(v *verdict) {
 
 // strikeFull is strike for FULLs. Two devices may introduce each other, so it begins with the roots, and adds what follows from them.
 func (r *Roster) strikeFull(v *verdict) {
-	if !r.space {
+	if !r.namespace {
 		return
 	}
 	for i := range r.entries {
@@ -102,7 +102,7 @@ func (r *Roster) strikeFull(v *verdict) {
 func (r *Roster) striker(i int, v *verdict) int {
 	e := &r.entries[i]
 	for _, j := range v.list {
-		if o := &r.entries[j]; i != j && o.target == e.signer && (!o.past.has(i) || r.space && e.typ == typeAdd && !r.full(e, v)) {
+		if o := &r.entries[j]; i != j && o.target == e.signer && (!o.past.has(i) || r.namespace && e.typ == typeAdd && !r.full(e, v)) {
 			return j
 		}
 	}
@@ -128,7 +128,7 @@ func (r *Roster) entitled(e *entry, v *verdict) bool {
 // full reports whether an entry's signer is a full device. In a circle all are whose introduction the entry stands behind. In a
 // namespace's roster a FULL may come later than what it is good for: two devices may have begun one apart.
 func (r *Roster) full(e *entry, v *verdict) bool {
-	if !r.space {
+	if !r.namespace {
 		for _, i := range e.by {
 			if v.live.has(i) {
 				return true
@@ -262,7 +262,7 @@ func (r *Roster) expose(g *graph, in set, revokes []int) {
 func (r *Roster) strikable(i int, revokes []int) bool {
 	e := &r.entries[i]
 	for _, j := range revokes {
-		if o := &r.entries[j]; o.target == e.signer && (!o.past.has(i) || r.space && e.typ == typeAdd) {
+		if o := &r.entries[j]; o.target == e.signer && (!o.past.has(i) || r.namespace && e.typ == typeAdd) {
 			return true
 		}
 	}
@@ -379,7 +379,7 @@ func (r *Roster) candidates(now *outcome) []candidate {
 		if !now.able.has(i) || !e.introduces() {
 			continue
 		}
-		if r.space && e.typ == typeAdd {
+		if r.namespace && e.typ == typeAdd {
 			rank[i] = 1
 			if !r.full(e, &now.verdict) {
 				for _, j := range e.by {

@@ -23,8 +23,8 @@ func newWorld(t testing.TB) *world {
 	return &world{t: t, genesis: r.ID(), first: r, ids: map[string]ID{"G": r.ID()}}
 }
 
-func newSpaceWorld(t testing.TB) *world {
-	return &world{t: t, genesis: SpaceGenesis([32]byte{7}), ids: map[string]ID{}}
+func newNamespaceWorld(t testing.TB) *world {
+	return &world{t: t, genesis: NamespaceGenesis([32]byte{7}), ids: map[string]ID{}}
 }
 
 func (w *world) put(name string, by device, typ uint8, behind []string, body func(prev []byte) []byte) {
@@ -418,8 +418,8 @@ func TestConvergesAlways(t *testing.T) {
 		w := newWorld(t)
 		begin := func() *Roster { return open(t, w.first.Genesis()) }
 		if seed%2 == 1 {
-			w = newSpaceWorld(t)
-			begin = func() *Roster { return OpenSpace(ns, dev(1).IK, dev(2).IK) }
+			w = newNamespaceWorld(t)
+			begin = func() *Roster { return OpenNamespace(ns, dev(1).IK, dev(2).IK) }
 		}
 		w.random(s, 8+s.n(20))
 		first := begin()
@@ -443,10 +443,10 @@ func TestConvergesAlways(t *testing.T) {
 			}
 		}
 		if seed%2 == 1 {
-			r := OpenSpace(ns, dev(2).IK)
+			r := OpenNamespace(ns, dev(2).IK)
 			fill(t, r, w.entries)
 			r.Trust(dev(1).IK)
-			if say(r) != say(first) || say(loadSpace(t, r.Encode())) != say(first) {
+			if say(r) != say(first) || say(loadNamespace(t, r.Encode())) != say(first) {
 				t.Fatalf("seed %d: trusted later: %s against %s", seed, say(r), say(first))
 			}
 		}
@@ -533,12 +533,12 @@ func TestNotice(t *testing.T) {
 
 func TestNoticeOfCascade(t *testing.T) {
 	a, p, q, s := dev(1), peer(5), peer(6), peer(7)
-	r := OpenSpace(ns, a.IK)
+	r := OpenNamespace(ns, a.IK)
 	signFull(t, r, a, a)
 	add(t, r, a, p)
 	add(t, r, p, q)
 	add(t, r, q, s)
-	theirs := loadSpace(t, r.Encode())
+	theirs := loadNamespace(t, r.Encode())
 	revoke(t, r, a, p)
 	add(t, r, a, peer(8))
 	for _, e := range r.Notice(s.IK, theirs.Heads()) {

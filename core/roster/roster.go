@@ -5,7 +5,7 @@
 // whatever the order in which a roster got its entries, the same set says the same. Two devices send each other their
 // Heads, and the entries that Behind names. A device that SignRevoke has put out stays out; it is shown what Notice names.
 //
-// OpenSpace and LoadSpace are Open and Load for the roster of a namespace, which begins empty and goes by whom a device trusts:
+// OpenNamespace and LoadNamespace are Open and Load for the roster of a namespace, which begins empty and goes by whom a device trusts:
 // its Roots. There SignFull introduces the circle's devices, and SignAdd lets application peers in.
 //
 // core/PROTOCOL.md, "The roster", is the specification. A Roster is for one goroutine. It never forgets an entry.
@@ -31,16 +31,16 @@ var (
 )
 
 // A Roster is the list of one circle, or of one namespace's application peers. Its zero value is of no use: see New, Open, Load,
-// OpenSpace and LoadSpace.
+// OpenNamespace and LoadNamespace.
 type Roster struct {
-	space   bool       // a namespace's
-	genesis ID         // of a circle: the id of the first entry
-	roots   [][32]byte // a namespace's: who is full without an entry
-	entries []entry    // each behind all that it refers to; a circle's first is GENESIS
-	index   map[ID]int
-	all     set      // every entry
-	covered set      // every entry that another one stands behind
-	now     *outcome // nil: to be worked out
+	namespace bool       // a namespace's
+	genesis   ID         // of a circle: the id of the first entry
+	roots     [][32]byte // a namespace's: who is full without an entry
+	entries   []entry    // each behind all that it refers to; a circle's first is GENESIS
+	index     map[ID]int
+	all       set      // every entry
+	covered   set      // every entry that another one stands behind
+	now       *outcome // nil: to be worked out
 }
 
 // set is a set of places in Roster.entries.
@@ -90,12 +90,12 @@ func begin(genesis []byte, verified bool) (*Roster, error) {
 	return r, nil
 }
 
-// ID is the id of the circle: that of its GENESIS entry. Of a namespace's roster it is SpaceGenesis.
+// ID is the id of the circle: that of its GENESIS entry. Of a namespace's roster it is NamespaceGenesis.
 func (r *Roster) ID() ID { return r.genesis }
 
 // Genesis is the GENESIS entry; nil in a namespace's roster.
 func (r *Roster) Genesis() []byte {
-	if r.space {
+	if r.namespace {
 		return nil
 	}
 	return bytes.Clone(r.entries[0].raw)
@@ -103,7 +103,7 @@ func (r *Roster) Genesis() []byte {
 
 // Root is the public key of the circle's recovery phrase.
 func (r *Roster) Root() (root [32]byte) {
-	if !r.space {
+	if !r.namespace {
 		root = r.entries[0].root
 	}
 	return root
@@ -119,7 +119,7 @@ func (r *Roster) Len() int { return len(r.entries) }
 // An entry's signer must be a member by what the entry stands behind, and an ADD must not stand behind another one of the same
 // ik or nk. So whether an entry is taken depends on it alone, and never on what came first. A namespace's roster takes whatever is
 // well formed: who counts there depends on whom it trusts. What is taken counts unless a REVOKE strikes it.
-func (r *Roster) Add(raw []byte) error { return r.add(raw, !r.space, false) }
+func (r *Roster) Add(raw []byte) error { return r.add(raw, !r.namespace, false) }
 
 // add is Add. If strict, an entry that does not count by its own past is refused; if verified, its signatures are known to hold.
 func (r *Roster) add(raw []byte, strict, verified bool) error {
@@ -168,7 +168,7 @@ func (r *Roster) add(raw []byte, strict, verified bool) error {
 
 // fits reports whether this roster has entries of that form.
 func (r *Roster) fits(e *entry) bool {
-	if r.space {
+	if r.namespace {
 		return e.typ != typeRelays && (e.typ != typeAdd || e.member.Kind == Embedded)
 	}
 	return e.typ != typeFull && len(e.prev) > 0
@@ -360,12 +360,12 @@ func (r *Roster) prevOf(devices ...[32]byte) []ID {
 
 const format = 1 // of Encode's bytes
 
-// Encode writes the roster for storage: format u8 (and what encodeSpace adds) ‖ n u16 ‖ lv(entry)*n, in an order in which they
+// Encode writes the roster for storage: format u8 (and what encodeNamespace adds) ‖ n u16 ‖ lv(entry)*n, in an order in which they
 // can be added.
 func (r *Roster) Encode() []byte {
 	b := []byte{format}
-	if r.space {
-		b = r.encodeSpace()
+	if r.namespace {
+		b = r.encodeNamespace()
 	}
 	b = wire.AppendU16(b, uint16(len(r.entries)))
 	for i := range r.entries {
@@ -392,11 +392,11 @@ func Load(b []byte) (*Roster, error) {
 
 // load adds the entries up to the n-th. Of a namespace's roster their number comes first.
 func (r *Roster) load(in *wire.Reader, n int) (*Roster, error) {
-	if r.space {
+	if r.namespace {
 		n = int(in.U16())
 	}
 	for i := len(r.entries); i < n; i++ {
-		if err := r.add(in.LV(wire.MaxRosterEntry), !r.space, true); err != nil {
+		if err := r.add(in.LV(wire.MaxRosterEntry), !r.namespace, true); err != nil {
 			return nil, err
 		}
 	}

@@ -7,19 +7,19 @@ type MessageType uint8
 
 // The types of message (core/PROTOCOL.md, "Inside the session"). Others are ignored.
 const (
-	MsgRosterHeads   MessageType = 1
-	MsgRosterEntries MessageType = 2
-	MsgRosterDone    MessageType = 3 // no fields
-	MsgNamespaces    MessageType = 4
-	MsgVector        MessageType = 5
-	MsgData          MessageType = 6
-	MsgEnd           MessageType = 7
-	MsgCredit        MessageType = 8
-	MsgAck           MessageType = 9
-	MsgHave          MessageType = 10
-	MsgBye           MessageType = 11
-	MsgSpaceHeads    MessageType = 12
-	MsgSpaceEntries  MessageType = 13
+	MsgRosterHeads      MessageType = 1
+	MsgRosterEntries    MessageType = 2
+	MsgRosterDone       MessageType = 3 // no fields
+	MsgNamespaces       MessageType = 4
+	MsgVector           MessageType = 5
+	MsgData             MessageType = 6
+	MsgEnd              MessageType = 7
+	MsgCredit           MessageType = 8
+	MsgAck              MessageType = 9
+	MsgHave             MessageType = 10
+	MsgBye              MessageType = 11
+	MsgNamespaceHeads   MessageType = 12
+	MsgNamespaceEntries MessageType = 13
 )
 
 // MessageHeader is how many bytes stand before a message's fields.
@@ -196,23 +196,23 @@ func ParseRosterEntries(fields []byte) ([][]byte, error) {
 	return out, nil
 }
 
-// SpaceRoster is about the roster of a namespace's application peers: its heads (MsgSpaceHeads), or entries (MsgSpaceEntries).
-type SpaceRoster struct {
+// NamespaceRoster is about the roster of a namespace's application peers: its heads (MsgNamespaceHeads), or entries (MsgNamespaceEntries).
+type NamespaceRoster struct {
 	Number  uint16     // the sender's own for the namespace
 	Heads   [][32]byte // entry ids, at most MaxRoster
 	Entries [][]byte   // whole entries, at most MaxRoster of at most MaxRosterEntry bytes
 }
 
-// AppendSpaceHeads appends a message with m's heads, which may be none.
-func AppendSpaceHeads(b []byte, m *SpaceRoster) []byte {
+// AppendNamespaceHeads appends a message with m's heads, which may be none.
+func AppendNamespaceHeads(b []byte, m *NamespaceRoster) []byte {
 	start := len(b)
-	b = appendU16Field(beginMessage(b, MsgSpaceHeads), 1, m.Number)
+	b = appendU16Field(beginMessage(b, MsgNamespaceHeads), 1, m.Number)
 	return endMessage(appendHeads(b, 2, m.Heads), start)
 }
 
-// ParseSpaceHeads parses the message's fields.
-func ParseSpaceHeads(fields []byte) (SpaceRoster, error) {
-	var m SpaceRoster
+// ParseNamespaceHeads parses the message's fields.
+func ParseNamespaceHeads(fields []byte) (NamespaceRoster, error) {
+	var m NamespaceRoster
 	err := parseFields(fields, tagSet(1, 2), 0, 0, func(tag uint8, v *Reader) {
 		if tag == 1 {
 			m.Number = v.U16()
@@ -221,24 +221,24 @@ func ParseSpaceHeads(fields []byte) (SpaceRoster, error) {
 		m.Heads = v.heads()
 	})
 	if err != nil {
-		return SpaceRoster{}, err
+		return NamespaceRoster{}, err
 	}
 	return m, nil
 }
 
-// AppendSpaceEntries appends a message with m's entries.
-func AppendSpaceEntries(b []byte, m *SpaceRoster) []byte {
+// AppendNamespaceEntries appends a message with m's entries.
+func AppendNamespaceEntries(b []byte, m *NamespaceRoster) []byte {
 	start := len(b)
-	b = appendU16Field(beginMessage(b, MsgSpaceEntries), 1, m.Number)
+	b = appendU16Field(beginMessage(b, MsgNamespaceEntries), 1, m.Number)
 	for _, e := range m.Entries {
 		b = AppendTLV(b, 2, e)
 	}
 	return endMessage(b, start)
 }
 
-// ParseSpaceEntries parses the message's fields; the entries alias them.
-func ParseSpaceEntries(fields []byte) (SpaceRoster, error) {
-	var m SpaceRoster
+// ParseNamespaceEntries parses the message's fields; the entries alias them.
+func ParseNamespaceEntries(fields []byte) (NamespaceRoster, error) {
+	var m NamespaceRoster
 	err := parseFields(fields, tagSet(1), 0, tagSet(2), func(tag uint8, v *Reader) {
 		if tag == 1 {
 			m.Number = v.U16()
@@ -250,7 +250,7 @@ func ParseSpaceEntries(fields []byte) (SpaceRoster, error) {
 		m.Entries = append(m.Entries, v.rest())
 	})
 	if err != nil {
-		return SpaceRoster{}, err
+		return NamespaceRoster{}, err
 	}
 	return m, nil
 }
@@ -292,16 +292,16 @@ func AppendNamespaces(b []byte, list []Namespace) []byte {
 	start := len(b)
 	b = beginMessage(b, MsgNamespaces)
 	for i := range list {
-		n := &list[i]
+		l := &list[i]
 		field := len(b)
-		b = AppendU16(beginField(b, 1), n.Number)
-		b = append(b, n.NS[:]...)
+		b = AppendU16(beginField(b, 1), l.Number)
+		b = append(b, l.NS[:]...)
 		on := byte(0)
-		if n.On {
+		if l.On {
 			on = 1
 		}
-		b = AppendLV8(append(b, on), []byte(n.App))
-		b = endField(AppendLV8(b, []byte(n.Name)), field)
+		b = AppendLV8(append(b, on), []byte(l.App))
+		b = endField(AppendLV8(b, []byte(l.Name)), field)
 	}
 	return endMessage(b, start)
 }
@@ -310,15 +310,15 @@ func AppendNamespaces(b []byte, list []Namespace) []byte {
 func ParseNamespaces(fields []byte) ([]Namespace, error) {
 	var out []Namespace
 	err := parseFields(fields, 0, 0, tagSet(1), func(_ uint8, v *Reader) {
-		n := Namespace{Number: v.U16(), NS: v.array32()}
+		l := Namespace{Number: v.U16(), NS: v.array32()}
 		on := v.U8()
 		app, name := v.LV8(maxLV8), v.LV8(maxLV8)
 		if on > 1 || !utf8.Valid(app) || !utf8.Valid(name) || len(out) == MaxNamespaces {
 			v.Fail()
 			return
 		}
-		n.On, n.App, n.Name = on == 1, string(app), string(name)
-		out = append(out, n)
+		l.On, l.App, l.Name = on == 1, string(app), string(name)
+		out = append(out, l)
 	})
 	if err != nil {
 		return nil, err

@@ -31,8 +31,8 @@ func sampleMessages() []sample {
 	end := End{Number: 7, Position: 99, Vector: sampleVector}
 	ack := Ack{Number: 7, Position: 98}
 	have := Have{Number: 7, Vector: sampleVector, NK: [32]byte{0xfe}}
-	spaceHeads := SpaceRoster{Number: 7, Heads: [][32]byte{{1}, {2}}}
-	spaceEntries := SpaceRoster{Number: 7, Entries: entries}
+	namespaceHeads := NamespaceRoster{Number: 7, Heads: [][32]byte{{1}, {2}}}
+	namespaceEntries := NamespaceRoster{Number: 7, Entries: entries}
 	closing, denied := Bye{Reason: ByeClosing}, Bye{Reason: ByeError, Code: 17}
 	return []sample{
 		{"heads", MsgRosterHeads, heads, AppendRosterHeads(nil, &heads)},
@@ -48,8 +48,8 @@ func sampleMessages() []sample {
 		{"credit", MsgCredit, uint32(70_000), AppendCredit(nil, 70_000)},
 		{"ack", MsgAck, ack, AppendAck(nil, &ack)},
 		{"have", MsgHave, have, AppendHave(nil, &have)},
-		{"space heads", MsgSpaceHeads, spaceHeads, AppendSpaceHeads(nil, &spaceHeads)},
-		{"space entries", MsgSpaceEntries, spaceEntries, AppendSpaceEntries(nil, &spaceEntries)},
+		{"namespace heads", MsgNamespaceHeads, namespaceHeads, AppendNamespaceHeads(nil, &namespaceHeads)},
+		{"namespace entries", MsgNamespaceEntries, namespaceEntries, AppendNamespaceEntries(nil, &namespaceEntries)},
 		{"bye", MsgBye, closing, AppendBye(nil, closing)},
 		{"bye with a code", MsgBye, denied, AppendBye(nil, denied)},
 	}
@@ -78,10 +78,10 @@ func parseMessage(typ MessageType, fields []byte) (any, error) {
 		return ParseHave(fields)
 	case MsgBye:
 		return ParseBye(fields)
-	case MsgSpaceHeads:
-		return ParseSpaceHeads(fields)
-	case MsgSpaceEntries:
-		return ParseSpaceEntries(fields)
+	case MsgNamespaceHeads:
+		return ParseNamespaceHeads(fields)
+	case MsgNamespaceEntries:
+		return ParseNamespaceEntries(fields)
 	}
 	return nil, nil
 }
@@ -143,7 +143,7 @@ func field(tag uint8, value string) string { return string(AppendTLV(nil, tag, [
 func TestMalformedMessages(t *testing.T) {
 	number, position := field(1, "\x00\x07"), field(2, "12345678")
 	empty := field(2, "\x00\x00")
-	space := "\x00\x01" + strings.Repeat("n", 32) + "\x01\x01a\x01b"
+	namespace := "\x00\x01" + strings.Repeat("n", 32) + "\x01\x01a\x01b"
 	for _, c := range []struct {
 		name   string
 		typ    MessageType
@@ -173,13 +173,13 @@ func TestMalformedMessages(t *testing.T) {
 		{"entry too long", MsgRosterEntries, field(1, strings.Repeat("e", MaxRosterEntry+1)), false},
 		{"most entries", MsgRosterEntries, strings.Repeat(field(1, "e"), MaxRoster), true},
 		{"too many entries", MsgRosterEntries, strings.Repeat(field(1, "e"), MaxRoster+1), false},
-		{"namespace", MsgNamespaces, field(1, space), true},
-		{"namespace with more", MsgNamespaces, field(1, space+"x"), false},
-		{"namespace cut", MsgNamespaces, field(1, space[:len(space)-1]), false},
-		{"on is 2", MsgNamespaces, field(1, strings.Replace(space, "n\x01\x01", "n\x02\x01", 1)), false},
-		{"application not UTF-8", MsgNamespaces, field(1, strings.Replace(space, "a", "\xff", 1)), false},
-		{"most namespaces", MsgNamespaces, strings.Repeat(field(1, space), MaxNamespaces), true},
-		{"too many namespaces", MsgNamespaces, strings.Repeat(field(1, space), MaxNamespaces+1), false},
+		{"namespace", MsgNamespaces, field(1, namespace), true},
+		{"namespace with more", MsgNamespaces, field(1, namespace+"x"), false},
+		{"namespace cut", MsgNamespaces, field(1, namespace[:len(namespace)-1]), false},
+		{"on is 2", MsgNamespaces, field(1, strings.Replace(namespace, "n\x01\x01", "n\x02\x01", 1)), false},
+		{"application not UTF-8", MsgNamespaces, field(1, strings.Replace(namespace, "a", "\xff", 1)), false},
+		{"most namespaces", MsgNamespaces, strings.Repeat(field(1, namespace), MaxNamespaces), true},
+		{"too many namespaces", MsgNamespaces, strings.Repeat(field(1, namespace), MaxNamespaces+1), false},
 		{"vector", MsgVector, number + empty + field(3, "12345678"), true},
 		{"vector empty", MsgVector, number + field(2, "") + field(3, "12345678"), false},
 		{"vector with more", MsgVector, number + field(2, "\x00\x00x") + field(3, "12345678"), false},
@@ -190,10 +190,10 @@ func TestMalformedMessages(t *testing.T) {
 		{"end without vector", MsgEnd, number + position, false},
 		{"have of nobody", MsgHave, number + empty, false},
 		{"nk too long", MsgHave, number + empty + field(3, strings.Repeat("k", 33)), false},
-		{"space heads without number", MsgSpaceHeads, field(2, ""), false},
-		{"space heads not whole", MsgSpaceHeads, number + field(2, "h"), false},
-		{"space entry too long", MsgSpaceEntries, number + field(2, strings.Repeat("e", MaxRosterEntry+1)), false},
-		{"too many space entries", MsgSpaceEntries, number + strings.Repeat(field(2, "e"), MaxRoster+1), false},
+		{"namespace heads without number", MsgNamespaceHeads, field(2, ""), false},
+		{"namespace heads not whole", MsgNamespaceHeads, number + field(2, "h"), false},
+		{"namespace entry too long", MsgNamespaceEntries, number + field(2, strings.Repeat("e", MaxRosterEntry+1)), false},
+		{"too many namespace entries", MsgNamespaceEntries, number + strings.Repeat(field(2, "e"), MaxRoster+1), false},
 		{"bye without reason", MsgBye, field(2, "\x01"), false},
 		{"bye, reason unknown", MsgBye, field(1, "\x63"), true},
 		{"bye, reason empty", MsgBye, field(1, ""), false},
@@ -287,11 +287,11 @@ func appendAny(m any) []byte {
 		return AppendHave(nil, &m)
 	case Bye:
 		return AppendBye(nil, m)
-	case SpaceRoster:
+	case NamespaceRoster:
 		if m.Heads != nil {
-			return AppendSpaceHeads(nil, &m)
+			return AppendNamespaceHeads(nil, &m)
 		}
-		return AppendSpaceEntries(nil, &m)
+		return AppendNamespaceEntries(nil, &m)
 	}
 	return nil
 }

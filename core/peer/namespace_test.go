@@ -223,7 +223,7 @@ func TestApplicationThatComesWhileDataIsMoved(t *testing.T) {
 	n.putIn(notes, "k", "1")
 	n.addApp(todo, "Todo")
 	n.putIn(todo, "t", "2")
-	n.e.led.SetMeta(metaMoving+n.e.spaceOf(notes).number(), []byte{moveDiscard}) // as a crash may leave it
+	n.e.led.SetMeta(metaMoving+n.e.namespaceOf(notes).number(), []byte{moveDiscard}) // as a crash may leave it
 	n.must(Op{Verb: Keep, Key: "x", Value: []byte("y")})
 	n.crash()
 	if a, b := n.in(notes), n.in(todo); a != "" || b != "t=2" {

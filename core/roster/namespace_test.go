@@ -24,29 +24,29 @@ func signFull(t testing.TB, r *Roster, by, who device) []byte {
 	return raw
 }
 
-func loadSpace(t testing.TB, b []byte) *Roster {
+func loadNamespace(t testing.TB, b []byte) *Roster {
 	t.Helper()
-	r, err := LoadSpace(b)
+	r, err := LoadNamespace(b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func TestSpace(t *testing.T) {
+func TestNamespace(t *testing.T) {
 	a, b, p, q := dev(1), dev(2), peer(5), peer(6)
-	r := OpenSpace(ns, a.IK)
-	if r.ID() != SpaceGenesis(ns) || r.Len() != 0 || len(r.Heads()) != 0 || r.Genesis() != nil || len(r.Members()) != 0 || r.Relays() != nil {
+	r := OpenNamespace(ns, a.IK)
+	if r.ID() != NamespaceGenesis(ns) || r.Len() != 0 || len(r.Heads()) != 0 || r.Genesis() != nil || len(r.Members()) != 0 || r.Relays() != nil {
 		t.Error("an empty one has something")
 	}
 	signFull(t, r, a, a)
 	signFull(t, r, a, b)
 	add(t, r, a, p)
-	theirs := OpenSpace(ns, a.IK) // what p gets
+	theirs := OpenNamespace(ns, a.IK) // what p gets
 	sync(t, r, theirs)
 	add(t, theirs, p, q)
 	sync(t, theirs, r)
-	for name, r := range map[string]*Roster{"a": r, "p": theirs, "loaded": loadSpace(t, theirs.Encode())} {
+	for name, r := range map[string]*Roster{"a": r, "p": theirs, "loaded": loadNamespace(t, theirs.Encode())} {
 		m, _ := r.Member(b.IK)
 		n, _ := r.Member(q.IK)
 		if say(r) != "[1 2 5 6] out []" || m.Kind != Store || m.Name != "" || m.NK != b.NK || n.Kind != Embedded || n.Name != q.Name ||
@@ -89,15 +89,15 @@ func TestSpace(t *testing.T) {
 }
 
 // Two full devices begin a roster apart, each for a peer.
-func TestSpaceBegunTwice(t *testing.T) {
+func TestNamespaceBegunTwice(t *testing.T) {
 	a, b, p, q := dev(1), dev(2), peer(5), peer(6)
-	ra, rb := OpenSpace(ns, a.IK, b.IK), OpenSpace(ns, b.IK)
+	ra, rb := OpenNamespace(ns, a.IK, b.IK), OpenNamespace(ns, b.IK)
 	rb.Trust(a.IK)
 	signFull(t, ra, a, a)
 	signFull(t, rb, b, b)
 	add(t, ra, a, p)
 	add(t, rb, b, q)
-	rp, rq := OpenSpace(ns, a.IK), OpenSpace(ns, b.IK)
+	rp, rq := OpenNamespace(ns, a.IK), OpenNamespace(ns, b.IK)
 	sync(t, ra, rp)
 	sync(t, rb, rq)
 	sync(t, rb, rp)
@@ -122,7 +122,7 @@ func TestSpaceBegunTwice(t *testing.T) {
 	}
 }
 
-func TestSpaceTables(t *testing.T) {
+func TestNamespaceTables(t *testing.T) {
 	a, b, c := dev(1), dev(2), dev(3)
 	p, q, s, u := peer(5), peer(6), peer(7), peer(8)
 	likeB, likeQ := peer(9), peer(9)
@@ -275,11 +275,11 @@ func TestSpaceTables(t *testing.T) {
 			w.revoke("ca", c, a, "bc")
 		}, "[] out [1 2 3]"},
 	} {
-		w := newSpaceWorld(t)
+		w := newNamespaceWorld(t)
 		k.build(w)
 		tried := 0
 		orders(w.entries, func(list [][]byte) {
-			r := OpenSpace(ns, a.IK)
+			r := OpenNamespace(ns, a.IK)
 			if n := fill(t, r, list); n > 0 || r.Len() != len(list) {
 				t.Errorf("%s: %d refused", k.name, n)
 			}
@@ -287,7 +287,7 @@ func TestSpaceTables(t *testing.T) {
 				t.Errorf("%s: order %d: %s, want %s", k.name, tried, got, k.want)
 				k.want = got
 			}
-			if tried == 0 && say(loadSpace(t, r.Encode())) != k.want {
+			if tried == 0 && say(loadNamespace(t, r.Encode())) != k.want {
 				t.Errorf("%s: loading changes it", k.name)
 			}
 			tried++
@@ -295,9 +295,9 @@ func TestSpaceTables(t *testing.T) {
 	}
 }
 
-func TestSpaceRefuses(t *testing.T) {
+func TestNamespaceRefuses(t *testing.T) {
 	a, p := dev(1), peer(5)
-	r := OpenSpace(ns, a.IK)
+	r := OpenNamespace(ns, a.IK)
 	good := func(genesis ID) []byte {
 		acc := Accept(p.ik, genesis, p.Member)
 		return append(appendMember(appendPrev(nil, nil), &p.Member), acc[:]...)
@@ -307,7 +307,7 @@ func TestSpaceRefuses(t *testing.T) {
 	flipped[len(flipped)-1] ^= 1
 	unaccepted := good(r.ID())
 	unaccepted[len(unaccepted)-1] ^= 1
-	other := SpaceGenesis([32]byte{8})
+	other := NamespaceGenesis([32]byte{8})
 	for name, c := range map[string]struct {
 		raw  []byte
 		want error
@@ -333,9 +333,9 @@ func TestSpaceRefuses(t *testing.T) {
 	}
 }
 
-func TestLoadSpaceRefuses(t *testing.T) {
+func TestLoadNamespaceRefuses(t *testing.T) {
 	a := dev(1)
-	r := OpenSpace(ns, a.IK)
+	r := OpenNamespace(ns, a.IK)
 	signFull(t, r, a, a)
 	add(t, r, a, peer(5))
 	good := r.Encode()
@@ -354,31 +354,31 @@ func TestLoadSpaceRefuses(t *testing.T) {
 		"left over":       {append(bytes.Clone(good), 0), ErrEntry},
 		"a root twice":    {twice, ErrEntry},
 	} {
-		if _, err := LoadSpace(c.b); err != c.want {
+		if _, err := LoadNamespace(c.b); err != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
 	if _, err := Load(good); err != ErrVersion {
 		t.Errorf("a namespace's as a circle's: %v", err)
 	}
-	empty := loadSpace(t, OpenSpace(ns).Encode())
-	if empty.Len() != 0 || empty.Roots() != nil || empty.ID() != SpaceGenesis(ns) {
+	empty := loadNamespace(t, OpenNamespace(ns).Encode())
+	if empty.Len() != 0 || empty.Roots() != nil || empty.ID() != NamespaceGenesis(ns) {
 		t.Error("an empty one is not the same afterwards")
 	}
 }
 
-func FuzzSpaceEntry(f *testing.F) {
+func FuzzNamespaceEntry(f *testing.F) {
 	a, p, q := dev(1), peer(5), peer(6)
-	r := OpenSpace(ns, a.IK)
+	r := OpenNamespace(ns, a.IK)
 	signFull(f, r, a, a)
 	add(f, r, a, p)
 	add(f, r, p, q)
 	for _, e := range r.Behind(nil) {
 		f.Add(e)
 	}
-	f.Add(revoke(f, loadSpace(f, r.Encode()), a, p))
+	f.Add(revoke(f, loadNamespace(f, r.Encode()), a, p))
 	f.Add(sign(a.ik, r.ID(), 9, nil))
-	seeds := append(r.Behind(nil), revoke(f, loadSpace(f, r.Encode()), a, p))
+	seeds := append(r.Behind(nil), revoke(f, loadNamespace(f, r.Encode()), a, p))
 	had := r.Encode()
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		if slices.ContainsFunc(seeds, func(s []byte) bool { return bytes.Equal(s, raw) }) {
@@ -390,9 +390,9 @@ func FuzzSpaceEntry(f *testing.F) {
 	})
 }
 
-func FuzzLoadSpace(f *testing.F) {
+func FuzzLoadNamespace(f *testing.F) {
 	a, p := dev(1), peer(5)
-	r := OpenSpace(ns, a.IK)
+	r := OpenNamespace(ns, a.IK)
 	f.Add(r.Encode())
 	signFull(f, r, a, a)
 	add(f, r, a, p)
@@ -400,7 +400,7 @@ func FuzzLoadSpace(f *testing.F) {
 	revoke(f, r, a, p)
 	f.Add(r.Encode())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := LoadSpace(b)
+		r, err := LoadNamespace(b)
 		if err == nil && !bytes.Equal(r.Encode(), b) {
 			t.Fatal("not the one form")
 		}

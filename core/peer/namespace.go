@@ -12,8 +12,8 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// space is a namespace on this device: its replica, what waits to be done to it, and who watches it.
-type space struct {
+// namespace is a namespace on this device: its replica, what waits to be done to it, and who watches it.
+type namespace struct {
 	e     *Engine
 	num   uint16
 	app   string
@@ -35,128 +35,128 @@ type space struct {
 }
 
 const (
-	metaSpace = "ns/" // and the namespace's number: flags u8 ‖ lv8(application id) ‖ lv8(its name) ‖ ik(32)*
-	flagOn    = 1
-	flagGone  = 2
+	metaNamespace = "ns/" // and the namespace's number: flags u8 ‖ lv8(application id) ‖ lv8(its name) ‖ ik(32)*
+	flagOn        = 1
+	flagGone      = 2
 
-	embeddedSpace = 1    // the number of an embedded store's one namespace
-	maxSpaces     = 1000 // in a local store
+	embeddedNamespace = 1    // the number of an embedded store's one namespace
+	maxNamespaces     = 1000 // in a local store
 )
 
-func (s *space) number() string { return strconv.Itoa(int(s.num)) }
+func (n *namespace) number() string { return strconv.Itoa(int(n.num)) }
 
-func (s *space) save() {
+func (n *namespace) save() {
 	flags := byte(0)
-	if s.on {
+	if n.on {
 		flags |= flagOn
 	}
-	if s.gone {
+	if n.gone {
 		flags |= flagGone
 	}
-	b := wire.AppendLV8(wire.AppendLV8([]byte{flags}, []byte(s.app)), []byte(s.name))
-	for _, ik := range s.off {
+	b := wire.AppendLV8(wire.AppendLV8([]byte{flags}, []byte(n.app)), []byte(n.name))
+	for _, ik := range n.off {
 		b = append(b, ik[:]...)
 	}
-	s.e.led.SetMeta(metaSpace+s.number(), b)
+	n.e.led.SetMeta(metaNamespace+n.number(), b)
 }
 
-// openSpaces opens every namespace; in an embedded store, which has one, it makes it.
-func (e *Engine) openSpaces() error {
-	for _, key := range e.led.MetaKeys(metaSpace) {
-		num, err := strconv.ParseUint(key[len(metaSpace):], 10, 16)
+// openNamespaces opens every namespace; in an embedded store, which has one, it makes it.
+func (e *Engine) openNamespaces() error {
+	for _, key := range e.led.MetaKeys(metaNamespace) {
+		num, err := strconv.ParseUint(key[len(metaNamespace):], 10, 16)
 		if err != nil {
 			return errDamagedSelf
 		}
 		r := wire.NewReader(e.led.Meta(key))
-		s := &space{e: e, num: uint16(num)}
+		n := &namespace{e: e, num: uint16(num)}
 		flags := r.U8()
-		s.on, s.gone = flags&flagOn != 0, flags&flagGone != 0
-		s.app, s.name = string(r.LV8(255)), string(r.LV8(255))
+		n.on, n.gone = flags&flagOn != 0, flags&flagGone != 0
+		n.app, n.name = string(r.LV8(255)), string(r.LV8(255))
 		for r.Len() >= 32 {
-			s.off = append(s.off, [32]byte(r.Bytes(32)))
+			n.off = append(n.off, [32]byte(r.Bytes(32)))
 		}
 		if r.Done() != nil {
 			return errDamagedSelf
 		}
-		if err := e.openSpace(s); err != nil {
+		if err := e.openNamespace(n); err != nil {
 			return err
 		}
 	}
-	if !e.isStore() && len(e.spaces) == 0 {
-		return e.makeSpace(&space{e: e, num: embeddedSpace, app: e.cfg.App, on: true})
+	if !e.isStore() && len(e.namespaces) == 0 {
+		return e.makeNamespace(&namespace{e: e, num: embeddedNamespace, app: e.cfg.App, on: true})
 	}
 	return nil
 }
 
-func (e *Engine) makeSpace(s *space) error {
-	s.save()
-	return e.openSpace(s)
+func (e *Engine) makeNamespace(n *namespace) error {
+	n.save()
+	return e.openNamespace(n)
 }
 
-func (e *Engine) openSpace(s *space) error {
+func (e *Engine) openNamespace(n *namespace) error {
 	var err error
-	s.rep, err = replica.Open(e.led, s.num, replica.Config{Rand: e.rand, Watched: s.watched})
+	n.rep, err = replica.Open(e.led, n.num, replica.Config{Rand: e.rand, Watched: n.watched})
 	if err != nil {
 		return err
 	}
-	e.spaces = append(e.spaces, s)
-	sort.Slice(e.spaces, func(i, j int) bool { return e.spaces[i].num < e.spaces[j].num })
-	return s.loadPeers()
+	e.namespaces = append(e.namespaces, n)
+	sort.Slice(e.namespaces, func(i, j int) bool { return e.namespaces[i].num < e.namespaces[j].num })
+	return n.loadPeers()
 }
 
-// spaceOf is the namespace of an application, nil if there is none; an embedded store has one for everything.
-func (e *Engine) spaceOf(app string) *space {
-	for _, s := range e.spaces {
-		if !e.isStore() || s.app == app {
-			return s
+// namespaceOf is the namespace of an application, nil if there is none; an embedded store has one for everything.
+func (e *Engine) namespaceOf(app string) *namespace {
+	for _, n := range e.namespaces {
+		if !e.isStore() || n.app == app {
+			return n
 		}
 	}
 	return nil
 }
 
-// newSpace makes the namespace of an application that is new here.
-func (e *Engine) newSpace(app, name string) (*space, Code) {
+// newNamespace makes the namespace of an application that is new here.
+func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	switch {
 	case app == "" || len(app) > 255 || !roster.PlainText(app):
 		return nil, EValue
-	case len(e.spaces) >= maxSpaces:
+	case len(e.namespaces) >= maxNamespaces:
 		return nil, EBusy
 	}
 	if name == "" {
 		name = app
 	}
-	s := &space{e: e, num: 1, app: app, name: roster.CleanName(name), on: true}
-	for slices.ContainsFunc(e.spaces, func(o *space) bool { return o.num == s.num }) {
-		s.num++
+	n := &namespace{e: e, num: 1, app: app, name: roster.CleanName(name), on: true}
+	for slices.ContainsFunc(e.namespaces, func(o *namespace) bool { return o.num == n.num }) {
+		n.num++
 	}
-	if err := e.makeSpace(s); err != nil {
+	if err := e.makeNamespace(n); err != nil {
 		return nil, storageCode(err)
 	}
 	if len(e.devices) == 0 {
-		s.rep.SettleOwn()
+		n.rep.SettleOwn()
 	}
 	e.statusDirty = true
-	return s, OK
+	return n, OK
 }
 
 // addApp sees to it that an application has a namespace here.
 func (e *Engine) addApp(op *Op) {
-	s := e.spaceOf(op.App)
+	n := e.namespaceOf(op.App)
 	switch {
-	case s == nil:
+	case n == nil:
 		var code Code
-		if s, code = e.newSpace(op.App, op.Key); code != OK {
+		if n, code = e.newNamespace(op.App, op.Key); code != OK {
 			e.reply(Reply{Op: op.ID, Err: code})
 			return
 		}
-		e.announce(s)
-	case s.gone:
-		s.gone, s.on, s.off, s.name = false, true, nil, roster.CleanName(op.Key)
-		s.save()
+		e.announce(n)
+	case n.gone:
+		n.gone, n.on, n.off, n.name = false, true, nil, roster.CleanName(op.Key)
+		n.save()
 		e.resync(func(*device) bool { return true })
-	case op.Key != "" && s.name != roster.CleanName(op.Key):
-		s.name = roster.CleanName(op.Key)
-		s.save()
+	case op.Key != "" && n.name != roster.CleanName(op.Key):
+		n.name = roster.CleanName(op.Key)
+		n.save()
 	}
 	e.statusDirty = true
 	e.answer(op)
@@ -165,23 +165,23 @@ func (e *Engine) addApp(op *Op) {
 // dropApp deletes an application's data from this device. Its number stays its own, and its roster: other devices may still
 // have to be told who is out.
 func (e *Engine) dropApp(op *Op) {
-	s := e.spaceOf(op.App)
-	if s == nil || s.gone {
+	n := e.namespaceOf(op.App)
+	if n == nil || n.gone {
 		e.reply(Reply{Op: op.ID, Err: EApp})
 		return
 	}
-	s.gone = true
-	s.save()
+	n.gone = true
+	n.save()
 	e.resync(func(*device) bool { return true })
 	for _, d := range e.devices {
-		d.forgetSpace(s)
+		d.forgetNamespace(n)
 	}
-	s.enqueue(task{fail: func(c Code) { s.refuse(op, c) }, run: func() error {
-		changes, err := s.rep.Drop()
+	n.enqueue(task{fail: func(c Code) { n.refuse(op, c) }, run: func() error {
+		changes, err := n.rep.Drop()
 		if err != nil {
 			return err
 		}
-		s.notify(changes, op.Client, "")
+		n.notify(changes, op.Client, "")
 		e.statusDirty = true
 		e.answer(op)
 		return nil
@@ -190,13 +190,13 @@ func (e *Engine) dropApp(op *Op) {
 
 // prefer says whether an application is synced, with one device or at all.
 func (e *Engine) prefer(op *Op) {
-	s := e.spaceOf(op.App)
-	if s == nil || s.gone {
+	n := e.namespaceOf(op.App)
+	if n == nil || n.gone {
 		e.reply(Reply{Op: op.ID, Err: EApp})
 		return
 	}
 	if op.Key == "" {
-		s.on = op.On
+		n.on = op.On
 		e.resync(func(*device) bool { return true })
 	} else {
 		d := e.deviceByID(op.Key)
@@ -204,13 +204,13 @@ func (e *Engine) prefer(op *Op) {
 			e.reply(Reply{Op: op.ID, Err: EValue})
 			return
 		}
-		s.off = slices.DeleteFunc(s.off, func(ik [32]byte) bool { return ik == d.ik })
+		n.off = slices.DeleteFunc(n.off, func(ik [32]byte) bool { return ik == d.ik })
 		if !op.On {
-			s.off = append(s.off, d.ik)
+			n.off = append(n.off, d.ik)
 		}
 		e.resync(func(o *device) bool { return o == d })
 	}
-	s.save()
+	n.save()
 	e.statusDirty = true
 	e.answer(op)
 }
@@ -226,43 +226,43 @@ func (e *Engine) resync(with func(*device) bool) {
 }
 
 // announce lists a namespace that is new here in the sessions that stand.
-func (e *Engine) announce(s *space) {
+func (e *Engine) announce(n *namespace) {
 	for _, d := range e.devices {
-		if d.sess != nil && d.sess.listed && d.shares(s) {
-			d.sess.list(s)
-			d.sess.match(s)
+		if d.sess != nil && d.sess.listed && d.shares(n) {
+			d.sess.list(n)
+			d.sess.match(n)
 		}
 	}
 }
 
 // wanted reports whether this device syncs the namespace with d.
-func (s *space) wanted(d *device) bool {
-	return s.on && !s.gone && !slices.Contains(s.off, d.ik)
+func (n *namespace) wanted(d *device) bool {
+	return n.on && !n.gone && !slices.Contains(n.off, d.ik)
 }
 
 // heldBy calls f for every other device that has the namespace, or is to have it.
-func (s *space) heldBy(f func(*device, *progress)) {
-	for _, d := range s.e.devices {
-		if d.shares(s) && d.member() {
-			f(d, d.in(s))
+func (n *namespace) heldBy(f func(*device, *progress)) {
+	for _, d := range n.e.devices {
+		if d.shares(n) && d.member() {
+			f(d, d.in(n))
 		}
 	}
 }
 
 // settleIfHeard settles the own writer's earlier blocks once every device has sent all that it has since this start.
-func (s *space) settleIfHeard() {
+func (n *namespace) settleIfHeard() {
 	all := true
-	s.heldBy(func(_ *device, p *progress) { all = all && p.heard })
+	n.heldBy(func(_ *device, p *progress) { all = all && p.heard })
 	if all {
-		s.rep.SettleOwn()
+		n.rep.SettleOwn()
 	}
 }
 
 // collect lets the tombstones go that every device has.
-func (s *space) collect() {
+func (n *namespace) collect() {
 	var all wire.Vector
 	first := true
-	s.heldBy(func(_ *device, p *progress) {
+	n.heldBy(func(_ *device, p *progress) {
 		if first {
 			all, first = p.have, false
 		} else {
@@ -270,7 +270,7 @@ func (s *space) collect() {
 		}
 	})
 	if !first {
-		s.rep.Collect(all)
+		n.rep.Collect(all)
 	}
 }
 

@@ -9,17 +9,19 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// SpaceGenesis is what the entries of a namespace's roster are signed over instead of a GENESIS entry's id.
-func SpaceGenesis(ns [32]byte) ID {
+// NamespaceGenesis is what the entries of a namespace's roster are signed over instead of a GENESIS entry's id.
+func NamespaceGenesis(ns [32]byte) ID {
 	return sha256.Sum256(append([]byte("masq-ns/1"), ns[:]...))
 }
 
-// OpenSpace begins the empty roster of a namespace's application peers. roots are trusted as full devices: all of the own
+// OpenNamespace begins the empty roster of a namespace's application peers. roots are trusted as full devices: all of the own
 // circle's, or, in an application peer, the one that let it in.
-func OpenSpace(ns [32]byte, roots ...[32]byte) *Roster { return openSpace(SpaceGenesis(ns), roots) }
+func OpenNamespace(ns [32]byte, roots ...[32]byte) *Roster {
+	return openNamespace(NamespaceGenesis(ns), roots)
+}
 
-func openSpace(genesis ID, roots [][32]byte) *Roster {
-	r := &Roster{space: true, genesis: genesis, index: make(map[ID]int)}
+func openNamespace(genesis ID, roots [][32]byte) *Roster {
+	r := &Roster{namespace: true, genesis: genesis, index: make(map[ID]int)}
 	for _, ik := range roots {
 		r.Trust(ik)
 	}
@@ -28,7 +30,7 @@ func openSpace(genesis ID, roots [][32]byte) *Roster {
 
 // Trust makes a device a full one of a namespace's roster, without an entry; for good. Of a circle's roster it does nothing.
 func (r *Roster) Trust(ik [32]byte) {
-	if r.space && !r.isRoot(ik) {
+	if r.namespace && !r.isRoot(ik) {
 		r.roots = append(r.roots, ik)
 		r.rejudge()
 	}
@@ -61,7 +63,7 @@ func (r *Roster) rejudge() {
 // one. The new entry is taken, and answered for the other devices. If whoever trusts this device alone counts m already,
 // nothing is signed, and the entry that says so is answered.
 func (r *Roster) SignFull(ik ed25519.PrivateKey, m Member) ([]byte, error) {
-	if !r.space {
+	if !r.namespace {
 		return nil, ErrEntry
 	}
 	alone := *r
@@ -74,11 +76,11 @@ func (r *Roster) SignFull(ik ed25519.PrivateKey, m Member) ([]byte, error) {
 	return r.signed(ik, typeFull, body)
 }
 
-const formatSpace = 2 // of Encode's bytes
+const formatNamespace = 2 // of Encode's bytes
 
-// encodeSpace writes format u8 ‖ genesis id(32) ‖ k u16 ‖ root ik(32)*k.
-func (r *Roster) encodeSpace() []byte {
-	b := append([]byte{formatSpace}, r.genesis[:]...)
+// encodeNamespace writes format u8 ‖ genesis id(32) ‖ k u16 ‖ root ik(32)*k.
+func (r *Roster) encodeNamespace() []byte {
+	b := append([]byte{formatNamespace}, r.genesis[:]...)
 	b = wire.AppendU16(b, uint16(len(r.roots)))
 	for _, ik := range r.roots {
 		b = append(b, ik[:]...)
@@ -86,15 +88,15 @@ func (r *Roster) encodeSpace() []byte {
 	return b
 }
 
-// LoadSpace is Load for what Encode wrote of a namespace's roster.
-func LoadSpace(b []byte) (*Roster, error) {
+// LoadNamespace is Load for what Encode wrote of a namespace's roster.
+func LoadNamespace(b []byte) (*Roster, error) {
 	in := wire.NewReader(b)
-	if in.U8() != formatSpace && in.Err() == nil {
+	if in.U8() != formatNamespace && in.Err() == nil {
 		return nil, ErrVersion
 	}
 	var genesis ID
 	copy(genesis[:], in.Bytes(32))
-	r := openSpace(genesis, nil)
+	r := openNamespace(genesis, nil)
 	k := int(in.U16())
 	for range k {
 		ik := in.Bytes(32)
