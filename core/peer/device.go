@@ -9,10 +9,10 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// device is another device of a group: how to reach it, and how far it has got.
+// device is another device of a domain: how to reach it, and how far it has got.
 type device struct {
 	e    *Engine
-	g    *group
+	domain    *domain
 	ik   [32]byte
 	nk   [32]byte
 	kind uint8
@@ -42,10 +42,10 @@ type progress struct {
 func (e *Engine) openDevices() {
 	e.moveData()
 	e.loadPending()
-	for _, g := range e.groups() {
-		e.refreshDevices(g)
-		g.told = g.roster.Heads()
-		if g.out() {
+	for _, dom := range e.domains() {
+		e.refreshDevices(dom)
+		dom.told = dom.roster.Heads()
+		if dom.out() {
 			e.shutOut()
 		}
 	}
@@ -54,9 +54,9 @@ func (e *Engine) openDevices() {
 	}
 }
 
-// groups are the circle and those of the namespaces' application peers.
-func (e *Engine) groups() []*group {
-	var out []*group
+// domains are the circle and those of the namespaces' application peers.
+func (e *Engine) domains() []*domain {
+	var out []*domain
 	if e.circle != nil {
 		out = append(out, e.circle)
 	}
@@ -68,34 +68,34 @@ func (e *Engine) groups() []*group {
 	return out
 }
 
-// refreshDevices brings the list of devices up to a group's roster. In a namespace's, the full devices are met as the circle's: also one
+// refreshDevices brings the list of devices up to a domain's roster. In a namespace's, the full devices are met as the circle's: also one
 // that an application peer has told of before the circle did.
-func (e *Engine) refreshDevices(g *group) {
+func (e *Engine) refreshDevices(dom *domain) {
 	me := e.publicIK()
-	for _, m := range g.roster.Members() {
-		if m.IK == me || g.namespace != nil && e.circle != nil && e.circle.member(m.IK) {
+	for _, m := range dom.roster.Members() {
+		if m.IK == me || dom.namespace != nil && e.circle != nil && e.circle.member(m.IK) {
 			continue
 		}
 		d := e.deviceOf(m.NK)
-		if d != nil && d.g != g && g == e.circle {
+		if d != nil && d.domain != dom && dom == e.circle {
 			e.lose(d)
 			d = nil
 		}
 		if d == nil {
-			d = e.addDevice(g, m.IK, m.NK, m.Kind, m.Name)
+			d = e.addDevice(dom, m.IK, m.NK, m.Kind, m.Name)
 		}
 		if d != nil && d.adds != nil {
 			d.adds = nil
 			e.savePending()
 		}
 	}
-	for _, m := range g.roster.RevokedMembers() {
+	for _, m := range dom.roster.RevokedMembers() {
 		if m.IK != me && e.deviceOf(m.NK) == nil && e.mindful(m.IK) {
-			e.addDevice(g, m.IK, m.NK, m.Kind, m.Name)
+			e.addDevice(dom, m.IK, m.NK, m.Kind, m.Name)
 		}
 	}
 	e.devices = slices.DeleteFunc(e.devices, func(d *device) bool {
-		if d.g != g || d.adds != nil || d.member() || g.roster.Revoked(d.ik) && e.mindful(d.ik) {
+		if d.domain != dom || d.adds != nil || d.member() || dom.roster.Revoked(d.ik) && e.mindful(d.ik) {
 			return false
 		}
 		d.drop()
@@ -103,14 +103,14 @@ func (e *Engine) refreshDevices(g *group) {
 		return true
 	})
 	for _, d := range e.devices {
-		if d.g == g && d.sess != nil && g.roster.Revoked(d.ik) {
+		if d.domain == dom && d.sess != nil && dom.roster.Revoked(d.ik) {
 			d.sess.notice(nil)
 		}
 	}
 	e.statusDirty = true
 }
 
-// lose ends what there is with a device in one group, because it is met in another. What is known of it stays.
+// lose ends what there is with a device in one domain, because it is met in another. What is known of it stays.
 func (e *Engine) lose(d *device) {
 	d.save()
 	d.drop()
@@ -147,19 +147,19 @@ func (e *Engine) deviceByID(id string) *device {
 	return nil
 }
 
-func (e *Engine) addDevice(g *group, ik, nk [32]byte, kind uint8, name string) *device {
-	pair, err := channel.NewPair(channel.Keys{Self: e.self.nk, Peer: nk, Secret: g.secret})
+func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string) *device {
+	pair, err := channel.NewPair(channel.Keys{Self: e.self.nk, Peer: nk, Secret: dom.secret})
 	if err != nil {
 		return nil // a key that no exchange can be made with; the roster refuses those
 	}
-	d := &device{e: e, g: g, ik: ik, nk: nk, kind: kind, name: name, pair: pair}
+	d := &device{e: e, domain: dom, ik: ik, nk: nk, kind: kind, name: name, pair: pair}
 	d.load()
 	e.devices = append(e.devices, d)
 	return d
 }
 
 // shares reports whether the device has to do with the namespace: those of the circle have with all.
-func (d *device) shares(n *namespace) bool { return d.g.namespace == nil || d.g.namespace == n }
+func (d *device) shares(n *namespace) bool { return d.domain.namespace == nil || d.domain.namespace == n }
 
 // in answers how far the device has got with a namespace.
 func (d *device) in(n *namespace) *progress {
@@ -252,7 +252,7 @@ func (p *progress) startsAnew(v wire.Vector) {
 	}
 }
 
-func (d *device) member() bool { return d.g.member(d.ik) }
+func (d *device) member() bool { return d.domain.member(d.ik) }
 
 func (d *device) id() string { return deviceID(d.ik) }
 
@@ -274,7 +274,7 @@ func (e *Engine) revoke(op *Op) {
 	case d == nil || !d.member():
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
-	case d.g.revoke(d.ik) != nil: // an application peer may shut out only those that it let in
+	case d.domain.revoke(d.ik) != nil: // an application peer may shut out only those that it let in
 		e.reply(Reply{Op: op.ID, Err: EDenied})
 		return
 	}
@@ -283,11 +283,11 @@ func (e *Engine) revoke(op *Op) {
 	e.answer(op)
 }
 
-func (g *group) revoke(ik [32]byte) error {
-	if _, err := g.roster.SignRevoke(g.e.self.ik, ik); err != nil {
+func (dom *domain) revoke(ik [32]byte) error {
+	if _, err := dom.roster.SignRevoke(dom.e.self.ik, ik); err != nil {
 		return err
 	}
-	g.changed(nil)
+	dom.changed(nil)
 	return nil
 }
 
@@ -298,9 +298,9 @@ func (e *Engine) revokeOf(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EApp})
 		return
 	}
-	if g := n.peers; g != nil {
-		for _, m := range g.roster.Members() {
-			if m.Kind == roster.Embedded && g.revoke(m.IK) != nil {
+	if dom := n.peers; dom != nil {
+		for _, m := range dom.roster.Members() {
+			if m.Kind == roster.Embedded && dom.revoke(m.IK) != nil {
 				e.reply(Reply{Op: op.ID, Err: EBusy})
 				return
 			}

@@ -34,9 +34,9 @@ type Engine struct {
 
 	commits    commits
 	self       self
-	circle     *group       // nil: this device is by itself, or an application peer
+	circle     *domain       // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
-	devices    []*device    // of all groups
+	devices    []*device    // of all domains
 	pairing    *pairingRun
 	invites    inviteGuard
 

@@ -93,8 +93,8 @@ func (d *device) keepLines() {
 
 // reachable reports whether there is anything to say to the device.
 func (d *device) reachable() bool {
-	switch n := d.g.namespace; {
-	case d.g.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
+	switch n := d.domain.namespace; {
+	case d.domain.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
 		return false
 	case n != nil && (n.gone || !n.on):
 		return false

@@ -22,10 +22,10 @@ type namespace struct {
 	gone  bool       // it was dropped: there is no data, and nothing is synced until the application is added again
 	off   [][32]byte // the iks of devices of the circle that it is not synced with
 	rep   *replica.Replica
-	peers *group // its application peers; nil if there never were any
+	peers *domain // its application peers; nil if there never were any
 
 	named   [32]byte // its name among devices of the circle namedBy
-	namedBy *group
+	namedBy *domain
 
 	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
 	watches []*watch
@@ -200,7 +200,7 @@ func (e *Engine) prefer(op *Op) {
 		e.resync(func(*device) bool { return true })
 	} else {
 		d := e.deviceByID(op.Key)
-		if d == nil || d.g != e.circle {
+		if d == nil || d.domain != e.circle {
 			e.reply(Reply{Op: op.ID, Err: EValue})
 			return
 		}

@@ -14,7 +14,7 @@ type pairingRun struct {
 	e        *Engine
 	op       uint64
 	host     bool
-	g        *group // host: what the other device is let into
+	domain        *domain // host: what the other device is let into
 	link     pairing.Link
 	m        *pairing.Machine
 	conn     uint32
@@ -55,7 +55,7 @@ func (e *Engine) invite(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EBusy})
 		return
 	}
-	g, code := e.inviting(op.App)
+	dom, code := e.inviting(op.App)
 	link := pairing.Link{URL: e.cfg.URL, Relay: e.relay()}
 	if link.URL == "" {
 		link.URL = op.Key
@@ -72,55 +72,55 @@ func (e *Engine) invite(op *Op) {
 		return
 	}
 	e.random(link.Secret[:])
-	m, err := pairing.Host(e.pairingSelf(), link, g.offer(), e.rand, e.now)
+	m, err := pairing.Host(e.pairingSelf(), link, dom.offer(), e.rand, e.now)
 	if err != nil {
 		e.reply(Reply{Op: op.ID, Err: ELink})
 		return
 	}
-	e.startPairing(&pairingRun{e: e, op: op.ID, host: true, g: g, link: link, m: m})
+	e.startPairing(&pairingRun{e: e, op: op.ID, host: true, domain: dom, link: link, m: m})
 }
 
-// inviting answers the group that an invite is into: a local store's circle or, with an application, that one's peers; else the
-// group that this device is in.
-func (e *Engine) inviting(app string) (*group, Code) {
+// inviting answers the domain that an invite is into: a local store's circle or, with an application, that one's peers; else the
+// domain that this device is in.
+func (e *Engine) inviting(app string) (*domain, Code) {
 	if err := e.foundCircle(); err != nil {
 		return nil, ESync
 	}
-	switch g := e.home(); {
-	case g.out():
+	switch dom := e.home(); {
+	case dom.out():
 		return nil, ERevoked
 	case !e.isStore() || app == "":
-		return g, OK
+		return dom, OK
 	}
 	n := e.namespaceOf(app)
 	if n == nil || n.gone || !n.on {
 		return nil, EApp
 	}
-	g := n.haveGroup()
-	g.tend(true)
-	return g, OK
+	dom := n.haveDomain()
+	dom.tend(true)
+	return dom, OK
 }
 
-func (g *group) offer() pairing.Offer {
-	if n := g.namespace; n != nil {
-		o := pairing.Offer{Role: pairing.Application, Apps: []string{n.app}, Namespace: n.ns(), Root: g.e.publicIK()}
-		if g.guest() {
-			o.Root = g.roster.Roots()[0]
+func (dom *domain) offer() pairing.Offer {
+	if n := dom.namespace; n != nil {
+		o := pairing.Offer{Role: pairing.Application, Apps: []string{n.app}, Namespace: n.ns(), Root: dom.e.publicIK()}
+		if dom.guest() {
+			o.Root = dom.roster.Roots()[0]
 		}
 		return o
 	}
-	o := pairing.Offer{Genesis: g.roster.Genesis(), Role: pairing.Full}
-	if !g.e.isStore() {
-		o.Apps = []string{g.e.cfg.App}
+	o := pairing.Offer{Genesis: dom.roster.Genesis(), Role: pairing.Full}
+	if !dom.e.isStore() {
+		o.Apps = []string{dom.e.cfg.App}
 	}
 	return o
 }
 
-// grants is what lets a joiner into the group.
-func (g *group) grants() pairing.Grant {
-	out := pairing.Grant{Role: pairing.Full, Secret: g.secret, Relays: g.e.relays(), Roster: g.roster.Behind(nil)}
-	if g.namespace != nil {
-		out.Role, out.Namespace = pairing.Application, g.namespace.ns()
+// grants is what lets a joiner into the domain.
+func (dom *domain) grants() pairing.Grant {
+	out := pairing.Grant{Role: pairing.Full, Secret: dom.secret, Relays: dom.e.relays(), Roster: dom.roster.Behind(nil)}
+	if dom.namespace != nil {
+		out.Role, out.Namespace = pairing.Application, dom.namespace.ns()
 	}
 	return out
 }
@@ -149,7 +149,7 @@ func (e *Engine) join(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: code})
 		return
 	}
-	if g := e.home(); g != nil && g.out() {
+	if dom := e.home(); dom != nil && dom.out() {
 		e.leave()
 		e.renewSelf() // what is out for good comes back as another device
 	}
@@ -171,10 +171,10 @@ func (e *Engine) takes(link pairing.Link) bool {
 	return ok && scheme == "http" && wire.IsLoopbackHost(host)
 }
 
-// alone reports whether this device may join others: it is in no group with any, or it is out of the one that it was in.
+// alone reports whether this device may join others: it is in no domain with any, or it is out of the one that it was in.
 func (e *Engine) alone() bool {
-	g := e.home()
-	if g == nil || g.out() || !g.in() {
+	dom := e.home()
+	if dom == nil || dom.out() || !dom.in() {
 		return true
 	}
 	return !slices.ContainsFunc(e.devices, func(d *device) bool { return d.adds == nil && d.member() })
@@ -342,20 +342,20 @@ func (p *pairingRun) send(bodies [][]byte) {
 	}
 }
 
-// grant lets the joiner in: it gets the group's secret and roster, and is pending until the first session.
+// grant lets the joiner in: it gets the domain's secret and roster, and is pending until the first session.
 func (p *pairingRun) grant() {
-	e, g := p.e, p.g
+	e, dom := p.e, p.domain
 	other, acceptance := p.m.Joined()
 	d := e.deviceOf(other.NK)
 	if d == nil {
-		d = e.addDevice(g, other.IK, other.NK, other.Kind, other.Name)
+		d = e.addDevice(dom, other.IK, other.NK, other.Kind, other.Name)
 	}
-	if d == nil || d.g != g || g.roster.Len() >= wire.MaxRoster-1 {
+	if d == nil || d.domain != dom || dom.roster.Len() >= wire.MaxRoster-1 {
 		p.end(EBusy)
 		return
 	}
 	if !d.member() { // a member that lost its circle with its disk gets it again
-		d.adds = &pendingAdd{g: g, member: other, acceptance: acceptance, until: e.wall + pendingLives}
+		d.adds = &pendingAdd{domain: dom, member: other, acceptance: acceptance, until: e.wall + pendingLives}
 		e.savePending()
 	}
 	e.invites = inviteGuard{}
@@ -363,27 +363,27 @@ func (p *pairingRun) grant() {
 	p.report()
 	e.after(func() { // the joiner must not be in a circle that has forgotten it after a crash
 		if e.pairing == p {
-			p.send(p.m.Grant(e.now, g.grants()))
+			p.send(p.m.Grant(e.now, dom.grants()))
 		}
 	})
 }
 
-// granted makes the inviter's group this device's own.
+// granted makes the inviter's domain this device's own.
 func (p *pairingRun) granted() {
 	e := p.e
 	grant, ros := p.m.Granted()
 	host := p.m.State().Other
 	e.leave()
-	g := &group{e: e, secret: grant.Secret, roster: ros}
+	dom := &domain{e: e, secret: grant.Secret, roster: ros}
 	if grant.Role == pairing.Application {
-		g.namespace, g.ns = e.namespaces[0], grant.Namespace
-		e.namespaces[0].peers = g
+		dom.namespace, dom.ns = e.namespaces[0], grant.Namespace
+		e.namespaces[0].peers = dom
 		e.saveGuestRelays(grant.Relays)
 	} else {
-		e.circle = g
+		e.circle = dom
 	}
-	g.save()
-	g.told = ros.Heads()
+	dom.save()
+	dom.told = ros.Heads()
 	choice := byte(moveDiscard)
 	if p.bring {
 		choice = moveBring
@@ -392,7 +392,7 @@ func (p *pairingRun) granted() {
 		e.led.SetMeta(metaMoving+n.number(), []byte{choice})
 	}
 	e.moveData()
-	e.refreshDevices(g)
+	e.refreshDevices(dom)
 	if d := e.deviceOf(host.NK); d != nil && d.name == "" {
 		d.name, d.unsaved = host.Name, true // which the roster of a namespace does not say
 	}
@@ -578,7 +578,7 @@ func (e *Engine) pairingTimers() {
 
 // pendingAdd is a joiner whose ADD is signed when the first session with it stands.
 type pendingAdd struct {
-	g          *group
+	domain          *domain
 	member     roster.Member
 	acceptance [64]byte
 	until      Millis
@@ -591,7 +591,7 @@ func (e *Engine) savePending() {
 	for _, d := range e.devices {
 		if p := d.adds; p != nil {
 			num := uint16(0) // the circle
-			if n := p.g.namespace; n != nil {
+			if n := p.domain.namespace; n != nil {
 				num = n.num
 			}
 			b = append(append(wire.AppendU16(b, num), p.member.IK[:]...), p.member.NK[:]...)
@@ -605,24 +605,24 @@ func (e *Engine) savePending() {
 func (e *Engine) loadPending() {
 	r := wire.NewReader(e.led.Meta(metaPending))
 	for r.Len() > 0 {
-		p := &pendingAdd{g: e.groupIn(r.U16())}
+		p := &pendingAdd{domain: e.domainIn(r.U16())}
 		copy(p.member.IK[:], r.Bytes(32))
 		copy(p.member.NK[:], r.Bytes(32))
 		p.member.Kind = r.U8()
 		p.member.Name = strings.Clone(string(r.LV8(255)))
 		copy(p.acceptance[:], r.Bytes(64))
 		p.until = r.U64()
-		if r.Err() != nil || p.g == nil {
+		if r.Err() != nil || p.domain == nil {
 			return
 		}
-		if d := e.addDevice(p.g, p.member.IK, p.member.NK, p.member.Kind, p.member.Name); d != nil {
+		if d := e.addDevice(p.domain, p.member.IK, p.member.NK, p.member.Kind, p.member.Name); d != nil {
 			d.adds = p
 		}
 	}
 }
 
-// groupIn is the group of the namespace with this number, the circle for 0.
-func (e *Engine) groupIn(num uint16) *group {
+// domainIn is the domain of the namespace with this number, the circle for 0.
+func (e *Engine) domainIn(num uint16) *domain {
 	if num == 0 {
 		return e.circle
 	}

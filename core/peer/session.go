@@ -44,17 +44,17 @@ const (
 func newSession(l *line, id uint32) *session { return &session{l: l, d: l.d, e: l.d.e, id: id} }
 
 func (s *session) begin() {
-	g := s.d.g
-	if g.roster.Revoked(s.d.ik) {
+	dom := s.d.domain
+	if dom.roster.Revoked(s.d.ik) {
 		s.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{})) // says nothing, and confirms the handshake; its heads are waited for
 		return
 	}
 	if p := s.d.adds; p != nil && !s.d.member() {
-		if _, err := g.roster.SignAdd(s.e.self.ik, p.member, p.acceptance); err != nil {
+		if _, err := dom.roster.SignAdd(s.e.self.ik, p.member, p.acceptance); err != nil {
 			s.abort(codeDenied)
 			return
 		}
-		g.changed(s)
+		dom.changed(s)
 		s.e.tend(true)
 		s.held = true
 		s.e.after(s.release)
@@ -124,8 +124,8 @@ func (s *session) abort(code uint8) {
 
 // sendHeads says what this side has of the roster, and its name. An application's peers learn no name of its user's stores.
 func (s *session) sendHeads() {
-	m := wire.RosterHeads{Heads: s.d.g.roster.Heads(), Name: s.e.self.name}
-	if s.d.g.namespace != nil && !s.d.g.guest() {
+	m := wire.RosterHeads{Heads: s.d.domain.roster.Heads(), Name: s.e.self.name}
+	if s.d.domain.namespace != nil && !s.d.domain.guest() {
 		m.Name = ""
 	}
 	s.send(wire.AppendRosterHeads(nil, &m))
@@ -133,7 +133,7 @@ func (s *session) sendHeads() {
 
 // notice tells a device that it is out, and shows it who said so. It gets nothing else.
 func (s *session) notice(heads [][32]byte) {
-	if entries := s.d.g.roster.Notice(s.d.ik, heads); len(entries) > 0 {
+	if entries := s.d.domain.roster.Notice(s.d.ik, heads); len(entries) > 0 {
 		s.send(wire.AppendRosterEntries(nil, entries))
 	}
 	s.abort(codeRevoked)
@@ -180,7 +180,7 @@ func (s *session) onHeads(fields []byte) error {
 	if roster.ValidName(m.Name) && m.Name != s.d.name {
 		s.d.name, s.d.unsaved, s.e.statusDirty = m.Name, true, true
 	}
-	if s.d.g.roster.Revoked(s.d.ik) {
+	if s.d.domain.roster.Revoked(s.d.ik) {
 		s.notice(m.Heads)
 		return wire.ErrMalformed
 	}
@@ -191,7 +191,7 @@ func (s *session) onHeads(fields []byte) error {
 	if s.sentDone { // only the name was new
 		return nil
 	}
-	if lacks := s.d.g.roster.Behind(m.Heads); len(lacks) > 0 {
+	if lacks := s.d.domain.roster.Behind(m.Heads); len(lacks) > 0 {
 		s.send(wire.AppendRosterEntries(nil, lacks))
 	}
 	s.send(wire.AppendRosterDone(nil))
@@ -204,13 +204,13 @@ func (s *session) onEntries(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	g := s.d.g
-	before := g.roster.Len()
-	if err := s.addEntries(g, entries); err != nil {
+	dom := s.d.domain
+	before := dom.roster.Len()
+	if err := s.addEntries(dom, entries); err != nil {
 		return err
 	}
-	if g.roster.Len() != before {
-		g.changed(s)
+	if dom.roster.Len() != before {
+		dom.changed(s)
 		s.e.tend(false)
 	}
 	if s.dead { // the news was that this device, or that one, is out
@@ -219,9 +219,9 @@ func (s *session) onEntries(fields []byte) error {
 	return nil
 }
 
-func (s *session) addEntries(g *group, entries [][]byte) error {
+func (s *session) addEntries(dom *domain, entries [][]byte) error {
 	for _, entry := range entries {
-		if err := g.roster.Add(entry); err != nil {
+		if err := dom.roster.Add(entry); err != nil {
 			if errors.Is(err, roster.ErrVersion) {
 				s.e.syncErr, s.e.statusDirty = EVersion, true
 				s.abort(codeVersion)
@@ -242,7 +242,7 @@ func (s *session) rostersEqual() error {
 	if !s.sentDone || !s.gotDone || s.listed {
 		return nil
 	}
-	if !s.d.member() || !s.d.g.in() {
+	if !s.d.member() || !s.d.domain.in() {
 		s.abort(codeDenied)
 		return wire.ErrMalformed
 	}
@@ -254,7 +254,7 @@ func (s *session) rostersEqual() error {
 
 // namespaces are the namespaces that this session is about.
 func (s *session) namespaces() []*namespace {
-	if only := s.d.g.namespace; only != nil {
+	if only := s.d.domain.namespace; only != nil {
 		return []*namespace{only}
 	}
 	return s.e.namespaces
@@ -292,7 +292,7 @@ func (s *session) onNamespaces(fields []byte) error {
 	s.theirs = append(s.theirs, list...)
 	for _, l := range list {
 		n := s.namespaceOf(l.NS)
-		if n == nil && l.On && s.e.isStore() && s.d.g == s.e.circle && s.e.namespaceOf(l.App) == nil {
+		if n == nil && l.On && s.e.isStore() && s.d.domain == s.e.circle && s.e.namespaceOf(l.App) == nil {
 			n, _ = s.e.newNamespace(l.App, l.Name) // if it cannot be, it is not synced
 			if n != nil && n.ns() == l.NS {
 				s.e.announce(n)
@@ -323,7 +323,7 @@ func (s *session) match(n *namespace) {
 		return
 	}
 	l := s.theirs[i]
-	if s.d.g == s.e.circle && s.e.isStore() {
+	if s.d.domain == s.e.circle && s.e.isStore() {
 		m := wire.NamespaceRoster{Number: n.num}
 		if n.peers != nil {
 			m.Heads = n.peers.roster.Heads()
@@ -354,7 +354,7 @@ func (s *session) theirNamespace(number uint16) *namespace {
 
 func (s *session) onNamespaceHeads(fields []byte) error {
 	m, err := wire.ParseNamespaceHeads(fields)
-	if err != nil || s.d.g != s.e.circle {
+	if err != nil || s.d.domain != s.e.circle {
 		return wire.ErrMalformed
 	}
 	n := s.theirNamespace(m.Number)
@@ -369,20 +369,20 @@ func (s *session) onNamespaceHeads(fields []byte) error {
 
 func (s *session) onNamespaceEntries(fields []byte) error {
 	m, err := wire.ParseNamespaceEntries(fields)
-	if err != nil || s.d.g != s.e.circle {
+	if err != nil || s.d.domain != s.e.circle {
 		return wire.ErrMalformed
 	}
 	n := s.theirNamespace(m.Number)
 	if n == nil {
 		return nil
 	}
-	g := n.haveGroup()
-	before := g.roster.Len()
-	if err := s.addEntries(g, m.Entries); err != nil {
+	dom := n.haveDomain()
+	before := dom.roster.Len()
+	if err := s.addEntries(dom, m.Entries); err != nil {
 		return err
 	}
-	if g.roster.Len() != before {
-		g.changed(s)
+	if dom.roster.Len() != before {
+		dom.changed(s)
 		s.e.tend(false)
 	}
 	return nil

@@ -33,7 +33,7 @@ func (e *Engine) currentStatus() Status {
 	home := e.home()
 	if home != nil && home.in() { // else this device was granted the circle, and not added yet
 		for _, d := range e.devices {
-			if d.g == home && d.member() {
+			if d.domain == home && d.member() {
 				s.Devices = append(s.Devices, d.status(e.namespaces...))
 			}
 		}
@@ -66,9 +66,9 @@ func (n *namespace) status() AppStatus {
 	for _, d := range n.e.devices {
 		switch {
 		case !d.member():
-		case d.g == n.peers:
+		case d.domain == n.peers:
 			out.Peers = append(out.Peers, d.status(n))
-		case d.g == n.e.circle:
+		case d.domain == n.e.circle:
 			p := d.in(n)
 			out.Devices = append(out.Devices, AppDevice{
 				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.rep.CountAfter(p.acked), ToReceive: d.receiving(n),

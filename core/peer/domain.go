@@ -12,10 +12,10 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// group is who trusts whom by one roster, and has one secret to find the others by: the circle, whose devices have every namespace, or
-// a namespace's application peers with the full devices. A local store is in its circle, and in a group for each namespace that has
-// application peers; an application peer is in one group and no circle.
-type group struct {
+// domain is a trust domain: the devices that go by one roster, and have one secret to find each other by. It is the circle, whose devices have every namespace, or
+// a namespace's application peers with the full devices. A local store is in its circle, and in a domain for each namespace that has
+// application peers; an application peer is in one domain and no circle.
+type domain struct {
 	e         *Engine
 	namespace *namespace // nil: the circle
 	secret    [32]byte
@@ -25,7 +25,7 @@ type group struct {
 	told      [][32]byte // the roster's heads when the sessions that stand were last told what is new
 }
 
-// The names of the settings that the ledger keeps for groups.
+// The names of the settings that the ledger keeps for domains.
 const (
 	metaCircle  = "circle"
 	metaRoster  = "roster"
@@ -37,8 +37,8 @@ const (
 // noticeFor is how long a device that is out is still met, to be told so, in ms.
 const noticeFor = 30 * 24 * 3600_000
 
-// home is the group that this device belongs to: its circle, or, in an application peer, its namespace's. Nil: it is by itself.
-func (e *Engine) home() *group {
+// home is the domain that this device belongs to: its circle, or, in an application peer, its namespace's. Nil: it is by itself.
+func (e *Engine) home() *domain {
 	if e.circle != nil || e.isStore() || len(e.namespaces) == 0 {
 		return e.circle
 	}
@@ -54,14 +54,14 @@ func (e *Engine) kind() uint8 {
 	return roster.Embedded
 }
 
-// out reports whether this device was shut out of the group.
-func (g *group) out() bool { return g.roster.Revoked(g.e.publicIK()) }
+// out reports whether this device was shut out of the domain.
+func (dom *domain) out() bool { return dom.roster.Revoked(dom.e.publicIK()) }
 
-// in reports whether this device is a member; else it was granted the group and not added yet, or it is out.
-func (g *group) in() bool { return g.member(g.e.publicIK()) }
+// in reports whether this device is a member; else it was granted the domain and not added yet, or it is out.
+func (dom *domain) in() bool { return dom.member(dom.e.publicIK()) }
 
-func (g *group) member(ik [32]byte) bool {
-	_, ok := g.roster.Member(ik)
+func (dom *domain) member(ik [32]byte) bool {
+	_, ok := dom.roster.Member(ik)
 	return ok
 }
 
@@ -70,7 +70,7 @@ func (e *Engine) foundCircle() error {
 	if e.home() != nil {
 		return nil
 	}
-	c := &group{e: e, root: make([]byte, 16)}
+	c := &domain{e: e, root: make([]byte, 16)}
 	e.random(c.secret[:])
 	e.random(c.root)
 	seed, err := hkdf.Key(sha256.New, c.root, nil, "masq/1 root", 32)
@@ -89,28 +89,28 @@ func (e *Engine) foundCircle() error {
 	return nil
 }
 
-// save writes down the group whole.
-func (g *group) save() {
+// save writes down the domain whole.
+func (dom *domain) save() {
 	switch {
-	case g.namespace == nil:
-		g.e.led.SetMeta(metaCircle, wire.AppendLV8(bytes.Clone(g.secret[:]), g.root))
-	case g.guest():
-		g.e.led.SetMeta(metaGuest, append(bytes.Clone(g.ns[:]), g.secret[:]...))
+	case dom.namespace == nil:
+		dom.e.led.SetMeta(metaCircle, wire.AppendLV8(bytes.Clone(dom.secret[:]), dom.root))
+	case dom.guest():
+		dom.e.led.SetMeta(metaGuest, append(bytes.Clone(dom.ns[:]), dom.secret[:]...))
 	}
-	g.saveRoster()
+	dom.saveRoster()
 }
 
-// guest reports whether this device is in the group as an application peer.
-func (g *group) guest() bool { return g.ns != [32]byte{} }
+// guest reports whether this device is in the domain as an application peer.
+func (dom *domain) guest() bool { return dom.ns != [32]byte{} }
 
-// saveRoster is strict: what others have been told of the group must not be forgotten here.
-func (g *group) saveRoster() {
+// saveRoster is strict: what others have been told of the domain must not be forgotten here.
+func (dom *domain) saveRoster() {
 	name := metaRoster
-	if g.namespace != nil {
-		name = metaPeers + g.namespace.number()
+	if dom.namespace != nil {
+		name = metaPeers + dom.namespace.number()
 	}
-	g.e.led.SetMeta(name, g.roster.Encode())
-	g.e.strictly()
+	dom.e.led.SetMeta(name, dom.roster.Encode())
+	dom.e.strictly()
 }
 
 func (e *Engine) loadCircle() error {
@@ -119,7 +119,7 @@ func (e *Engine) loadCircle() error {
 		return nil
 	}
 	r := wire.NewReader(saved)
-	c := &group{e: e}
+	c := &domain{e: e}
 	copy(c.secret[:], r.Bytes(32))
 	c.root = bytes.Clone(r.LV8(255))
 	if r.Done() != nil {
@@ -134,25 +134,25 @@ func (e *Engine) loadCircle() error {
 	return nil
 }
 
-// loadPeers reads the group of a namespace's application peers, if it has any.
+// loadPeers reads the domain of a namespace's application peers, if it has any.
 func (n *namespace) loadPeers() error {
 	saved := n.e.led.Meta(metaPeers + n.number())
 	if len(saved) == 0 {
 		return nil
 	}
-	g := &group{e: n.e, namespace: n}
+	dom := &domain{e: n.e, namespace: n}
 	var err error
-	if g.roster, err = roster.LoadNamespace(saved); err != nil {
+	if dom.roster, err = roster.LoadNamespace(saved); err != nil {
 		return rosterDamage(err)
 	}
 	if guest := n.e.led.Meta(metaGuest); len(guest) == 64 && n.e.circle == nil {
-		g.ns, g.secret = [32]byte(guest[:32]), [32]byte(guest[32:])
+		dom.ns, dom.secret = [32]byte(guest[:32]), [32]byte(guest[32:])
 	} else if n.e.circle != nil {
-		g.secret = n.e.circle.derive("masq/1 ns-secret" + n.app)
+		dom.secret = n.e.circle.derive("masq/1 ns-secret" + n.app)
 	} else {
 		return errDamagedSelf
 	}
-	n.peers = g
+	n.peers = dom
 	return nil
 }
 
@@ -164,8 +164,8 @@ func rosterDamage(err error) error {
 }
 
 // derive makes something of the circle's secret that only its members can compute.
-func (g *group) derive(info string) [32]byte {
-	out, err := hkdf.Key(sha256.New, g.secret[:], nil, info, 32)
+func (dom *domain) derive(info string) [32]byte {
+	out, err := hkdf.Key(sha256.New, dom.secret[:], nil, info, 32)
 	if err != nil {
 		panic("peer: hkdf of 32 bytes cannot fail")
 	}
@@ -186,18 +186,18 @@ func (n *namespace) ns() [32]byte {
 	return [32]byte{}
 }
 
-// haveGroup makes the group of the namespace's application peers, if it has none. This device must be in a circle.
-func (n *namespace) haveGroup() *group {
+// haveDomain makes the domain of the namespace's application peers, if it has none. This device must be in a circle.
+func (n *namespace) haveDomain() *domain {
 	if n.peers != nil {
 		return n.peers
 	}
-	g := &group{e: n.e, namespace: n, secret: n.e.circle.derive("masq/1 ns-secret" + n.app)}
-	g.roster = roster.OpenNamespace(n.ns(), n.e.publicIK())
+	dom := &domain{e: n.e, namespace: n, secret: n.e.circle.derive("masq/1 ns-secret" + n.app)}
+	dom.roster = roster.OpenNamespace(n.ns(), n.e.publicIK())
 	for _, m := range n.e.circle.roster.Members() {
-		g.roster.Trust(m.IK)
+		dom.roster.Trust(m.IK)
 	}
-	n.peers = g
-	return g
+	n.peers = dom
+	return dom
 }
 
 // tend keeps the rosters of the namespaces' application peers up to the circle's. Every full device that is in has a FULL, for those too
@@ -215,27 +215,27 @@ func (e *Engine) tend(changed bool) {
 	}
 }
 
-func (g *group) tend(changed bool) {
-	ik, before := g.e.self.ik, g.roster.Len()
-	for _, m := range g.e.circle.roster.Members() {
-		g.roster.Trust(m.IK)
-		_, _ = g.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
+func (dom *domain) tend(changed bool) {
+	ik, before := dom.e.self.ik, dom.roster.Len()
+	for _, m := range dom.e.circle.roster.Members() {
+		dom.roster.Trust(m.IK)
+		_, _ = dom.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
 	}
-	for _, m := range g.e.circle.roster.RevokedMembers() {
-		if g.member(m.IK) && (changed || g.smallest()) {
-			_, _ = g.roster.SignRevoke(ik, m.IK)
+	for _, m := range dom.e.circle.roster.RevokedMembers() {
+		if dom.member(m.IK) && (changed || dom.smallest()) {
+			_, _ = dom.roster.SignRevoke(ik, m.IK)
 		}
 	}
-	if g.roster.Len() != before {
-		g.changed(nil)
+	if dom.roster.Len() != before {
+		dom.changed(nil)
 	}
 }
 
 // smallest reports whether no full device that is in has a smaller ik.
-func (g *group) smallest() bool {
-	me := g.e.publicIK()
-	for _, m := range g.e.circle.roster.Members() {
-		if g.member(m.IK) && bytes.Compare(m.IK[:], me[:]) < 0 {
+func (dom *domain) smallest() bool {
+	me := dom.e.publicIK()
+	for _, m := range dom.e.circle.roster.Members() {
+		if dom.member(m.IK) && bytes.Compare(m.IK[:], me[:]) < 0 {
 			return false
 		}
 	}
@@ -243,13 +243,13 @@ func (g *group) smallest() bool {
 }
 
 // changed saves the roster, goes by it, and sends the news to every session that wants it once it is durable. from has brought it.
-func (g *group) changed(from *session) {
-	e := g.e
-	g.saveRoster()
-	e.refreshDevices(g)
+func (dom *domain) changed(from *session) {
+	e := dom.e
+	dom.saveRoster()
+	e.refreshDevices(dom)
 	e.after(func() {
-		news := g.roster.Behind(g.told)
-		g.told = g.roster.Heads()
+		news := dom.roster.Behind(dom.told)
+		dom.told = dom.roster.Heads()
 		if len(news) == 0 {
 			return
 		}
@@ -257,14 +257,14 @@ func (g *group) changed(from *session) {
 			s := d.sess
 			switch {
 			case s == nil || s == from || !d.member():
-			case d.g == g && s.sentDone:
+			case d.domain == dom && s.sentDone:
 				s.send(wire.AppendRosterEntries(nil, news))
-			case g.namespace != nil && d.g == e.circle && s.lists(g.namespace):
-				s.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: g.namespace.num, Entries: news}))
+			case dom.namespace != nil && d.domain == e.circle && s.lists(dom.namespace):
+				s.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: dom.namespace.num, Entries: news}))
 			}
 		}
 	})
-	if g.out() {
+	if dom.out() {
 		e.shutOut()
 	}
 }
@@ -286,21 +286,21 @@ func (e *Engine) relay() string {
 }
 
 func (e *Engine) relays() []string {
-	if g := e.home(); g != nil {
-		if agreed := g.relays(); len(agreed) > 0 {
+	if dom := e.home(); dom != nil {
+		if agreed := dom.relays(); len(agreed) > 0 {
 			return agreed
 		}
 	}
 	return e.cfg.Sync
 }
 
-// relays are those that the group has agreed on. An application peer has been told its stores' in pairing.
-func (g *group) relays() []string {
-	if !g.guest() {
-		return g.roster.Relays()
+// relays are those that the domain has agreed on. An application peer has been told its stores' in pairing.
+func (dom *domain) relays() []string {
+	if !dom.guest() {
+		return dom.roster.Relays()
 	}
 	var out []string
-	r := wire.NewReader(g.e.led.Meta(metaGuestRelays))
+	r := wire.NewReader(dom.e.led.Meta(metaGuestRelays))
 	for r.Len() > 0 {
 		out = append(out, string(r.LV(roster.MaxRelayURL)))
 	}
@@ -338,7 +338,7 @@ func (e *Engine) setRelays(op *Op) {
 	e.answer(op)
 }
 
-// leave forgets the group that this device is in, and every device, so that it can found or join another one.
+// leave forgets the domain that this device is in, and every device, so that it can found or join another one.
 func (e *Engine) leave() {
 	for _, d := range e.devices {
 		d.drop()
