@@ -2,15 +2,15 @@
 // its namespaces are made of.
 //
 // It does no I/O. Open it until it no longer answers ErrWait, handing Wanted to storage and what comes back to Loaded. After that
-// Append, SetMeta, AddBlock and DelBlock fill the next group; Begin takes it, one group at a time, and Committed says that it is
+// Append, SetMeta, AddBlock and DelBlock fill the next commit; Begin takes it, one commit at a time, and Committed says that it is
 // durable. What a Begin took is written as a whole or, after a crash, not at all.
 //
-// Every group adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
+// Every commit adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
 // and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data. So that a checkpoint
 // does not take it down, the record behind which each run began (Fence) stays, emptied.
 //
 // A checkpoint shortens the log: each namespace writes what it has in memory into blocks (AddBlock), hands in its part of the manifest
-// (SetPart), and Checkpoint puts the manifest and drops the log records before it, all in one group.
+// (SetPart), and Checkpoint puts the manifest and drops the log records before it, all in one commit.
 package ledger
 
 import (
@@ -60,9 +60,9 @@ type Ledger struct {
 	pending  []byte          // items of the next log record
 	adds     []storage.Block // sealed
 	added    []storage.ID    // pinned until they are durable
-	flying   []storage.ID    // pinned by the group in flight
+	flying   []storage.ID    // pinned by the commit in flight
 	dels     []storage.ID    // to go at the next checkpoint
-	manifest []byte          // plain, to be put with the next group
+	manifest []byte          // plain, to be put with the next commit
 	gone     []storage.ID    // to go with it
 
 	cache cache
@@ -135,7 +135,7 @@ func (l *Ledger) replay() error {
 		if err := l.readManifest(b); err != nil {
 			return err
 		}
-		if _, ok := l.tail[storage.Log|storage.ID(l.first)]; !ok { // it came in the manifest's group
+		if _, ok := l.tail[storage.Log|storage.ID(l.first)]; !ok { // it came in the manifest's commit
 			return ErrDamaged
 		}
 	}
@@ -253,7 +253,7 @@ func (l *Ledger) Refer(id storage.ID) { l.refs[id] = struct{}{} }
 // SetPart hands in a namespace's part for the next Checkpoint.
 func (l *Ledger) SetPart(ns uint16, part []byte) { l.parts[ns] = part }
 
-// AddBlock seals a new block of class storage.Segment or storage.Page into the next group. It can be read at once.
+// AddBlock seals a new block of class storage.Segment or storage.Page into the next commit. It can be read at once.
 func (l *Ledger) AddBlock(class storage.ID, plain []byte) storage.ID {
 	n := &l.nextSeg
 	if class == storage.Page {
@@ -274,7 +274,7 @@ func (l *Ledger) DelBlock(id storage.ID) {
 	l.cache.drop(id)
 }
 
-// Checkpoint has the next group put a manifest of how everything stands now, and delete the log before it. Every namespace that has
+// Checkpoint has the next commit put a manifest of how everything stands now, and delete the log before it. Every namespace that has
 // something in memory must have handed in its part. What belongs to a namespace that was not opened stays as it is.
 func (l *Ledger) Checkpoint() {
 	for len(l.fences) > maxFences {
@@ -333,8 +333,8 @@ func (l *Ledger) Pending() bool {
 	return l.fence || len(l.pending) > 0 || len(l.adds) > 0 || l.manifest != nil
 }
 
-// Begin takes the next group. The ledger waits for Committed before it takes another.
-func (l *Ledger) Begin() storage.Group {
+// Begin takes the next commit. The ledger waits for Committed before it takes another.
+func (l *Ledger) Begin() storage.Commit {
 	id := storage.Log | storage.ID(l.next)
 	body := []byte{recordFormat}
 	if l.fence {
@@ -342,7 +342,7 @@ func (l *Ledger) Begin() storage.Group {
 		l.fences = append(l.fences, l.next)
 	}
 	l.next++
-	g := storage.Group{Adds: append(l.adds, l.sealed(id, append(body, l.pending...)))}
+	g := storage.Commit{Adds: append(l.adds, l.sealed(id, append(body, l.pending...)))}
 	if l.manifest != nil {
 		g.Puts = []storage.Block{l.sealed(storage.Manifest, l.manifest)}
 		for _, n := range l.blank {

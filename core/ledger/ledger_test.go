@@ -86,22 +86,22 @@ func TestCheckpoint(t *testing.T) {
 	}
 }
 
-// TestCheckpointInFlight: a checkpoint that is taken while a group is being written counts that group as written.
+// TestCheckpointInFlight: a checkpoint that is taken while a commit is being written counts that commit as written.
 func TestCheckpointInFlight(t *testing.T) {
-	for _, crash := range []string{"before the group", "after the group", "after the checkpoint"} {
+	for _, crash := range []string{"before the commit", "after the commit", "after the checkpoint"} {
 		t.Run(crash, func(t *testing.T) {
 			g := newRig(t, Options{})
 			g.SetMeta("n", []byte("0"))
 			g.commit()
 			g.SetMeta("n", []byte("1"))
-			group := g.Begin()
+			commit := g.Begin()
 			g.SetMeta("n", []byte("2"))
 			g.SetPart(1, []byte("part"))
 			g.Checkpoint()
 			g.Checkpoint() // twice before it is written changes nothing
 			want, part := "0", ""
-			if crash != "before the group" {
-				if err := g.store.Commit(group, storage.Strict); err != nil {
+			if crash != "before the commit" {
+				if err := g.store.Commit(commit, storage.Strict); err != nil {
 					t.Fatal(err)
 				}
 				g.Committed()

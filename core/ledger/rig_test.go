@@ -70,7 +70,7 @@ func (g *rig) wait(f func() error) error {
 	}
 }
 
-// commit writes one group.
+// commit writes one commit.
 func (g *rig) commit() {
 	g.t.Helper()
 	if err := g.store.Commit(g.Begin(), storage.Strict); err != nil {
@@ -126,13 +126,13 @@ func (g *rig) overwrite(id storage.ID, plain []byte) {
 }
 
 func (g *rig) put(id storage.ID, data []byte) {
-	if err := g.store.Commit(storage.Group{Puts: []storage.Block{{ID: id, Data: data}}}, storage.Strict); err != nil {
+	if err := g.store.Commit(storage.Commit{Puts: []storage.Block{{ID: id, Data: data}}}, storage.Strict); err != nil {
 		g.t.Fatal(err)
 	}
 }
 
 func (g *rig) del(id storage.ID) {
-	if err := g.store.Commit(storage.Group{Dels: []storage.ID{id}}, storage.Strict); err != nil {
+	if err := g.store.Commit(storage.Commit{Dels: []storage.ID{id}}, storage.Strict); err != nil {
 		g.t.Fatal(err)
 	}
 }

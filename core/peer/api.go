@@ -235,9 +235,9 @@ type (
 	Ping struct{ Conn uint32 }
 	// Hangup closes a connection. Closed need not follow.
 	Hangup struct{ Conn uint32 }
-	// Commit asks for storage.Store.Commit; Committed follows. The group is the driver's until then.
+	// Commit asks for storage.Store.Commit; Committed follows. The commit is the driver's until then.
 	Commit struct {
-		Group      storage.Group
+		Changes    storage.Commit
 		Durability storage.Durability
 	}
 	// Load asks for storage.Store.Load; Loaded follows. Several may run at once.

@@ -8,16 +8,16 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// commits is group commit: one group is in flight while the next one fills.
+// commits is group commit: one commit is in flight while the next one fills.
 type commits struct {
 	flying    bool
 	gathering bool  // a checkpoint waits for blocks
 	held      bool  // and nothing may be committed before it is taken
-	next      batch // what the group that fills carries
-	flight    batch // what the group in flight carries
+	next      batch // what the commit that fills carries
+	flight    batch // what the commit in flight carries
 }
 
-// batch is what waits for one group.
+// batch is what waits for one commit.
 type batch struct {
 	strict bool
 	ops    []uint64 // to be answered
@@ -44,7 +44,7 @@ func (e *Engine) answer(op *Op) {
 	e.commits.next.ops = append(e.commits.next.ops, op.ID)
 }
 
-// commit hands the group that filled to storage, if none is in flight.
+// commit hands the commit that filled to storage, if none is in flight.
 func (e *Engine) commit() {
 	c := &e.commits
 	if c.flying || e.state != open || e.mustCheckpoint() {
@@ -75,7 +75,7 @@ func (e *Engine) commit() {
 	for _, n := range e.namespaces {
 		n.rep.Begin(d) // they all know how it is committed
 	}
-	e.out.add(Commit{Group: e.led.Begin(), Durability: d})
+	e.out.add(Commit{Changes: e.led.Begin(), Durability: d})
 }
 
 func (e *Engine) committed(err error) {
@@ -125,7 +125,7 @@ func (c *commits) fail(e *Engine, code Code) {
 // longTail is how many log records make a checkpoint due, so that opening reads few.
 const longTail = 512
 
-// maintain writes what can wait (what the other devices have) along with a group that goes out anyway, and takes a checkpoint
+// maintain writes what can wait (what the other devices have) along with a commit that goes out anyway, and takes a checkpoint
 // when the log has grown long.
 func (e *Engine) maintain() {
 	if !e.commits.flying && (e.led.Pending() || e.closing != nil) {

@@ -11,14 +11,14 @@ import (
 
 // device is another device of a domain: how to reach it, and how far it has got.
 type device struct {
-	e    *Engine
-	domain    *domain
-	ik   [32]byte
-	nk   [32]byte
-	kind uint8
-	name string
-	pair *channel.Pair
-	adds *pendingAdd // it is being paired: its ADD is signed when the first session stands
+	e      *Engine
+	domain *domain
+	ik     [32]byte
+	nk     [32]byte
+	kind   uint8
+	name   string
+	pair   *channel.Pair
+	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
 
 	lines []*line  // at most two: today's channel and, near the change of day, its neighbour
 	sess  *session // while one of the lines has a session
@@ -159,7 +159,9 @@ func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string
 }
 
 // shares reports whether the device has to do with the namespace: those of the circle have with all.
-func (d *device) shares(n *namespace) bool { return d.domain.namespace == nil || d.domain.namespace == n }
+func (d *device) shares(n *namespace) bool {
+	return d.domain.namespace == nil || d.domain.namespace == n
+}
 
 // in answers how far the device has got with a namespace.
 func (d *device) in(n *namespace) *progress {

@@ -11,12 +11,12 @@ import (
 type forgetful struct {
 	storage.Store
 	stable storage.Store
-	loose  []storage.Group
+	loose  []storage.Commit
 }
 
 func newForgetful() *forgetful { return &forgetful{Store: mem.New(), stable: mem.New()} }
 
-func (f *forgetful) Commit(g storage.Group, d storage.Durability) error {
+func (f *forgetful) Commit(g storage.Commit, d storage.Durability) error {
 	if err := f.Store.Commit(g, d); err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func copyOf(t testing.TB, s storage.Store) storage.Store {
 		t.Fatal(err)
 	}
 	out := mem.New()
-	if err := out.Commit(storage.Group{Adds: blocks}, storage.Strict); err != nil {
+	if err := out.Commit(storage.Commit{Adds: blocks}, storage.Strict); err != nil {
 		t.Fatal(err)
 	}
 	return out

@@ -34,7 +34,7 @@ type Engine struct {
 
 	commits    commits
 	self       self
-	circle     *domain       // nil: this device is by itself, or an application peer
+	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
 	devices    []*device    // of all domains
 	pairing    *pairingRun

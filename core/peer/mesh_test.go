@@ -220,7 +220,7 @@ func (n *node) act(life int, a Action) {
 		n.pairing[a.Op] = a
 	case Commit:
 		n.commits++
-		n.back(life, Committed{Err: n.store.Commit(a.Group, a.Durability)})
+		n.back(life, Committed{Err: n.store.Commit(a.Changes, a.Durability)})
 	case Load:
 		blocks, err := n.store.Load(a.IDs)
 		n.back(life, Loaded{Blocks: blocks, Err: err})

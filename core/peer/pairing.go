@@ -14,7 +14,7 @@ type pairingRun struct {
 	e        *Engine
 	op       uint64
 	host     bool
-	domain        *domain // host: what the other device is let into
+	domain   *domain // host: what the other device is let into
 	link     pairing.Link
 	m        *pairing.Machine
 	conn     uint32
@@ -578,7 +578,7 @@ func (e *Engine) pairingTimers() {
 
 // pendingAdd is a joiner whose ADD is signed when the first session with it stands.
 type pendingAdd struct {
-	domain          *domain
+	domain     *domain
 	member     roster.Member
 	acceptance [64]byte
 	until      Millis

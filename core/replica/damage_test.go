@@ -24,7 +24,7 @@ func (g *rig) overwrite(id storage.ID, change func([]byte) []byte) {
 		g.t.Fatal(err)
 	}
 	blocks[0].Data = v.Seal(id, change(plain))
-	if err := g.store.Commit(storage.Group{Puts: blocks}, storage.Strict); err != nil {
+	if err := g.store.Commit(storage.Commit{Puts: blocks}, storage.Strict); err != nil {
 		g.t.Fatal(err)
 	}
 }

@@ -95,7 +95,7 @@ type machine struct {
 	*rig
 	id       int
 	now      facts // what it has
-	flying   facts // with the group in flight
+	flying   facts // with the commit in flight
 	stored   facts // in storage for good
 	loose    []loose
 	stable   *mem.Store // what a power cut leaves
@@ -108,8 +108,8 @@ type machine struct {
 
 // loose is a relaxed commit, which a power cut may take.
 type loose struct {
-	group storage.Group
-	has   facts
+	commit storage.Commit
+	has    facts
 }
 
 // flow is one direction of a session.
@@ -219,7 +219,7 @@ func (w *model) end(m *machine) {
 // flush makes the first n loose commits durable for good.
 func (m *machine) flush(n int) {
 	for _, l := range m.loose[:n] {
-		if err := m.stable.Commit(l.group, storage.Strict); err != nil {
+		if err := m.stable.Commit(l.commit, storage.Strict); err != nil {
 			m.t.Fatal(err)
 		}
 		m.stored = l.has
@@ -259,7 +259,7 @@ func copyOf(t testing.TB, s *mem.Store) *mem.Store {
 		t.Fatal(err)
 	}
 	out := mem.New()
-	if err := out.Commit(storage.Group{Puts: blocks}, storage.Strict); err != nil {
+	if err := out.Commit(storage.Commit{Puts: blocks}, storage.Strict); err != nil {
 		t.Fatal(err)
 	}
 	return out

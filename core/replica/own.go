@@ -35,7 +35,7 @@ func (r *Replica) newWriter() {
 	}
 }
 
-// nextDot gives the next dot to use. It opens and reserves blocks, in the ledger's next group, as they are needed.
+// nextDot gives the next dot to use. It opens and reserves blocks, in the ledger's next commit, as they are needed.
 func (r *Replica) nextDot() wire.Dot {
 	w := &r.writer
 	switch {
@@ -89,7 +89,7 @@ func (r *Replica) setTail(d wire.Dot, h wire.Hash) {
 	r.vector = r.vector.WithTail(d.Writer, wire.Tail{Seq: d.Seq, Hash: h})
 }
 
-// newPos gives the next position, reserving more in the ledger's next group as needed.
+// newPos gives the next position, reserving more in the ledger's next commit as needed.
 func (r *Replica) newPos() uint64 {
 	if r.nextPos+1<<(positionBits-1) > r.reservedPos {
 		r.reservedPos = (r.nextPos>>positionBits + 2) << positionBits

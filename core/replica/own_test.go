@@ -307,7 +307,7 @@ func TestMoving(t *testing.T) {
 		{"issue anew", func(g *rig) { g.do(g.Reissue) }, "a=1 b=3/2 d=4"},
 		{"drop", func(g *rig) { g.do(func() error { _, err := g.Drop(); return err }) }, ""},
 	} {
-		for _, crash := range []string{"before the checkpoint", "before it is written", "after it is written", "with a group in flight"} {
+		for _, crash := range []string{"before the checkpoint", "before it is written", "after it is written", "with a commit in flight"} {
 			t.Run(c.name+", "+crash, func(t *testing.T) {
 				g := newRig(t, 1, true)
 				g.put(1, "a", "1")
@@ -322,7 +322,7 @@ func TestMoving(t *testing.T) {
 				g.put(1, "d", "4")
 				g.commit()
 				before, writer := g.all(), g.writer.id
-				if crash == "with a group in flight" {
+				if crash == "with a commit in flight" {
 					g.put(1, "e", "5")
 					g.begin()
 				}
@@ -341,7 +341,7 @@ func TestMoving(t *testing.T) {
 				case "after it is written":
 					g.save()
 					want = c.after
-				case "with a group in flight":
+				case "with a commit in flight":
 					flight := g.flight
 					g.checkpoint()
 					if err := g.store.Commit(*flight, storage.Strict); err != nil {

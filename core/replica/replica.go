@@ -3,7 +3,7 @@
 //
 // Open it on an opened ledger. Write takes local writes, Apply records of other devices, Join what their END says; Get, Conflicts
 // and Range read; Next walks the log for another device. A call that needs blocks which are not loaded answers ledger.ErrWait and has
-// changed nothing: have them loaded and call again. The driver calls Begin and Committed around each of the ledger's groups, and
+// changed nothing: have them loaded and call again. The driver calls Begin and Committed around each of the ledger's commits, and
 // Checkpoint when NeedsCheckpoint says so.
 //
 // # How it lies in blocks
@@ -75,10 +75,10 @@ type void struct {
 	writer, from, before uint64
 }
 
-// durable is what storage is known to have for good, and what the group in flight will add.
+// durable is what storage is known to have for good, and what the commit in flight will add.
 type durable struct {
 	now, next saved
-	strict    bool // the group in flight is committed with storage.Strict
+	strict    bool // the commit in flight is committed with storage.Strict
 }
 
 type saved struct {
@@ -173,7 +173,7 @@ func (r *Replica) random(b []byte) {
 	}
 }
 
-// Begin notes what the ledger's group that is about to be taken contains, and answers how it must be committed: as asked for, or
+// Begin notes what the ledger's commit that is about to be taken contains, and answers how it must be committed: as asked for, or
 // storage.Strict when it reserves numbers or has a checkpoint.
 func (r *Replica) Begin(d storage.Durability) storage.Durability {
 	r.snapshot()
@@ -185,7 +185,7 @@ func (r *Replica) Begin(d storage.Durability) storage.Durability {
 	return d
 }
 
-// Committed says that the group of the last Begin is committed as it was answered. A relaxed commit may yet be lost: it counts with the
+// Committed says that the commit of the last Begin is committed as it was answered. A relaxed commit may yet be lost: it counts with the
 // next strict one.
 func (r *Replica) Committed() {
 	if r.seen.strict {

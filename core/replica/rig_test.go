@@ -23,7 +23,7 @@ type rig struct {
 	rand       *rand.ChaCha8
 	cache      int                // the ledger's bound
 	strict     bool               // check that ErrWait changes nothing
-	flight     *storage.Group     // being written
+	flight     *storage.Commit    // being written
 	durability storage.Durability // of what is written next
 	loads      int                // bytes that were loaded
 }
@@ -155,11 +155,11 @@ func (g *rig) dump() string {
 	return string(b)
 }
 
-// begin takes a group, end has it written.
+// begin takes a commit, end has it written.
 func (g *rig) begin() {
 	g.durability = g.Begin(g.durability)
-	group := g.led.Begin()
-	g.flight = &group
+	commit := g.led.Begin()
+	g.flight = &commit
 }
 
 func (g *rig) end() {

@@ -121,7 +121,7 @@ func (d *device) kill(power bool) {
 		lost = int(d.w.upTo(uint64(d.disk.Loose()) + 1))
 	}
 	if p.flight != nil && lost == 0 && d.w.chance(0.5) { // the commit in flight got through, but for its answer
-		_ = d.disk.Commit(p.flight.Group, p.flight.Durability)
+		_ = d.disk.Commit(p.flight.Changes, p.flight.Durability)
 	}
 	if power {
 		d.disk.PowerCut(lost)
@@ -368,7 +368,7 @@ func (p *proc) commit(c peer.Commit) {
 	if p.flight != nil {
 		p.illegal("two commits at once")
 	}
-	if c.Group.Empty() {
+	if c.Changes.Empty() {
 		p.illegal("a commit of nothing")
 	}
 	p.flight = &c
@@ -388,12 +388,12 @@ func (p *proc) committed(c peer.Commit) {
 	}
 	err := p.fault
 	if err == nil || err == errDisk && p.w.chance(0.5) { // an error may also come after the fact
-		if e := p.d.disk.Commit(c.Group, c.Durability); e != nil {
+		if e := p.d.disk.Commit(c.Changes, c.Durability); e != nil {
 			err = e
 		}
 	}
 	p.flight, p.fault = nil, nil
-	p.w.log(p.name(), "committed", uint64(len(c.Group.Adds)+len(c.Group.Puts)), groupText(c.Group), err)
+	p.w.log(p.name(), "committed", uint64(len(c.Changes.Adds)+len(c.Changes.Puts)), commitText(c.Changes), err)
 	p.event(peer.Committed{Err: err})
 }
 
@@ -475,8 +475,8 @@ func (p *proc) waiting(asked bool) (n int) {
 	return n
 }
 
-// groupText is a group for the reader of a trace: added blocks by class and number, then the first and last deleted.
-func groupText(g storage.Group) string {
+// commitText is a commit for the reader of a trace: added blocks by class and number, then the first and last deleted.
+func commitText(g storage.Commit) string {
 	text := func(id storage.ID) string { return " MLSP"[id.Class()>>48+1:][:1] + strconv.FormatUint(id.N(), 10) }
 	var out string
 	for _, b := range append(g.Adds, g.Puts...) {

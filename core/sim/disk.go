@@ -14,16 +14,16 @@ type Disk struct {
 	// Room is how many bytes of blocks it holds; a commit that would exceed it fails with storage.ErrQuota. 0: no limit.
 	Room int
 
-	stable blocks          // what a power cut leaves
-	loose  []storage.Group // acknowledged after it, in order, not stable yet
-	seen   blocks          // stable with loose
+	stable blocks           // what a power cut leaves
+	loose  []storage.Commit // acknowledged after it, in order, not stable yet
+	seen   blocks           // stable with loose
 	closed bool
 }
 
 type blocks map[storage.ID][]byte
 
-// apply makes the group's changes in b. It keeps the group's memory.
-func (b blocks) apply(g storage.Group) {
+// apply makes the commit's changes in b. It keeps the commit's memory.
+func (b blocks) apply(g storage.Commit) {
 	for _, list := range [][]storage.Block{g.Adds, g.Puts} {
 		for _, x := range list {
 			b[x.ID] = x.Data
@@ -42,7 +42,7 @@ func (b blocks) bytes() (n int) {
 }
 
 // Commit implements storage.Store.
-func (d *Disk) Commit(g storage.Group, durability storage.Durability) error {
+func (d *Disk) Commit(g storage.Commit, durability storage.Durability) error {
 	if d.closed {
 		return storage.ErrClosed
 	}
@@ -54,7 +54,7 @@ func (d *Disk) Commit(g storage.Group, durability storage.Durability) error {
 			return storage.ErrExists
 		}
 	}
-	g = cloneGroup(g)
+	g = cloneCommit(g)
 	if d.Room > 0 {
 		after := maps.Clone(d.seen)
 		after.apply(g)
@@ -70,7 +70,7 @@ func (d *Disk) Commit(g storage.Group, durability storage.Durability) error {
 	return nil
 }
 
-func cloneGroup(g storage.Group) storage.Group {
+func cloneCommit(g storage.Commit) storage.Commit {
 	clone := func(list []storage.Block) []storage.Block {
 		out := slices.Clone(list)
 		for i := range out {
@@ -78,7 +78,7 @@ func cloneGroup(g storage.Group) storage.Group {
 		}
 		return out
 	}
-	return storage.Group{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels)}
+	return storage.Commit{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels)}
 }
 
 // Load implements storage.Store.

@@ -40,7 +40,7 @@ func TestPowerCut(t *testing.T) {
 			var want []storage.ID
 			for n, durability := range c.commits {
 				id := storage.Log | storage.ID(n)
-				if err := d.Commit(storage.Group{Adds: []storage.Block{{ID: id, Data: []byte{1}}}}, durability); err != nil {
+				if err := d.Commit(storage.Commit{Adds: []storage.Block{{ID: id, Data: []byte{1}}}}, durability); err != nil {
 					t.Fatal(err)
 				}
 				if n < c.want {
@@ -61,18 +61,18 @@ func TestPowerCut(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	d := Disk{Room: 10}
-	block := func(n storage.ID, size int) storage.Group {
-		return storage.Group{Puts: []storage.Block{{ID: n, Data: make([]byte, size)}}}
+	block := func(n storage.ID, size int) storage.Commit {
+		return storage.Commit{Puts: []storage.Block{{ID: n, Data: make([]byte, size)}}}
 	}
 	for _, c := range []struct {
-		group storage.Group
-		want  error
+		commit storage.Commit
+		want   error
 	}{
 		{block(1, 6), nil}, {block(2, 5), storage.ErrQuota}, {block(2, 4), nil}, {block(1, 7), storage.ErrQuota},
 		{block(1, 1), nil}, {block(3, 5), nil},
 	} {
-		if err := d.Commit(c.group, storage.Strict); err != c.want {
-			t.Errorf("%v: %v", c.group, err)
+		if err := d.Commit(c.commit, storage.Strict); err != c.want {
+			t.Errorf("%v: %v", c.commit, err)
 		}
 	}
 }
@@ -80,7 +80,7 @@ func TestDiskFull(t *testing.T) {
 func TestSnapshot(t *testing.T) {
 	var d Disk
 	add := func(n storage.ID) {
-		if err := d.Commit(storage.Group{Adds: []storage.Block{{ID: n}}}, storage.Relaxed); err != nil {
+		if err := d.Commit(storage.Commit{Adds: []storage.Block{{ID: n}}}, storage.Relaxed); err != nil {
 			t.Fatal(err)
 		}
 	}

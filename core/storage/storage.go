@@ -35,15 +35,15 @@ type Block struct {
 // MaxBlock is how long a block may be, in bytes.
 const MaxBlock = 16 << 20
 
-// A Group is committed as a whole or not at all.
-type Group struct {
-	Adds []Block // must not exist yet: if one does, nothing of the group is written and Commit answers ErrExists
+// A Commit is committed as a whole or not at all.
+type Commit struct {
+	Adds []Block // must not exist yet: if one does, nothing of the commit is written and Commit answers ErrExists
 	Puts []Block // replace what is there
 	Dels []ID    // may be missing
 }
 
-// Empty reports whether the group has nothing to do.
-func (g *Group) Empty() bool { return len(g.Adds)+len(g.Puts)+len(g.Dels) == 0 }
+// Empty reports whether the commit has nothing to do.
+func (g *Commit) Empty() bool { return len(g.Adds)+len(g.Puts)+len(g.Dels) == 0 }
 
 // Durability says when Commit answers.
 type Durability uint8
@@ -62,9 +62,9 @@ var (
 
 // A Store keeps blocks. Its methods may block, and are called by one goroutine at a time.
 type Store interface {
-	// Commit makes the group's changes, all or none. Commits are durable in their order: a later one is never there
-	// without an earlier one. It keeps none of the group's memory.
-	Commit(g Group, d Durability) error
+	// Commit makes the commit's changes, all or none. Commits are durable in their order: a later one is never there
+	// without an earlier one. It keeps none of the commit's memory.
+	Commit(g Commit, d Durability) error
 	// Load answers the blocks in the order of ids, with Data nil where there is none.
 	Load(ids []ID) ([]Block, error)
 	// List answers the numbers of all blocks, ascending.

@@ -20,18 +20,18 @@ func TestID(t *testing.T) {
 	}
 }
 
-func TestGroupEmpty(t *testing.T) {
+func TestCommitEmpty(t *testing.T) {
 	for name, c := range map[string]struct {
-		group Group
-		want  bool
+		commit Commit
+		want   bool
 	}{
-		"nothing": {Group{}, true},
-		"lists":   {Group{Adds: []Block{}, Puts: []Block{}, Dels: []ID{}}, true},
-		"add":     {Group{Adds: []Block{{}}}, false},
-		"put":     {Group{Puts: []Block{{}}}, false},
-		"delete":  {Group{Dels: []ID{0}}, false},
+		"nothing": {Commit{}, true},
+		"lists":   {Commit{Adds: []Block{}, Puts: []Block{}, Dels: []ID{}}, true},
+		"add":     {Commit{Adds: []Block{{}}}, false},
+		"put":     {Commit{Puts: []Block{{}}}, false},
+		"delete":  {Commit{Dels: []ID{0}}, false},
 	} {
-		if c.group.Empty() != c.want {
+		if c.commit.Empty() != c.want {
 			t.Errorf("%s: %v", name, !c.want)
 		}
 	}

@@ -137,7 +137,7 @@ func (r *rig) act(life int, a Action) {
 		commit := func() {
 			err := error(storage.ErrQuota)
 			if !r.full {
-				err = r.disk.Commit(a.Group, a.Durability)
+				err = r.disk.Commit(a.Changes, a.Durability)
 			}
 			r.back(life, peer.Committed{Err: err})
 		}

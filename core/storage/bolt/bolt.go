@@ -207,7 +207,7 @@ func checkVersion(v []byte) error {
 // Commit implements storage.Store. It is on stable storage when it answers. After storage.ErrQuota nothing is lost and the
 // Store goes on when there is room; after another error but storage.ErrExists every later call answers the same, because
 // nobody knows what the disk has.
-func (s *Store) Commit(g storage.Group, _ storage.Durability) error {
+func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 	return s.do(func() error {
 		if g.Empty() {
 			return nil // all earlier ones are durable
@@ -216,7 +216,7 @@ func (s *Store) Commit(g storage.Group, _ storage.Durability) error {
 	})
 }
 
-func write(blocks *bbolt.Bucket, g storage.Group) error {
+func write(blocks *bbolt.Bucket, g storage.Commit) error {
 	for _, b := range g.Adds {
 		if blocks.Get(keyOf(b.ID)) != nil {
 			return storage.ErrExists

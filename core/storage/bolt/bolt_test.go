@@ -41,12 +41,12 @@ func open(t testing.TB, path string) *bolt.Store {
 	return s
 }
 
-// put is a group that puts one block.
-func put(id storage.ID, data string) storage.Group {
-	return storage.Group{Puts: []storage.Block{{ID: id, Data: []byte(data)}}}
+// put is a commit that puts one block.
+func put(id storage.ID, data string) storage.Commit {
+	return storage.Commit{Puts: []storage.Block{{ID: id, Data: []byte(data)}}}
 }
 
-func commit(t testing.TB, s storage.Store, g storage.Group) {
+func commit(t testing.TB, s storage.Store, g storage.Commit) {
 	t.Helper()
 	if err := s.Commit(g, storage.Strict); err != nil {
 		t.Fatal(err)

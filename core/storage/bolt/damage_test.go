@@ -21,13 +21,13 @@ const pageSize = 4096
 func written(t testing.TB) []byte {
 	path := filepath.Join(t.TempDir(), "masq.db")
 	s := open(t, path)
-	var g storage.Group
+	var g storage.Commit
 	for i := range storage.ID(300) {
 		g.Adds = append(g.Adds, storage.Block{ID: storage.Log | i, Data: bytes.Repeat([]byte{byte(i)}, int(i%7)*90)})
 	}
 	commit(t, s, g)
-	commit(t, s, storage.Group{Adds: []storage.Block{{ID: storage.Segment, Data: make([]byte, 3*pageSize)}}})
-	commit(t, s, storage.Group{Dels: []storage.ID{storage.Log | 1, storage.Log | 2, storage.Log | 200}})
+	commit(t, s, storage.Commit{Adds: []storage.Block{{ID: storage.Segment, Data: make([]byte, 3*pageSize)}}})
+	commit(t, s, storage.Commit{Dels: []storage.ID{storage.Log | 1, storage.Log | 2, storage.Log | 200}})
 	commit(t, s, put(storage.Manifest, "manifest"))
 	s.Close()
 	file, err := os.ReadFile(path)
@@ -86,7 +86,7 @@ func exercise(s *bolt.Store) []error {
 	g.Dels = append(ids[:len(ids)/2:len(ids)/2], storage.Segment)
 	return []error{
 		listErr, loadErr,
-		s.Commit(storage.Group{Adds: []storage.Block{{ID: storage.Page | 1<<40}}}, storage.Strict),
+		s.Commit(storage.Commit{Adds: []storage.Block{{ID: storage.Page | 1<<40}}}, storage.Strict),
 		s.Commit(g, storage.Strict),
 	}
 }
@@ -203,7 +203,7 @@ func BenchmarkOpen(b *testing.B) {
 			path := filepath.Join(b.TempDir(), "masq.db")
 			s := open(b, path)
 			for i := range n {
-				commit(b, s, storage.Group{Adds: []storage.Block{{ID: storage.Segment | storage.ID(i), Data: make([]byte, 64<<10)}}})
+				commit(b, s, storage.Commit{Adds: []storage.Block{{ID: storage.Segment | storage.ID(i), Data: make([]byte, 64<<10)}}})
 			}
 			s.Close()
 			for b.Loop() {

@@ -89,7 +89,7 @@ func fill(path string, makeRoom func() error) error {
 			limit = 100
 		}
 		for err = nil; err == nil && next-before < limit; {
-			if err = s.Commit(storage.Group{Adds: []storage.Block{block(next)}}, storage.Strict); err == nil {
+			if err = s.Commit(storage.Commit{Adds: []storage.Block{block(next)}}, storage.Strict); err == nil {
 				next++
 			}
 		}

@@ -19,7 +19,7 @@ func TestLookSeesWhatIsThere(t *testing.T) {
 		path := filepath.Join(dir, "masq.db")
 		s := open(t, path)
 		var want []storage.ID
-		var all storage.Group
+		var all storage.Commit
 		for i := range storage.ID(blocks) {
 			all.Puts = append(all.Puts, storage.Block{ID: storage.Log | i, Data: bytes.Repeat([]byte{byte(i)}, int(i)*30)})
 			want = append(want, storage.Log|i)

@@ -35,7 +35,7 @@ func New() *Store { return &Store{disk: &disk{blocks: map[storage.ID][]byte{}}} 
 func (s *Store) Reopen() *Store { return &Store{disk: s.disk} }
 
 // Commit implements storage.Store. What it commits is there at once, whatever the durability.
-func (s *Store) Commit(g storage.Group, _ storage.Durability) error {
+func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 	if s.closed {
 		return storage.ErrClosed
 	}

@@ -24,16 +24,16 @@ func TestStore(t *testing.T) {
 func TestSecondEngine(t *testing.T) {
 	first := mem.New()
 	second := first.Reopen()
-	group := func(data string) storage.Group {
-		return storage.Group{
+	commit := func(data string) storage.Commit {
+		return storage.Commit{
 			Adds: []storage.Block{{ID: storage.Log | 1, Data: []byte(data)}},
 			Puts: []storage.Block{{ID: storage.Manifest, Data: []byte(data)}},
 		}
 	}
-	if err := first.Commit(group("first"), storage.Strict); err != nil {
+	if err := first.Commit(commit("first"), storage.Strict); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Commit(group("second"), storage.Strict); !errors.Is(err, storage.ErrExists) {
+	if err := second.Commit(commit("second"), storage.Strict); !errors.Is(err, storage.ErrExists) {
 		t.Fatal(err)
 	}
 	if err := second.Close(); err != nil {
@@ -48,7 +48,7 @@ func TestSecondEngine(t *testing.T) {
 // TestLoadedIsTheCallers: writing into what Load answered changes nothing that is stored.
 func TestLoadedIsTheCallers(t *testing.T) {
 	s := mem.New()
-	if err := s.Commit(storage.Group{Adds: []storage.Block{{ID: storage.Log, Data: []byte("data")}}}, storage.Strict); err != nil {
+	if err := s.Commit(storage.Commit{Adds: []storage.Block{{ID: storage.Log, Data: []byte("data")}}}, storage.Strict); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -8,8 +8,8 @@ import (
 
 // step is one commit and what it answers. After each, everything that is stored is compared with what must be there.
 type step struct {
-	group storage.Group
-	err   error
+	commit storage.Commit
+	err    error
 }
 
 const (
@@ -31,87 +31,87 @@ var cases = []struct {
 	steps []step
 }{
 	{"new", nil},
-	{"empty group", []step{{}, {}}},
+	{"empty commit", []step{{}, {}}},
 	{"add", []step{
-		{group: storage.Group{Adds: blocks(log1, "one")}},
-		{group: storage.Group{Adds: blocks(log2, "two", seg1, "three")}},
+		{commit: storage.Commit{Adds: blocks(log1, "one")}},
+		{commit: storage.Commit{Adds: blocks(log2, "two", seg1, "three")}},
 	}},
 	{"put", []step{
-		{group: storage.Group{Puts: blocks(storage.Manifest, "first")}},
-		{group: storage.Group{Puts: blocks(storage.Manifest, "second, which is longer")}},
-		{group: storage.Group{Puts: blocks(storage.Manifest, "3rd")}},
+		{commit: storage.Commit{Puts: blocks(storage.Manifest, "first")}},
+		{commit: storage.Commit{Puts: blocks(storage.Manifest, "second, which is longer")}},
+		{commit: storage.Commit{Puts: blocks(storage.Manifest, "3rd")}},
 	}},
 	{"put over an added block", []step{
-		{group: storage.Group{Adds: blocks(page, "added")}},
-		{group: storage.Group{Puts: blocks(page, "put")}},
+		{commit: storage.Commit{Adds: blocks(page, "added")}},
+		{commit: storage.Commit{Puts: blocks(page, "put")}},
 	}},
 	{"delete", []step{
-		{group: storage.Group{Adds: blocks(log1, "one", log2, "two")}},
-		{group: storage.Group{Dels: []storage.ID{log1}}},
-		{group: storage.Group{Dels: []storage.ID{log1}}},
-		{group: storage.Group{Dels: []storage.ID{seg1, log2, maxID}}},
+		{commit: storage.Commit{Adds: blocks(log1, "one", log2, "two")}},
+		{commit: storage.Commit{Dels: []storage.ID{log1}}},
+		{commit: storage.Commit{Dels: []storage.ID{log1}}},
+		{commit: storage.Commit{Dels: []storage.ID{seg1, log2, maxID}}},
 	}},
-	{"delete what was never there", []step{{group: storage.Group{Dels: []storage.ID{log1, storage.Manifest}}}}},
+	{"delete what was never there", []step{{commit: storage.Commit{Dels: []storage.ID{log1, storage.Manifest}}}}},
 	{"add again after a deletion", []step{
-		{group: storage.Group{Adds: blocks(log1, "one")}},
-		{group: storage.Group{Dels: []storage.ID{log1}}},
-		{group: storage.Group{Adds: blocks(log1, "another")}},
+		{commit: storage.Commit{Adds: blocks(log1, "one")}},
+		{commit: storage.Commit{Dels: []storage.ID{log1}}},
+		{commit: storage.Commit{Adds: blocks(log1, "another")}},
 	}},
 	{"checkpoint", []step{ // everything at once, as the engine does it
-		{group: storage.Group{Adds: blocks(log1, "one", page, "old page"), Puts: blocks(storage.Manifest, "old")}},
-		{group: storage.Group{
+		{commit: storage.Commit{Adds: blocks(log1, "one", page, "old page"), Puts: blocks(storage.Manifest, "old")}},
+		{commit: storage.Commit{
 			Adds: blocks(log2, "two", seg1, "segment", page+1, "new page"),
 			Puts: blocks(storage.Manifest, "new"),
 			Dels: []storage.ID{log1, page},
 		}},
 	}},
 	{"added block exists", []step{
-		{group: storage.Group{Adds: blocks(log1, "one")}},
-		{group: storage.Group{Adds: blocks(log1, "another")}, err: storage.ErrExists},
-		{group: storage.Group{Adds: blocks(log1, "one")}, err: storage.ErrExists}, // the same bytes, too
-		{group: storage.Group{Adds: blocks(log2, "two")}},                         // and it goes on
+		{commit: storage.Commit{Adds: blocks(log1, "one")}},
+		{commit: storage.Commit{Adds: blocks(log1, "another")}, err: storage.ErrExists},
+		{commit: storage.Commit{Adds: blocks(log1, "one")}, err: storage.ErrExists}, // the same bytes, too
+		{commit: storage.Commit{Adds: blocks(log2, "two")}},                         // and it goes on
 	}},
 	{"put block exists for add", []step{
-		{group: storage.Group{Puts: blocks(log1, "one")}},
-		{group: storage.Group{Adds: blocks(log1, "another")}, err: storage.ErrExists},
+		{commit: storage.Commit{Puts: blocks(log1, "one")}},
+		{commit: storage.Commit{Adds: blocks(log1, "another")}, err: storage.ErrExists},
 	}},
 	{"empty block exists for add", []step{
-		{group: storage.Group{Adds: blocks(log1, "")}},
-		{group: storage.Group{Adds: blocks(log1, "another")}, err: storage.ErrExists},
+		{commit: storage.Commit{Adds: blocks(log1, "")}},
+		{commit: storage.Commit{Adds: blocks(log1, "another")}, err: storage.ErrExists},
 	}},
-	{"nothing of a refused group, its add first", refused(blocks(log1, "2nd", log2, "new", page, "new"))},
-	{"nothing of a refused group, its add last", refused(blocks(page, "new", log2, "new", log1, "2nd"))},
+	{"nothing of a refused commit, its add first", refused(blocks(log1, "2nd", log2, "new", page, "new"))},
+	{"nothing of a refused commit, its add last", refused(blocks(page, "new", log2, "new", log1, "2nd"))},
 	{"empty block is not a missing one", []step{
-		{group: storage.Group{Adds: blocks(log1, ""), Puts: blocks(storage.Manifest, "")}},
-		{group: storage.Group{Adds: []storage.Block{{ID: log2, Data: nil}}}}, // nil is as empty as any
-		{group: storage.Group{Puts: blocks(log1, "full")}},
-		{group: storage.Group{Puts: blocks(log1, "")}},
-		{group: storage.Group{Dels: []storage.ID{log1}}},
+		{commit: storage.Commit{Adds: blocks(log1, ""), Puts: blocks(storage.Manifest, "")}},
+		{commit: storage.Commit{Adds: []storage.Block{{ID: log2, Data: nil}}}}, // nil is as empty as any
+		{commit: storage.Commit{Puts: blocks(log1, "full")}},
+		{commit: storage.Commit{Puts: blocks(log1, "")}},
+		{commit: storage.Commit{Dels: []storage.ID{log1}}},
 	}},
-	{"any bytes", []step{{group: storage.Group{Adds: blocks(
+	{"any bytes", []step{{commit: storage.Commit{Adds: blocks(
 		log1, "\x00", log2, "\xff\xfe\xfd", seg1, strings.Repeat("\x00", 1000), page, everyByte())}}}},
-	{"ids as numbers, not as text", []step{{group: storage.Group{Adds: blocks(
+	{"ids as numbers, not as text", []step{{commit: storage.Commit{Adds: blocks(
 		storage.Log|10, "10", storage.Log|9, "9", storage.Log|256, "256", storage.Log|255, "255", storage.Log|65536, "65536",
 		storage.Log, "0", storage.Log|1<<31, "31", storage.Log|1<<32, "32", storage.Log|1<<32|9, "32 and 9")}}}},
-	{"classes apart", []step{{group: storage.Group{Adds: blocks(
+	{"classes apart", []step{{commit: storage.Commit{Adds: blocks(
 		storage.Page|7, "page", storage.Segment|7, "segment", storage.Log|7, "log", storage.Manifest|7, "manifest")}}}},
 	{"ids at the edges", []step{
-		{group: storage.Group{Adds: blocks(
+		{commit: storage.Commit{Adds: blocks(
 			storage.Manifest, "0", storage.Log-1, "last of a class", storage.Log, "first of the next",
 			storage.Page|maxN, "last page", maxID-1, "last but one", maxID, "last")}},
-		{group: storage.Group{Adds: blocks(maxID-1, "again")}, err: storage.ErrExists},
-		{group: storage.Group{Puts: blocks(maxID, "put")}},
-		{group: storage.Group{Dels: []storage.ID{maxID - 1}}},
+		{commit: storage.Commit{Adds: blocks(maxID-1, "again")}, err: storage.ErrExists},
+		{commit: storage.Commit{Puts: blocks(maxID, "put")}},
+		{commit: storage.Commit{Dels: []storage.ID{maxID - 1}}},
 	}},
 }
 
-// refused is a group with adds, one of which exists, beside a put and a deletion that must not happen either.
+// refused is a commit with adds, one of which exists, beside a put and a deletion that must not happen either.
 func refused(adds []storage.Block) []step {
 	return []step{
-		{group: storage.Group{Adds: blocks(log1, "one", seg1, "stays"), Puts: blocks(storage.Manifest, "old")}},
+		{commit: storage.Commit{Adds: blocks(log1, "one", seg1, "stays"), Puts: blocks(storage.Manifest, "old")}},
 		{
-			group: storage.Group{Adds: adds, Puts: blocks(storage.Manifest, "new", maxID, "new"), Dels: []storage.ID{seg1}},
-			err:   storage.ErrExists,
+			commit: storage.Commit{Adds: adds, Puts: blocks(storage.Manifest, "new", maxID, "new"), Dels: []storage.ID{seg1}},
+			err:    storage.ErrExists,
 		},
 	}
 }

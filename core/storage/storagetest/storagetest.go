@@ -35,7 +35,7 @@ func Run(t *testing.T, open func(t *testing.T) storage.Store, reopen func(t *tes
 				s.check()
 				for i, step := range c.steps {
 					s.step = i + 1
-					s.commit(step.group, d, step.err)
+					s.commit(step.commit, d, step.err)
 					s.check()
 				}
 				s.again()
@@ -53,11 +53,11 @@ var parts = []struct {
 	run  func(*checked)
 }{
 	{"load in any order", loadInAnyOrder},
-	{"group's memory is not kept", memoryNotKept},
+	{"commit's memory is not kept", memoryNotKept},
 	{"loaded data stays as it was", loadedStays},
 	{"large blocks", largeBlocks},
 	{"many blocks", manyBlocks},
-	{"random groups", randomGroups},
+	{"random commits", randomCommits},
 	{"closed", closed},
 }
 
@@ -71,7 +71,7 @@ type checked struct {
 }
 
 // commit commits g and expects want; only when that is nil is anything changed.
-func (c *checked) commit(g storage.Group, d storage.Durability, want error) {
+func (c *checked) commit(g storage.Commit, d storage.Durability, want error) {
 	c.t.Helper()
 	if err := c.s.Commit(g, d); !errors.Is(err, want) {
 		c.t.Fatalf("step %d: Commit: %v, want %v", c.step, err, want)
@@ -128,7 +128,7 @@ func (c *checked) again() {
 
 func loadInAnyOrder(c *checked) {
 	a, b, missing := storage.Log|1, storage.Page|9, storage.Segment|5
-	c.commit(storage.Group{Adds: []storage.Block{{ID: a, Data: []byte("a")}, {ID: b, Data: []byte("b")}}}, storage.Strict, nil)
+	c.commit(storage.Commit{Adds: []storage.Block{{ID: a, Data: []byte("a")}, {ID: b, Data: []byte("b")}}}, storage.Strict, nil)
 	for _, ids := range [][]storage.ID{nil, {}, {a}, {missing}, {b, a}, {a, missing, b}, {missing, missing}, {b, b, a, b}} {
 		c.load(ids)
 	}
@@ -136,7 +136,7 @@ func loadInAnyOrder(c *checked) {
 
 func memoryNotKept(c *checked) {
 	added, put := []byte("added"), []byte("put")
-	g := storage.Group{
+	g := storage.Commit{
 		Adds: []storage.Block{{ID: storage.Log | 1, Data: added}},
 		Puts: []storage.Block{{ID: storage.Manifest, Data: put}},
 		Dels: []storage.ID{storage.Log},
@@ -152,12 +152,12 @@ func memoryNotKept(c *checked) {
 func loadedStays(c *checked) {
 	id := storage.Manifest
 	first := bytes.Repeat([]byte("first"), 1000)
-	c.commit(storage.Group{Puts: []storage.Block{{ID: id, Data: first}}}, storage.Strict, nil)
+	c.commit(storage.Commit{Puts: []storage.Block{{ID: id, Data: first}}}, storage.Strict, nil)
 	loaded := c.load([]storage.ID{id})
 	for i := range 20 {
-		c.commit(storage.Group{Puts: []storage.Block{{ID: id, Data: bytes.Repeat([]byte{byte(i)}, 5000)}}}, storage.Strict, nil)
+		c.commit(storage.Commit{Puts: []storage.Block{{ID: id, Data: bytes.Repeat([]byte{byte(i)}, 5000)}}}, storage.Strict, nil)
 	}
-	c.commit(storage.Group{Dels: []storage.ID{id}}, storage.Strict, nil)
+	c.commit(storage.Commit{Dels: []storage.ID{id}}, storage.Strict, nil)
 	c.check()
 	c.again()
 	if !bytes.Equal(loaded[0].Data, first) {
@@ -167,7 +167,7 @@ func loadedStays(c *checked) {
 
 func largeBlocks(c *checked) {
 	r := rand.NewChaCha8([32]byte{1})
-	g := storage.Group{Adds: []storage.Block{{ID: storage.Log | 1, Data: random(r, 100)}}}
+	g := storage.Commit{Adds: []storage.Block{{ID: storage.Log | 1, Data: random(r, 100)}}}
 	for i, n := range []int{4 << 20, 4<<20 + 41, 1 << 16, storage.MaxBlock} {
 		g.Adds = append(g.Adds, storage.Block{ID: storage.Segment | storage.ID(i), Data: random(r, n)})
 	}
@@ -178,13 +178,13 @@ func largeBlocks(c *checked) {
 
 func manyBlocks(c *checked) {
 	const n = 3000
-	var g storage.Group
+	var g storage.Commit
 	for i := range storage.ID(n) {
 		g.Adds = append(g.Adds, storage.Block{ID: storage.Page | i*2654435761%n, Data: []byte{byte(i), byte(i >> 8)}})
 	}
 	c.commit(g, storage.Strict, nil)
 	c.check()
-	g = storage.Group{}
+	g = storage.Commit{}
 	for i := range storage.ID(n / 3) {
 		g.Dels = append(g.Dels, storage.Page|3*i)
 	}
@@ -192,14 +192,14 @@ func manyBlocks(c *checked) {
 	c.again()
 }
 
-// randomGroups commits groups over few ids, so that adds meet blocks that exist, and compares everything after each.
-func randomGroups(c *checked) {
+// randomCommits makes commits over few ids, so that adds meet blocks that exist, and compares everything after each.
+func randomCommits(c *checked) {
 	r := rand.New(rand.NewPCG(1, 2))
 	src := rand.NewChaCha8([32]byte{2})
 	for c.step = 1; c.step <= 150; c.step++ {
-		var g storage.Group
+		var g storage.Commit
 		var want error
-		for _, n := range r.Perm(12)[:r.IntN(6)] { // an id at most once in a group
+		for _, n := range r.Perm(12)[:r.IntN(6)] { // an id at most once in a commit
 			id := storage.ID(n%4)<<48 | storage.ID(n)
 			b := storage.Block{ID: id, Data: random(src, r.IntN(300))}
 			switch r.IntN(3) {
@@ -223,12 +223,12 @@ func randomGroups(c *checked) {
 }
 
 func closed(c *checked) {
-	c.commit(storage.Group{Adds: []storage.Block{{ID: storage.Log, Data: []byte("x")}}}, storage.Strict, nil)
+	c.commit(storage.Commit{Adds: []storage.Block{{ID: storage.Log, Data: []byte("x")}}}, storage.Strict, nil)
 	again := c.reopen(c.t, c.s)
 	_, loadErr := c.s.Load([]storage.ID{storage.Log})
 	_, listErr := c.s.List()
 	for name, err := range map[string]error{
-		"Commit": c.s.Commit(storage.Group{Dels: []storage.ID{storage.Log}}, storage.Strict),
+		"Commit": c.s.Commit(storage.Commit{Dels: []storage.ID{storage.Log}}, storage.Strict),
 		"Load":   loadErr,
 		"List":   listErr,
 		"Close":  c.s.Close(),

@@ -155,7 +155,7 @@ func (d *drive) act(action any) {
 		d.conns[a.Conn].hangup()
 		delete(d.conns, a.Conn)
 	case peer.Commit:
-		d.jobs.add(func() { d.tell(peer.Committed{Err: d.opt.Store.Commit(a.Group, a.Durability)}) })
+		d.jobs.add(func() { d.tell(peer.Committed{Err: d.opt.Store.Commit(a.Changes, a.Durability)}) })
 		d.jobs.add(d.size())
 	case peer.Load:
 		d.jobs.add(func() {

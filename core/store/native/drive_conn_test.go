@@ -319,7 +319,7 @@ type failing struct {
 	hold chan bool
 }
 
-func (f *failing) Commit(g storage.Group, d storage.Durability) error {
+func (f *failing) Commit(g storage.Commit, d storage.Durability) error {
 	<-f.hold
 	if f.err != nil {
 		return f.err
@@ -331,8 +331,8 @@ func (f *failing) Commit(g storage.Group, d storage.Durability) error {
 func TestStorage(t *testing.T) {
 	s := &failing{Store: mem.New(), hold: make(chan bool)}
 	d, events := scripted(t, s)
-	group := storage.Group{Adds: []storage.Block{{ID: storage.Log, Data: []byte("x")}}}
-	d.put(ask{peer.Commit{Group: group}, peer.Load{IDs: []storage.ID{storage.Log, storage.Page}}}, 0)
+	commit := storage.Commit{Adds: []storage.Block{{ID: storage.Log, Data: []byte("x")}}}
+	d.put(ask{peer.Commit{Changes: commit}, peer.Load{IDs: []storage.ID{storage.Log, storage.Page}}}, 0)
 	s.hold <- true
 	if ev := <-events; ev != (peer.Committed{}) {
 		t.Fatalf("%#v", ev)
@@ -340,13 +340,13 @@ func TestStorage(t *testing.T) {
 	if ev := (<-events).(peer.Loaded); ev.Err != nil || len(ev.Blocks) != 2 || string(ev.Blocks[0].Data) != "x" || ev.Blocks[1].Data != nil {
 		t.Fatalf("%#v", ev)
 	}
-	d.put(ask{peer.Commit{Group: group}}, 0)
+	d.put(ask{peer.Commit{Changes: commit}}, 0)
 	s.hold <- true
 	if ev := (<-events).(peer.Committed); !errors.Is(ev.Err, storage.ErrExists) {
 		t.Fatalf("%#v", ev)
 	}
-	group.Adds[0].ID++
-	d.put(ask{peer.Commit{Group: group}, "asked"}, 0)
+	commit.Adds[0].ID++
+	d.put(ask{peer.Commit{Changes: commit}, "asked"}, 0)
 	<-events
 	closed := make(chan error)
 	go func() { closed <- d.close() }()

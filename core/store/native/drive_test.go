@@ -262,8 +262,8 @@ func TestDisk(t *testing.T) {
 				switch ev := ev.(type) {
 				case uint64:
 					sizes <- ev
-				case storage.Group:
-					act(peer.Commit{Group: ev})
+				case storage.Commit:
+					act(peer.Commit{Changes: ev})
 				}
 			}
 		},
@@ -272,7 +272,7 @@ func TestDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := <-sizes
-	d.put(storage.Group{Adds: []storage.Block{{ID: storage.Segment, Data: make([]byte, 1<<20)}}}, 0)
+	d.put(storage.Commit{Adds: []storage.Block{{ID: storage.Segment, Data: make([]byte, 1<<20)}}}, 0)
 	if second := <-sizes; first == 0 || second < first+1<<20 {
 		t.Errorf("%d bytes, then %d", first, second)
 	}
@@ -382,7 +382,7 @@ func BenchmarkPut(b *testing.B) {
 		n := storage.Log
 		for b.Loop() {
 			n++
-			if err := s.Commit(storage.Group{Adds: []storage.Block{{ID: n, Data: value}}}, storage.Strict); err != nil {
+			if err := s.Commit(storage.Commit{Adds: []storage.Block{{ID: n, Data: value}}}, storage.Strict); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -418,7 +418,7 @@ type counting struct {
 	commits int
 }
 
-func (c *counting) Commit(g storage.Group, d storage.Durability) error {
+func (c *counting) Commit(g storage.Commit, d storage.Durability) error {
 	c.commits++
 	return c.Store.Commit(g, d)
 }

@@ -148,7 +148,7 @@ func (in *inspection) call(method string, params, result any) error {
 func (in *inspection) act(action any) {
 	switch a := action.(type) {
 	case peer.Commit:
-		in.commit(a.Group)
+		in.commit(a.Changes)
 		in.events = append(in.events, store.Peer{Event: peer.Committed{}})
 	case peer.Load:
 		in.loaded = a.IDs
@@ -191,7 +191,7 @@ func blockNames(ids []storage.ID) (names string) {
 }
 
 // commit keeps in memory what the engine writes: at its start it takes the data over, as every start does.
-func (in *inspection) commit(g storage.Group) {
+func (in *inspection) commit(g storage.Commit) {
 	for _, b := range slices.Concat(g.Adds, g.Puts) {
 		in.written[b.ID] = slices.Clone(b.Data)
 	}

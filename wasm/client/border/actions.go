@@ -105,8 +105,8 @@ func appendPairing(b []byte, a *peer.PairingState) []byte {
 
 func appendCommit(b []byte, a *peer.Commit) []byte {
 	b = appendBool(b, a.Durability == storage.Relaxed)
-	b = appendBlocks(appendBlocks(b, a.Group.Adds), a.Group.Puts)
-	return appendIDs(b, a.Group.Dels)
+	b = appendBlocks(appendBlocks(b, a.Changes.Adds), a.Changes.Puts)
+	return appendIDs(b, a.Changes.Dels)
 }
 
 func appendBlocks(b []byte, blocks []storage.Block) []byte {

@@ -62,7 +62,7 @@ func openStore(t *testing.T, class safejs.Value, name string) *store {
 	return &store{name: name, blocks: blocks}
 }
 
-func (s *store) Commit(g storage.Group, d storage.Durability) error {
+func (s *store) Commit(g storage.Commit, d storage.Durability) error {
 	adds, err := toJS(g.Adds)
 	if err != nil {
 		return err
