@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 GO_NATIVE := ./core/... ./web/...
 # What runs inside the browser, and is therefore tested there again.
-ENGINE := wire storage storage/mem storage/storagetest vault ledger replica roster channel pairing pairing/cpace peer relay
+ENGINE := wire storage storage/mem storage/storagetest vault ledger replica roster session pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
 IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser

@@ -4,8 +4,8 @@ import (
 	"encoding/base64"
 	"slices"
 
-	"github.com/masqdev/masq/core/channel"
 	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/session"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -17,11 +17,11 @@ type device struct {
 	nk     [32]byte
 	kind   uint8
 	name   string
-	pair   *channel.Pair
+	pair   *session.Pair
 	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
 
-	lines []*line  // at most two: today's channel and, near the change of day, its neighbour
-	sess  *session // while one of the lines has a session
+	lines []*line      // at most two: today's channel and, near the change of day, its neighbour
+	repl  *replication // while one of the lines has a session
 
 	progress  []*progress // for each namespace that something is known of
 	lastHeard Millis
@@ -103,8 +103,8 @@ func (e *Engine) refreshDevices(dom *domain) {
 		return true
 	})
 	for _, d := range e.devices {
-		if d.domain == dom && d.sess != nil && dom.roster.Revoked(d.ik) {
-			d.sess.notice(nil)
+		if d.domain == dom && d.repl != nil && dom.roster.Revoked(d.ik) {
+			d.repl.notice(nil)
 		}
 	}
 	e.statusDirty = true
@@ -148,7 +148,7 @@ func (e *Engine) deviceByID(id string) *device {
 }
 
 func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string) *device {
-	pair, err := channel.NewPair(channel.Keys{Self: e.self.nk, Peer: nk, Secret: dom.secret})
+	pair, err := session.NewPair(session.Keys{Self: e.self.nk, Peer: nk, Secret: dom.secret})
 	if err != nil {
 		return nil // a key that no exchange can be made with; the roster refuses those
 	}
@@ -262,9 +262,9 @@ func deviceID(ik [32]byte) string { return base64.RawURLEncoding.EncodeToString(
 
 // drop ends the device's session and hangs its lines up.
 func (d *device) drop() {
-	if d.sess != nil {
-		d.sess.dead = true
-		d.sess = nil
+	if d.repl != nil {
+		d.repl.dead = true
+		d.repl = nil
 	}
 	d.dropLines(func(*line) bool { return false })
 }

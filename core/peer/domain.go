@@ -243,7 +243,7 @@ func (dom *domain) smallest() bool {
 }
 
 // changed saves the roster, goes by it, and sends the news to every session that wants it once it is durable. from has brought it.
-func (dom *domain) changed(from *session) {
+func (dom *domain) changed(from *replication) {
 	e := dom.e
 	dom.saveRoster()
 	e.refreshDevices(dom)
@@ -254,13 +254,13 @@ func (dom *domain) changed(from *session) {
 			return
 		}
 		for _, d := range e.devices {
-			s := d.sess
+			r := d.repl
 			switch {
-			case s == nil || s == from || !d.member():
-			case d.domain == dom && s.sentDone:
-				s.send(wire.AppendRosterEntries(nil, news))
-			case dom.namespace != nil && d.domain == e.circle && s.lists(dom.namespace):
-				s.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: dom.namespace.num, Entries: news}))
+			case r == nil || r == from || !d.member():
+			case d.domain == dom && r.sentDone:
+				r.send(wire.AppendRosterEntries(nil, news))
+			case dom.namespace != nil && d.domain == e.circle && r.lists(dom.namespace):
+				r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: dom.namespace.num, Entries: news}))
 			}
 		}
 	})

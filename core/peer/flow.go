@@ -21,7 +21,7 @@ const unnamed = "device"
 
 // flow is one namespace within a session: a cursor over this device's log, and how far the other's has been taken.
 type flow struct {
-	s         *session
+	repl      *replication
 	namespace *namespace
 	p         *progress // of the other device
 	number    uint16    // the other's number for it
@@ -45,18 +45,18 @@ type sentEnd struct {
 }
 
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
-	changes, err := f.namespace.rep.Apply(recs, f.s.id)
+	changes, err := f.namespace.rep.Apply(recs, f.repl.id)
 	if err != nil {
 		return err
 	}
-	f.namespace.foreign = f.s.e.now
-	name := f.s.d.name
+	f.namespace.foreign = f.repl.e.now
+	name := f.repl.d.name
 	if name == "" {
 		name = unnamed
 	}
 	f.namespace.notify(changes, 0, name)
-	f.s.e.statusDirty = true
-	f.s.take(size)
+	f.repl.e.statusDirty = true
+	f.repl.take(size)
 	if f.taken += size; f.taken >= cursorEvery {
 		f.taken = 0
 		f.saveCursor(pos)
@@ -66,32 +66,32 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 }
 
 // counted notes a DATA or END that came. A device that sends more than it has credit for is cut off.
-func (s *session) counted(fields []byte) error {
-	if s.in >= wire.CreditWindow {
+func (r *replication) counted(fields []byte) error {
+	if r.in >= wire.CreditWindow {
 		return wire.ErrMalformed
 	}
-	s.in += len(fields) + wire.MessageHeader
+	r.in += len(fields) + wire.MessageHeader
 	return nil
 }
 
 // take notes bytes that were taken, to be returned as credit.
-func (s *session) take(n int) {
-	s.credit += n
-	if s.credit >= creditAtOnce {
-		s.returnCredit()
+func (r *replication) take(n int) {
+	r.credit += n
+	if r.credit >= creditAtOnce {
+		r.returnCredit()
 	}
 }
 
-func (s *session) returnCredit() {
-	if s.credit > 0 {
-		s.send(wire.AppendCredit(nil, uint32(s.credit)))
-		s.in, s.credit = s.in-s.credit, 0
+func (r *replication) returnCredit() {
+	if r.credit > 0 {
+		r.send(wire.AppendCredit(nil, uint32(r.credit)))
+		r.in, r.credit = r.in-r.credit, 0
 	}
 }
 
 // ackWhenDurable has the other side told once all that it sent up to pos is durable.
 func (f *flow) ackWhenDurable(pos uint64) {
-	b := &f.s.e.commits.next
+	b := &f.repl.e.commits.next
 	b.strict = true
 	for i := range b.acks {
 		if b.acks[i].f == f {
@@ -109,17 +109,17 @@ type ack struct {
 }
 
 func (a ack) send() {
-	a.f.s.returnCredit()
-	a.f.s.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.namespace.num, Position: a.pos}))
+	a.f.repl.returnCredit()
+	a.f.repl.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.namespace.num, Position: a.pos}))
 }
 
 // pump sends what the other side lacks, as far as its credit goes, and what there is to tell about this side.
 func (d *device) pump() {
-	s := d.sess
-	if s == nil {
+	r := d.repl
+	if r == nil {
 		return
 	}
-	for _, f := range s.flows {
+	for _, f := range r.flows {
 		if f.ready {
 			f.pump()
 			f.tell()
@@ -128,19 +128,19 @@ func (d *device) pump() {
 }
 
 func (f *flow) pump() {
-	s, rep := f.s, f.namespace.rep
-	for s.out < wire.CreditWindow && !f.holding() {
-		recs, next, end, err := rep.Next(f.peer, s.id, f.pos, dataMessage)
+	r, rep := f.repl, f.namespace.rep
+	for r.out < wire.CreditWindow && !f.holding() {
+		recs, next, end, err := rep.Next(f.peer, r.id, f.pos, dataMessage)
 		if errors.Is(err, ledger.ErrWait) {
 			return
 		}
 		if err != nil {
-			s.e.fail(storageCode(err))
+			r.e.fail(storageCode(err))
 			return
 		}
 		if len(recs) > 0 {
 			f.dirty = true
-			s.sendCounted(wire.AppendData(nil, &wire.Data{Number: f.namespace.num, Position: next, Records: recs}))
+			r.sendCounted(wire.AppendData(nil, &wire.Data{Number: f.namespace.num, Position: next, Records: recs}))
 		}
 		moved := next != f.pos
 		f.pos = next
@@ -162,11 +162,11 @@ func (f *flow) end() {
 	if !f.dirty && f.peer.CoversAll(v) {
 		if len(f.ends) == 0 && f.p.acked < f.pos { // all that came since came from there
 			f.p.reached(f.pos)
-			f.s.e.statusDirty = true
+			f.repl.e.statusDirty = true
 		}
 		return
 	}
-	f.s.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: v}))
+	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: v}))
 	f.dirty, f.peer = false, f.peer.Join(v)
 	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: v})
 }
@@ -178,25 +178,25 @@ func (f *flow) holding() bool {
 	if others < 2 || f.pos < f.namespace.own || f.namespace.foreign == 0 {
 		return false
 	}
-	return !f.s.e.due(f.namespace.foreign+forwardAfter) && f.pos < f.namespace.rep.Position()
+	return !f.repl.e.due(f.namespace.foreign+forwardAfter) && f.pos < f.namespace.rep.Position()
 }
 
-func (s *session) sendCounted(msg []byte) {
-	if s.out == 0 {
-		s.progress = s.e.now
+func (r *replication) sendCounted(msg []byte) {
+	if r.out == 0 {
+		r.progress = r.e.now
 	}
-	s.out += len(msg)
-	s.send(msg)
+	r.out += len(msg)
+	r.send(msg)
 }
 
 // tell says HAVE when the other side does not know what this one has durably.
 func (f *flow) tell() {
 	v := f.namespace.rep.DurableVector()
-	if f.told.CoversAll(v) || !f.s.e.due(f.toldAt+haveEvery) {
+	if f.told.CoversAll(v) || !f.repl.e.due(f.toldAt+haveEvery) {
 		return
 	}
-	f.toldAt, f.told = f.s.e.now, v
-	f.s.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: v, NK: f.s.e.publicNK()}))
+	f.toldAt, f.told = f.repl.e.now, v
+	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: v, NK: f.repl.e.publicNK()}))
 }
 
 // heard checks what another device says of this one's own writing.
@@ -218,7 +218,7 @@ func (n *namespace) renew(v wire.Vector) error {
 	return nil
 }
 
-func (f *flow) cursorKey() string { return f.s.d.cursorIn(f.namespace) }
+func (f *flow) cursorKey() string { return f.repl.d.cursorIn(f.namespace) }
 
 func (f *flow) saveCursor(pos uint64) {
 	var b []byte

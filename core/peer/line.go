@@ -5,11 +5,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/masqdev/masq/core/channel"
+	"github.com/masqdev/masq/core/session"
 	"github.com/masqdev/masq/core/wire"
 )
 
-// line is one relay channel to a device: a socket, and on it the attempts and the session of one channel.Link.
+// line is one relay channel to a device: a socket, and on it the attempts and the session of one session.Conn.
 type line struct {
 	d       *device
 	day     uint64
@@ -17,7 +17,7 @@ type line struct {
 	relay   string
 	conn    uint32
 	phase   linePhase
-	link    *channel.Link
+	link    *session.Conn
 	failed  int    // dials or sessions that failed in a row
 	retryAt Millis // when to dial again
 	present bool   // the other side is at the channel
@@ -61,8 +61,8 @@ func (e *Engine) timers() {
 		for _, l := range d.lines {
 			l.timers()
 		}
-		if d.sess != nil {
-			d.sess.timers()
+		if d.repl != nil {
+			d.repl.timers()
 		}
 	}
 	e.pairingTimers()
@@ -73,11 +73,11 @@ func (e *Engine) timers() {
 func (d *device) keepLines() {
 	relay := d.e.relay()
 	if relay == "" || !d.reachable() {
-		d.dropLines(func(*line) bool { return d.sess != nil }) // a session that stands ends itself
+		d.dropLines(func(*line) bool { return d.repl != nil }) // a session that stands ends itself
 		return
 	}
-	if d.sess != nil { // the session's line stays whatever its day; the others go
-		d.dropLines(func(l *line) bool { return l == d.sess.l })
+	if d.repl != nil { // the session's line stays whatever its day; the others go
+		d.dropLines(func(l *line) bool { return l == d.repl.l })
 		return
 	}
 	days := d.days()
@@ -104,11 +104,11 @@ func (d *device) reachable() bool {
 
 // busy reports whether a line has an attempt under way.
 func (d *device) busy() bool {
-	return d.sess != nil || slices.ContainsFunc(d.lines, func(l *line) bool { return l.link != nil && l.link.Pending() })
+	return d.repl != nil || slices.ContainsFunc(d.lines, func(l *line) bool { return l.link != nil && l.link.Pending() })
 }
 
 func (d *device) busyElsewhere(l *line) bool {
-	return d.sess != nil && d.sess.l != l ||
+	return d.repl != nil && d.repl.l != l ||
 		slices.ContainsFunc(d.lines, func(o *line) bool { return o != l && o.link != nil && o.link.Pending() })
 }
 
@@ -180,8 +180,8 @@ func (l *line) joinedTimers() {
 	if e.due(l.pingAt) {
 		e.out.add(Ping{Conn: l.conn})
 		l.pingAt, l.pongBy = e.now+pingEvery, e.now+pongTimeout
-		if s := l.d.sess; s != nil && s.l == l {
-			l.pongBy += s.allowance()
+		if r := l.d.repl; r != nil && r.l == l {
+			l.pongBy += r.allowance()
 		}
 		e.need(l.pongBy)
 	}
@@ -297,7 +297,7 @@ func (l *line) joined(present bool) {
 	}
 	e := l.d.e
 	l.phase = lineJoined
-	l.link = channel.NewLink(l.d.pair, l.chanID(), e.rand)
+	l.link = session.NewConn(l.d.pair, l.chanID(), e.rand)
 	l.pingAt = e.now + pingEvery
 	e.statusDirty = true
 	if present {
@@ -340,8 +340,8 @@ func (l *line) send(frame []byte) { l.d.e.out.add(Send{Conn: l.conn, Data: frame
 // data takes one body from the other device.
 func (l *line) data(body []byte) {
 	res := l.link.Receive(l.d.e.now, body)
-	if s := l.d.sess; res.Taken && s != nil && s.l == l {
-		s.progress = l.d.e.now
+	if r := l.d.repl; res.Taken && r != nil && r.l == l {
+		r.progress = l.d.e.now
 	}
 	if l.result(res) {
 		l.d.e.need(l.link.Deadline())
@@ -349,7 +349,7 @@ func (l *line) data(body []byte) {
 }
 
 // result carries out what the link answered. It answers false when the line is down.
-func (l *line) result(res channel.Result) bool {
+func (l *line) result(res session.Result) bool {
 	if res.Up || res.Down {
 		l.sessionDown()
 	}
@@ -375,16 +375,16 @@ func (l *line) result(res channel.Result) bool {
 
 func (l *line) messages(b []byte) {
 	for len(b) > 0 {
-		s := l.d.sess
-		if s == nil || s.l != l {
+		r := l.d.repl
+		if r == nil || r.l != l {
 			return
 		}
 		typ, fields, rest, err := wire.NextMessage(b)
 		if err == nil {
-			err = s.handle(typ, fields)
+			err = r.handle(typ, fields)
 		}
 		if err != nil {
-			if !s.dead {
+			if !r.dead {
 				l.fail()
 			}
 			return
@@ -395,36 +395,36 @@ func (l *line) messages(b []byte) {
 
 func (l *line) sessionUp() {
 	d := l.d
-	if d.sess != nil { // on another day's channel
-		d.sess.l.sessionDown()
+	if d.repl != nil { // on another day's channel
+		d.repl.l.sessionDown()
 	}
 	l.upAt, l.moved = d.e.now, false
 	d.lastHeard, d.unsaved = d.e.wall, true
-	d.e.lastSess++
-	d.sess = newSession(l, d.e.lastSess)
+	d.e.lastReplication++
+	d.repl = newReplication(l, d.e.lastReplication)
 	d.e.statusDirty = true
-	d.sess.begin()
+	d.repl.begin()
 }
 
 func (l *line) sessionDown() {
-	s := l.d.sess
-	if s == nil || s.l != l {
+	r := l.d.repl
+	if r == nil || r.l != l {
 		return
 	}
 	if l.moved || l.d.e.now-l.upAt >= goodSession {
 		l.failed = 0
 	}
-	s.dead = true
-	l.d.sess = nil
+	r.dead = true
+	l.d.repl = nil
 	l.d.lastHeard, l.d.unsaved = l.d.e.wall, true
 	l.d.e.statusDirty = true
 }
 
 // renew ends the session at its limits. The initiator begins the next at once; the responder's BYE asks for that.
 func (l *line) renew() {
-	if s := l.d.sess; s != nil && s.l == l {
-		s.bye(wire.ByeRenew, 0)
-		s.flush()
+	if r := l.d.repl; r != nil && r.l == l {
+		r.bye(wire.ByeRenew, 0)
+		r.flush()
 	}
 	l.renewed()
 }

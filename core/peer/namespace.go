@@ -219,8 +219,8 @@ func (e *Engine) prefer(op *Op) {
 // old sessions belongs to what was.
 func (e *Engine) resync(with func(*device) bool) {
 	for _, d := range e.devices {
-		if d.sess != nil && with(d) {
-			d.sess.l.renew()
+		if d.repl != nil && with(d) {
+			d.repl.l.renew()
 		}
 	}
 }
@@ -228,9 +228,9 @@ func (e *Engine) resync(with func(*device) bool) {
 // announce lists a namespace that is new here in the sessions that stand.
 func (e *Engine) announce(n *namespace) {
 	for _, d := range e.devices {
-		if d.sess != nil && d.sess.listed && d.shares(n) {
-			d.sess.list(n)
-			d.sess.match(n)
+		if d.repl != nil && d.repl.listed && d.shares(n) {
+			d.repl.list(n)
+			d.repl.match(n)
 		}
 	}
 }

@@ -639,7 +639,7 @@ func (e *Engine) dropPending() {
 	kept := e.devices[:0]
 	changed := false
 	for _, d := range e.devices {
-		if d.adds != nil && d.sess == nil && e.wall >= d.adds.until {
+		if d.adds != nil && d.repl == nil && e.wall >= d.adds.until {
 			d.drop()
 			changed = true
 			continue

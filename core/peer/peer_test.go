@@ -129,12 +129,12 @@ func TestSessionRenews(t *testing.T) {
 	m := newMesh(t, "Laptop", "Phone")
 	a, b := m.nodes[0], m.nodes[1]
 	m.pair(a, b)
-	first := a.e.devices[0].sess
+	first := a.e.devices[0].repl
 	for i := range 40 {
 		a.put("k", fmt.Sprint(i))
 		m.wait(10_000)
 	}
-	if a.e.devices[0].sess == first {
+	if a.e.devices[0].repl == first {
 		t.Error("after 400 s of traffic the session is still the first")
 	}
 	if got := b.get("k"); got != "39" {

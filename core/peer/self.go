@@ -81,8 +81,8 @@ func (e *Engine) rename(op *Op) {
 	e.self.name = op.Key
 	e.saveName()
 	for _, d := range e.devices {
-		if d.sess != nil {
-			d.sess.sendHeads()
+		if d.repl != nil {
+			d.repl.sendHeads()
 		}
 	}
 	e.statusDirty = true
@@ -101,8 +101,8 @@ func (e *Engine) shutdown(op *Op) {
 		p.end(EClosed)
 	}
 	for _, d := range e.devices {
-		if d.sess != nil {
-			d.sess.bye(wire.ByeClosing, 0)
+		if d.repl != nil {
+			d.repl.bye(wire.ByeClosing, 0)
 		}
 	}
 	e.flushFrames()

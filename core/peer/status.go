@@ -51,7 +51,7 @@ func (e *Engine) currentStatus() Status {
 
 // status is how the device stands, with these of its namespaces taken together.
 func (d *device) status(namespaces ...*namespace) Device {
-	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.sess != nil, LastHeard: d.lastHeard}
+	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.repl != nil, LastHeard: d.lastHeard}
 	for _, n := range namespaces {
 		if d.shares(n) && n.wanted(d) {
 			out.ToSend += n.rep.CountAfter(d.in(n).acked)
@@ -87,7 +87,7 @@ func (e *Engine) syncState() Sync {
 		best = SyncOffline
 	}
 	for _, d := range e.devices {
-		if d.sess != nil {
+		if d.repl != nil {
 			return SyncOnline
 		}
 		for _, l := range d.lines {
@@ -100,7 +100,7 @@ func (e *Engine) syncState() Sync {
 }
 
 func (d *device) receiving(n *namespace) bool {
-	return d.sess != nil && slices.ContainsFunc(d.sess.flows, func(f *flow) bool { return f.namespace == n && f.receiving })
+	return d.repl != nil && slices.ContainsFunc(d.repl.flows, func(f *flow) bool { return f.namespace == n && f.receiving })
 }
 
 func (s *Status) equal(o *Status) bool {

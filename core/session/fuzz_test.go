@@ -1,4 +1,4 @@
-package channel
+package session
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// FuzzReceive hands foreign bytes to a link in each of its states. The first byte picks the state; where withTag is set, the tag
-// is the one that the link knows. Nothing foreign may make a session, give messages, or make the responder speak.
+// FuzzReceive hands foreign bytes to a connection in each of its states. The first byte picks the state; where withTag is set, the tag
+// is the one that the connection knows. Nothing foreign may make a session, give messages, or make the responder speak.
 func FuzzReceive(f *testing.F) {
 	a, b := testPairs(f)
-	i, r := NewLink(a, [32]byte{7}, random(11)), NewLink(b, [32]byte{7}, random(12)) // the same devices at another time
+	i, r := NewConn(a, [32]byte{7}, random(11)), NewConn(b, [32]byte{7}, random(12)) // the same devices at another time
 	m1 := mustBegin(f, i)
 	m2 := body(r.Receive(0, slices.Clone(m1)).Send)
 	i.Receive(0, slices.Clone(m2))
@@ -25,38 +25,38 @@ func FuzzReceive(f *testing.F) {
 			f.Add(state, false, b)
 		}
 	}
-	states := linkStates(f)
+	states := connStates(f)
 	f.Fuzz(func(t *testing.T, state byte, withTag bool, b []byte) {
-		l := copyOf(t, states[state%5])
+		c := copyOf(t, states[state%5])
 		var known tag
-		if l.live != nil {
-			known = l.live.tag
-		} else if l.pending != nil {
-			known = l.pending.tag
+		if c.live != nil {
+			known = c.live.tag
+		} else if c.pending != nil {
+			known = c.pending.tag
 		}
 		if withTag && len(b) >= 4 {
 			copy(b, known[:])
 		}
-		up := l.Up()
-		res := l.Receive(0, b)
-		if res.Up || len(res.Messages) > 0 || l.Up() && !up {
+		up := c.Up()
+		res := c.Receive(0, b)
+		if res.Up || len(res.Messages) > 0 || c.Up() && !up {
 			t.Fatalf("%+v", res)
 		}
-		if res.Send != nil && !(bytes.Equal(b[4:], m1[4:]) && !l.pair.initiator) {
+		if res.Send != nil && !(bytes.Equal(b[4:], m1[4:]) && !c.pair.initiator) {
 			t.Fatal("answered what the other side never said")
 		}
-		if res.Down != (up && !l.Up()) {
+		if res.Down != (up && !c.Up()) {
 			t.Fatal("the session's end is told wrong")
 		}
-		l.Tick(1 << 40)
-		l.Seal(1<<40, nil, credit(1))
+		c.Tick(1 << 40)
+		c.Seal(1<<40, nil, credit(1))
 	})
 }
 
-// linkStates makes one link in each state: 0 responder, 1 initiator with M1 out, 2 responder with M2 out, 3 initiator and
+// connStates makes one connection in each state: 0 responder, 1 initiator with M1 out, 2 responder with M2 out, 3 initiator and
 // 4 responder with a session. Nothing in them differs from run to run, so that coverage does not either.
-func linkStates(t testing.TB) (states [5]*Link) {
-	fixed := func(i, r *Link) (*Link, *Link) {
+func connStates(t testing.TB) (states [5]*Conn) {
+	fixed := func(i, r *Conn) (*Conn, *Conn) {
 		r.kem = func(ek *mlkem.EncapsulationKey768) (secret, ct []byte) {
 			secret, ct, err := mlkemtest.Encapsulate768(ek, make([]byte, 32))
 			if err != nil {
@@ -66,33 +66,33 @@ func linkStates(t testing.TB) (states [5]*Link) {
 		}
 		return i, r
 	}
-	_, states[0] = fixed(testLinks(t))
-	states[1], states[2] = fixed(testLinks(t))
+	_, states[0] = fixed(testConns(t))
+	states[1], states[2] = fixed(testConns(t))
 	states[2].Receive(0, mustBegin(t, states[1]))
-	states[3], states[4] = fixed(testLinks(t))
+	states[3], states[4] = fixed(testConns(t))
 	shake(t, states[3], states[4])
 	return states
 }
 
-// copyOf is a link in the same state. An initiator's handshake cannot be copied and is begun anew.
-func copyOf(t testing.TB, from *Link) *Link {
-	l := *from
-	l.random = random(1)
-	if l.live != nil {
-		live := *l.live
-		l.live = &live
+// copyOf is a connection in the same state. An initiator's handshake cannot be copied and is begun anew.
+func copyOf(t testing.TB, from *Conn) *Conn {
+	c := *from
+	c.random = random(1)
+	if c.live != nil {
+		live := *c.live
+		c.live = &live
 	}
-	if l.pending != nil {
-		pending := *l.pending
-		l.pending = &pending
+	if c.pending != nil {
+		pending := *c.pending
+		c.pending = &pending
 		if pending.hello != nil {
-			mustBegin(t, &l)
+			mustBegin(t, &c)
 		} else {
 			s := *pending.session
-			l.pending.session = &s
+			c.pending.session = &s
 		}
 	}
-	return &l
+	return &c
 }
 
 // FuzzUnpack is a peer that knows the keys and sends what it likes.

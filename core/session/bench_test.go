@@ -1,4 +1,4 @@
-package channel
+package session
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 
 // BenchmarkHandshake is both sides of a whole handshake with its first two frames.
 func BenchmarkHandshake(b *testing.B) {
-	i, r := testLinks(b)
+	i, r := testConns(b)
 	for b.Loop() {
 		shake(b, i, r)
 	}

@@ -1,4 +1,4 @@
-package channel
+package session
 
 import (
 	"bytes"
@@ -116,7 +116,7 @@ func TestLowOrderPoints(t *testing.T) {
 				t.Errorf("%s: multiplied with %s", point, name)
 			}
 		}
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		m1 := mustBegin(t, i)
 		copy(m1[headSize:], raw)
 		if res := r.Receive(0, m1); res.Send != nil || res.Err != nil || r.Pending() {

@@ -1,4 +1,4 @@
-package channel
+package session
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ type Keys struct {
 
 // ErrKeys is what NewPair answers to keys that no session can be built on: a missing or foreign key, a peer's key that is
 // this device's own, or a point of low order.
-var ErrKeys = errors.New("channel: unusable keys")
+var ErrKeys = errors.New("session: unusable keys")
 
 // A Pair is two devices as one of them sees it, with what only the two can compute. It does not change.
 type Pair struct {
@@ -66,7 +66,7 @@ func NewPair(k Keys) (*Pair, error) {
 func derive(out, secret, salt []byte, info string) {
 	key, err := hkdf.Key(sha256.New, secret, salt, info, len(out))
 	if err != nil {
-		panic("channel: HKDF failed: " + err.Error())
+		panic("session: HKDF failed: " + err.Error())
 	}
 	copy(out, key)
 	clear(key)

@@ -1,22 +1,22 @@
-// Package channel is the secure channel between two paired devices: a hybrid Noise handshake (X25519 and ML-KEM-768) and frames
+// Package session is the secure session between two paired devices: a hybrid Noise handshake (X25519 and ML-KEM-768) and frames
 // that each have a key of their own. core/PROTOCOL.md, "Keys" and "The session", is the specification.
 //
 // It does no I/O and reads no clock. A Pair is made once of the two devices' keys; it names the relay channels to meet on. A
-// Link is what happens on one relay channel:
+// Conn is what happens on one relay channel:
 //
-//	l := channel.NewLink(pair, chanID, rand)
-//	m1, err := l.Begin(now)             // at JOINED with a peer and at every PEER{1}; send m1 if it is not nil
-//	r := l.Receive(now, body)           // at every DATA; act on r, see Result
-//	out, err := l.Seal(now, out, msgs...) // to send messages; and once, with or without messages, when r.Up
-//	r = l.Tick(now)                     // at l.Deadline(), and whenever something was sent or received
-//	l.Drop()                            // at PEER{0} and when the socket closes
+//	c := session.NewConn(pair, chanID, rand)
+//	m1, err := c.Begin(now)             // at JOINED with a peer and at every PEER{1}; send m1 if it is not nil
+//	r := c.Receive(now, body)           // at every DATA; act on r, see Result
+//	out, err := c.Seal(now, out, msgs...) // to send messages; and once, with or without messages, when r.Up
+//	r = c.Tick(now)                     // at c.Deadline(), and whenever something was sent or received
+//	c.Drop()                            // at PEER{0} and when the socket closes
 //
-// All that a Link hands out to be sent are whole relay frames, the type byte of DATA in front; what it takes are the bodies of
+// All that a Conn hands out to be sent are whole relay frames, the type byte of DATA in front; what it takes are the bodies of
 // DATA without it. That spares a copy of everything sent.
 //
 // Keys of frames are overwritten or dropped as soon as the frame is done with. Go cannot promise more: what the garbage collector
 // has not reclaimed yet may still be in memory.
-package channel
+package session
 
 import (
 	"crypto/mlkem"
@@ -26,14 +26,14 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Errors of a Link. After those in a Result the socket is to be closed and dialled again later.
+// Errors of a Conn. After those in a Result the socket is to be closed and dialled again later.
 var (
-	ErrHandshake = errors.New("channel: handshake failed: the other device has other keys, or somebody interfered")
-	ErrSession   = errors.New("channel: session ended by a frame that does not belong in it")
-	ErrTimeout   = errors.New("channel: the other device did not answer in time")
-	ErrSpent     = errors.New("channel: session used up without having been renewed")
-	ErrDown      = errors.New("channel: no session")
-	ErrTooBig    = errors.New("channel: message too long or not a message")
+	ErrHandshake = errors.New("session: handshake failed: the other device has other keys, or somebody interfered")
+	ErrSession   = errors.New("session: session ended by a frame that does not belong in it")
+	ErrTimeout   = errors.New("session: the other device did not answer in time")
+	ErrSpent     = errors.New("session: session used up without having been renewed")
+	ErrDown      = errors.New("session: no session")
+	ErrTooBig    = errors.New("session: message too long or not a message")
 )
 
 // HandshakeTimeout is how long a handshake may take, in milliseconds.
@@ -50,8 +50,8 @@ type Result struct {
 	Err      error  // close the socket and dial again later; nil also when something was ignored
 }
 
-// A Link is the attempts and the session on one relay channel. It is for one goroutine.
-type Link struct {
+// A Conn is the attempts and the session on one relay channel. It is for one goroutine.
+type Conn struct {
 	pair    *Pair
 	channel [32]byte
 	random  io.Reader
@@ -69,36 +69,36 @@ type attempt struct {
 	session  *session
 }
 
-// NewLink makes a Link for the relay channel of that name. random is of cryptographic quality.
-func NewLink(p *Pair, channel [32]byte, random io.Reader) *Link {
-	return &Link{pair: p, channel: channel, random: random, kem: (*mlkem.EncapsulationKey768).Encapsulate}
+// NewConn makes a Conn for the relay channel of that name. random is of cryptographic quality.
+func NewConn(p *Pair, channel [32]byte, random io.Reader) *Conn {
+	return &Conn{pair: p, channel: channel, random: random, kem: (*mlkem.EncapsulationKey768).Encapsulate}
 }
 
 // Up reports whether a session stands.
-func (l *Link) Up() bool { return l.live != nil }
+func (c *Conn) Up() bool { return c.live != nil }
 
 // Pending reports whether an attempt is under way.
-func (l *Link) Pending() bool { return l.pending != nil }
+func (c *Conn) Pending() bool { return c.pending != nil }
 
 // Begin starts an attempt in the place of one that may be under way, because the other device is there or a session is to
 // be renewed. The initiator gets M1 to send; the responder gets nil, because it waits for M1. A session that stands goes on until
 // the new one does. The error is that of the random source.
-func (l *Link) Begin(now uint64) ([]byte, error) {
-	if !l.pair.initiator {
+func (c *Conn) Begin(now uint64) ([]byte, error) {
+	if !c.pair.initiator {
 		return nil, nil
 	}
-	l.pending = nil
+	c.pending = nil
 	a := &attempt{deadline: now + HandshakeTimeout}
-	if _, err := io.ReadFull(l.random, a.tag[:]); err != nil {
+	if _, err := io.ReadFull(c.random, a.tag[:]); err != nil {
 		return nil, err
 	}
 	var out []byte
 	var err error
-	a.hello, out, err = newHello(l.pair, &l.channel, l.random, begin(a.tag, typeM1, m1Size))
+	a.hello, out, err = newHello(c.pair, &c.channel, c.random, begin(a.tag, typeM1, m1Size))
 	if err != nil {
 		return nil, err
 	}
-	l.pending = a
+	c.pending = a
 	return out, nil
 }
 
@@ -107,26 +107,26 @@ func begin(t tag, typ uint8, size int) []byte {
 	return append(append(append(make([]byte, 0, 1+size), byte(wire.RelayData)), t[:]...), typ)
 }
 
-// Receive takes the body of a DATA. It decrypts in place: body is the Link's from then on.
-func (l *Link) Receive(now uint64, body []byte) Result {
+// Receive takes the body of a DATA. It decrypts in place: body is the Conn's from then on.
+func (c *Conn) Receive(now uint64, body []byte) Result {
 	if len(body) < headSize {
 		return Result{}
 	}
 	t := tag(body[:4])
 	switch {
-	case body[4] == typeM1 && !l.pair.initiator:
-		return l.answer(now, t, body[headSize:])
-	case l.live != nil && l.live.tag == t:
-		return l.carry(now, body)
-	case l.pending != nil && l.pending.tag == t:
-		return l.advance(now, body)
+	case body[4] == typeM1 && !c.pair.initiator:
+		return c.answer(now, t, body[headSize:])
+	case c.live != nil && c.live.tag == t:
+		return c.carry(now, body)
+	case c.pending != nil && c.pending.tag == t:
+		return c.advance(now, body)
 	}
 	return Result{} // of an attempt that is over
 }
 
 // answer is the responder's half of the handshake. An M1 that cannot be read changes nothing and is not answered.
-func (l *Link) answer(now uint64, t tag, msg []byte) Result {
-	s, out, err := answer(l.pair, &l.channel, l.random, l.kem, msg, begin(t, typeM2, m2Size))
+func (c *Conn) answer(now uint64, t tag, msg []byte) Result {
+	s, out, err := answer(c.pair, &c.channel, c.random, c.kem, msg, begin(t, typeM2, m2Size))
 	if err == ErrHandshake {
 		return Result{}
 	}
@@ -134,48 +134,48 @@ func (l *Link) answer(now uint64, t tag, msg []byte) Result {
 		return Result{Err: err}
 	}
 	s.tag = t
-	l.pending = &attempt{tag: t, deadline: now + HandshakeTimeout, session: s}
+	c.pending = &attempt{tag: t, deadline: now + HandshakeTimeout, session: s}
 	return Result{Send: out}
 }
 
 // advance takes what the attempt under way waits for: M2, or the frame that confirms. What else comes ends the attempt.
-func (l *Link) advance(now uint64, body []byte) Result {
-	a := l.pending
-	l.pending = nil
+func (c *Conn) advance(now uint64, body []byte) Result {
+	a := c.pending
+	c.pending = nil
 	if a.hello == nil {
 		msgs, err := a.session.open(now, body)
 		if err != nil {
 			return Result{Err: ErrHandshake}
 		}
-		l.live = a.session
+		c.live = a.session
 		return Result{Up: true, Messages: msgs}
 	}
 	if body[4] != typeM2 {
 		return Result{Err: ErrHandshake}
 	}
-	s, err := a.hello.finish(l.pair, body[headSize:])
+	s, err := a.hello.finish(c.pair, body[headSize:])
 	if err != nil {
 		return Result{Err: err}
 	}
 	s.tag, s.confirm = a.tag, now+HandshakeTimeout
-	l.live = s
+	c.live = s
 	return Result{Up: true}
 }
 
 // carry takes a frame of the session.
-func (l *Link) carry(now uint64, body []byte) Result {
-	if l.live.spent(now) {
-		return l.down(ErrSpent)
+func (c *Conn) carry(now uint64, body []byte) Result {
+	if c.live.spent(now) {
+		return c.down(ErrSpent)
 	}
-	msgs, err := l.live.open(now, body)
+	msgs, err := c.live.open(now, body)
 	if err != nil {
-		return l.down(err)
+		return c.down(err)
 	}
 	return Result{Messages: msgs, Taken: true}
 }
 
-func (l *Link) down(err error) Result {
-	l.live = nil
+func (c *Conn) down(err error) Result {
+	c.live = nil
 	return Result{Down: true, Err: err}
 }
 
@@ -183,11 +183,11 @@ func (l *Link) down(err error) Result {
 // pieces. It keeps nothing of msgs. The first Seal of a session gives a frame even without messages, because the other side waits
 // for one. Errors, with nothing sealed: ErrDown; ErrTooBig if a message is longer than wire.MaxMessage or no message;
 // ErrSpent, upon which Tick says Down.
-func (l *Link) Seal(now uint64, out [][]byte, msgs ...[]byte) ([][]byte, error) {
-	if l.live == nil {
+func (c *Conn) Seal(now uint64, out [][]byte, msgs ...[]byte) ([][]byte, error) {
+	if c.live == nil {
 		return out, ErrDown
 	}
-	if l.live.spent(now) {
+	if c.live.spent(now) {
 		return out, ErrSpent
 	}
 	for _, m := range msgs {
@@ -195,27 +195,27 @@ func (l *Link) Seal(now uint64, out [][]byte, msgs ...[]byte) ([][]byte, error) 
 			return out, ErrTooBig
 		}
 	}
-	return l.live.seal(now, out, msgs), nil
+	return c.live.seal(now, out, msgs), nil
 }
 
 // Tick does what is due at a time. Renew is said once a session, earlier to the initiator than to the responder.
-func (l *Link) Tick(now uint64) Result {
+func (c *Conn) Tick(now uint64) Result {
 	var err error
-	if l.pending != nil && now >= l.pending.deadline {
-		l.pending = nil
-		if l.pair.initiator { // the responder has nothing to try again
+	if c.pending != nil && now >= c.pending.deadline {
+		c.pending = nil
+		if c.pair.initiator { // the responder has nothing to try again
 			err = ErrTimeout
 		}
 	}
-	s := l.live
+	s := c.live
 	switch {
 	case s == nil:
 		return Result{Err: err}
 	case s.spent(now):
-		return l.down(ErrSpent)
+		return c.down(ErrSpent)
 	case !s.heard && now >= s.confirm:
-		return l.down(ErrTimeout)
-	case !s.renewed && s.renewDue(now, l.pair.initiator):
+		return c.down(ErrTimeout)
+	case !s.renewed && s.renewDue(now, c.pair.initiator):
 		s.renewed = true
 		return Result{Renew: true, Err: err}
 	}
@@ -223,22 +223,22 @@ func (l *Link) Tick(now uint64) Result {
 }
 
 // Deadline is when Tick has something to do if nothing else happens before, in Unix milliseconds; 0: never.
-func (l *Link) Deadline() uint64 {
+func (c *Conn) Deadline() uint64 {
 	var at uint64
 	soonest := func(t uint64) {
 		if t != 0 && (at == 0 || t < at) {
 			at = t
 		}
 	}
-	if l.pending != nil {
-		soonest(l.pending.deadline)
+	if c.pending != nil {
+		soonest(c.pending.deadline)
 	}
-	if s := l.live; s != nil {
+	if s := c.live; s != nil {
 		if !s.heard {
 			soonest(s.confirm)
 		}
 		if !s.renewed {
-			soonest(s.renewAt(l.pair.initiator))
+			soonest(s.renewAt(c.pair.initiator))
 		}
 		if s.since != 0 {
 			soonest(s.since + spentMillis)
@@ -248,4 +248,4 @@ func (l *Link) Deadline() uint64 {
 }
 
 // Drop forgets the session and the attempt under way, because the socket or the other device is gone. Nothing of it can be used again.
-func (l *Link) Drop() { l.pending, l.live = nil, nil }
+func (c *Conn) Drop() { c.pending, c.live = nil, nil }

@@ -1,4 +1,4 @@
-package channel
+package session
 
 import (
 	"bytes"
@@ -55,7 +55,7 @@ func fill(b byte, n int) hexBytes { return bytes.Repeat([]byte{b}, n) }
 // runGolden makes the session from its inputs.
 func runGolden(t testing.TB) *golden {
 	g := &golden{
-		About:       "Masq session with known answers; bodies of the relay's DATA frames, from package core/channel",
+		About:       "Masq session with known answers; bodies of the relay's DATA frames, from package core/session",
 		InitiatorNK: fill(0x11, 32), ResponderNK: fill(0x22, 32), CircleSecret: fill(0x33, 32), Channel: fill(0x44, 32), Tag: fill(0x55, 4),
 		KEMSeed: fill(0x66, 64), InitiatorE: fill(0x77, 32), ResponderE: fill(0x88, 32), Encapsulation: fill(0x99, 32), Day: 20_000,
 	}
@@ -69,8 +69,8 @@ func runGolden(t testing.TB) *golden {
 		copy(k.Secret[:], g.CircleSecret)
 		return mustPair(t, k)
 	}
-	i := NewLink(pair(a, b), [32]byte(g.Channel), bytes.NewReader(bytes.Join([][]byte{g.Tag, g.KEMSeed, g.InitiatorE}, nil)))
-	r := NewLink(pair(b, a), [32]byte(g.Channel), bytes.NewReader(g.ResponderE))
+	i := NewConn(pair(a, b), [32]byte(g.Channel), bytes.NewReader(bytes.Join([][]byte{g.Tag, g.KEMSeed, g.InitiatorE}, nil)))
+	r := NewConn(pair(b, a), [32]byte(g.Channel), bytes.NewReader(g.ResponderE))
 	r.kem = func(ek *mlkem.EncapsulationKey768) (secret, ct []byte) {
 		secret, ct, err := mlkemtest.Encapsulate768(ek, g.Encapsulation)
 		if err != nil {

@@ -1,4 +1,4 @@
-package channel
+package session
 
 import (
 	"bytes"
@@ -9,26 +9,26 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-func testLinks(t testing.TB) (i, r *Link) {
+func testConns(t testing.TB) (i, r *Conn) {
 	a, b := testPairs(t)
-	return NewLink(a, [32]byte{7}, random(1)), NewLink(b, [32]byte{7}, random(2))
+	return NewConn(a, [32]byte{7}, random(1)), NewConn(b, [32]byte{7}, random(2))
 }
 
 // body is a relay frame's, as the other side receives it.
 func body(frame []byte) []byte { return slices.Clone(frame[1:]) }
 
-func mustBegin(t testing.TB, l *Link) []byte {
+func mustBegin(t testing.TB, c *Conn) []byte {
 	t.Helper()
-	m1, err := l.Begin(0)
+	m1, err := c.Begin(0)
 	if err != nil || len(m1) != 1+m1Size || m1[0] != 0 {
 		t.Fatalf("M1: %d bytes, %v", len(m1), err)
 	}
 	return body(m1)
 }
 
-func mustSeal(t testing.TB, l *Link, msgs ...[]byte) [][]byte {
+func mustSeal(t testing.TB, c *Conn, msgs ...[]byte) [][]byte {
 	t.Helper()
-	out, err := l.Seal(0, nil, msgs...)
+	out, err := c.Seal(0, nil, msgs...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func mustSeal(t testing.TB, l *Link, msgs ...[]byte) [][]byte {
 }
 
 // shake runs a whole handshake and has both say their first word.
-func shake(t testing.TB, i, r *Link) {
+func shake(t testing.TB, i, r *Conn) {
 	t.Helper()
 	res := r.Receive(0, mustBegin(t, i))
 	if len(res.Send) != 1+m2Size || res.Up || res.Err != nil {
@@ -54,7 +54,7 @@ func shake(t testing.TB, i, r *Link) {
 }
 
 // deliver hands frames over and answers the last result.
-func deliver(t testing.TB, frames [][]byte, to *Link) (res Result) {
+func deliver(t testing.TB, frames [][]byte, to *Conn) (res Result) {
 	t.Helper()
 	for _, f := range frames {
 		if res = to.Receive(0, body(f)); res.Err != nil {
@@ -65,8 +65,8 @@ func deliver(t testing.TB, frames [][]byte, to *Link) (res Result) {
 }
 
 // connected is two links with a session.
-func connected(t testing.TB) (i, r *Link) {
-	i, r = testLinks(t)
+func connected(t testing.TB) (i, r *Conn) {
+	i, r = testConns(t)
 	shake(t, i, r)
 	return i, r
 }
@@ -77,7 +77,7 @@ func dataOf(size int) []byte {
 	return wire.AppendData(nil, &wire.Data{Records: bytes.Repeat([]byte{0xda}, size)})
 }
 
-func expectMessages(t testing.TB, from, to *Link, msgs ...[]byte) {
+func expectMessages(t testing.TB, from, to *Conn, msgs ...[]byte) {
 	t.Helper()
 	var got []byte
 	for _, f := range mustSeal(t, from, msgs...) {
@@ -104,7 +104,7 @@ func TestHandshakeAndTraffic(t *testing.T) {
 }
 
 func TestBothSpeakBeforeAnythingArrives(t *testing.T) {
-	i, r := testLinks(t)
+	i, r := testConns(t)
 	res := r.Receive(0, mustBegin(t, i))
 	i.Receive(0, body(res.Send))
 	first := mustSeal(t, i, credit(1))
@@ -120,7 +120,7 @@ func TestBothSpeakBeforeAnythingArrives(t *testing.T) {
 }
 
 func TestResponderNeitherBeginsNorSpeaksUnconfirmed(t *testing.T) {
-	i, r := testLinks(t)
+	i, r := testConns(t)
 	if m1, err := r.Begin(0); m1 != nil || err != nil {
 		t.Error("the responder begins")
 	}
@@ -133,7 +133,7 @@ func TestResponderNeitherBeginsNorSpeaksUnconfirmed(t *testing.T) {
 // TestTampering flips one bit of every byte of each of the handshake's messages and of a frame.
 func TestTampering(t *testing.T) {
 	t.Run("M1", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		m1 := mustBegin(t, i)
 		for at := 4; at < len(m1); at++ { // the tag, before it, is only a name
 			if res := r.Receive(0, flip(m1, at)); res.Send != nil || res.Up || res.Err != nil || r.Pending() {
@@ -142,7 +142,7 @@ func TestTampering(t *testing.T) {
 		}
 	})
 	t.Run("M2", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		for at := 0; at < m2Size; at += 1 + at/64 {
 			res := r.Receive(0, mustBegin(t, i))
 			if res = i.Receive(0, flip(body(res.Send), at)); res.Up || i.Up() || at >= 4 && res.Err != ErrHandshake || at >= 4 == i.Pending() {
@@ -151,7 +151,7 @@ func TestTampering(t *testing.T) {
 		}
 	})
 	t.Run("M3", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		for at := 0; at < 4+1+256+16; at += 1 + at/16 {
 			res := r.Receive(0, mustBegin(t, i))
 			i.Receive(0, body(res.Send))
@@ -229,10 +229,10 @@ func TestWrongSecrets(t *testing.T) {
 		{"another channel", keysOf(b, a, 9), [32]byte{6}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			i := NewLink(mustPair(t, keysOf(a, b, 9)), [32]byte{7}, random(1))
+			i := NewConn(mustPair(t, keysOf(a, b, 9)), [32]byte{7}, random(1))
 			p := mustPair(t, c.responder)
 			p.initiator = false
-			r := NewLink(p, c.channel, random(2))
+			r := NewConn(p, c.channel, random(2))
 			res := r.Receive(0, mustBegin(t, i))
 			if (res.Send != nil) != c.answers || res.Err != nil {
 				t.Fatalf("M1 answered: %v, %v", res.Send != nil, res.Err)
@@ -249,7 +249,7 @@ func TestWrongSecrets(t *testing.T) {
 // TestRaces has attempts cross in the ways that a relay with reconnecting sockets makes them cross.
 func TestRaces(t *testing.T) {
 	t.Run("begun again before M2", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		old := r.Receive(0, mustBegin(t, i))
 		now := r.Receive(0, mustBegin(t, i))
 		if res := i.Receive(0, body(old.Send)); res.Up || res.Err != nil || !i.Pending() {
@@ -263,7 +263,7 @@ func TestRaces(t *testing.T) {
 		}
 	})
 	t.Run("begun again before M3 arrives", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		i.Receive(0, body(r.Receive(0, mustBegin(t, i)).Send))
 		oldM3 := mustSeal(t, i, credit(1))
 		now := r.Receive(0, mustBegin(t, i))
@@ -294,14 +294,14 @@ func TestRaces(t *testing.T) {
 	t.Run("one side lost everything", func(t *testing.T) {
 		for _, lost := range []string{"initiator", "responder"} {
 			i, r := connected(t)
-			map[string]*Link{"initiator": i, "responder": r}[lost].Drop()
+			map[string]*Conn{"initiator": i, "responder": r}[lost].Drop()
 			shake(t, i, r)
 			expectMessages(t, i, r, credit(1))
 			expectMessages(t, r, i, credit(1))
 		}
 	})
 	t.Run("an old M1 replayed", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		m1 := mustBegin(t, i)
 		i.Receive(0, body(r.Receive(0, slices.Clone(m1)).Send))
 		deliver(t, mustSeal(t, i), r)
@@ -317,13 +317,13 @@ func TestRaces(t *testing.T) {
 }
 
 func TestIgnored(t *testing.T) {
-	i, r := testLinks(t)
+	i, r := testConns(t)
 	up, up2 := connected(t)
-	for _, l := range []*Link{i, r, up, up2} {
+	for _, c := range []*Conn{i, r, up, up2} {
 		for _, b := range [][]byte{nil, {}, {1, 2, 3, 4}, {1, 2, 3, 4, typeM1}, {1, 2, 3, 4, typeM2}, {1, 2, 3, 4, typeTransport, 5},
 			{1, 2, 3, 4, 0x77}, make([]byte, wire.MaxFrame)} {
-			was := l.Up()
-			if res := l.Receive(0, b); res.Send != nil || res.Up || res.Down || res.Err != nil || l.Up() != was {
+			was := c.Up()
+			if res := c.Receive(0, b); res.Send != nil || res.Up || res.Down || res.Err != nil || c.Up() != was {
 				t.Errorf("%x: %+v", b[:min(len(b), 8)], res)
 			}
 		}
@@ -333,7 +333,7 @@ func TestIgnored(t *testing.T) {
 func TestTimeouts(t *testing.T) {
 	const before, at = HandshakeTimeout - 1, HandshakeTimeout
 	t.Run("no M2", func(t *testing.T) {
-		i, _ := testLinks(t)
+		i, _ := testConns(t)
 		mustBegin(t, i)
 		if res := i.Tick(before); res.Err != nil || i.Deadline() != at {
 			t.Fatal("early", i.Deadline())
@@ -343,7 +343,7 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("no M3", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		r.Receive(0, mustBegin(t, i))
 		if r.Tick(before); !r.Pending() || r.Deadline() != at {
 			t.Fatal("early")
@@ -353,7 +353,7 @@ func TestTimeouts(t *testing.T) {
 		}
 	})
 	t.Run("the responder never speaks", func(t *testing.T) {
-		i, r := testLinks(t)
+		i, r := testConns(t)
 		i.Receive(0, body(r.Receive(0, mustBegin(t, i)).Send))
 		if res := i.Tick(before); res.Down || i.Deadline() != at {
 			t.Fatal("early")
@@ -365,8 +365,8 @@ func TestTimeouts(t *testing.T) {
 	t.Run("a session without data never ends", func(t *testing.T) {
 		i, r := connected(t)
 		expectMessages(t, i, r, credit(1))
-		for _, l := range []*Link{i, r} {
-			if res := l.Tick(1 << 60); res.Renew || res.Down || res.Err != nil || l.Deadline() != 0 {
+		for _, c := range []*Conn{i, r} {
+			if res := c.Tick(1 << 60); res.Renew || res.Down || res.Err != nil || c.Deadline() != 0 {
 				t.Errorf("%+v", res)
 			}
 		}
@@ -375,7 +375,7 @@ func TestTimeouts(t *testing.T) {
 
 func TestRenewAndSpent(t *testing.T) {
 	const start = 1000
-	exchange := func(t *testing.T) (i, r *Link) {
+	exchange := func(t *testing.T) (i, r *Conn) {
 		i, r = connected(t)
 		out, err := i.Seal(start, nil, dataOf(1))
 		if err != nil || r.Receive(start, body(out[0])).Err != nil {
@@ -386,7 +386,7 @@ func TestRenewAndSpent(t *testing.T) {
 	t.Run("by age", func(t *testing.T) {
 		i, r := exchange(t)
 		for _, c := range []struct {
-			l    *Link
+			l    *Conn
 			due  uint64
 			name string
 		}{{i, start + 120_000, "initiator"}, {r, start + 135_000, "responder"}} {
@@ -461,13 +461,13 @@ func (b *brokenRandom) Read(p []byte) (int, error) {
 func TestBrokenRandom(t *testing.T) {
 	a, b := testPairs(t)
 	for left := 0; left < 4+64+32; left += 5 {
-		l := NewLink(a, [32]byte{7}, &brokenRandom{left})
-		if m1, err := l.Begin(0); m1 != nil || !errors.Is(err, errRandom) || l.Pending() {
+		c := NewConn(a, [32]byte{7}, &brokenRandom{left})
+		if m1, err := c.Begin(0); m1 != nil || !errors.Is(err, errRandom) || c.Pending() {
 			t.Fatalf("M1 from %d random bytes: %v", left, err)
 		}
 	}
-	r := NewLink(b, [32]byte{7}, &brokenRandom{31})
-	i, _ := testLinks(t)
+	r := NewConn(b, [32]byte{7}, &brokenRandom{31})
+	i, _ := testConns(t)
 	if res := r.Receive(0, mustBegin(t, i)); !errors.Is(res.Err, errRandom) || res.Send != nil || r.Pending() {
 		t.Fatalf("%+v", res)
 	}

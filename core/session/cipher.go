@@ -1,4 +1,4 @@
-package channel
+package session
 
 import (
 	"crypto/cipher"
@@ -30,7 +30,7 @@ func newOneWay(key [32]byte) oneWay {
 func (c *oneWay) setKey(key []byte) {
 	aead, err := chacha20poly1305.New(key)
 	if err != nil {
-		panic("channel: key of a wrong length")
+		panic("session: key of a wrong length")
 	}
 	c.aead = aead
 }

@@ -1,6 +1,6 @@
 //go:build !js
 
-package channel
+package session
 
 import (
 	"encoding/json"
