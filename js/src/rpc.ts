@@ -1,4 +1,4 @@
-// JSON-RPC 2.0 over one WebSocket to the local store, as core/store speaks it: the calls of a turn go out together, answers
+// JSON-RPC 2.0 over one WebSocket to the local store, as core/localstore speaks it: the calls of a turn go out together, answers
 // come in any order. Whatever is not in its form ends the connection.
 
 import type { MasqError } from './errors.js'

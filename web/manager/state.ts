@@ -1,4 +1,4 @@
-// What the store tells the manager. Times are Unix milliseconds; 0 is never. core/store/openrpc.json is the reference.
+// What the store tells the manager. Times are Unix milliseconds; 0 is never. core/localstore/openrpc.json is the reference.
 
 export interface State {
   version: string

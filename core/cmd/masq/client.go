@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/masqdev/masq/core/store/native"
+	"github.com/masqdev/masq/core/localstore/native"
 )
 
 // client speaks JSON-RPC with the store, one text a line, on the Unix socket in its data directory. It is for one goroutine.

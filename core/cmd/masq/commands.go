@@ -7,7 +7,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
-	"github.com/masqdev/masq/core/store/native"
+	"github.com/masqdev/masq/core/localstore/native"
 )
 
 // dataVariable names the data directory where no flag does.

@@ -14,10 +14,10 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/masqdev/masq/core/localstore"
+	"github.com/masqdev/masq/core/localstore/native"
 	relay "github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/core/roster"
-	"github.com/masqdev/masq/core/store"
-	"github.com/masqdev/masq/core/store/native"
 )
 
 func doctorCommand(u *ui) *cli.Command {
@@ -241,5 +241,5 @@ func (d *doctor) looksLikeStore(ctx context.Context, addr string) bool {
 	}
 	defer resp.Body.Close()
 	document, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	return err == nil && string(document) == string(store.Document)
+	return err == nil && string(document) == string(localstore.Document)
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/masqdev/masq/core/localstore/native"
 	"github.com/masqdev/masq/core/storage/bolt"
-	"github.com/masqdev/masq/core/store/native"
 )
 
 // data looks at what is on the disk while no store can be asked, which is why.

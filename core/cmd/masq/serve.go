@@ -18,19 +18,19 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"github.com/masqdev/masq/core/localstore"
+	"github.com/masqdev/masq/core/localstore/native"
 	"github.com/masqdev/masq/core/peer"
 	relay "github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/storage/bolt"
-	"github.com/masqdev/masq/core/store"
-	"github.com/masqdev/masq/core/store/native"
 	"github.com/masqdev/masq/core/wire"
 	"github.com/masqdev/masq/web"
 	"github.com/masqdev/masq/web/pages"
 )
 
 func portFlag() cli.Flag {
-	return &cli.Uint16Flag{Name: "port", Value: store.DefaultPort, Usage: "the store's `port` on this computer; applications look at 6277"}
+	return &cli.Uint16Flag{Name: "port", Value: localstore.DefaultPort, Usage: "the store's `port` on this computer; applications look at 6277"}
 }
 
 func noKeyringFlag() cli.Flag {
@@ -285,9 +285,9 @@ func toTry(addr string, port uint16, headless bool, masq, data string) string {
 	apart := `in two browsers, or in two profiles of one: each is a device of its own
   %d. in the first: Devices, then "Add a device"; open the link it shows in the second, and compare the digits
 `
-	if port != store.DefaultPort {
+	if port != localstore.DefaultPort {
 		return fmt.Sprintf("  1. open http://%s "+apart+"  applications look for a store at port %d, and this one has another: Notes keeps its data in the browser\n",
-			addr, 2, store.DefaultPort)
+			addr, 2, localstore.DefaultPort)
 	}
 	allow := fmt.Sprintf("%s open%s\n     opens the Store manager: press Allow there", masq, data)
 	if headless {

@@ -21,8 +21,8 @@ var floors = [][]string{
 	{"core/ledger", "core/pairing/..."},
 	{"core/replica"},
 	{"core/peer"},
-	{"core/store"},
-	{"core/relay/native", "core/store/native", "web/..."},
+	{"core/localstore"},
+	{"core/relay/native", "core/localstore/native", "web/..."},
 	{"core/sim/...", "core/cmd/...", "core/relay/tap", "core/relay/conformance", "core/relay/bench", "wasm/..."},
 }
 
@@ -34,7 +34,7 @@ var engine = []string{
 }
 
 // driven is what does nothing by itself: the engine, and the local store around it, which need not be light.
-var driven = append(slices.Clone(engine), "core/store")
+var driven = append(slices.Clone(engine), "core/localstore")
 
 // forbidden names what a package must not import itself, tests apart.
 var forbidden = []struct {

@@ -1,0 +1,8 @@
+package localstore
+
+import _ "embed" // for Document
+
+// Document describes in OpenRPC what applications may say to a store. It is published at /openrpc.json.
+//
+//go:embed openrpc.json
+var Document []byte

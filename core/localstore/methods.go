@@ -1,0 +1,98 @@
+package localstore
+
+import (
+	"github.com/masqdev/masq/core/peer"
+)
+
+// access says who may call a method.
+type access uint8
+
+const (
+	forApps    access = 1 << iota // applications that are in
+	forManager                    // the manager, when it is in
+	forAdmin
+	forNewApps    // applications that are not in yet
+	forNewManager // the manager that is not in yet
+
+	forData     = forApps | forAdmin
+	forManaging = forManager | forAdmin
+	forComing   = forNewApps | forNewManager
+	forAll      = forApps | forManager | forAdmin | forNewApps | forNewManager
+)
+
+// before is what who is in was before.
+func (a access) before() access {
+	switch a {
+	case forApps:
+		return forNewApps
+	case forManager:
+		return forNewManager
+	}
+	return 0
+}
+
+type method struct {
+	who access
+	do  func(*Store, *call, *params)
+}
+
+// methods is what can be called.
+var methods = map[string]method{
+	"hello":    {forAll, (*Store).hello},
+	"request":  {forNewApps, (*Store).request},
+	"prove":    {forComing, (*Store).prove},
+	"proof":    {forComing, (*Store).proof},
+	"exchange": {forNewManager, (*Store).exchange},
+
+	"get":       {forData, (*Store).get},
+	"put":       {forData, (*Store).put},
+	"del":       {forData, (*Store).del},
+	"batch":     {forData, (*Store).writes},
+	"import":    {forData, (*Store).bring},
+	"list":      {forData, (*Store).list},
+	"conflicts": {forData, (*Store).conflicts},
+	"watch":     {forData, (*Store).watch},
+	"unwatch":   {forData, (*Store).unwatch},
+	"status":    {forData, (*Store).tellStatus},
+
+	"open":  {forAdmin, (*Store).open},
+	"grant": {forAdmin, (*Store).grant},
+
+	"state":       {forManaging, (*Store).tellState},
+	"allow":       {forManaging, (*Store).allow},
+	"refuse":      {forManaging, (*Store).refuse},
+	"unblock":     {forManaging, (*Store).unblock},
+	"setSync":     {forManaging, (*Store).setSync},
+	"removeApp":   {forManaging, (*Store).removeApp},
+	"removeToken": {forManaging, (*Store).removeToken},
+	"rename":      {forManaging, (*Store).rename},
+	"setRelays":   {forManaging, (*Store).setRelays},
+	"revoke":      {forManaging, (*Store).revoke},
+	"devices":     {forManaging, (*Store).devices},
+	"invite":      {forManaging, (*Store).invite},
+	"join":        {forManaging, (*Store).join},
+	"confirm":     {forManaging, (*Store).confirm},
+	"cancel":      {forManaging, (*Store).cancel},
+	"dismiss":     {forManaging, (*Store).dismiss},
+}
+
+// dispatch calls the method, if the client may. Who is not in is not told which methods there are.
+func (s *Store) dispatch(k *call, p *params) {
+	m, known := methods[k.method]
+	who := k.c.access()
+	switch {
+	case known && m.who&who != 0:
+		if t := k.c.token; t != nil {
+			s.used(t)
+		}
+		m.do(s, k, p)
+	case who&forComing != 0:
+		k.fail(peer.EAuth)
+	case known && m.who&who.before() != 0:
+		k.fail(peer.EBusy) // it is in already
+	case known:
+		k.refuse(rpcMethod, peer.EDenied, "")
+	default:
+		k.refuse(rpcMethod, eMethod, "")
+	}
+}

@@ -1,8 +1,0 @@
-package store
-
-import _ "embed" // for Document
-
-// Document describes in OpenRPC what applications may say to a store. It is published at /openrpc.json.
-//
-//go:embed openrpc.json
-var Document []byte
