@@ -202,16 +202,16 @@ func (f *flow) tell() {
 // heard checks what another device says of this one's own writing.
 func (n *namespace) heard(v wire.Vector) {
 	if n.rep.Heard(v) {
-		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.renew(v) }})
+		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v) }})
 	}
 }
 
-// renew takes a new writer, unless that has been done, and begins every session anew: each was told a vector that is no longer true.
-func (n *namespace) renew(v wire.Vector) error {
+// recoverFork takes a new writer, unless that has been done, and begins every session anew: each was told a vector that is no longer true.
+func (n *namespace) recoverFork(v wire.Vector) error {
 	if !n.rep.Heard(v) {
 		return nil
 	}
-	if err := n.rep.Renew(v); err != nil {
+	if err := n.rep.RecoverFork(v); err != nil {
 		return err
 	}
 	n.e.resync(func(d *device) bool { return d.shares(n) })

@@ -449,7 +449,7 @@ func (r *replication) onEnd(fields []byte) error {
 			return nil // the next session's END says it again
 		}
 		if f.namespace.rep.Heard(m.Vector) {
-			return f.namespace.renew(m.Vector)
+			return f.namespace.recoverFork(m.Vector)
 		}
 		f.namespace.rep.Join(m.Vector)
 		f.peer = f.peer.Join(m.Vector)

@@ -64,14 +64,14 @@ func TestDamage(t *testing.T) {
 					"Next":         func() error { _, _, _, err := g.Next(nil, 0, 0, 100); return err },
 					"ChangesSince": func() error { _, err := g.ChangesSince(0); return err },
 					"Reissue":      g.Reissue,
-					"Renew":        func() error { return g.Renew(wire.Vector{{Writer: g.writer.id, Settled: 9 << wire.BlockBits}}) },
+					"RecoverFork":  func() error { return g.RecoverFork(wire.Vector{{Writer: g.writer.id, Settled: 9 << wire.BlockBits}}) },
 				}
 				if class == "segment" && (c.name == "too long" || c.name == "huge count") {
 					delete(uses, "Reissue") // it takes single records
 				}
 				if class == "page" {
 					delete(uses, "Next")
-					delete(uses, "Renew")
+					delete(uses, "RecoverFork")
 					uses["Get"] = func() error { _, _, err := g.Get("k1"); return err }
 					uses["Range"] = func() error { _, _, err := g.Range(Query{}); return err }
 					uses["Write"] = func() error { _, err := g.Write(1, []Write{set("k1", "x")}); return err }

@@ -113,7 +113,7 @@ func TestRenewedIsNotSentBeforeItIsCommitted(t *testing.T) {
 	}
 	o.put(2, "k", `2`)
 	o.commit()
-	o.try(func() error { return o.Renew(elsewhere(o.Replica)) })
+	o.try(func() error { return o.RecoverFork(elsewhere(o.Replica)) })
 	if recs := o.news(); len(recs) != 0 {
 		t.Errorf("sent before the commit: %+v", recs)
 	}

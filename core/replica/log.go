@@ -59,7 +59,7 @@ func (r *Replica) logReset() {
 	r.led.Append(r.ns, wire.AppendU64(append([]byte{itemReset}, r.incarnation[:]...), r.writer.id))
 }
 
-func (r *Replica) logRenew(x void) {
+func (r *Replica) logFork(x void) {
 	b := wire.AppendU64(wire.AppendU64(wire.AppendU64([]byte{itemRenew}, x.writer), x.from), x.before)
 	r.led.Append(r.ns, append(wire.AppendU64(b, r.writer.id), r.incarnation[:]...))
 }

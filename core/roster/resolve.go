@@ -22,8 +22,8 @@ type verdict struct {
 	list    []int // the same
 }
 
-// judge works out the verdict on a set that has with each entry its past.
-func (r *Roster) judge(in set) verdict {
+// resolve works out the verdict on a set that has with each entry its past.
+func (r *Roster) resolve(in set) verdict {
 	var v verdict
 	for i := range r.entries {
 		if in.has(i) && !r.entries[i].idle {
@@ -305,7 +305,7 @@ func (r *Roster) verdictOn(in set) verdict {
 	if in == r.all {
 		return r.current().verdict
 	}
-	return r.judge(in)
+	return r.resolve(in)
 }
 
 // outcome is what a roster says.
@@ -321,7 +321,7 @@ func (r *Roster) current() *outcome {
 	if r.now != nil {
 		return r.now
 	}
-	now := &outcome{verdict: r.judge(r.all)}
+	now := &outcome{verdict: r.resolve(r.all)}
 	r.now = now
 	r.count(now)
 	for i := range r.entries {

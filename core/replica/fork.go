@@ -6,10 +6,10 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Renew takes a new writer and a new incarnation if v shows that this replica was copied or rolled back (Heard), and issues anew what it
+// RecoverFork takes a new writer and a new incarnation if v shows that this replica was copied or rolled back (Heard), and issues anew what it
 // wrote that is now also another's, or may come to be. Sessions that stand have told a vector that is no longer true: they must be ended.
 // ledger.ErrWait: blocks are missing, and nothing has changed.
-func (r *Replica) Renew(v wire.Vector) error {
+func (r *Replica) RecoverFork(v wire.Vector) error {
 	from := r.conflict(v)
 	if from == 0 {
 		return nil
@@ -22,7 +22,7 @@ func (r *Replica) Renew(v wire.Vector) error {
 	r.voidFrom(x)
 	r.newWriter()
 	r.random(r.incarnation[:]) // a log that was rolled back has given positions to others before
-	r.logRenew(x)
+	r.logFork(x)
 	for i := 0; i < len(lost); {
 		j := i + 1
 		for j < len(lost) && lost[j].dot == lost[i].dot {

@@ -186,7 +186,7 @@ func TestCopied(t *testing.T) {
 			if !c.want {
 				return
 			}
-			a.do(func() error { return a.Renew(other.Vector()) })
+			a.do(func() error { return a.RecoverFork(other.Vector()) })
 			if a.Heard(other.Vector()) || a.writer.id == writer || a.Incarnation() == inc {
 				t.Error("is no other than before")
 			}
@@ -253,7 +253,7 @@ func TestCopiedWhileRunning(t *testing.T) {
 					t.Fatal("does not take itself for a copy")
 				}
 				want := a.all()
-				a.do(func() error { return a.Renew(other.Vector()) })
+				a.do(func() error { return a.RecoverFork(other.Vector()) })
 				if a.all() != want {
 					t.Errorf("renewed: %q, want %q", a.all(), want)
 				}
@@ -286,7 +286,7 @@ func TestRenewOftenAndReopen(t *testing.T) {
 		if i%4 == 0 {
 			g.save()
 		}
-		g.do(func() error { return g.Renew(elsewhere(g.Replica)) })
+		g.do(func() error { return g.RecoverFork(elsewhere(g.Replica)) })
 		if i%5 == 0 {
 			g.commit()
 			g.reopen()
