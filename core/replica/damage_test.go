@@ -142,7 +142,7 @@ func TestDamagedPart(t *testing.T) {
 		{"another writer's reservation", good, append([]byte{itemReserved}, make([]byte, 24)...), ledger.ErrDamaged},
 		{"a short reset", good, []byte{itemReset, 1}, ledger.ErrDamaged},
 		{"a long reset", good, append([]byte{itemReset}, make([]byte, 17)...), ledger.ErrDamaged},
-		{"a short renewal", good, append([]byte{itemRenew}, make([]byte, 31)...), ledger.ErrDamaged},
+		{"a short fork", good, append([]byte{itemFork}, make([]byte, 31)...), ledger.ErrDamaged},
 	} {
 		if err := read(c.part, c.item); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, want %v", c.name, err, c.want)

@@ -25,7 +25,7 @@ const (
 	itemJoin     = 2
 	itemReserved = 3
 	itemReset    = 4
-	itemRenew    = 5
+	itemFork    = 5
 
 	partFormat = 1
 )
@@ -60,7 +60,7 @@ func (r *Replica) logReset() {
 }
 
 func (r *Replica) logFork(x void) {
-	b := wire.AppendU64(wire.AppendU64(wire.AppendU64([]byte{itemRenew}, x.writer), x.from), x.before)
+	b := wire.AppendU64(wire.AppendU64(wire.AppendU64([]byte{itemFork}, x.writer), x.from), x.before)
 	r.led.Append(r.ns, append(wire.AppendU64(b, r.writer.id), r.incarnation[:]...))
 }
 
@@ -90,7 +90,7 @@ func (r *Replica) replay(item []byte) error {
 		r.writer = writerState{id: in.U64(), reserved: 1}
 		r.pages, r.segs = nil, nil
 		r.forgetMemory()
-	case itemRenew:
+	case itemFork:
 		x := void{in.U64(), in.U64(), in.U64()}
 		r.writer = writerState{id: in.U64(), reserved: 1}
 		copy(r.incarnation[:], in.Bytes(8))

@@ -279,7 +279,7 @@ func elsewhere(r *Replica) wire.Vector {
 }
 
 // Many renewals leave nothing behind.
-func TestRenewOftenAndReopen(t *testing.T) {
+func TestForkOftenAndReopen(t *testing.T) {
 	g := newRig(t, 1, true)
 	for i := range 30 {
 		g.put(1, fmt.Sprint("k", i%3), fmt.Sprint(i))
