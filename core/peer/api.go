@@ -87,7 +87,7 @@ func (Offline) isEvent()   {}
 func (Online) isEvent()    {}
 func (*Op) isEvent()       {}
 
-// Verb is what an Op asks for. The numbers are those of the border to JavaScript.
+// Verb is what an Op asks for. The numbers are those of the codec to JavaScript.
 type Verb uint8
 
 // The verbs, with what each takes from Op and answers in Reply.

@@ -25,7 +25,7 @@ const (
 	itemJoin     = 2
 	itemReserved = 3
 	itemReset    = 4
-	itemFork    = 5
+	itemFork     = 5
 
 	partFormat = 1
 )

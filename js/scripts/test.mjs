@@ -1,5 +1,5 @@
 // Runs the tests: test/*.test.ts and those of ../web, bundled one by one into .build/ because Node does not read TypeScript.
-// Names on the command line choose among them: `npm test -- border`, `npm test -- manager`. What needs something built says
+// Names on the command line choose among them: `npm test -- codec`, `npm test -- manager`. What needs something built says
 // so when it is not there.
 import { spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'

@@ -11,7 +11,7 @@ import {
   type RawChange,
   type StatusAction,
   type TabAction,
-} from './border.js'
+} from './codec.js'
 import { MasqError } from './errors.js'
 import { Link, randomId } from './link.js'
 import type { Options } from './options.js'

@@ -1,6 +1,6 @@
 // The embedded store: the engine in this browser, by way of client.ts.
 
-import { Kind, Verb, type Entry, type RawChange, type Write as RawWrite } from './border.js'
+import { Kind, Verb, type Entry, type RawChange, type Write as RawWrite } from './codec.js'
 import { Client } from './client.js'
 import { MasqError } from './errors.js'
 import { fields } from './fields.js'

@@ -1,7 +1,7 @@
 // Drives the engine inside the Worker: events in, actions out, storage, sockets and time.
 
-import { STATUS, StorageFailure, clientOf, forTab, messages, readWorkerAction } from './border.js'
-import type { Message, WorkerAction } from './border.js'
+import { STATUS, StorageFailure, clientOf, forTab, messages, readWorkerAction } from './codec.js'
+import type { Message, WorkerAction } from './codec.js'
 import { EventWriter } from './events.js'
 import { names, storageCodes, type Init } from './messages.js'
 import type { Blocks, Connections, Platform } from './platform.js'

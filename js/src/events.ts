@@ -1,6 +1,6 @@
-// What the Worker tells the engine: the other half of the border's messages, which tabs have no use for.
+// What the Worker tells the engine: the other half of the codec's messages, which tabs have no use for.
 
-import { Writer, type Block, type EngineConfig } from './border.js'
+import { Writer, type Block, type EngineConfig } from './codec.js'
 
 export class EventWriter extends Writer {
   config(c: EngineConfig): void {

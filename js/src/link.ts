@@ -2,7 +2,7 @@
 // leader goes, the browser gives the lock to another tab; when it is there but does not answer (a frozen tab), the lock is
 // stolen from it, and storage sees to it that its engine can do no harm.
 
-import { BORDER_VERSION } from './border.js'
+import { CODEC_VERSION } from './codec.js'
 import { MasqError } from './errors.js'
 import { hidden, onLeaving, onVisibility } from './host.js'
 import { withLock } from './lock.js'
@@ -17,7 +17,7 @@ export interface LinkEvents {
   welcome(): void
   /** The new engine has opened its data; `data` says which. Before that it answers nothing. */
   opened(data: string): void
-  /** Messages of the border. */
+  /** Messages of the codec. */
   out(bytes: Uint8Array): void
   /** The engine failed. If `final`, there will be no other. */
   failed(code: string, detail: string, final: boolean): void
@@ -222,7 +222,7 @@ export class Link {
       }
     }
     worker.postMessage(init)
-    worker.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker)
+    worker.postMessage({ t: 'hello', client: this.client, version: CODEC_VERSION } satisfies ToWorker)
     worker.postMessage({ t: 'module', module: await compiled } satisfies ToWorker)
   }
 
@@ -243,7 +243,7 @@ export class Link {
 
   #hello(): void {
     if (!this.#closed)
-      this.#discovery.postMessage({ t: 'hello', client: this.client, version: BORDER_VERSION } satisfies ToWorker)
+      this.#discovery.postMessage({ t: 'hello', client: this.client, version: CODEC_VERSION } satisfies ToWorker)
   }
 
   #send(m: ToWorker): void {
@@ -277,7 +277,7 @@ export class Link {
   /** An engine of this version has heard of a tab with a newer one, or an engine of another version does not take this tab. */
   #otherVersion(version: number, engine: number): void {
     this.#silence.heard()
-    if (version > BORDER_VERSION) this.#events.newer()
+    if (version > CODEC_VERSION) this.#events.newer()
     if (engine === this.#engine) return
     this.#engine = 0
     this.#events.held()

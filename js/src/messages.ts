@@ -23,7 +23,7 @@ export type ToWorker =
   | Init
   | { t: 'module'; module: WebAssembly.Module | undefined } // undefined: the Worker has to do it, and can say why it fails
   | { t: 'hello'; client: number; version: number } // also asks whether the Worker is alive
-  | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the border
+  | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the codec
   | { t: 'online'; client: number; online: boolean } // what the browser says of the network, now, or as the page is seen again
   | { t: 'alone'; client: number } // takes no more ops of others: what is there is about to be moved elsewhere
   | { t: 'bye'; client: number }
@@ -32,7 +32,7 @@ export type ToWorker =
 export type ToTab =
   | { t: 'welcome'; engine: number } // answers hello
   | { t: 'opened'; engine: number; data: string } // before any `out`: which data it is; another, if the old was cleared
-  | { t: 'out'; engine: number; bytes: Uint8Array } // reply, changed, status and pairing messages of the border
+  | { t: 'out'; engine: number; bytes: Uint8Array } // reply, changed, status and pairing messages of the codec
   | { t: 'failed'; engine: number; code: string; detail: string }
   | { t: 'version'; engine: number; version: number } // answers hello of another version, and tells all of a newer one
 

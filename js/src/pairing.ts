@@ -1,6 +1,6 @@
 // A chunk of its own, loaded for the first pairing.
 
-import type { TabAction } from './border.js'
+import type { TabAction } from './codec.js'
 import type { MasqError } from './errors.js'
 
 /**

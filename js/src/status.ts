@@ -1,5 +1,5 @@
 import type { MasqErrorCode } from './errors.js'
-import type { RawDevice, StatusAction } from './border.js'
+import type { RawDevice, StatusAction } from './codec.js'
 
 /** One of the user's devices. */
 export interface Device {

@@ -1,6 +1,6 @@
 // Keys and values on their way to the engine and back.
 
-import { Kind, type Entry } from './border.js'
+import { Kind, type Entry } from './codec.js'
 import { MasqError } from './errors.js'
 import { stringify } from './json.js'
 

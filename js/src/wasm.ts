@@ -64,7 +64,7 @@ export async function run(
   go.env = collector
   const instance = await WebAssembly.instantiate(module, go.importObject)
   let started = false
-  ;(globalThis as { masqBorder?: unknown }).masqBorder = { ready: () => (started = true), error }
+  ;(globalThis as { masqCodec?: unknown }).masqCodec = { ready: () => (started = true), error }
   go.run(instance).then(exited, exited)
   if (!started) throw new WasmError('the engine did not start') // ready is called within run
   const program = instance.exports as unknown as Exports

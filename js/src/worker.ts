@@ -1,6 +1,6 @@
 // The Worker: one engine, and the tabs that use it. Started by the tab that holds the lock; see link.ts.
 
-import { BORDER_VERSION, Verb, Writer, messages } from './border.js'
+import { CODEC_VERSION, Verb, Writer, messages } from './codec.js'
 import { Engine } from './engine.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import { browser } from './platform.js'
@@ -76,7 +76,7 @@ export class Hub {
   }
 
   #hello({ client, version }: { client: number; version: number }, port: Port | undefined): void {
-    if (version !== BORDER_VERSION) return this.#otherVersion(client, version)
+    if (version !== CODEC_VERSION) return this.#otherVersion(client, version)
     const { engine } = this.#init
     let tab = this.#tabs.get(client)
     const known = tab !== undefined
@@ -96,9 +96,9 @@ export class Hub {
   #otherVersion(client: number, version: number): void {
     const { engine } = this.#init
     const channel = new BroadcastChannel(names.port(this.#init.app, client))
-    channel.postMessage({ t: 'version', engine, version: BORDER_VERSION } satisfies ToTab)
+    channel.postMessage({ t: 'version', engine, version: CODEC_VERSION } satisfies ToTab)
     channel.close()
-    if (version <= BORDER_VERSION || this.#newer) return
+    if (version <= CODEC_VERSION || this.#newer) return
     this.#newer = version
     for (const tab of this.#tabs.values()) this.#post(tab, { t: 'version', engine, version })
   }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
-import { BORDER_VERSION } from '../src/border.js'
+import { CODEC_VERSION } from '../src/codec.js'
 import { Stand, codeOf, run } from './browser.js'
 
 let stand: Stand
@@ -230,8 +230,8 @@ const ofVersion = (version: number): string => `
 
 test('a page of another version waits until the tabs with the data have gone; those hear of a newer one', async () => {
   for (const [version, newer] of [
-    [BORDER_VERSION + 1, true],
-    [BORDER_VERSION - 1, false],
+    [CODEC_VERSION + 1, true],
+    [CODEC_VERSION - 1, false],
   ] as const) {
     const profile = await stand.profile()
     const old = [await stand.tab(profile), await stand.tab(profile)] as const

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { BORDER_VERSION } from '../src/border.js'
+import { CODEC_VERSION } from '../src/codec.js'
 import { Stand, codeOf, run } from './browser.js'
 
 let stand: Stand
@@ -134,7 +134,7 @@ test('of two engines on the same data one is fenced, and nothing is lost', async
     globalThis.second = new Worker('/worker.js');
     second.onmessage = (e) => e.data.t === 'out' && resolve();
     second.postMessage({ t: 'init', engine: 77, app: 'fence', name: 'B', url: '', sync: [], wasm: location.origin + '/masq.wasm' });
-    second.postMessage({ t: 'hello', client: 9, version: ${BORDER_VERSION} });
+    second.postMessage({ t: 'hello', client: 9, version: ${CODEC_VERSION} });
   })`,
   )
   await put(a, 'two', 2) // the first engine writes: the second does not know
@@ -164,7 +164,7 @@ test('an engine that is fenced is followed by another, which is asked again', as
     globalThis.second = new Worker('/worker.js');
     second.onmessage = (e) => e.data.t === 'out' && resolve();
     second.postMessage({ t: 'init', engine: 78, app: 'fence2', name: 'B', url: '', sync: [], wasm: location.origin + '/masq.wasm' });
-    second.postMessage({ t: 'hello', client: 9, version: ${BORDER_VERSION} });
+    second.postMessage({ t: 'hello', client: 9, version: ${CODEC_VERSION} });
   })`,
   )
   await run(
@@ -221,7 +221,7 @@ test('an engine that meets a bug fails, and the next one goes on', async () => {
       if (data.t === 'failed') resolve(data.code);
     };
     navigator.locks.request('masq:' + location.origin + ':tab:5', () => {
-      new BroadcastChannel('masq:' + location.origin).postMessage({ t: 'hello', client: 5, version: ${BORDER_VERSION} });
+      new BroadcastChannel('masq:' + location.origin).postMessage({ t: 'hello', client: 5, version: ${CODEC_VERSION} });
       return new Promise(() => {});
     });
   })`,
@@ -264,7 +264,7 @@ test('a full disk is E_QUOTA, and when there is room again it goes on', async ()
   await profile.close()
 })
 
-/** A put as it crosses the border; kept apart from the client's own writer on purpose. */
+/** A put as it crosses the codec; kept apart from the client's own writer on purpose. */
 function putBytes(client: number, n: number, key: string, json: string): number[] {
   const u32 = (v: number): number[] => [v >>> 24, (v >>> 16) & 255, (v >>> 8) & 255, v & 255]
   const lv = (s: string): number[] => [0, s.length, ...Buffer.from(s)]

@@ -225,7 +225,7 @@ test('a program that has it open ends all the same', () => {
 })
 
 test('nothing is left in the global scope', () => {
-  for (const name of ['Go', 'fs', 'path', 'masqBorder', 'onmessage']) assert.equal(name in globalThis, false, name)
+  for (const name of ['Go', 'fs', 'path', 'masqCodec', 'onmessage']) assert.equal(name in globalThis, false, name)
 })
 
 test('CommonJS has the same', async () => {

@@ -1,7 +1,7 @@
 // Keys, values and options, without a browser.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Kind } from '../src/border.js'
+import { Kind } from '../src/codec.js'
 import { MasqError } from '../src/errors.js'
 import { deviceName, describeBrowser } from '../src/options.js'
 import { readStatus } from '../src/status.js'

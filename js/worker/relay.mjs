@@ -3,7 +3,7 @@
 import './wasm_exec.js' // found by build.mjs; defines globalThis.Go
 import module from './channel.wasm'
 
-// wasm/syncserver/border says what crosses.
+// wasm/syncserver/codec says what crosses.
 export const event = { open: 1, binary: 2, text: 3, closed: 4, tick: 5 }
 export const action = { send: 1, text: 2, close: 3, keep: 4 }
 

@@ -2,7 +2,7 @@
 
 // Command client is the engine for browsers: it drives core/peer over three functions and two byte buffers in its own memory.
 //
-// The host (js/src/wasm.ts, in a Worker) sets globalThis.masqBorder before it runs this program:
+// The host (js/src/wasm.ts, in a Worker) sets globalThis.masqCodec before it runs this program:
 //
 //	ready()      the functions may be called from now on; it is called once
 //	error(text)  shows a programming error to developers
@@ -10,7 +10,7 @@
 // and calls what the program exports:
 //
 //	input(n)      answers where n bytes of events are to be written
-//	step(now, n)  takes the time in Unix ms and these events, and answers how many bytes of actions there are; see package border
+//	step(now, n)  takes the time in Unix ms and these events, and answers how many bytes of actions there are; see package codec
 //	output()      answers where these actions are, valid until the next call of input or step
 //
 // step never throws: a panic in the engine comes out as the action failed, E_INTERNAL, and so does every step after it. Nothing that is
@@ -31,7 +31,7 @@ import (
 
 	"github.com/hack-pad/safejs"
 	"github.com/masqdev/masq/core/peer"
-	"github.com/masqdev/masq/wasm/client/border"
+	"github.com/masqdev/masq/wasm/client/codec"
 )
 
 // eInternal is the code of a bug in Masq.
@@ -45,7 +45,7 @@ const keepBuffers = 4 << 20
 type client struct {
 	host    safejs.Value
 	engine  *peer.Engine
-	input   border.Input
+	input   codec.Input
 	actions peer.Actions
 	in, out []byte
 	broken  bool
@@ -55,7 +55,7 @@ type client struct {
 var the client
 
 func main() {
-	host, err := safejs.Global().Get("masqBorder")
+	host, err := safejs.Global().Get("masqCodec")
 	if err != nil {
 		panic(err)
 	}
@@ -110,13 +110,13 @@ func (c *client) run(now uint64) {
 			c.report(describe(p))
 		}
 		if c.broken {
-			c.out = border.Append(c.out[:0], peer.Failed{Err: eInternal})
+			c.out = codec.Append(c.out[:0], peer.Failed{Err: eInternal})
 		}
 	}()
 	if c.broken {
 		return
 	}
-	if err := border.Parse(c.in, &c.input); err != nil {
+	if err := codec.Parse(c.in, &c.input); err != nil {
 		panic(err)
 	}
 	if c.input.Config != nil {
@@ -126,7 +126,7 @@ func (c *client) run(now uint64) {
 	}
 	c.engine.Step(now, peer.Events(c.input.Events), &c.actions)
 	for _, a := range c.actions.List {
-		c.out = border.Append(c.out, a)
+		c.out = codec.Append(c.out, a)
 	}
 	c.actions.Reset()
 }

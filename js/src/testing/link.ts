@@ -1,6 +1,6 @@
 // A Masq's way to the engine of its device: scripts/build.mjs puts this in the place of ../link.ts.
 
-import { BORDER_VERSION } from '../border.js'
+import { CODEC_VERSION } from '../codec.js'
 import type { Link as BrowserLink, LinkEvents } from '../link.js'
 import type { ToTab } from '../messages.js'
 import type { Options } from '../options.js'
@@ -22,7 +22,7 @@ export class Link implements Pick<BrowserLink, keyof BrowserLink> {
     this.client = client
     this.#events = events
     this.#home = homes.get(options)!
-    this.#home.open(options, client, { version: BORDER_VERSION, hear: (m) => this.#take(m) })
+    this.#home.open(options, client, { version: CODEC_VERSION, hear: (m) => this.#take(m) })
   }
 
   /** Whether the engine ends with this. */

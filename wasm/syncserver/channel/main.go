@@ -5,11 +5,11 @@
 //
 // The host (js/worker/relay.mjs) sets globalThis.masqChannel before it runs this program:
 //
-//	hosts, limits  texts; see border.Config
+//	hosts, limits  texts; see codec.Config
 //	output(n)      makes a new Uint8Array of n bytes, for what this turn asks for, and returns it
 //	ready(turn)    takes the function below; it is called once
 //
-// and calls turn(now, input) with the time in Unix ms and a Uint8Array; see package border. turn answers a text that says what
+// and calls turn(now, input) with the time in Unix ms and a Uint8Array; see package codec. turn answers a text that says what
 // went wrong, or an empty one. It never throws: a panic comes out as such a text, and the next turn is as good as any.
 package main
 
@@ -19,7 +19,7 @@ import (
 
 	"github.com/hack-pad/safejs"
 	"github.com/masqdev/masq/core/relay"
-	"github.com/masqdev/masq/wasm/syncserver/border"
+	"github.com/masqdev/masq/wasm/syncserver/codec"
 )
 
 var errArgs = errors.New("channel: turn takes the time and a Uint8Array")
@@ -68,7 +68,7 @@ func (c *channel) configure() {
 			return
 		}
 	}
-	c.cfg, c.bad = border.Config(texts[0], texts[1])
+	c.cfg, c.bad = codec.Config(texts[0], texts[1])
 }
 
 func (c *channel) turn(args []safejs.Value) (err error) {
@@ -101,7 +101,7 @@ func (c *channel) turn(args []safejs.Value) (err error) {
 	if cap(c.out) > keepBuffers {
 		c.out = nil
 	}
-	out, err := border.Turn(c.cfg, uint64(now), c.in, c.out[:0])
+	out, err := codec.Turn(c.cfg, uint64(now), c.in, c.out[:0])
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package border
+package codec
 
 import (
 	_ "embed"
@@ -12,9 +12,9 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// golden holds lines of a name, a space and a message in hex. js/test/border.test.ts reads the same file.
+// golden holds lines of a name, a space and a message in hex. js/test/codec.test.ts reads the same file.
 //
-//go:embed testdata/border.txt
+//go:embed testdata/codec.txt
 var golden string
 
 func goldens(t testing.TB) map[string][]byte {
@@ -26,7 +26,7 @@ func goldens(t testing.TB) map[string][]byte {
 		}
 		b, err := hex.DecodeString(text)
 		if err != nil {
-			t.Fatalf("testdata/border.txt, %s: %v", name, err)
+			t.Fatalf("testdata/codec.txt, %s: %v", name, err)
 		}
 		out[name] = b
 	}
@@ -106,7 +106,7 @@ func TestActions(t *testing.T) {
 		}
 	}
 	if want := len(events) + len(actions) + 1; len(files) != want {
-		t.Errorf("testdata/border.txt has %d messages, the tests %d", len(files), want)
+		t.Errorf("testdata/codec.txt has %d messages, the tests %d", len(files), want)
 	}
 }
 

@@ -1,4 +1,4 @@
-package border
+package codec
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-// Package border is one turn of a channel on a platform that may forget its program between any two events: everything that
+// Package codec is one turn of a channel on a platform that may forget its program between any two events: everything that
 // core/relay has to know comes in with the event, attached to the connections, and goes out again with what is to be done.
 //
 // Turn is all of it. js/worker/channel.mjs is the other half. Integers are big-endian; lv and lv32 are bytes behind their length of
@@ -19,7 +19,7 @@
 //	           2 text     a text frame
 //	           3 close    code u16
 //	           4 keep     saved                   empty: the connection has ended, and is not to be handed in again
-package border
+package codec
 
 import (
 	"bytes"
@@ -55,7 +55,7 @@ const none = math.MaxUint32
 const closeRestart = 1012
 
 // ErrInput is a bug on one of the two sides.
-var ErrInput = errors.New("border: malformed input")
+var ErrInput = errors.New("codec: malformed input")
 
 // Turn hands one event to a relay.Server that knows what in holds, and lets it do what is overdue. It appends to out.
 func Turn(cfg relay.Config, now relay.Millis, in, out []byte) ([]byte, error) {

@@ -1,4 +1,4 @@
-package border
+package codec
 
 import (
 	"encoding/binary"
@@ -45,7 +45,7 @@ func appendBody(b []byte, a peer.Action) (kind byte, _ []byte) {
 	case peer.Failed:
 		return acFailed, appendText8(b, string(a.Err))
 	}
-	panic("border: an action that has no bytes")
+	panic("codec: an action that has no bytes")
 }
 
 func appendReply(b []byte, a *peer.Reply) []byte {

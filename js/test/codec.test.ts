@@ -1,9 +1,9 @@
-// Both halves of the border agree on the bytes in wasm/client/border/testdata/border.txt.
+// Both halves of the codec agree on the bytes in wasm/client/codec/testdata/codec.txt.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import {
-  BorderError,
+  CodecError,
   Kind,
   STATUS,
   StorageFailure,
@@ -13,10 +13,10 @@ import {
   readTabAction,
   readWorkerAction,
   type Action,
-} from '../src/border.js'
+} from '../src/codec.js'
 import { EventWriter } from '../src/events.js'
 
-const file = new URL('../../wasm/client/border/testdata/border.txt', import.meta.url)
+const file = new URL('../../wasm/client/codec/testdata/codec.txt', import.meta.url)
 const golden = new Map<string, Uint8Array>()
 for (const line of readFileSync(file, 'utf8').split('\n')) {
   const [name, hex] = line.split(' ')
@@ -235,13 +235,13 @@ test('several messages come apart, none is none', () => {
 test('what is cut, too long or unknown is refused, and garbage never does harm', () => {
   for (const name of Object.keys(actions)) {
     const b = golden.get(name)!
-    for (let n = 1; n < b.length; n++) assert.throws(() => read(b.subarray(0, n)), BorderError, `${name} cut to ${n}`)
+    for (let n = 1; n < b.length; n++) assert.throws(() => read(b.subarray(0, n)), CodecError, `${name} cut to ${n}`)
     const long = new Uint8Array([...b, 0])
     long[4]!++
-    if (name !== 'action.send') assert.throws(() => read(long), BorderError, `${name} with a byte more`)
+    if (name !== 'action.send') assert.throws(() => read(long), CodecError, `${name} with a byte more`)
   }
-  assert.throws(() => read(bytes(99, 0, 0, 0, 0)), BorderError)
-  assert.throws(() => read(bytes(10, 0, 0, 0, 4, 255, 255, 255, 255)), BorderError)
+  assert.throws(() => read(bytes(99, 0, 0, 0, 0)), CodecError)
+  assert.throws(() => read(bytes(10, 0, 0, 0, 4, 255, 255, 255, 255)), CodecError)
   let seed = 1
   const random = (): number => (seed = (seed * 48271) % 2147483647) & 255
   for (let i = 0; i < 20_000; i++) {
@@ -251,7 +251,7 @@ test('what is cut, too long or unknown is refused, and garbage never does harm',
     try {
       read(b)
     } catch (e) {
-      assert.ok(e instanceof BorderError, String(e))
+      assert.ok(e instanceof CodecError, String(e))
     }
   }
 })
@@ -264,5 +264,5 @@ test('the writer grows, and forgets', () => {
   assert.ok(w.buffer.every((b) => b === 0))
   w.reset()
   assert.ok(w.buffer.length < 1 << 20)
-  assert.throws(() => w.op({ client: 1, n: 1, verb: 1, key: 'x'.repeat(70_000) }), BorderError)
+  assert.throws(() => w.op({ client: 1, n: 1, verb: 1, key: 'x'.repeat(70_000) }), CodecError)
 })

@@ -1,7 +1,7 @@
-// Package border is what crosses between JavaScript and the engine: events one way, actions the other, as bytes.
+// Package codec is what crosses between JavaScript and the engine: events one way, actions the other, as bytes.
 //
 // JavaScript writes the events of a turn one behind the other, Parse takes them apart, and Append writes the engine's
-// actions for the way back, so that a hundred puts cross once. js/src/border.ts is the other half; testdata/border.txt
+// actions for the way back, so that a hundred puts cross once. js/src/codec.ts is the other half; testdata/codec.txt
 // holds the bytes that both are tested against. Version is raised with every change, since two tabs may run two versions
 // of a page.
 //
@@ -44,9 +44,9 @@
 //	10 load       n u32 ‖ id u64 * n
 //	11 wake at    time u64
 //	12 failed     lv8(code)
-package border
+package codec
 
-// Version is the border's, which two tabs must have in common.
+// Version is the codec's, which two tabs must have in common.
 const Version = 2
 
 // Types of events.

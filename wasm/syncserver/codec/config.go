@@ -1,4 +1,4 @@
-package border
+package codec
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ func Config(hosts, limits string) (relay.Config, error) {
 		value, err2 := strconv.ParseUint(text, 10, 32)
 		field := fields[wire.RelayLimitID(n)]
 		if err != nil || err2 != nil || field == nil {
-			return relay.Config{}, errors.New("border: " + strconv.Quote(word) + " is no limit: write the number that HELLO has for it, = and a value")
+			return relay.Config{}, errors.New("codec: " + strconv.Quote(word) + " is no limit: write the number that HELLO has for it, = and a value")
 		}
 		*field = uint32(value)
 	}

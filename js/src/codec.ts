@@ -1,8 +1,8 @@
-// What crosses between JavaScript and the engine, as bytes. The table of messages is in wasm/client/border/border.go, of
-// which this is the other half; test/border.test.ts holds both to the same golden bytes.
+// What crosses between JavaScript and the engine, as bytes. The table of messages is in wasm/client/codec/codec.go, of
+// which this is the other half; test/codec.test.ts holds both to the same golden bytes.
 
-/** The border's version, which two tabs must have in common. */
-export const BORDER_VERSION = 2
+/** The codec's version, which two tabs must have in common. */
+export const CODEC_VERSION = 2
 
 /** What an op asks for; the numbers are those of core/peer. */
 export const Verb = {
@@ -150,8 +150,8 @@ export type WorkerAction =
 export type Action = TabAction | StatusAction | WorkerAction
 
 /** Thrown for bytes that are not in their form. */
-export class BorderError extends Error {
-  override name = 'BorderError'
+export class CodecError extends Error {
+  override name = 'CodecError'
 }
 
 const utf8 = new TextEncoder()
@@ -281,7 +281,7 @@ export class Writer {
     if (s === '') return this.u16(0)
     this.#room(2 + 3 * s.length)
     const { written } = utf8.encodeInto(s, this.#buf.subarray(this.#at + 2))
-    if (written > 0xffff) throw new BorderError('text too long')
+    if (written > 0xffff) throw new CodecError('text too long')
     this.u16(written)
     this.#at += written
   }
@@ -301,24 +301,24 @@ export const STATUS = 3
 /** The tab for which a reply, changed or pairing action is. */
 export const clientOf = (m: Message): number => (m.body.length < 8 ? 0 : viewOf(m.body).getUint32(0))
 
-/** Takes the messages in `b` apart; each is a view into it. Throws BorderError. */
+/** Takes the messages in `b` apart; each is a view into it. Throws CodecError. */
 export function* messages(b: Uint8Array): Generator<Message> {
   const view = viewOf(b)
   for (let at = 0; at < b.length;) {
-    if (at + 5 > b.length) throw new BorderError('cut message')
+    if (at + 5 > b.length) throw new CodecError('cut message')
     const end = at + 5 + view.getUint32(at + 1)
-    if (end > b.length) throw new BorderError('cut message')
+    if (end > b.length) throw new CodecError('cut message')
     yield { type: b[at]!, body: b.subarray(at + 5, end), whole: b.subarray(at, end) }
     at = end
   }
 }
 
-/** Takes an action for tabs apart. Bytes in it are views into the message. Throws BorderError. */
+/** Takes an action for tabs apart. Bytes in it are views into the message. Throws CodecError. */
 export function readTabAction(m: Message): TabAction | StatusAction {
   return read(m, tabBody)
 }
 
-/** Takes an action for the Worker apart. Bytes in it are views into the message. Throws BorderError. */
+/** Takes an action for the Worker apart. Bytes in it are views into the message. Throws CodecError. */
 export function readWorkerAction(m: Message): WorkerAction {
   return read(m, workerBody)
 }
@@ -326,7 +326,7 @@ export function readWorkerAction(m: Message): WorkerAction {
 function read<T>(m: Message, body: (type: number, r: Reader) => T): T {
   const r = new Reader(m.body)
   const a = body(m.type, r)
-  if (r.left !== 0) throw new BorderError('bytes left over')
+  if (r.left !== 0) throw new CodecError('bytes left over')
   return a
 }
 
@@ -375,7 +375,7 @@ function tabBody(type: number, r: Reader): TabAction | StatusAction {
         code: r.text8(),
       }
   }
-  throw new BorderError('unknown action')
+  throw new CodecError('unknown action')
 }
 
 function workerBody(type: number, r: Reader): WorkerAction {
@@ -403,7 +403,7 @@ function workerBody(type: number, r: Reader): WorkerAction {
     case 12:
       return { type: 'failed', code: r.text8() }
   }
-  throw new BorderError('unknown action')
+  throw new CodecError('unknown action')
 }
 
 function readChange(r: Reader): RawChange {
@@ -488,13 +488,13 @@ class Reader {
   }
 
   times<T>(n: number, size: number, read: () => T): T[] {
-    if (n * size > this.left) throw new BorderError('cut message')
+    if (n * size > this.left) throw new CodecError('cut message')
     return Array.from({ length: n }, read)
   }
 
   #step(n: number): number {
     const at = this.#at
-    if (n > this.left) throw new BorderError('cut message')
+    if (n > this.left) throw new CodecError('cut message')
     this.#at = at + n
     return at
   }
