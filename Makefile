@@ -23,7 +23,7 @@ WORKER_BUDGET := 3000
 # What js/dist and web/dist are made of.
 WEB_SOURCES := go.mod LICENSE $(shell find core wasm js/src js/declarations js/scripts js/package.json js/tsconfig*.json web/demo web/manager web/shared -type f ! -name '*_test.go')
 
-WORKER_SOURCES := go.mod $(shell find core/relay core/wire wasm/syncserver js/worker -type f ! -name '*_test.go' ! -name '*.md')
+WORKER_SOURCES := go.mod $(shell find core/relay core/wire wasm/syncserver js/cloudflare -type f ! -name '*_test.go' ! -name '*.md')
 
 comma := ,
 
@@ -64,16 +64,16 @@ WORKER_SIZE = node .ci/size.mjs --gzip server $(BUILD)/worker/worker.mjs,$(BUILD
 $(BUILD)/worker/worker.mjs: js/node_modules/.package-lock.json $(WORKER_SOURCES)
 	@.ci/need go node
 	@echo 'building the Worker'
-	@node js/worker/build.mjs
+	@node js/cloudflare/build.mjs
 
 # The platform's own runtime, for the Worker's tests only: 47 MB to download.
 WORKERD := $(BUILD)/workerd/node_modules/.package-lock.json
 
-$(WORKERD): js/worker/workerd.json js/worker/workerd-lock.json
+$(WORKERD): js/cloudflare/workerd.json js/cloudflare/workerd-lock.json
 	@echo 'installing workerd'
 	@mkdir -p $(BUILD)/workerd
-	@cp js/worker/workerd.json $(BUILD)/workerd/package.json
-	@cp js/worker/workerd-lock.json $(BUILD)/workerd/package-lock.json
+	@cp js/cloudflare/workerd.json $(BUILD)/workerd/package.json
+	@cp js/cloudflare/workerd-lock.json $(BUILD)/workerd/package-lock.json
 	@cd $(BUILD)/workerd && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
 
 js/node_modules/.package-lock.json: js/package.json js/package-lock.json
@@ -119,7 +119,7 @@ looks: build chrome ## see every state of Notes and the manager: wide, narrow, l
 
 test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker in workerd
 	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance
-	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 worker/*.test.mjs
+	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 cloudflare/*.test.mjs
 
 test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers

@@ -6,8 +6,8 @@ import { build } from 'esbuild'
 const memory = (src) => ({
   name: 'memory',
   setup(b) {
-    b.onResolve({ filter: /^\.\/link\.js$/ }, ({ importer }) =>
-      basename(importer) === 'client.ts' ? { path: join(src, 'testing/link.ts') } : undefined,
+    b.onResolve({ filter: /^\.\/leader\.js$/ }, ({ importer }) =>
+      basename(importer) === 'client.ts' ? { path: join(src, 'testing/leader.ts') } : undefined,
     )
     b.onResolve({ filter: /^masq:worker$/ }, () => ({ path: 'worker', namespace: 'none' }))
     b.onLoad({ filter: /.*/, namespace: 'none' }, () => ({ contents: 'export default ""' }))

@@ -39,7 +39,7 @@ async function twoNodes(servers) {
 }
 
 async function worker(servers) {
-  const serve = new URL('../worker/serve.mjs', import.meta.url).pathname
+  const serve = new URL('../cloudflare/serve.mjs', import.meta.url).pathname
   servers.urls.push(await servers.run(process.execPath, [serve, '0'], /(ws:\/\/localhost:\d+)$/))
 }
 

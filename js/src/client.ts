@@ -13,7 +13,7 @@ import {
   type TabAction,
 } from './codec.js'
 import { MasqError } from './errors.js'
-import { Link, randomId } from './link.js'
+import { Leadership, randomId } from './leader.js'
 import type { Options } from './options.js'
 
 /** What a reply says. Bytes in it are views into a message of this tab's own. */
@@ -64,7 +64,7 @@ export interface ClientEvents {
   held(e: MasqError): void
   /** Another tab has a newer version of Masq. */
   newer(): void
-  /** See LinkEvents. */
+  /** See LeadershipEvents. */
   moved(): Promise<boolean>
 }
 
@@ -76,7 +76,7 @@ const CLOSE_MS_MAX = 5000
 const WATCHES_MAX = 10_000
 
 export class Client {
-  readonly #link: Link
+  readonly #leadership: Leadership
   readonly #events: ClientEvents
   readonly id = randomId()
   #n = 0
@@ -93,7 +93,7 @@ export class Client {
 
   constructor(options: Options, events: ClientEvents) {
     this.#events = events
-    this.#link = new Link(options, this.id, {
+    this.#leadership = new Leadership(options, this.id, {
       welcome: () => this.#askAgain(),
       opened: (data) => this.#watchAgain(data),
       out: (bytes) => this.#out(bytes),
@@ -139,13 +139,13 @@ export class Client {
     }
   }
 
-  /** See Link. */
+  /** See Leadership. */
   seize(): Promise<void> {
-    return this.#link.seize()
+    return this.#leadership.seize()
   }
 
   get alone(): boolean {
-    return this.#link.alone
+    return this.#leadership.alone
   }
 
   /** Waits for what is pending, not for long, lets the engine end well if it is this tab's, and ends. */
@@ -153,7 +153,7 @@ export class Client {
     if (this.#ended) return
     const idle = new Promise<void>((resolve) => (this.#idle = resolve))
     if (this.#pending.size > 0 && !this.#held) await within(CLOSE_MS_MAX, idle)
-    if (this.#link.leader && !this.#ended)
+    if (this.#leadership.leader && !this.#ended)
       await within(
         CLOSE_MS_MAX,
         this.ask({ verb: Verb.Shutdown }).catch(() => undefined),
@@ -165,7 +165,7 @@ export class Client {
   end(e: MasqError): void {
     if (this.#ended) return
     this.#ended = e
-    this.#link.close()
+    this.#leadership.close()
     this.#watches.clear()
     this.#interrupt(e)
     this.#reject(e, () => true)
@@ -192,7 +192,7 @@ export class Client {
     this.#unsent = []
     if (this.#turn.length === 0) return
     const bytes = this.#turn.take()
-    const sent = this.#link.post(bytes)
+    const sent = this.#leadership.post(bytes)
     for (const p of unsent) {
       p.bytes = bytes.subarray(p.from, p.to)
       p.sent = sent
@@ -209,7 +209,7 @@ export class Client {
       w.raw(p.bytes)
       p.sent = true
     }
-    if (w.length > 0) this.#link.post(w.take())
+    if (w.length > 0) this.#leadership.post(w.take())
   }
 
   /** And the watches, from where they were. In other data there is no such place: it is followed from its beginning. */
@@ -222,7 +222,7 @@ export class Client {
       if (!this.#pending.has(n))
         w.op({ client: this.id, n, verb: Verb.Watch, range: { prefix: watch.prefix }, since: watch.position })
     }
-    if (w.length > 0) this.#link.post(w.take())
+    if (w.length > 0) this.#leadership.post(w.take())
     if (!cleared) return
     this.#events.cleared()
     for (const watch of [...this.#watches.values()]) if (!this.#ended) watch.told.cleared()

@@ -8,7 +8,7 @@ import { CUT, Rpc, type Failure, type Json } from './rpc.js'
 import type { Status, StoreStatus, SyncState } from './status.js'
 import type { Change, Page, Range, Store, StoreEvents, Told, Write } from './store.js'
 
-export { useLocalStore } from './use.js'
+export { useLocalStore } from './migrate.js'
 
 /** What the rest of the client lends to this chunk. */
 export interface Tools {

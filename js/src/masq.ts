@@ -3,7 +3,7 @@ import { bad, fields, type Fields } from './fields.js'
 import { deviceName, type Options } from './options.js'
 import { Keeper } from './keeping.js'
 import type { Pairing } from './pairing.js'
-import { Place } from './place.js'
+import { Router } from './router.js'
 import type { Device, Status, StoreStatus } from './status.js'
 import type { Change, Page, Range, Reset, Write } from './store.js'
 import { BATCH_BYTES_MAX, BATCH_OPS_MAX, OP_BYTES, bytesOf, checkKey, encodeValue, isBefore } from './values.js'
@@ -64,7 +64,7 @@ export interface MasqEventMap {
  * Promise rejects with MasqError; after `close`, with E_CLOSED.
  */
 export class Masq extends EventTarget {
-  #place: Place
+  #router: Router
   #status: Status | undefined
   #keeper = new Keeper(() => this.#status && this.#tell(this.#status))
   #closed = false
@@ -74,7 +74,7 @@ export class Masq extends EventTarget {
   private constructor(options: Options) {
     super()
     this.#opened = new Promise((resolve, reject) => (this.#ready = { resolve, reject }))
-    this.#place = new Place(options, {
+    this.#router = new Router(options, {
       status: (s) => {
         this.#keeper.saw(s)
         this.#tell(s)
@@ -90,7 +90,7 @@ export class Masq extends EventTarget {
     try {
       await masq.#opened
     } catch (e) {
-      masq.#place.end(e as MasqError)
+      masq.#router.end(e as MasqError)
       throw e
     }
     return masq
@@ -107,7 +107,7 @@ export class Masq extends EventTarget {
    */
   async get<T = unknown>(key: string): Promise<T | undefined> {
     checkKey(key)
-    return (await this.#place.run((store) => store.get(key))) as T | undefined
+    return (await this.#router.run((store) => store.get(key))) as T | undefined
   }
 
   /**
@@ -191,7 +191,7 @@ export class Masq extends EventTarget {
     checkKey(prefix, true)
     if (typeof listener !== 'function') throw bad('the listener of a watch must be a function')
     let on = true
-    const stop = this.#place.watch(prefix, (changes) => {
+    const stop = this.#router.watch(prefix, (changes) => {
       for (const c of changes) {
         if (!on || this.#closed) return // by the listener
         try {
@@ -213,12 +213,12 @@ export class Masq extends EventTarget {
    */
   async conflicts<T = unknown>(key: string): Promise<T[]> {
     checkKey(key)
-    return (await this.#place.run((store) => store.conflicts(key))) as T[]
+    return (await this.#router.run((store) => store.conflicts(key))) as T[]
   }
 
   /** Resolves with the user's devices, this one first. Rejects with E_DENIED with a local store: ask the Store manager. */
   async devices(): Promise<Device[]> {
-    return this.#place.embedded(async () => [this.status.self, ...this.status.devices])
+    return this.#router.embedded(async () => [this.status.self, ...this.status.devices])
   }
 
   /**
@@ -228,7 +228,7 @@ export class Masq extends EventTarget {
   async revoke(id: string): Promise<void> {
     if (typeof id !== 'string' || id.length > ID_CHARACTERS_MAX) throw new MasqError('E_VALUE', '', NO_DEVICE)
     try {
-      await this.#place.embedded((store) => store.revoke(id))
+      await this.#router.embedded((store) => store.revoke(id))
     } catch (e) {
       throw (e as MasqError).code === 'E_VALUE' ? new MasqError('E_VALUE', '', NO_DEVICE) : e
     }
@@ -237,7 +237,7 @@ export class Masq extends EventTarget {
   /** Gives this device another name, 1 to 40 characters. Rejects with E_OPTIONS; with a local store, with E_DENIED. */
   async rename(name: string): Promise<void> {
     const checked = deviceName(name ?? null)
-    await this.#place.embedded((store) => store.rename(checked))
+    await this.#router.embedded((store) => store.rename(checked))
   }
 
   /**
@@ -245,7 +245,7 @@ export class Masq extends EventTarget {
    * Sync Server to meet at, with E_BUSY if another pairing is under way; with a local store, with E_DENIED.
    */
   invite(): Promise<Pairing> {
-    return this.#place.embedded((store) => store.pair())
+    return this.#router.embedded((store) => store.pair())
   }
 
   /**
@@ -254,7 +254,7 @@ export class Masq extends EventTarget {
    */
   async join(link: string): Promise<Pairing> {
     if (typeof link !== 'string' || link.length > 4096 || !link.includes('#masq=')) throw new MasqError('E_LINK')
-    return this.#place.embedded((store) => store.pair(link.trim()))
+    return this.#router.embedded((store) => store.pair(link.trim()))
   }
 
   /**
@@ -269,7 +269,7 @@ export class Masq extends EventTarget {
    * E_OPTIONS if the options are such that data is always embedded.
    */
   useLocalStore(): Promise<void> {
-    return this.#place.useLocalStore()
+    return this.#router.useLocalStore()
   }
 
   /**
@@ -278,7 +278,7 @@ export class Masq extends EventTarget {
    * user. Where the browser decides without asking (Chromium, Safari) Masq does this by itself once there is data.
    */
   async persist(): Promise<boolean> {
-    return this.#place.run(() => this.#keeper.persist())
+    return this.#router.run(() => this.#keeper.persist())
   }
 
   /**
@@ -286,7 +286,7 @@ export class Masq extends EventTarget {
    */
   async close(): Promise<void> {
     this.#closed = true
-    await this.#place.close()
+    await this.#router.close()
   }
 
   override addEventListener<K extends keyof MasqEventMap>(
@@ -307,7 +307,7 @@ export class Masq extends EventTarget {
     const { durability = 'strict' } = fields('a write', options, WRITE)
     if (durability !== 'strict' && durability !== 'relaxed') throw bad("durability is 'strict' or 'relaxed'")
     if (writes.length > 1) checkSize(writes)
-    if (writes.length > 0) await this.#place.run((store) => store.write(writes, durability === 'relaxed'))
+    if (writes.length > 0) await this.#router.run((store) => store.write(writes, durability === 'relaxed'))
   }
 
   async *#pages(options: RangeOptions | string, keysOnly: boolean): AsyncGenerator<Page['entries'], void, undefined> {
@@ -315,7 +315,7 @@ export class Masq extends EventTarget {
     let left = range.limit
     for (let more = left > 0; more;) {
       range.limit = Number.isFinite(left) ? left : 0
-      const page = await this.#place.run((store) => store.list(range))
+      const page = await this.#router.run((store) => store.list(range))
       const last = page.entries.at(-1)
       yield page.entries
       left -= page.entries.length

@@ -18,7 +18,7 @@ import { Masq } from './masq.js'
 import { resolveOptions, type ConnectOptions } from './options.js'
 import { clock } from './testing/clock.js'
 import { MemoryDevice, type Home } from './testing/home.js'
-import { homes } from './testing/link.js'
+import { homes } from './testing/leader.js'
 import { Relay } from './testing/relay.js'
 
 let relay = new Relay()

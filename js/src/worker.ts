@@ -1,4 +1,4 @@
-// The Worker: one engine, and the tabs that use it. Started by the tab that holds the lock; see link.ts.
+// The Worker: one engine, and the tabs that use it. Started by the tab that holds the lock; see leader.ts.
 
 import { CODEC_VERSION, Verb, Writer, messages } from './codec.js'
 import { Engine } from './engine.js'

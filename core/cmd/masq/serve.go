@@ -26,7 +26,7 @@ import (
 	"github.com/masqdev/masq/core/storage/bolt"
 	"github.com/masqdev/masq/core/wire"
 	"github.com/masqdev/masq/web"
-	"github.com/masqdev/masq/web/pages"
+	"github.com/masqdev/masq/web/static"
 )
 
 func portFlag() cli.Flag {
@@ -145,10 +145,10 @@ func (s *localStore) url() string { return fmt.Sprintf("http://localhost:%d", s.
 // managerPage is the Store manager, nil where there is none.
 func managerPage(cmd *cli.Command) http.Handler {
 	tree, err := fs.Sub(web.FS(), "manager")
-	if err != nil || cmd.Bool("headless") || !pages.Built(tree) {
+	if err != nil || cmd.Bool("headless") || !static.Built(tree) {
 		return nil
 	}
-	page, err := pages.Handler(tree)
+	page, err := static.Handler(tree)
 	if err != nil {
 		return nil
 	}
@@ -253,7 +253,7 @@ func up(ctx context.Context, u *ui, cmd *cli.Command) error {
 
 // demoPage is the demo, without the manager: that works only where its store is.
 func demoPage() (http.Handler, error) {
-	page, err := pages.Handler(web.FS())
+	page, err := static.Handler(web.FS())
 	mux := http.NewServeMux()
 	mux.Handle("/", page)
 	mux.Handle("/manager/", http.NotFoundHandler())
@@ -272,7 +272,7 @@ func (u *ui) welcome(cmd *cli.Command, addr string, s *localStore) {
 		data = " --data " + cmd.String("data")
 	}
 	masq := calledAs()
-	if pages.Built(web.FS()) {
+	if static.Built(web.FS()) {
 		fmt.Fprint(u.stdout, toTry(addr, s.port, cmd.Bool("headless"), masq, data))
 	} else {
 		fmt.Fprint(u.stdout, "  the pages were not built into this binary: \"make run\" in a clone builds them\n")

@@ -38,7 +38,7 @@ import (
 	"github.com/masqdev/masq/core/relay"
 	"github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/web"
-	"github.com/masqdev/masq/web/pages"
+	"github.com/masqdev/masq/web/static"
 )
 
 func main() {
@@ -70,7 +70,7 @@ func run(ctx context.Context, listen, control, frames string, nodes []*url.URL) 
 		defer f.Close()
 		r.file = f
 	}
-	page, err := pages.Handler(web.FS())
+	page, err := static.Handler(web.FS())
 	if err != nil {
 		return err
 	}

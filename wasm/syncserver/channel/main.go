@@ -3,7 +3,7 @@
 // Command channel is the Sync Server's core for a Worker's Durable Objects: it drives core/relay over one function and two byte
 // buffers, and keeps nothing from one call to the next.
 //
-// The host (js/worker/relay.mjs) sets globalThis.masqChannel before it runs this program:
+// The host (js/cloudflare/relay.mjs) sets globalThis.masqChannel before it runs this program:
 //
 //	hosts, limits  texts; see codec.Config
 //	output(n)      makes a new Uint8Array of n bytes, for what this turn asks for, and returns it

@@ -1,7 +1,7 @@
 // Package codec is one turn of a channel on a platform that may forget its program between any two events: everything that
 // core/relay has to know comes in with the event, attached to the connections, and goes out again with what is to be done.
 //
-// Turn is all of it. js/worker/channel.mjs is the other half. Integers are big-endian; lv and lv32 are bytes behind their length of
+// Turn is all of it. js/cloudflare/channel.mjs is the other half. Integers are big-endian; lv and lv32 are bytes behind their length of
 // 16 and 32 bits.
 //
 //	in     = n u8 ‖ (lv(saved) ‖ heard u64)*n ‖ event u8 ‖ conn u8 ‖ data

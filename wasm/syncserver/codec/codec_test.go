@@ -12,7 +12,7 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// platform holds connections as js/worker/channel.mjs does: by their place, with what is attached to each.
+// platform holds connections as js/cloudflare/channel.mjs does: by their place, with what is attached to each.
 type platform struct {
 	t     *testing.T
 	cfg   relay.Config

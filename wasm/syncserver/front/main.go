@@ -1,7 +1,7 @@
 //go:build js && wasm
 
 // Command front is what a Worker that is a Sync Server answers to plain HTTP: GET / says what it is, GET /livez that it runs, and POST
-// /v1/pair/new gives a nameplate. The platform starts it anew for each request. It sees no WebSocket: js/worker/worker.mjs hands
+// /v1/pair/new gives a nameplate. The platform starts it anew for each request. It sees no WebSocket: js/cloudflare/worker.mjs hands
 // those to the channels.
 package main
 

@@ -1,4 +1,4 @@
-package pages
+package static
 
 import (
 	"net/http"

@@ -1,7 +1,7 @@
-// A Masq's way to the engine of its device: scripts/build.mjs puts this in the place of ../link.ts.
+// A Masq's way to the engine of its device: scripts/build.mjs puts this in the place of ../leader.ts.
 
 import { CODEC_VERSION } from '../codec.js'
-import type { Link as BrowserLink, LinkEvents } from '../link.js'
+import type { Leadership as BrowserLeadership, LeadershipEvents } from '../leader.js'
 import type { ToTab } from '../messages.js'
 import type { Options } from '../options.js'
 import { crypto } from './node.js'
@@ -10,15 +10,15 @@ import type { Home } from './home.js'
 /** Where the data of a Masq with these options is: the options are the only thing that comes all the way from `connect`. */
 export const homes = new WeakMap<Options, Home>()
 
-export class Link implements Pick<BrowserLink, keyof BrowserLink> {
+export class Leadership implements Pick<BrowserLeadership, keyof BrowserLeadership> {
   readonly client: number
   readonly alone = true
   #home: Home
-  #events: LinkEvents
+  #events: LeadershipEvents
   #engine = 0 // the engine that has welcomed this
   #closed = false
 
-  constructor(options: Options, client: number, events: LinkEvents) {
+  constructor(options: Options, client: number, events: LeadershipEvents) {
     this.client = client
     this.#events = events
     this.#home = homes.get(options)!

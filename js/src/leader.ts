@@ -1,4 +1,4 @@
-// A tab's way to the engine. One tab holds the lock and runs the Worker; the others reach it by BroadcastChannel. When the
+// Leader election by Web Locks, and a tab’s way to the engine. One tab holds the lock and runs the Worker; the others reach it by BroadcastChannel. When the
 // leader goes, the browser gives the lock to another tab; when it is there but does not answer (a frozen tab), the lock is
 // stolen from it, and storage sees to it that its engine can do no harm.
 
@@ -11,8 +11,8 @@ import type { Options } from './options.js'
 import { Silence, TICK_MS } from './silence.js'
 import { workerMakers, type Maker } from './spawn.js'
 
-/** What a Link tells the tab. */
-export interface LinkEvents {
+/** What a Leadership tells the tab. */
+export interface LeadershipEvents {
   /** There is a new engine, which knows nothing of this tab: ask again for everything. */
   welcome(): void
   /** The new engine has opened its data; `data` says which. Before that it answers nothing. */
@@ -42,10 +42,10 @@ const STEADY_MS = 60_000 // an engine that ran this long failed anew, not again
 /** Failures that another engine on the same data would meet again. */
 const FINAL = ['E_DAMAGED', 'E_VERSION', 'E_WASM', 'E_WORKER', 'E_UNSUPPORTED']
 
-export class Link {
+export class Leadership {
   readonly client: number
   #options: Options
-  #events: LinkEvents
+  #events: LeadershipEvents
   #engine = 0 // the engine that has welcomed this tab
   #worker: Worker | undefined // if this tab is the leader
   #mine = 0 // the number of its engine
@@ -66,7 +66,7 @@ export class Link {
   #restarts = 0
   #closed = false
 
-  constructor(options: Options, client: number, events: LinkEvents) {
+  constructor(options: Options, client: number, events: LeadershipEvents) {
     this.client = client
     this.#options = options
     this.#events = events

@@ -11,7 +11,7 @@ import { hidden, onVisibility, policy } from './host.js'
 import { loadLocal } from './load.js'
 import type { Tools } from './local.js'
 import { names } from './messages.js'
-import type { Moved } from './move.js'
+import type { Moved } from './migrate.js'
 import type { Options } from './options.js'
 import { blank } from './status.js'
 import type { Store, StoreEvents, Told } from './store.js'
@@ -45,7 +45,7 @@ const tools: Tools = {
   moved: MOVED,
 }
 
-export class Place {
+export class Router {
   readonly #options: Options
   readonly #events: StoreEvents
   #store: Store | undefined // undefined: not decided yet, or changing

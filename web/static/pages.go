@@ -1,8 +1,8 @@
-// Package pages serves a tree of static files: right types, a strict content security policy, revalidation by hash,
+// Package static serves a tree of static files: right types, a strict content security policy, revalidation by hash,
 // and the compressed form of a file where one lies beside it.
 //
 //	h, err := pages.Handler(web.FS())
-package pages
+package static
 
 import (
 	"bytes"

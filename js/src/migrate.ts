@@ -1,0 +1,165 @@
+// useLocalStore(): getting access to the local store, and moving the origin's data there, once.
+
+import type { Embedded } from './embedded.js'
+import { LocalStore, fieldOf, type About, type Tools } from './local.js'
+import type { StoreStatus } from './status.js'
+import type { Change, Store, Write } from './store.js'
+
+/** Where the data is, as its owner lets it be changed; see router.ts. */
+export interface Hands {
+  tools: Tools
+  about: About
+  /** What the application asks for waits. */
+  hold(): void
+  /** All is as before: an embedded store is in charge. */
+  resume(): void
+  take(to: Store, moved?: Moved): void
+  status(to: Store, s: StoreStatus): void
+  /** The embedded store that is not in charge, if there is one with data that has not been moved. */
+  stranded(): Promise<Embedded | undefined>
+  /** Tells the other tabs. */
+  tell(moved: Moved): void
+  /** Deletes the embedded data. */
+  clear(): Promise<void>
+}
+
+const MOVE_LOCK = 'masq-local-store:move'
+const MOVES_MAX = 5
+
+/** Moves the data out of `from`, if that is embedded; else has it try again. Rejects with MasqError. */
+export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
+  const { tools, about } = hands
+  if (from instanceof LocalStore) {
+    await from.again()
+    return navigator.locks.request(MOVE_LOCK, () => fetchStranded(from, hands))
+  }
+  const embedded = from as Embedded
+  await embedded.unpaired()
+  const begin = { grant: await tools.readGrant(), once: true, click: true, use: false }
+  const to: LocalStore = new LocalStore(tools, about, begin, {
+    status: (s) => hands.status(to, s),
+    failed: () => undefined,
+  })
+  try {
+    await to.ready
+    await navigator.locks.request(MOVE_LOCK, async () => {
+      const { used } = await tools.readGrant() // another tab may have been faster
+      hands.take(to, used ? undefined : await carry(embedded, to, hands))
+    })
+  } catch (e) {
+    to.end(tools.moved)
+    throw e
+  }
+  hands.status(to, to.status)
+  embedded.end(tools.moved)
+  await hands.clear()
+}
+
+/** Moves what was in this browser before the local store was used. */
+async function fetchStranded(to: LocalStore, { tools, stranded, clear }: Hands): Promise<void> {
+  const from = await stranded()
+  if (!from) return
+  try {
+    await moveAlone(from, to, tools)
+    await tools.saveGrant({ leftover: true })
+  } finally {
+    from.end(tools.moved)
+  }
+  await clear()
+}
+
+/** Moves it, and makes that known for good. If it fails all is as before. */
+async function carry(from: Embedded, to: LocalStore, { tools, hold, resume, tell }: Hands): Promise<Moved> {
+  hold()
+  try {
+    const moved = await moveAlone(from, to, tools)
+    await tools.saveGrant({ used: true, leftover: true })
+    tell(moved)
+    return moved
+  } catch (e) {
+    from.end(tools.moved)
+    resume()
+    throw e
+  }
+}
+
+/** Moves it, again when another tab ran the engine meanwhile: it may have written. */
+async function moveAlone(from: Embedded, to: LocalStore, { failure }: Tools): Promise<Moved> {
+  for (let tries = 0; tries < MOVES_MAX; tries++) {
+    await from.seize()
+    await from.unpaired()
+    const moved = await move(from, to)
+    if (moved && from.alone) return moved
+  }
+  throw failure('E_INTERRUPTED')
+}
+
+/** What is different in the local store, for watches that knew the embedded one. */
+export interface Moved {
+  /** How far the local store's log had got; what is told from there on is not in `changes`. */
+  position: string
+  changes: Change[]
+}
+
+/** An import has at most as many writes as a batch. */
+const BATCH_OPS_MAX = 1000
+
+const everything = { prefix: '', gte: '', lt: '', after: '', reverse: false, keysOnly: false, limit: 0 }
+
+/**
+ * Brings everything along, versions of a conflict included, and looks whether it has arrived. Nobody may write to `from`
+ * meanwhile. It replaces nothing, and doing it twice is as good as once. Resolves with undefined if something is missing.
+ */
+async function move(from: Store, to: LocalStore): Promise<Moved | undefined> {
+  for await (const page of pages(from)) {
+    const keys = [...page.keys()]
+    await to.import(keys.map((key) => ({ key, value: page.get(key) })))
+    const others = await Promise.all(keys.map((key) => from.conflicts(key)))
+    for (const [i, values] of others.entries())
+      for (const value of values) await to.import([{ key: keys[i]!, value: text(value) }])
+  }
+  const position = await to.position()
+  const changes = await compare(from, to)
+  return changes && { position, changes }
+}
+
+/** What is there and was not here; undefined if something that was here is not there. */
+async function compare(from: Store, to: LocalStore): Promise<Change[] | undefined> {
+  const here = new Map<string, Write['value']>()
+  for await (const page of pages(from)) for (const [key, value] of page) here.set(key, value)
+  const changes: Change[] = []
+  for await (const page of pages(to)) {
+    const others = await Promise.all([...page.keys()].map((key) => to.conflicts(key)))
+    for (const [i, [key, value]] of [...page].entries()) {
+      const mine = here.get(key)
+      const conflicts = others[i]!.length
+      here.delete(key)
+      if (mine !== undefined && conflicts === 0 && fieldOf({ value: mine }) === fieldOf({ value })) continue
+      const previous = mine === undefined ? undefined : read(mine)
+      changes.push({ type: 'change', key, value: read(value), previous, deleted: false, conflicts, from: 'device' })
+    }
+  }
+  return here.size === 0 ? changes : undefined
+}
+
+/** All of a store's data, as much at a time as an import takes. */
+async function* pages(store: Store): AsyncGenerator<Map<string, Write['value']>, void, undefined> {
+  for (let after = '', more = true; more;) {
+    const page = await store.list({ ...everything, after })
+    for (let at = 0; at < page.entries.length; at += BATCH_OPS_MAX) {
+      const some = page.entries.slice(at, at + BATCH_OPS_MAX)
+      yield new Map(some.map(([key, value]) => [key, text(value)]))
+    }
+    const last = page.entries.at(-1)
+    more = page.more && last !== undefined
+    if (last) after = last[0]
+  }
+}
+
+function text(value: unknown): Write['value'] {
+  return value instanceof Uint8Array ? value : JSON.stringify(value)
+}
+
+function read(value: Write['value']): unknown {
+  return typeof value === 'string' ? JSON.parse(value) : value
+}
