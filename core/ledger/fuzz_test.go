@@ -15,10 +15,10 @@ func sane(t *testing.T, err error) {
 }
 
 func FuzzRecord(f *testing.F) {
-	g := newRig(f, Options{})
-	g.SetMeta("key", []byte("value"))
-	g.Append(7, []byte("item"))
-	f.Add(append([]byte{recordFormat}, g.pending...))
+	h := newHarness(f, Options{})
+	h.SetMeta("key", []byte("value"))
+	h.Append(7, []byte("item"))
+	f.Add(append([]byte{recordFormat}, h.pending...))
 	f.Add([]byte{recordFormat})
 	f.Add([]byte{recordFormat + 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -28,12 +28,12 @@ func FuzzRecord(f *testing.F) {
 }
 
 func FuzzManifest(f *testing.F) {
-	g := newRig(f, Options{})
-	f.Add(g.appendManifest(nil))
-	g.SetMeta("key", []byte("value"))
-	g.SetPart(3, []byte("part"))
-	g.AddBlock(storage.Page, []byte("page"))
-	f.Add(g.appendManifest(nil))
+	h := newHarness(f, Options{})
+	f.Add(h.appendManifest(nil))
+	h.SetMeta("key", []byte("value"))
+	h.SetPart(3, []byte("part"))
+	h.AddBlock(storage.Page, []byte("page"))
+	f.Add(h.appendManifest(nil))
 	f.Add([]byte{manifestFormat + 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		l := New(testVault(), nil, Options{})

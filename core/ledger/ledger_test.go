@@ -12,76 +12,76 @@ import (
 )
 
 func TestReplay(t *testing.T) {
-	g := newRig(t, Options{})
-	if g.Pending() {
+	h := newHarness(t, Options{})
+	if h.Pending() {
 		t.Error("a new ledger has something to write")
 	}
-	g.SetMeta("name", []byte("one"))
-	g.SetMeta("gone", []byte("x"))
-	g.Append(1, []byte("a"))
-	g.commit()
-	g.SetMeta("name", []byte("two"))
-	g.SetMeta("gone", nil)
-	g.Append(2, []byte("other"))
-	g.Append(1, []byte("b"))
-	g.commit()
-	g.SetMeta("name", []byte("lost"))
-	g.Append(1, []byte("lost"))
+	h.SetMeta("name", []byte("one"))
+	h.SetMeta("gone", []byte("x"))
+	h.Append(1, []byte("a"))
+	h.commit()
+	h.SetMeta("name", []byte("two"))
+	h.SetMeta("gone", nil)
+	h.Append(2, []byte("other"))
+	h.Append(1, []byte("b"))
+	h.commit()
+	h.SetMeta("name", []byte("lost"))
+	h.Append(1, []byte("lost"))
 
-	g.reopen()
-	g.wantMeta(map[string]string{"name": "two"})
-	g.wantPart(1, "", "a", "b")
-	g.wantPart(2, "", "other")
-	g.wantPart(3, "")
-	if g.Tail() != 2 {
-		t.Errorf("tail of %d records, want 2", g.Tail())
+	h.reopen()
+	h.wantMeta(map[string]string{"name": "two"})
+	h.wantPart(1, "", "a", "b")
+	h.wantPart(2, "", "other")
+	h.wantPart(3, "")
+	if h.Tail() != 2 {
+		t.Errorf("tail of %d records, want 2", h.Tail())
 	}
 }
 
 func TestSettingsAreCopied(t *testing.T) {
-	g := newRig(t, Options{})
+	h := newHarness(t, Options{})
 	v := []byte("value")
-	g.SetMeta("k", v)
+	h.SetMeta("k", v)
 	v[0] = 'X'
-	g.wantMeta(map[string]string{"k": "value"})
+	h.wantMeta(map[string]string{"k": "value"})
 }
 
 func TestCheckpoint(t *testing.T) {
-	g := newRig(t, Options{})
-	g.SetMeta("name", []byte("one"))
-	g.Append(1, []byte("a"))
-	g.commit()
-	seg := g.AddBlock(storage.Segment, []byte("values"))
-	page := g.AddBlock(storage.Page, []byte("keys"))
-	g.SetPart(1, []byte("part"))
-	g.Checkpoint()
-	g.SetMeta("late", []byte("also there"))
-	g.Append(1, []byte("after"))
-	g.commit()
-	g.Append(1, []byte("later"))
-	g.commit()
-	if got := g.blocks(storage.Log); !slices.Equal(got, []uint64{2, 3}) {
+	h := newHarness(t, Options{})
+	h.SetMeta("name", []byte("one"))
+	h.Append(1, []byte("a"))
+	h.commit()
+	seg := h.AddBlock(storage.Segment, []byte("values"))
+	page := h.AddBlock(storage.Page, []byte("keys"))
+	h.SetPart(1, []byte("part"))
+	h.Checkpoint()
+	h.SetMeta("late", []byte("also there"))
+	h.Append(1, []byte("after"))
+	h.commit()
+	h.Append(1, []byte("later"))
+	h.commit()
+	if got := h.blocks(storage.Log); !slices.Equal(got, []uint64{2, 3}) {
 		t.Errorf("log records %d, want 2 and 3", got)
 	}
 
-	g.reopen()
-	g.Refer(seg)
-	g.Refer(page)
-	g.wantMeta(map[string]string{"name": "one", "late": "also there"})
-	g.wantPart(1, "part", "after", "later")
-	if got := string(g.block(seg)) + " " + string(g.block(page)); got != "values keys" {
+	h.reopen()
+	h.Refer(seg)
+	h.Refer(page)
+	h.wantMeta(map[string]string{"name": "one", "late": "also there"})
+	h.wantPart(1, "part", "after", "later")
+	if got := string(h.block(seg)) + " " + string(h.block(page)); got != "values keys" {
 		t.Errorf("blocks: %s", got)
 	}
 
-	g.DelBlock(seg)
-	g.SetPart(1, []byte("second"))
-	if !slices.Equal(g.blocks(storage.Segment), []uint64{1}) {
+	h.DelBlock(seg)
+	h.SetPart(1, []byte("second"))
+	if !slices.Equal(h.blocks(storage.Segment), []uint64{1}) {
 		t.Error("a block is gone before the manifest that does without it is there")
 	}
-	again := g.AddBlock(storage.Segment, []byte("more"))
-	g.Checkpoint()
-	g.commit()
-	if got := g.blocks(storage.Segment); again == seg || !slices.Equal(got, []uint64{again.N()}) {
+	again := h.AddBlock(storage.Segment, []byte("more"))
+	h.Checkpoint()
+	h.commit()
+	if got := h.blocks(storage.Segment); again == seg || !slices.Equal(got, []uint64{again.N()}) {
 		t.Errorf("segments %d, want %d alone", got, again.N())
 	}
 }
@@ -90,98 +90,98 @@ func TestCheckpoint(t *testing.T) {
 func TestCheckpointInFlight(t *testing.T) {
 	for _, crash := range []string{"before the commit", "after the commit", "after the checkpoint"} {
 		t.Run(crash, func(t *testing.T) {
-			g := newRig(t, Options{})
-			g.SetMeta("n", []byte("0"))
-			g.commit()
-			g.SetMeta("n", []byte("1"))
-			commit := g.Begin()
-			g.SetMeta("n", []byte("2"))
-			g.SetPart(1, []byte("part"))
-			g.Checkpoint()
-			g.Checkpoint() // twice before it is written changes nothing
+			h := newHarness(t, Options{})
+			h.SetMeta("n", []byte("0"))
+			h.commit()
+			h.SetMeta("n", []byte("1"))
+			commit := h.Begin()
+			h.SetMeta("n", []byte("2"))
+			h.SetPart(1, []byte("part"))
+			h.Checkpoint()
+			h.Checkpoint() // twice before it is written changes nothing
 			want, part := "0", ""
 			if crash != "before the commit" {
-				if err := g.store.Commit(commit, storage.Strict); err != nil {
+				if err := h.store.Commit(commit, storage.Strict); err != nil {
 					t.Fatal(err)
 				}
-				g.Committed()
+				h.Committed()
 				want = "1"
 			}
 			if crash == "after the checkpoint" {
-				g.commit()
+				h.commit()
 				want, part = "2", "part"
 			}
-			g.reopen()
-			g.wantMeta(map[string]string{"n": want})
-			g.wantPart(1, part)
-			g.SetMeta("n", []byte("3"))
-			g.commit()
-			g.reopen()
-			g.wantMeta(map[string]string{"n": "3"})
+			h.reopen()
+			h.wantMeta(map[string]string{"n": want})
+			h.wantPart(1, part)
+			h.SetMeta("n", []byte("3"))
+			h.commit()
+			h.reopen()
+			h.wantMeta(map[string]string{"n": "3"})
 		})
 	}
 }
 
 // TestUnopenedNamespace: a checkpoint leaves alone what belongs to a namespace that was not opened this time.
 func TestUnopenedNamespace(t *testing.T) {
-	g := newRig(t, Options{})
-	mine := g.AddBlock(storage.Segment, []byte("of namespace 2"))
-	g.SetPart(2, []byte("part"))
-	g.Checkpoint()
-	g.commit()
-	g.Append(2, []byte("item"))
-	g.commit()
+	h := newHarness(t, Options{})
+	mine := h.AddBlock(storage.Segment, []byte("of namespace 2"))
+	h.SetPart(2, []byte("part"))
+	h.Checkpoint()
+	h.commit()
+	h.Append(2, []byte("item"))
+	h.commit()
 	for range 2 {
-		g.reopen()
-		g.wantPart(1, "")
-		g.Checkpoint()
-		g.commit()
+		h.reopen()
+		h.wantPart(1, "")
+		h.Checkpoint()
+		h.commit()
 	}
-	g.Checkpoint()
-	g.commit()
-	g.reopen()
-	g.wantPart(2, "part", "item")
-	if got := string(g.block(mine)); got != "of namespace 2" {
+	h.Checkpoint()
+	h.commit()
+	h.reopen()
+	h.wantPart(2, "part", "item")
+	if got := string(h.block(mine)); got != "of namespace 2" {
 		t.Errorf("block %q", got)
 	}
 }
 
 func TestOrphansAreDeleted(t *testing.T) {
-	g := newRig(t, Options{})
-	kept := g.AddBlock(storage.Page, []byte("kept"))
-	g.SetPart(1, []byte("part"))
-	g.Checkpoint()
-	g.commit()
+	h := newHarness(t, Options{})
+	kept := h.AddBlock(storage.Page, []byte("kept"))
+	h.SetPart(1, []byte("part"))
+	h.Checkpoint()
+	h.commit()
 	orphan := storage.Segment | 77
-	g.overwrite(orphan, []byte("nobody names it"))
-	g.reopen()
-	g.Part(1)
-	g.Refer(kept)
-	if id := g.AddBlock(storage.Segment, []byte("new")); id.N() != 78 {
+	h.overwrite(orphan, []byte("nobody names it"))
+	h.reopen()
+	h.Part(1)
+	h.Refer(kept)
+	if id := h.AddBlock(storage.Segment, []byte("new")); id.N() != 78 {
 		t.Errorf("new segment %d, want one that nothing had before", id.N())
 	}
-	g.Checkpoint()
-	g.commit()
-	if got := g.raw(); len(got[orphan]) != 0 || len(got[kept]) == 0 || len(g.blocks(storage.Segment)) != 1 {
+	h.Checkpoint()
+	h.commit()
+	if got := h.raw(); len(got[orphan]) != 0 || len(got[kept]) == 0 || len(h.blocks(storage.Segment)) != 1 {
 		t.Errorf("left: %d", slices.Sorted(maps.Keys(got)))
 	}
 }
 
 // TestFence: of two ledgers on the same storage the one that writes later fails, and nothing has changed.
 func TestFence(t *testing.T) {
-	g := newRig(t, Options{})
-	g.SetMeta("k", []byte("v"))
-	g.commit()
-	old := &rig{t: t, store: g.store.Reopen()}
+	h := newHarness(t, Options{})
+	h.SetMeta("k", []byte("v"))
+	h.commit()
+	old := &harness{t: t, store: h.store.Reopen()}
 	old.reopen()
 
-	g.reopen()
-	g.Fence()
-	if !g.Pending() {
+	h.reopen()
+	h.Fence()
+	if !h.Pending() {
 		t.Fatal("a fence is nothing to write")
 	}
-	g.commit()
-	before := g.raw()
+	h.commit()
+	before := h.raw()
 	for _, what := range []func(){
 		func() { old.SetMeta("k", []byte("stale")) },
 		func() { old.AddBlock(storage.Segment, []byte("stale")); old.Checkpoint() },
@@ -192,7 +192,7 @@ func TestFence(t *testing.T) {
 			t.Errorf("the old ledger: %v, want ErrExists", err)
 		}
 	}
-	if !maps.Equal(before, g.raw()) {
+	if !maps.Equal(before, h.raw()) {
 		t.Error("the old ledger has changed something")
 	}
 }
@@ -200,57 +200,57 @@ func TestFence(t *testing.T) {
 // TestFenceOutlastsCheckpoints: checkpoints delete the log, and yet a ledger from before them cannot write: not after many runs,
 // each of which wrote, took checkpoints and ended at another place in its log.
 func TestFenceOutlastsCheckpoints(t *testing.T) {
-	g := newRig(t, Options{})
-	var old []*rig
+	h := newHarness(t, Options{})
+	var old []*harness
 	for run := range 8 {
-		g.Fence()
-		g.SetMeta("secret", []byte("of the first record"))
+		h.Fence()
+		h.SetMeta("secret", []byte("of the first record"))
 		for n := range run%4 + 1 {
-			g.SetMeta("secret", nil)
+			h.SetMeta("secret", nil)
 			if n%2 == run%2 {
-				g.Checkpoint()
+				h.Checkpoint()
 			}
-			g.commit()
+			h.commit()
 		}
-		frozen := &rig{t: t, store: g.store.Reopen()}
+		frozen := &harness{t: t, store: h.store.Reopen()}
 		frozen.reopen()
 		old = append(old, frozen)
-		g.reopen()
+		h.reopen()
 	}
-	g.Fence()
-	g.commit()
-	g.Checkpoint()
-	g.commit()
-	before := g.raw()
+	h.Fence()
+	h.commit()
+	h.Checkpoint()
+	h.commit()
+	before := h.raw()
 	for run, frozen := range old {
 		frozen.SetMeta("k", []byte("stale"))
 		if err := frozen.store.Commit(frozen.Begin(), storage.Strict); !errors.Is(err, storage.ErrExists) {
 			t.Errorf("the ledger of run %d: %v, want ErrExists", run, err)
 		}
 	}
-	if !maps.Equal(before, g.raw()) {
+	if !maps.Equal(before, h.raw()) {
 		t.Error("an old ledger has changed something")
 	}
-	for _, n := range g.blocks(storage.Log) {
-		if n < g.first && len(before[storage.Log|storage.ID(n)]) > len(testVault().Seal(0, []byte{recordFormat})) {
+	for _, n := range h.blocks(storage.Log) {
+		if n < h.first && len(before[storage.Log|storage.ID(n)]) > len(testVault().Seal(0, []byte{recordFormat})) {
 			t.Errorf("record %d is kept with what was in it", n)
 		}
 	}
-	g.reopen()
-	g.wantMeta(map[string]string{})
+	h.reopen()
+	h.wantMeta(map[string]string{})
 }
 
 // TestFencesAreBounded: the oldest go when there are too many.
 func TestFencesAreBounded(t *testing.T) {
-	g := newRig(t, Options{})
+	h := newHarness(t, Options{})
 	for range maxFences + 20 {
-		g.Fence()
-		g.commit()
-		g.Checkpoint()
-		g.commit()
+		h.Fence()
+		h.commit()
+		h.Checkpoint()
+		h.commit()
 	}
-	g.reopen()
-	if n := len(g.blocks(storage.Log)); n < maxFences || n > maxFences+2 {
+	h.reopen()
+	if n := len(h.blocks(storage.Log)); n < maxFences || n > maxFences+2 {
 		t.Errorf("%d log records are kept", n)
 	}
 }
@@ -259,40 +259,40 @@ func TestDamage(t *testing.T) {
 	record, manifest := storage.Log|2, storage.Manifest
 	for _, c := range []struct {
 		name string
-		do   func(g *rig)
+		do   func(h *harness)
 		want error
 	}{
-		{"nothing", func(*rig) {}, nil},
-		{"a record is missing in the middle", func(g *rig) { g.del(storage.Log | 3) }, ErrDamaged},
-		{"the first record is missing", func(g *rig) { g.del(record) }, ErrDamaged},
-		{"all records are missing", func(g *rig) { g.del(record); g.del(storage.Log | 3); g.del(storage.Log | 4) }, ErrDamaged},
-		{"the manifest is missing", func(g *rig) { g.del(manifest) }, ErrDamaged},
-		{"an old record is back", func(g *rig) { g.overwrite(storage.Log|1, []byte{recordFormat}) }, ErrDamaged},
-		{"a record is empty", func(g *rig) { g.overwrite(record, nil) }, ErrDamaged},
-		{"a record has an unknown item", func(g *rig) { g.overwrite(record, []byte{recordFormat, 9}) }, ErrDamaged},
-		{"a record is cut", func(g *rig) { g.overwrite(record, []byte{recordFormat, itemMeta, 0, 4, 'a'}) }, ErrDamaged},
-		{"a record is of a newer format", func(g *rig) { g.overwrite(record, []byte{recordFormat + 1}) }, ErrVersion},
-		{"a manifest is empty", func(g *rig) { g.overwrite(manifest, nil) }, ErrDamaged},
-		{"a manifest is cut", func(g *rig) { g.overwrite(manifest, g.appendManifest(nil)[:30]) }, ErrDamaged},
-		{"a manifest has bytes left", func(g *rig) { g.overwrite(manifest, append(g.appendManifest(nil), 0)) }, ErrDamaged},
-		{"a manifest is of a newer format", func(g *rig) { g.overwrite(manifest, []byte{manifestFormat + 1}) }, ErrVersion},
-		{"another block in a record's place", func(g *rig) { g.put(record, []byte(g.raw()[storage.Log|3])) }, vault.ErrDamaged},
-		{"a sealed block is cut", func(g *rig) { b := g.raw()[record]; g.put(record, []byte(b[:len(b)-1])) }, vault.ErrDamaged},
-		{"a sealed block is of a newer format", func(g *rig) { b := []byte(g.raw()[record]); b[0]++; g.put(record, b) }, vault.ErrVersion},
+		{"nothing", func(*harness) {}, nil},
+		{"a record is missing in the middle", func(h *harness) { h.del(storage.Log | 3) }, ErrDamaged},
+		{"the first record is missing", func(h *harness) { h.del(record) }, ErrDamaged},
+		{"all records are missing", func(h *harness) { h.del(record); h.del(storage.Log | 3); h.del(storage.Log | 4) }, ErrDamaged},
+		{"the manifest is missing", func(h *harness) { h.del(manifest) }, ErrDamaged},
+		{"an old record is back", func(h *harness) { h.overwrite(storage.Log|1, []byte{recordFormat}) }, ErrDamaged},
+		{"a record is empty", func(h *harness) { h.overwrite(record, nil) }, ErrDamaged},
+		{"a record has an unknown item", func(h *harness) { h.overwrite(record, []byte{recordFormat, 9}) }, ErrDamaged},
+		{"a record is cut", func(h *harness) { h.overwrite(record, []byte{recordFormat, itemMeta, 0, 4, 'a'}) }, ErrDamaged},
+		{"a record is of a newer format", func(h *harness) { h.overwrite(record, []byte{recordFormat + 1}) }, ErrVersion},
+		{"a manifest is empty", func(h *harness) { h.overwrite(manifest, nil) }, ErrDamaged},
+		{"a manifest is cut", func(h *harness) { h.overwrite(manifest, h.appendManifest(nil)[:30]) }, ErrDamaged},
+		{"a manifest has bytes left", func(h *harness) { h.overwrite(manifest, append(h.appendManifest(nil), 0)) }, ErrDamaged},
+		{"a manifest is of a newer format", func(h *harness) { h.overwrite(manifest, []byte{manifestFormat + 1}) }, ErrVersion},
+		{"another block in a record's place", func(h *harness) { h.put(record, []byte(h.raw()[storage.Log|3])) }, vault.ErrDamaged},
+		{"a sealed block is cut", func(h *harness) { b := h.raw()[record]; h.put(record, []byte(b[:len(b)-1])) }, vault.ErrDamaged},
+		{"a sealed block is of a newer format", func(h *harness) { b := []byte(h.raw()[record]); b[0]++; h.put(record, b) }, vault.ErrVersion},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			g := newRig(t, Options{})
-			g.SetMeta("k", []byte("v"))
-			g.commit()
-			g.SetPart(1, []byte("part"))
-			g.Checkpoint()
-			g.commit()
-			g.SetMeta("k", []byte("w"))
-			g.commit()
-			g.Append(1, []byte("item"))
-			g.commit()
-			c.do(g)
-			if err := g.tryReopen(); !errors.Is(err, c.want) {
+			h := newHarness(t, Options{})
+			h.SetMeta("k", []byte("v"))
+			h.commit()
+			h.SetPart(1, []byte("part"))
+			h.Checkpoint()
+			h.commit()
+			h.SetMeta("k", []byte("w"))
+			h.commit()
+			h.Append(1, []byte("item"))
+			h.commit()
+			c.do(h)
+			if err := h.tryReopen(); !errors.Is(err, c.want) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		})
@@ -301,63 +301,63 @@ func TestDamage(t *testing.T) {
 
 // TestMissingBlock: a block that storage does not have is damage for whoever needs it, and for nobody else.
 func TestMissingBlock(t *testing.T) {
-	g := newRig(t, Options{})
-	here := g.AddBlock(storage.Segment, []byte("here"))
-	g.SetPart(1, []byte("part"))
-	g.Checkpoint()
-	g.commit()
-	g.reopen()
-	g.Want(storage.Segment | 9)
-	if got := string(g.block(here)); got != "here" {
+	h := newHarness(t, Options{})
+	here := h.AddBlock(storage.Segment, []byte("here"))
+	h.SetPart(1, []byte("part"))
+	h.Checkpoint()
+	h.commit()
+	h.reopen()
+	h.Want(storage.Segment | 9)
+	if got := string(h.block(here)); got != "here" {
 		t.Errorf("block %q", got)
 	}
-	if err := g.wait(func() error { _, err := g.Block(storage.Segment | 9); return err }); !errors.Is(err, ErrDamaged) {
+	if err := h.wait(func() error { _, err := h.Block(storage.Segment | 9); return err }); !errors.Is(err, ErrDamaged) {
 		t.Errorf("missing: %v, want ErrDamaged", err)
 	}
 }
 
 func TestCache(t *testing.T) {
-	g := newRig(t, Options{CacheBytes: 1000})
+	h := newHarness(t, Options{CacheBytes: 1000})
 	var ids []storage.ID
 	for i := range 5 {
-		ids = append(ids, g.AddBlock(storage.Segment, bytes.Repeat([]byte{byte(i)}, 300)))
+		ids = append(ids, h.AddBlock(storage.Segment, bytes.Repeat([]byte{byte(i)}, 300)))
 	}
 	cached := func() (out []int) {
 		for i, id := range ids {
-			if g.cache.blocks[id] != nil {
+			if h.cache.blocks[id] != nil {
 				out = append(out, i)
 			}
 		}
 		return out
 	}
-	g.Trim()
+	h.Trim()
 	if got := cached(); len(got) != 5 {
 		t.Errorf("%d are left: what is not durable must stay", got)
 	}
-	g.SetPart(1, []byte("part"))
-	g.Checkpoint()
-	g.commit()
-	g.block(ids[0])
-	g.Trim()
+	h.SetPart(1, []byte("part"))
+	h.Checkpoint()
+	h.commit()
+	h.block(ids[0])
+	h.Trim()
 	if got := cached(); !slices.Equal(got, []int{0, 4}) {
 		t.Errorf("%d are left, want those that were used last, 0 and 4", got)
 	}
-	b, err := g.Block(ids[0])
+	b, err := h.Block(ids[0])
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Keep(b, "parsed", 900)
-	g.Trim()
+	h.Keep(b, "parsed", 900)
+	h.Trim()
 	if got := cached(); len(got) != 0 {
 		t.Errorf("%d are left, which weigh too much", got)
 	}
-	if got := g.block(ids[3]); !bytes.Equal(got, bytes.Repeat([]byte{3}, 300)) {
+	if got := h.block(ids[3]); !bytes.Equal(got, bytes.Repeat([]byte{3}, 300)) {
 		t.Error("another block came back")
 	}
-	g.Want(ids[3])
-	g.Want(ids[2])
-	g.Want(ids[2])
-	if got := g.Wanted(); !slices.Equal(got, []storage.ID{ids[2]}) {
+	h.Want(ids[3])
+	h.Want(ids[2])
+	h.Want(ids[2])
+	if got := h.Wanted(); !slices.Equal(got, []storage.ID{ids[2]}) {
 		t.Errorf("wanted %d, want the missing one once", got)
 	}
 }

@@ -65,38 +65,38 @@ func (c *conn) comeIn(k cred, app string) *conn {
 }
 
 func TestHello(t *testing.T) {
-	r := newRig(t)
+	h := newHarness(t)
 	for _, who := range []Who{{Kind: Web, Origin: notes}, {Kind: Native}, {Kind: Manager, Origin: manager}, {Kind: Admin}} {
-		if got, want := r.connect(who).must("hello", `{}`), `{"name":"masq","version":"1.2.3","api":1}`; got != want {
+		if got, want := h.connect(who).must("hello", `{}`), `{"name":"masq","version":"1.2.3","api":1}`; got != want {
 			t.Errorf("%v: %s", who, got)
 		}
 	}
 }
 
 func TestRequest(t *testing.T) {
-	r := newRig(t)
-	c := r.web(notes)
+	h := newHarness(t)
+	c := h.web(notes)
 	icon := "data:image/png;base64,AAAA"
 	id := c.begin("request", fmt.Sprintf(`{"app":{"name":"Notes","description":"Short notes","icon":%q,"url":"https://notes.example/app/"}}`, icon))
 	if _, ok := c.answer(id); ok {
 		t.Fatal("answered before the user was asked")
 	}
-	if got := c.told("asking"); len(got) != 1 || got[0] != fmt.Sprintf(`{"expires":%d}`, r.now+600_000) {
+	if got := c.told("asking"); len(got) != 1 || got[0] != fmt.Sprintf(`{"expires":%d}`, h.now+600_000) {
 		t.Errorf("asking: %v", got)
 	}
 	want := stateRequest{
-		Request: 1, App: notes, Origin: notes, Name: "Notes", Description: "Short notes", Icon: icon, Asked: r.now, Expires: r.now + 600_000,
+		Request: 1, App: notes, Origin: notes, Name: "Notes", Description: "Short notes", Icon: icon, Asked: h.now, Expires: h.now + 600_000,
 	}
-	if got := r.state().Requests; len(got) != 1 || got[0] != want {
+	if got := h.state().Requests; len(got) != 1 || got[0] != want {
 		t.Errorf("the user sees %+v", got)
 	}
-	r.hold = true
-	a := r.admin()
+	h.hold = true
+	a := h.admin()
 	allowed := a.begin("allow", `{"request":1}`)
 	if _, ok := c.answer(id); ok {
 		t.Fatal("the token was given out before it was durable")
 	}
-	r.release()
+	h.release()
 	if _, ok := a.answer(allowed); !ok {
 		t.Error("allow is not answered")
 	}
@@ -107,11 +107,11 @@ func TestRequest(t *testing.T) {
 	}
 	c.must("put", `{"key":"k","value":1}`) // it is in
 
-	r.start() // and so it is with the token, in another life
-	if got := r.web(notes).comeIn(k, notes).must("get", `{"key":"k"}`); got != `{"value":1}` {
+	h.start() // and so it is with the token, in another life
+	if got := h.web(notes).comeIn(k, notes).must("get", `{"key":"k"}`); got != `{"value":1}` {
 		t.Errorf("after a restart: %s", got)
 	}
-	st := r.state()
+	st := h.state()
 	if len(st.Requests) != 0 || len(st.Apps) != 1 || st.Apps[0].Name != "Notes" || st.Apps[0].Icon != icon || !st.Apps[0].Allowed || st.Apps[0].Connected != 1 {
 		t.Errorf("state: %+v", st)
 	}
@@ -154,10 +154,10 @@ func TestRequestParameters(t *testing.T) {
 		{"for no page's data", program, `{"app":{"name":"N"},"id":"http://notes.example","program":"org.example.x"}`, peer.EValue, "", ""},
 		{"as another program", program, `{"app":{"name":"N"},"id":"org.example.x","program":"org.example.y"}`, peer.EValue, "", ""},
 	} {
-		r := newRig(t)
-		cl := r.connect(c.who)
+		h := newHarness(t)
+		cl := h.connect(c.who)
 		m, answered := cl.answer(cl.begin("request", c.params))
-		requests := r.state().Requests
+		requests := h.state().Requests
 		switch {
 		case c.want != "":
 			if m.code() != c.want || len(requests) != 0 {
@@ -171,13 +171,13 @@ func TestRequestParameters(t *testing.T) {
 
 // Who cannot prove what it says learns nothing from that, and is shut out.
 func TestProof(t *testing.T) {
-	r := newRig(t)
-	_, k := r.app(notes)
-	_, other := r.app("https://mail.example")
-	program := r.native().letIn(`{"app":{"name":"N"},"id":"org.example.x"}`)
+	h := newHarness(t)
+	_, k := h.app(notes)
+	_, other := h.app("https://mail.example")
+	program := h.native().letIn(`{"app":{"name":"N"},"id":"org.example.x"}`)
 	unknown := cred{encodeURL(make([]byte, 8)), k.Key}
 	page := Who{Web, notes}
-	last := r.web(notes).prover(k, notes)
+	last := h.web(notes).prover(k, notes)
 	last.ask()
 	replay := last.proof()
 
@@ -206,7 +206,7 @@ func TestProof(t *testing.T) {
 		{"a token at the manager", Who{Manager, manager}, k, manager, false, (*prover).proof, false},
 		{"zeros", page, k, notes, true, func(*prover) string { return fmt.Sprintf(`{"mac":%q}`, encodeURL(make([]byte, 32))) }, false},
 	} {
-		p := r.connect(c.who).prover(c.k, c.app)
+		p := h.connect(c.who).prover(c.k, c.app)
 		if got := p.ask(); got != c.proves {
 			t.Errorf("%s: the store proves itself: %v", c.name, got)
 		}
@@ -217,17 +217,17 @@ func TestProof(t *testing.T) {
 		}
 	}
 
-	c := r.web(notes)
+	c := h.web(notes)
 	if m := c.call("proof", replay); m.code() != peer.EAuth || c.closed.Code != CloseAuth {
 		t.Errorf("a proof that nobody asked for: %s", m.raw)
 	}
-	c = r.web(notes).comeIn(k, notes)
+	c = h.web(notes).comeIn(k, notes)
 	if m := c.call("proof", replay); m.code() != peer.EBusy {
 		t.Errorf("a proof of one who is in: %s", m.raw)
 	}
-	p := r.web(notes).prover(k, notes)
+	p := h.web(notes).prover(k, notes)
 	p.ask()
-	r.admin().must("removeToken", fmt.Sprintf(`{"app":%q,"id":%q}`, notes, k.ID))
+	h.admin().must("removeToken", fmt.Sprintf(`{"app":%q,"id":%q}`, notes, k.ID))
 	if m := p.c.call("proof", p.proof()); m.code() != peer.EAuth {
 		t.Errorf("a token that was taken away meanwhile: %s", m.raw)
 	}
@@ -235,11 +235,11 @@ func TestProof(t *testing.T) {
 
 // A token that is not known is answered in the same form as one that is, and never the same.
 func TestUnknownToken(t *testing.T) {
-	r := newRig(t)
-	_, k := r.app(notes)
+	h := newHarness(t)
+	_, k := h.app(notes)
 	seen := map[string]bool{}
 	for _, id := range []string{k.ID, encodeURL(make([]byte, 8)), encodeURL(make([]byte, 8))} {
-		m := r.web(notes).call("prove", fmt.Sprintf(`{"id":%q,"cn":%q}`, id, encodeURL(make([]byte, 32))))
+		m := h.web(notes).call("prove", fmt.Sprintf(`{"id":%q,"cn":%q}`, id, encodeURL(make([]byte, 32))))
 		a := decode[struct{ SN, MAC string }](t, string(m.Result))
 		if len(unURL(t, a.SN)) != 32 || len(unURL(t, a.MAC)) != 32 || seen[a.SN] || seen[a.MAC] {
 			t.Errorf("%s: %s", id, m.raw)
@@ -249,13 +249,13 @@ func TestUnknownToken(t *testing.T) {
 }
 
 func TestFlood(t *testing.T) {
-	r := newRig(t)
+	h := newHarness(t)
 	for i := range 200 {
 		for range 3 {
-			r.web(fmt.Sprintf("https://a%d.evil%d.example", i, i%25)).begin("request", `{"app":{"name":"N"}}`)
+			h.web(fmt.Sprintf("https://a%d.evil%d.example", i, i%25)).begin("request", `{"app":{"name":"N"}}`)
 		}
 	}
-	st := r.state()
+	st := h.state()
 	if len(st.Requests) != 20 {
 		t.Errorf("%d wait for the user", len(st.Requests))
 	}
@@ -267,47 +267,47 @@ func TestFlood(t *testing.T) {
 			t.Errorf("%s waits too often", q.Origin)
 		}
 	}
-	c := r.web(notes)
+	c := h.web(notes)
 	if m := c.call("request", `{"app":{"name":"N"}}`); m.code() != peer.EBusy {
 		t.Errorf("the 21st: %s", m.raw)
 	}
-	r.wait(610_000)
-	if n := len(r.state().Requests); n != 0 {
+	h.wait(610_000)
+	if n := len(h.state().Requests); n != 0 {
 		t.Errorf("%d wait after ten minutes", n)
 	}
-	if r.app(notes); len(r.conns) != 1 {
-		t.Errorf("%d connections are left", len(r.conns))
+	if h.app(notes); len(h.conns) != 1 {
+		t.Errorf("%d connections are left", len(h.conns))
 	}
 }
 
 // One domain does not take the places of others.
 func TestFloodOfOneDomain(t *testing.T) {
-	r := newRig(t)
+	h := newHarness(t)
 	for i := range 200 {
-		r.web(fmt.Sprintf("https://a%d.evil.example", i)).begin("request", `{"app":{"name":"N"}}`)
+		h.web(fmt.Sprintf("https://a%d.evil.example", i)).begin("request", `{"app":{"name":"N"}}`)
 	}
-	if n := len(r.state().Requests); n != 3 {
+	if n := len(h.state().Requests); n != 3 {
 		t.Errorf("%d wait", n)
 	}
-	r.app(notes)
+	h.app(notes)
 }
 
 func TestRequestExpires(t *testing.T) {
-	r := newRig(t)
-	c := r.web(notes)
+	h := newHarness(t)
+	c := h.web(notes)
 	id := c.begin("request", `{"app":{"name":"N"}}`)
-	r.wait(599_999)
+	h.wait(599_999)
 	if _, ok := c.answer(id); ok {
 		t.Error("over too early")
 	}
-	r.wait(1)
+	h.wait(1)
 	if m, _ := c.answer(id); m.code() != peer.EExpired {
 		t.Errorf("after ten minutes: %s", m.raw)
 	}
-	if m := r.admin().call("allow", `{"request":1}`); m.code() != peer.EExpired {
+	if m := h.admin().call("allow", `{"request":1}`); m.code() != peer.EExpired {
 		t.Errorf("the user was late: %s", m.raw)
 	}
-	r.wait(10_000)
+	h.wait(10_000)
 	if c.closed.Code != CloseExpired {
 		t.Errorf("closed: %+v", c.closed)
 	}
@@ -315,41 +315,41 @@ func TestRequestExpires(t *testing.T) {
 
 // A request goes with its connection: its place is free for the next.
 func TestRequestGoesWithItsConnection(t *testing.T) {
-	r := newRig(t)
-	c := r.web(notes)
+	h := newHarness(t)
+	c := h.web(notes)
 	c.begin("request", `{"app":{"name":"N"}}`)
-	if m := r.web(notes).call("request", `{"app":{"name":"N"}}`); m.code() != peer.EBusy {
+	if m := h.web(notes).call("request", `{"app":{"name":"N"}}`); m.code() != peer.EBusy {
 		t.Errorf("a second of the same origin: %s", m.raw)
 	}
 	if m := c.call("request", `{"app":{"name":"N"}}`); m.code() != peer.EBusy {
 		t.Errorf("a second on the same connection: %s", m.raw)
 	}
 	c.leave()
-	c = r.web(notes)
+	c = h.web(notes)
 	id := c.begin("request", `{"app":{"name":"N"}}`)
-	r.hold = true
-	r.admin().begin("allow", fmt.Sprintf(`{"request":%d}`, r.state().Requests[0].Request))
+	h.hold = true
+	h.admin().begin("allow", fmt.Sprintf(`{"request":%d}`, h.state().Requests[0].Request))
 	c.leave() // while its token is being written
-	r.release()
-	if st := r.state(); len(st.Apps[0].Tokens) != 0 {
+	h.release()
+	if st := h.state(); len(st.Apps[0].Tokens) != 0 {
 		t.Errorf("a token that nobody has: %+v", st.Apps)
 	}
 	if _, ok := c.answer(id); ok {
 		t.Error("one that is gone was answered")
 	}
-	r.start()
-	if st := r.state(); len(st.Apps[0].Tokens) != 0 {
+	h.start()
+	if st := h.state(); len(st.Apps[0].Tokens) != 0 {
 		t.Errorf("a token that nobody has, after a restart: %+v", st.Apps)
 	}
 }
 
 func TestRefusals(t *testing.T) {
-	r := newRig(t)
+	h := newHarness(t)
 	refuse := func() *conn {
-		c := r.web(notes)
+		c := h.web(notes)
 		id := c.begin("request", `{"app":{"name":"N"}}`)
-		a := r.admin()
-		a.must("refuse", fmt.Sprintf(`{"request":%d}`, r.state().Requests[0].Request))
+		a := h.admin()
+		a.must("refuse", fmt.Sprintf(`{"request":%d}`, h.state().Requests[0].Request))
 		if m, _ := c.answer(id); m.code() != peer.EDenied {
 			t.Errorf("refused: %s", m.raw)
 		}
@@ -357,55 +357,55 @@ func TestRefusals(t *testing.T) {
 	}
 	refuse()
 	refuse()
-	_, k := r.app(notes) // a yes forgives
+	_, k := h.app(notes) // a yes forgives
 	refuse()
 	refuse()
-	if len(r.state().Blocked) != 0 {
+	if len(h.state().Blocked) != 0 {
 		t.Error("blocked after two in a row")
 	}
-	r.start()
+	h.start()
 	refuse()
 	for range 2 {
-		if m := r.web(notes).call("request", `{"app":{"name":"N"}}`); m.code() != peer.EDenied {
+		if m := h.web(notes).call("request", `{"app":{"name":"N"}}`); m.code() != peer.EDenied {
 			t.Errorf("blocked: %s", m.raw)
 		}
-		if b := r.state().Blocked; len(b) != 1 || b[0].App != notes {
+		if b := h.state().Blocked; len(b) != 1 || b[0].App != notes {
 			t.Errorf("blocked: %+v", b)
 		}
-		r.start()
+		h.start()
 	}
-	r.web(notes).comeIn(k, notes) // what it was allowed before stays
-	r.app("https://mail.example")
-	r.admin().must("unblock", fmt.Sprintf(`{"app":%q}`, notes))
-	r.app(notes)
+	h.web(notes).comeIn(k, notes) // what it was allowed before stays
+	h.app("https://mail.example")
+	h.admin().must("unblock", fmt.Sprintf(`{"app":%q}`, notes))
+	h.app(notes)
 }
 
 func TestComeInInTime(t *testing.T) {
-	r := newRig(t)
-	_, k := r.app(notes)
+	h := newHarness(t)
+	_, k := h.app(notes)
 	var silent []*conn
 	for _, who := range []Who{{Web, notes}, {Web, "https://a.example"}, {Kind: Native}, {Manager, manager}} {
-		silent = append(silent, r.connect(who))
+		silent = append(silent, h.connect(who))
 	}
-	half := r.web(notes)
+	half := h.web(notes)
 	half.prover(k, notes).ask()
-	busy := r.web(notes)
-	in, asks, admin := r.web(notes).comeIn(k, notes), r.web("https://b.example"), r.admin()
+	busy := h.web(notes)
+	in, asks, admin := h.web(notes).comeIn(k, notes), h.web("https://b.example"), h.admin()
 	asks.begin("request", `{"app":{"name":"N"}}`)
-	r.wait(9_999)
+	h.wait(9_999)
 	busy.must("hello", `{}`)
 	for _, c := range silent {
 		if c.closed.Code != 0 {
 			t.Errorf("closed too early: %+v", c.closed)
 		}
 	}
-	r.wait(1)
+	h.wait(1)
 	for _, c := range append(silent, half, busy) {
 		if c.closed.Code != CloseExpired || c.closed.Reason != "E_EXPIRED" {
 			t.Errorf("not closed: %+v", c.closed)
 		}
 	}
-	r.wait(60_000)
+	h.wait(60_000)
 	for _, c := range []*conn{in, asks, admin} {
 		if c.closed.Code != 0 {
 			t.Errorf("closed: %+v", c.closed)
@@ -415,27 +415,27 @@ func TestComeInInTime(t *testing.T) {
 
 // Timers do not trust the clock: one that is set back does not lengthen them.
 func TestClockGoesBack(t *testing.T) {
-	r := newRig(t)
-	c := r.web(notes)
-	link := openSecret(t, r)
-	r.wait(5_000)
-	r.step(Events{})
-	r.now -= 3_600_000
-	r.step(Events{})
-	r.wait(5_000)
+	h := newHarness(t)
+	c := h.web(notes)
+	link := openSecret(t, h)
+	h.wait(5_000)
+	h.step(Events{})
+	h.now -= 3_600_000
+	h.step(Events{})
+	h.wait(5_000)
 	if c.closed.Code != CloseExpired {
 		t.Error("not closed")
 	}
-	r.wait(50_000)
-	m := r.connect(Who{Manager, manager})
+	h.wait(50_000)
+	m := h.connect(Who{Manager, manager})
 	if got := m.call("exchange", fmt.Sprintf(`{"secret":%q}`, link)); got.code() != peer.EAuth {
 		t.Errorf("the link after a minute: %s", got.raw)
 	}
 }
 
-func openSecret(t testing.TB, r *rig) string {
+func openSecret(t testing.TB, h *harness) string {
 	t.Helper()
-	a := r.admin()
+	a := h.admin()
 	defer a.leave()
 	link := decode[struct{ Link string }](t, a.must("open", `{}`)).Link
 	secret, ok := strings.CutPrefix(link, "http://localhost:6277/#masq-open=")
@@ -446,15 +446,15 @@ func openSecret(t testing.TB, r *rig) string {
 }
 
 func TestExchange(t *testing.T) {
-	r := newRig(t)
-	page, secret := r.connect(Who{Manager, manager}), openSecret(t, r)
+	h := newHarness(t)
+	page, secret := h.connect(Who{Manager, manager}), openSecret(t, h)
 	if m := page.call("state", `{}`); m.code() != peer.EAuth {
 		t.Errorf("without a session: %s", m.raw)
 	}
 	k := decode[cred](t, page.must("exchange", fmt.Sprintf(`{"secret":%q}`, secret)))
 	page.must("state", `{}`)
 
-	again := r.connect(Who{Manager, manager})
+	again := h.connect(Who{Manager, manager})
 	p := again.prover(k, manager)
 	p.label = labelManager
 	if !p.ask() {
@@ -469,10 +469,10 @@ func TestExchange(t *testing.T) {
 		t.Errorf("the manager makes a link: %s", m.raw)
 	}
 
-	late := openSecret(t, r)
-	r.wait(60_000)
-	inTime := openSecret(t, r)
-	r.wait(59_999)
+	late := openSecret(t, h)
+	h.wait(60_000)
+	inTime := openSecret(t, h)
+	h.wait(59_999)
 	for _, c := range []struct {
 		name, origin, secret string
 		kind                 Kind
@@ -484,19 +484,19 @@ func TestExchange(t *testing.T) {
 		{"from a page", notes, inTime, Web, peer.EAuth},
 		{"in time", manager, inTime, Manager, ""},
 	} {
-		cl := r.connect(Who{c.kind, c.origin})
+		cl := h.connect(Who{c.kind, c.origin})
 		m := cl.call("exchange", fmt.Sprintf(`{"secret":%q}`, c.secret))
 		if m.code() != c.want || c.want != "" && c.kind == Manager && cl.closed.Code != CloseAuth {
 			t.Errorf("%s: %s, %+v", c.name, m.raw, cl.closed)
 		}
 	}
 
-	elsewhere := r.connect(Who{Manager, "http://127.0.0.1:6277"}).prover(k, "http://127.0.0.1:6277")
+	elsewhere := h.connect(Who{Manager, "http://127.0.0.1:6277"}).prover(k, "http://127.0.0.1:6277")
 	if elsewhere.label = labelManager; elsewhere.ask() || elsewhere.c.call("proof", elsewhere.proof()).code() != peer.EAuth {
 		t.Error("a session of another origin")
 	}
-	r.start()
-	p = r.connect(Who{Manager, manager}).prover(k, manager)
+	h.start()
+	p = h.connect(Who{Manager, manager}).prover(k, manager)
 	if p.label = labelManager; p.ask() || p.c.call("proof", p.proof()).code() != peer.EAuth {
 		t.Error("a session outlived the store")
 	}
@@ -504,22 +504,22 @@ func TestExchange(t *testing.T) {
 
 // What is not for an application does nothing, whoever says it is for it.
 func TestNotForApplications(t *testing.T) {
-	r := newRig(t)
-	in, k := r.app(notes)
-	out := r.web("https://evil.example")
-	asks := r.web("https://asks.example")
+	h := newHarness(t)
+	in, k := h.app(notes)
+	out := h.web("https://evil.example")
+	asks := h.web("https://asks.example")
 	asks.begin("request", `{"app":{"name":"N"}}`)
-	num := r.state().Requests[0].Request
-	for name := range r.manyCalls(k, num) {
-		before := r.wholeState()
-		params := r.manyCalls(k, num)[name]
+	num := h.state().Requests[0].Request
+	for name := range h.manyCalls(k, num) {
+		before := h.wholeState()
+		params := h.manyCalls(k, num)[name]
 		if m := in.call(name, params); m.code() != peer.EDenied || m.Error.Code != rpcMethod {
 			t.Errorf("%s of an application: %s", name, m.raw)
 		}
 		if m := out.call(name, params); m.code() != peer.EAuth {
 			t.Errorf("%s of one that is not in: %s", name, m.raw)
 		}
-		if after := r.wholeState(); after != before {
+		if after := h.wholeState(); after != before {
 			t.Errorf("%s did something: %s, %s", name, before, after)
 		}
 	}
@@ -540,7 +540,7 @@ func TestNotForApplications(t *testing.T) {
 }
 
 // manyCalls are the methods that are not for applications, with parameters that would do something.
-func (r *rig) manyCalls(k cred, num uint32) map[string]string {
+func (h *harness) manyCalls(k cred, num uint32) map[string]string {
 	app := fmt.Sprintf(`{"app":%q}`, notes)
 	calls := map[string]string{
 		"allow": fmt.Sprintf(`{"request":%d}`, num), "refuse": fmt.Sprintf(`{"request":%d}`, num), "unblock": app, "removeApp": app,
@@ -556,16 +556,16 @@ func (r *rig) manyCalls(k cred, num uint32) map[string]string {
 	return calls
 }
 
-func (r *rig) wholeState() string {
-	a := r.admin()
+func (h *harness) wholeState() string {
+	a := h.admin()
 	defer a.leave()
 	return a.must("state", `{}`)
 }
 
 func TestNamespaces(t *testing.T) {
-	r := newRig(t)
-	a, _ := r.app(notes)
-	b, _ := r.app("https://evil.example")
+	h := newHarness(t)
+	a, _ := h.app(notes)
+	b, _ := h.app("https://evil.example")
 	a.must("put", `{"key":"secret","value":"of notes"}`)
 	for _, method := range []string{"get", "conflicts", "list", "watch", "status"} {
 		for _, params := range []string{
@@ -587,78 +587,78 @@ func TestNamespaces(t *testing.T) {
 	if got := b.told("changed"); len(got) != 0 {
 		t.Errorf("another application's changes: %v", got)
 	}
-	program := r.native()
+	program := h.native()
 	program.letIn(`{"app":{"name":"Backup"},"id":"https://notes.example","program":"org.example.backup"}`)
 	if got := program.must("get", `{"key":"secret"}`); got != `{"value":"of notes"}` {
 		t.Errorf("a program that the user let in: %s", got)
 	}
-	for _, app := range r.state().Apps {
+	for _, app := range h.state().Apps {
 		if app.App == notes && (app.Name != "Notes" || len(app.Tokens) != 2) {
 			t.Errorf("state: %+v", app)
 		}
 	}
-	if got := r.admin().must("get", `{"app":"https://notes.example","key":"secret"}`); got != `{"value":"of notes"}` {
+	if got := h.admin().must("get", `{"app":"https://notes.example","key":"secret"}`); got != `{"value":"of notes"}` {
 		t.Errorf("masq itself: %s", got)
 	}
 }
 
 func TestRemove(t *testing.T) {
-	r := newRig(t)
-	a, k := r.app(notes)
-	b, other := r.app(notes)
-	a2 := r.web(notes).comeIn(k, notes)
-	if tokens := r.state().Apps[0].Tokens; len(tokens) != 2 {
+	h := newHarness(t)
+	a, k := h.app(notes)
+	b, other := h.app(notes)
+	a2 := h.web(notes).comeIn(k, notes)
+	if tokens := h.state().Apps[0].Tokens; len(tokens) != 2 {
 		t.Fatalf("tokens: %+v", tokens)
 	}
-	r.hold = true // its sockets do not wait for the disk
-	admin := r.admin()
+	h.hold = true // its sockets do not wait for the disk
+	admin := h.admin()
 	id := admin.begin("removeToken", fmt.Sprintf(`{"app":%q,"id":%q}`, notes, k.ID))
 	if a.closed.Code != CloseDenied || a2.closed.Code != CloseDenied || a.closed.Reason != "E_DENIED" || b.closed.Code != 0 {
 		t.Errorf("closed: %+v %+v %+v", a.closed, a2.closed, b.closed)
 	}
-	r.release()
+	h.release()
 	if m, ok := admin.answer(id); !ok || m.Error != nil {
 		t.Errorf("removeToken: %s", m.raw)
 	}
 	if m := admin.call("removeToken", fmt.Sprintf(`{"app":%q,"id":%q}`, notes, k.ID)); m.code() != peer.EApp {
 		t.Errorf("twice: %s", m.raw)
 	}
-	r.start()
-	p := r.web(notes).prover(k, notes)
+	h.start()
+	p := h.web(notes).prover(k, notes)
 	if p.ask() {
 		t.Error("the token came back")
 	}
-	b = r.web(notes).comeIn(other, notes)
+	b = h.web(notes).comeIn(other, notes)
 	b.must("put", `{"key":"k","value":1}`)
-	r.wait(1000) // counts are told with others
-	r.admin().must("removeApp", fmt.Sprintf(`{"app":%q,"data":false}`, notes))
+	h.wait(1000) // counts are told with others
+	h.admin().must("removeApp", fmt.Sprintf(`{"app":%q,"data":false}`, notes))
 	if b.closed.Code != CloseDenied {
 		t.Errorf("closed: %+v", b.closed)
 	}
-	st := r.state()
+	st := h.state()
 	if len(st.Apps) != 1 || st.Apps[0].Allowed || st.Apps[0].Name != "Notes" || st.Apps[0].Entries != 1 {
 		t.Errorf("state: %+v", st.Apps)
 	}
-	b, _ = r.app(notes)
+	b, _ = h.app(notes)
 	if got := b.must("get", `{"key":"k"}`); got != `{"value":1}` {
 		t.Errorf("the data did not stay: %s", got)
 	}
-	r.admin().must("removeApp", fmt.Sprintf(`{"app":%q,"data":true}`, notes))
-	if st := r.state(); len(st.Apps) != 0 {
+	h.admin().must("removeApp", fmt.Sprintf(`{"app":%q,"data":true}`, notes))
+	if st := h.state(); len(st.Apps) != 0 {
 		t.Errorf("state: %+v", st.Apps)
 	}
-	if m := r.admin().call("removeApp", fmt.Sprintf(`{"app":%q,"data":true}`, notes)); m.code() != peer.EApp {
+	if m := h.admin().call("removeApp", fmt.Sprintf(`{"app":%q,"data":true}`, notes)); m.code() != peer.EApp {
 		t.Errorf("twice: %s", m.raw)
 	}
-	b, _ = r.app(notes)
+	b, _ = h.app(notes)
 	if got := b.must("get", `{"key":"k"}`); got != `{}` {
 		t.Errorf("the data stayed: %s", got)
 	}
 }
 
 func TestGrant(t *testing.T) {
-	r := newRig(t)
-	a := r.admin()
+	h := newHarness(t)
+	a := h.admin()
 	k := decode[cred](t, a.must("grant", `{"id":"org.example.backup","name":"Backup"}`))
 	for _, params := range []string{
 		`{"id":"https://notes.example","name":"N"}`, `{"id":"x","name":"N"}`, `{"id":"org.example.x"}`, `{"id":"org.example.x","name":"\u202e"}`,
@@ -667,9 +667,9 @@ func TestGrant(t *testing.T) {
 			t.Errorf("%s: %s", params, m.raw)
 		}
 	}
-	r.start()
-	r.native().comeIn(k, "org.example.backup").must("put", `{"key":"k","value":1}`)
-	st := r.state()
+	h.start()
+	h.native().comeIn(k, "org.example.backup").must("put", `{"key":"k","value":1}`)
+	st := h.state()
 	if len(st.Apps) != 1 || st.Apps[0].Name != "Backup" || !st.Apps[0].Native || st.Apps[0].Tokens[0].Program != "org.example.backup" {
 		t.Errorf("state: %+v", st.Apps)
 	}
@@ -677,34 +677,34 @@ func TestGrant(t *testing.T) {
 
 // The last use of a token is written once an hour, not at each.
 func TestLastUsed(t *testing.T) {
-	r := newRig(t)
-	c, _ := r.app(notes)
-	first := r.state().Apps[0].LastUsed
-	if first != r.now {
-		t.Errorf("last used %d, now %d", first, r.now)
+	h := newHarness(t)
+	c, _ := h.app(notes)
+	first := h.state().Apps[0].LastUsed
+	if first != h.now {
+		t.Errorf("last used %d, now %d", first, h.now)
 	}
-	r.wait(3_599_999)
+	h.wait(3_599_999)
 	c.must("get", `{"key":"k"}`)
-	if got := r.state().Apps[0].LastUsed; got != first {
+	if got := h.state().Apps[0].LastUsed; got != first {
 		t.Errorf("written within the hour: %d", got-first)
 	}
-	r.wait(1)
+	h.wait(1)
 	c.must("get", `{"key":"k"}`)
-	r.start()
-	if got := r.state().Apps[0].LastUsed; got != first+3_600_000 {
+	h.start()
+	if got := h.state().Apps[0].LastUsed; got != first+3_600_000 {
 		t.Errorf("last used %d ms after the first", got-first)
 	}
 }
 
 // What only an Admin can have made many of is bounded all the same: the oldest gives way.
 func TestManyLinksAndSessions(t *testing.T) {
-	r := newRig(t)
+	h := newHarness(t)
 	var secrets []string
 	for range maxOpenLinks + 1 {
-		secrets = append(secrets, openSecret(t, r))
+		secrets = append(secrets, openSecret(t, h))
 	}
 	exchange := func(secret string) message {
-		return r.connect(Who{Manager, manager}).call("exchange", fmt.Sprintf(`{"secret":%q}`, secret))
+		return h.connect(Who{Manager, manager}).call("exchange", fmt.Sprintf(`{"secret":%q}`, secret))
 	}
 	if m := exchange(secrets[0]); m.code() != peer.EAuth {
 		t.Errorf("the oldest link: %s", m.raw)
@@ -714,10 +714,10 @@ func TestManyLinksAndSessions(t *testing.T) {
 	}
 	var sessions []cred
 	for range maxSessions + 1 {
-		sessions = append(sessions, decode[cred](t, string(exchange(openSecret(t, r)).Result)))
+		sessions = append(sessions, decode[cred](t, string(exchange(openSecret(t, h)).Result)))
 	}
 	for i, want := range map[int]bool{0: false, 1: true, maxSessions: true} {
-		if p := r.connect(Who{Manager, manager}).prover(sessions[i], manager); p.ask() != want {
+		if p := h.connect(Who{Manager, manager}).prover(sessions[i], manager); p.ask() != want {
 			t.Errorf("session %d is known: %v", i, !want)
 		}
 	}

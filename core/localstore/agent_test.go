@@ -29,29 +29,29 @@ func TestAgentOf(t *testing.T) {
 
 // The manager names the browser that asks and the one that has access, also of a token from before there were names, and after a restart.
 func TestAgentIsShown(t *testing.T) {
-	r := newRig(t)
+	h := newHarness(t)
 	firefox, safari := Agent{"Firefox", "Linux"}, Agent{"Safari", "macOS"}
-	page := func(by Agent) *conn { return r.connectBy(Who{Kind: Web, Origin: notes}, by) }
+	page := func(by Agent) *conn { return h.connectBy(Who{Kind: Web, Origin: notes}, by) }
 	c := page(firefox)
 	id := c.begin("request", `{"app":{"name":"Notes"}}`)
-	if got := r.state().Requests[0].Agent; got != firefox {
+	if got := h.state().Requests[0].Agent; got != firefox {
 		t.Errorf("the request: %+v", got)
 	}
-	r.admin().must("allow", `{"request":1}`)
+	h.admin().must("allow", `{"request":1}`)
 	m, _ := c.answer(id)
 	tok := decode[cred](t, string(m.Result))
 	shown := func(want Agent, when string) {
 		t.Helper()
-		if got := r.state().Apps[0].Tokens[0].Agent; got != want {
+		if got := h.state().Apps[0].Tokens[0].Agent; got != want {
 			t.Errorf("%s: %+v, want %+v", when, got, want)
 		}
 	}
 	shown(firefox, "allowed")
-	r.start()
+	h.start()
 	shown(firefox, "after a restart")
 	page(safari).comeIn(tok, notes)
 	shown(safari, "used by another")
-	r.start()
+	h.start()
 	shown(safari, "and that after a restart")
 	page(Agent{}).comeIn(tok, notes)
 	shown(safari, "by one that says nothing")

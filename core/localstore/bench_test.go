@@ -15,12 +15,12 @@ func BenchmarkCalls(b *testing.B) {
 		{"list", `{"jsonrpc":"2.0","id":1,"method":"list","params":{"limit":100}}`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			r := newRig(b)
-			app, _ := r.app(notes)
+			h := newHarness(b)
+			app, _ := h.app(notes)
 			for i := range 1000 {
 				app.say(fmt.Sprintf(`{"jsonrpc":"2.0","method":"put","params":{"key":"k%d","value":%q}}`, i, value))
 			}
-			delete(r.conns, app.num) // nobody reads the answers
+			delete(h.conns, app.num) // nobody reads the answers
 			b.ReportAllocs()
 			i := 0
 			for b.Loop() {

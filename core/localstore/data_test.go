@@ -9,8 +9,8 @@ import (
 )
 
 func TestData(t *testing.T) {
-	r := newRig(t)
-	c, _ := r.app(notes)
+	h := newHarness(t)
+	c, _ := h.app(notes)
 	for _, call := range []struct{ method, params, want string }{
 		{"get", `{"key":"a"}`, `{}`},
 		{"put", `{"key":"a","value":{"n": 1.0, "s":"<\u00e9>"}}`, `{}`},
@@ -46,10 +46,10 @@ func TestData(t *testing.T) {
 }
 
 func TestWatch(t *testing.T) {
-	r := newRig(t)
-	a, k := r.app(notes)
-	b := r.web(notes).comeIn(k, notes)
-	r.admin() // so that numbers differ
+	h := newHarness(t)
+	a, k := h.app(notes)
+	b := h.web(notes).comeIn(k, notes)
+	h.admin() // so that numbers differ
 	first := a.must("watch", `{"prefix":"n/"}`)
 	a.must("watch", `{}`)
 	b.must("watch", `{"prefix":"n/"}`)
@@ -89,12 +89,12 @@ func TestWatch(t *testing.T) {
 
 	// One that goes while its watch begins leaves none behind.
 	b.leave()
-	if n := len(r.s.watches); n != 2 {
+	if n := len(h.s.watches); n != 2 {
 		t.Errorf("%d watches are left", n)
 	}
 	a.leave()
-	if len(r.s.watches) != 0 || len(r.s.ops) != 0 {
-		t.Errorf("%d watches and %d operations are left", len(r.s.watches), len(r.s.ops))
+	if len(h.s.watches) != 0 || len(h.s.ops) != 0 {
+		t.Errorf("%d watches and %d operations are left", len(h.s.watches), len(h.s.ops))
 	}
 }
 
@@ -106,8 +106,8 @@ type told struct {
 }
 
 func TestTooManyWatches(t *testing.T) {
-	r := newRig(t)
-	c, _ := r.app(notes)
+	h := newHarness(t)
+	c, _ := h.app(notes)
 	for range maxWatches {
 		c.must("watch", `{}`)
 	}
@@ -119,23 +119,23 @@ func TestTooManyWatches(t *testing.T) {
 }
 
 func TestStatus(t *testing.T) {
-	r := newRig(t)
-	a, _ := r.app(notes)
-	b, _ := r.app("https://mail.example")
+	h := newHarness(t)
+	a, _ := h.app(notes)
+	b, _ := h.app("https://mail.example")
 	want := `{"store":"local","sync":"off","entries":0,"toSend":0,"toReceive":false,"recovery":false,"devices":0,"online":0,"upToDate":0}`
 	if got := a.must("status", `{}`); got != want {
 		t.Errorf("status: %s", got)
 	}
 	b.must("status", `{}`)
 	a.must("put", `{"key":"k","value":1}`)
-	r.wait(1000)
+	h.wait(1000)
 	if got := a.told("status"); len(got) != 1 || got[0] != strings.Replace(want, `"entries":0`, `"entries":1`, 1) {
 		t.Errorf("told: %v", got)
 	}
 	if got := b.told("status"); len(got) != 0 {
 		t.Errorf("another application was told: %v", got)
 	}
-	admin := r.admin()
+	admin := h.admin()
 	if got := admin.must("status", `{"app":"https://notes.example"}`); !strings.HasPrefix(got, `{"app":"https://notes.example","store":"local"`) {
 		t.Errorf("to masq itself: %s", got)
 	}
@@ -143,20 +143,20 @@ func TestStatus(t *testing.T) {
 
 // What masq's own commands store needs no permission, and nobody else's name.
 func TestCommandLine(t *testing.T) {
-	r := newRig(t)
-	a := r.admin()
-	if got := newRig(t).admin().call("watch", `{"app":"org.masq.cli"}`); got.code() != peer.OK { // it makes it too
+	h := newHarness(t)
+	a := h.admin()
+	if got := newHarness(t).admin().call("watch", `{"app":"org.masq.cli"}`); got.code() != peer.OK { // it makes it too
 		t.Errorf("watch: %q", got.code())
 	}
 	if got := a.must("get", `{"app":"org.masq.cli","key":"k"}`); got != `{}` {
 		t.Errorf("got %s", got)
 	}
 	a.must("put", `{"app":"org.masq.cli","key":"k","value":1}`)
-	if st := r.state(); len(st.Apps) != 1 || !st.Apps[0].Allowed {
+	if st := h.state(); len(st.Apps) != 1 || !st.Apps[0].Allowed {
 		t.Errorf("the manager sees %+v", st.Apps)
 	}
-	r.start()
-	a = r.admin()
+	h.start()
+	a = h.admin()
 	if got := a.must("list", `{"app":"org.masq.cli"}`); got != `{"entries":[{"key":"k","value":1}],"more":false}` {
 		t.Errorf("got %s", got)
 	}

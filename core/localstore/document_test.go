@@ -177,11 +177,11 @@ func TestDocumentIsComplete(t *testing.T) {
 // Every method is called as its examples say, and answers what they say.
 func TestDocumentExamples(t *testing.T) {
 	d := published()
-	r := newRig(t)
-	in, k := r.app(notes)
+	h := newHarness(t)
+	in, k := h.app(notes)
 	in.must("put", `{"key":"note/1","value":{"title":"Hello"}}`)
 	in.must("put", `{"key":"photo/1","bytes":"AAEC"}`)
-	comes := r.web(notes).prover(k, notes)
+	comes := h.web(notes).prover(k, notes)
 	differs := []string{"hello", "request", "prove", "watch", "status"} // from run to run
 	for _, m := range d.Methods {
 		for _, e := range m.Examples {
@@ -199,7 +199,7 @@ func TestDocumentExamples(t *testing.T) {
 			c := in
 			switch m.Name {
 			case "request":
-				r.web("https://asks.example").letIn(text)
+				h.web("https://asks.example").letIn(text)
 				continue
 			case "prove":
 				comes.ask()
@@ -213,7 +213,7 @@ func TestDocumentExamples(t *testing.T) {
 		}
 		c := in
 		if methods[m.Name].who&forApps == 0 {
-			c = r.web("https://more.example")
+			c = h.web("https://more.example")
 		}
 		for name, schema := range d.params {
 			if name != m.Name {

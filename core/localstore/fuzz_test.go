@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// FuzzMessage says anything, as each kind of client. Whatever it is, what comes back is JSON-RPC (the rig checks that), and who is
+// FuzzMessage says anything, as each kind of client. Whatever it is, what comes back is JSON-RPC (the harness checks that), and who is
 // not in gets no data and changes nothing.
 func FuzzMessage(f *testing.F) {
 	for _, text := range []string{
@@ -27,32 +27,32 @@ func FuzzMessage(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		r := newRig(t)
-		r.other = func(Action) bool { return true } // an invite dials
-		in, _ := r.app(notes)
+		h := newHarness(t)
+		h.other = func(Action) bool { return true } // an invite dials
+		in, _ := h.app(notes)
 		in.must("put", `{"key":"secret","value":"SECRET"}`)
 		for _, who := range []Who{
 			{Kind: Web, Origin: notes}, {Kind: Web, Origin: "https://evil.example"}, {Kind: Native}, {Kind: Manager, Origin: manager},
 		} {
-			before := r.s.lastOp
-			c := r.connect(who)
+			before := h.s.lastOp
+			c := h.connect(who)
 			c.say(string(text))
 			for _, m := range c.got {
 				if bytes.Contains(m.raw, []byte("SECRET")) && !bytes.Contains(text, []byte("SECRET")) {
 					t.Errorf("%v was told %s", who, m.raw)
 				}
 			}
-			if r.s.lastOp != before {
+			if h.s.lastOp != before {
 				t.Errorf("%v did something", who)
 			}
 		}
 		in.say(string(text))
-		admin := r.admin()
+		admin := h.admin()
 		admin.say(string(text))
-		page := r.connect(Who{Manager, manager})
-		page.must("exchange", fmt.Sprintf(`{"secret":%q}`, openSecret(t, r)))
+		page := h.connect(Who{Manager, manager})
+		page.must("exchange", fmt.Sprintf(`{"secret":%q}`, openSecret(t, h)))
 		page.say(string(text))
-		r.wait(1000)
+		h.wait(1000)
 	})
 }
 

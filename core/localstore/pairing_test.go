@@ -17,7 +17,7 @@ const syncServer = "ws://localhost:6280"
 type network struct {
 	t     *testing.T
 	relay *relay.Server
-	rigs  []*rig
+	rigs  []*harness
 	queue []func()
 	last  uint64
 	ends  map[uint64]end
@@ -25,17 +25,17 @@ type network struct {
 
 // end is a connection as a store sees it.
 type end struct {
-	r    *rig
+	r    *harness
 	conn uint32
 }
 
 func newNetwork(t *testing.T, names ...string) *network {
 	n := &network{t: t, relay: relay.New(relay.Config{Rand: rand.NewChaCha8([32]byte{1})}), ends: map[uint64]end{}}
 	for i, name := range names {
-		r := &rig{t: t, name: name, sync: []string{syncServer}, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{2, byte(i)}), disk: mem.New()}
-		r.other = func(a Action) bool { return n.act(r, a) }
-		r.start()
-		n.rigs = append(n.rigs, r)
+		h := &harness{t: t, name: name, sync: []string{syncServer}, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{2, byte(i)}), disk: mem.New()}
+		h.other = func(a Action) bool { return n.act(h, a) }
+		h.start()
+		n.rigs = append(n.rigs, h)
 	}
 	return n
 }
@@ -44,10 +44,10 @@ func (n *network) later(f func()) { n.queue = append(n.queue, f) }
 
 func (n *network) back(e end, ev peer.Event) { n.later(func() { e.r.step(Peer{ev}) }) }
 
-func (n *network) act(r *rig, a Action) bool {
+func (n *network) act(h *harness, a Action) bool {
 	at := func(conn uint32) uint64 {
 		for id, e := range n.ends {
-			if e == (end{r, conn}) {
+			if e == (end{h, conn}) {
 				return id
 			}
 		}
@@ -57,7 +57,7 @@ func (n *network) act(r *rig, a Action) bool {
 	case peer.Dial:
 		n.last++
 		id := n.last
-		n.ends[id] = end{r, a.Conn}
+		n.ends[id] = end{h, a.Conn}
 		n.back(n.ends[id], peer.Opened{Conn: a.Conn})
 		n.later(func() {
 			n.step(relay.Open{Conn: id, Path: strings.TrimPrefix(a.URL, syncServer), Host: "localhost:6280"})
@@ -115,16 +115,16 @@ func (n *network) until(what string, ok func() bool) {
 		if ok() {
 			return
 		}
-		for _, r := range n.rigs {
-			r.wait(50)
+		for _, h := range n.rigs {
+			h.wait(50)
 		}
 		n.step(relay.Tick{})
 	}
 	n.t.Fatalf("%s: not within a minute", what)
 }
 
-func (r *rig) pairingNow() statePairing {
-	if p := r.state().Pairing; p != nil {
+func (h *harness) pairingNow() statePairing {
+	if p := h.state().Pairing; p != nil {
 		return *p
 	}
 	return statePairing{}

@@ -50,8 +50,8 @@ func TestCalls(t *testing.T) {
 		{"a batch that is too long", "[" + strings.Repeat("{},", 1000) + "{}]", `null -32600 E_TOOBIG`, 0},
 		{"a message that is too long", `"` + strings.Repeat("x", MaxMessage) + `"`, ``, CloseTooBig},
 	} {
-		r := newRig(t)
-		cl, _ := r.app(notes)
+		h := newHarness(t)
+		cl, _ := h.app(notes)
 		cl.got = nil
 		cl.say(c.text)
 		if got := cl.summary(); got != c.want || cl.closed.Code != c.closed {
@@ -78,8 +78,8 @@ func (c *conn) summary() string {
 }
 
 func TestParameters(t *testing.T) {
-	r := newRig(t)
-	c, _ := r.app(notes)
+	h := newHarness(t)
+	c, _ := h.app(notes)
 	for _, call := range []struct {
 		method, params string
 		want           peer.Code
@@ -154,10 +154,10 @@ func nested(levels int) string {
 
 // Whoever asks without end is told to wait, and harms nobody else.
 func TestUnanswered(t *testing.T) {
-	r := newRig(t)
-	c, k := r.app(notes)
-	other, _ := r.app("https://mail.example")
-	r.hold = true
+	h := newHarness(t)
+	c, k := h.app(notes)
+	other, _ := h.app("https://mail.example")
+	h.hold = true
 	first := c.lastID + 1
 	for range 10_000 {
 		c.begin("put", `{"key":"k","value":1}`)
@@ -166,7 +166,7 @@ func TestUnanswered(t *testing.T) {
 		t.Errorf("the 10,001st: %s", m.raw)
 	}
 	id := other.begin("put", `{"key":"k","value":1}`)
-	r.release()
+	h.release()
 	for _, one := range []*conn{c, other} {
 		if one == c {
 			id = fmt.Sprint(first)
@@ -177,18 +177,18 @@ func TestUnanswered(t *testing.T) {
 		one.must("put", `{"key":"k","value":2}`)
 	}
 
-	r.hold = true
+	h.hold = true
 	big := `{"key":"k","value":"` + strings.Repeat("x", 1<<20-2) + `"}`
 	for range 63 {
 		c.begin("put", big)
 	}
-	for _, one := range []*conn{c, r.web(notes).comeIn(k, notes)} {
+	for _, one := range []*conn{c, h.web(notes).comeIn(k, notes)} {
 		if m := one.call("put", big); m.code() != peer.EBusy {
 			t.Errorf("more than 64 MiB: %.200s", m.raw)
 		}
 	}
 	id = other.begin("put", big)
-	r.release()
+	h.release()
 	if m, _ := other.answer(id); m.Error != nil || m.Result == nil {
 		t.Errorf("another application: %.200s", m.raw)
 	}
@@ -196,23 +196,23 @@ func TestUnanswered(t *testing.T) {
 	for _, one := range []*conn{c, other} {
 		one.leave()
 	}
-	if r.step(Events{}); len(r.s.bytes) != 0 {
-		t.Errorf("bytes are left: %v", r.s.bytes)
+	if h.step(Events{}); len(h.s.bytes) != 0 {
+		t.Errorf("bytes are left: %v", h.s.bytes)
 	}
 }
 
 // A batch is answered when the last of its calls is, and is no way to have endless answers made.
 func TestBatchAnswers(t *testing.T) {
-	r := newRig(t)
-	c, _ := r.app(notes)
+	h := newHarness(t)
+	c, _ := h.app(notes)
 	c.must("put", `{"key":"k","value":"`+strings.Repeat("x", 1<<19)+`"}`)
 	c.got = nil
-	r.hold = true
+	h.hold = true
 	c.say(`[{"jsonrpc":"2.0","id":1,"method":"get","params":{"key":"k"}},{"jsonrpc":"2.0","id":2,"method":"put","params":{"key":"l","value":1}}]`)
 	if len(c.got) != 0 {
 		t.Errorf("answered in parts: %s", c.summary())
 	}
-	r.release()
+	h.release()
 	if len(c.got) != 2 || c.got[1].Error != nil {
 		t.Errorf("answered: %.100s", c.summary())
 	}
@@ -251,12 +251,12 @@ func TestValuesFromElsewhere(t *testing.T) {
 
 // Before the store is open, calls wait.
 func TestEarly(t *testing.T) {
-	r := newRig(t)
-	_, k := r.app(notes)
-	r.life++
-	r.s = New(Config{Peer: peer.Config{Key: [32]byte{1}, Name: "Desk", Rand: r.rand}, Port: 6277})
-	r.conns = map[uint32]*conn{}
-	c, loud, gone := r.web(notes), r.web(notes), r.web(notes)
+	h := newHarness(t)
+	_, k := h.app(notes)
+	h.life++
+	h.s = New(Config{Peer: peer.Config{Key: [32]byte{1}, Name: "Desk", Rand: h.rand}, Port: 6277})
+	h.conns = map[uint32]*conn{}
+	c, loud, gone := h.web(notes), h.web(notes), h.web(notes)
 	p := c.prover(k, notes)
 	id := c.begin("prove", fmt.Sprintf(`{"id":%q,"cn":%q}`, k.ID, encodeURL(p.cn)))
 	gone.begin("hello", `{}`)
@@ -270,11 +270,11 @@ func TestEarly(t *testing.T) {
 	if _, ok := c.answer(id); ok {
 		t.Error("answered before what is kept was read")
 	}
-	ids, err := r.disk.List()
+	ids, err := h.disk.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.step(Peer{peer.Start{Blocks: ids}})
+	h.step(Peer{peer.Start{Blocks: ids}})
 	m, _ := c.answer(id)
 	p.sn = unURL(t, decode[struct{ SN, MAC string }](t, string(m.Result)).SN)
 	c.must("proof", p.proof())
@@ -282,57 +282,57 @@ func TestEarly(t *testing.T) {
 
 // When the disk fails, everybody who waits hears of it, and everybody who comes later.
 func TestDiskFails(t *testing.T) {
-	r := newRig(t)
-	c, k := r.app(notes)
-	asks := r.web("https://asks.example")
+	h := newHarness(t)
+	c, k := h.app(notes)
+	asks := h.web("https://asks.example")
 	request := asks.begin("request", `{"app":{"name":"N"}}`)
-	num := r.state().Requests[0].Request
-	r.hold = true
+	num := h.state().Requests[0].Request
+	h.hold = true
 	c.begin("put", `{"key":"k","value":0}`) // is being written when the rest comes
 	put := c.begin("put", `{"key":"k","value":1}`)
-	admin := r.admin()
+	admin := h.admin()
 	allow := admin.begin("allow", fmt.Sprintf(`{"request":%d}`, num))
-	r.disk.Close()
-	r.release()
+	h.disk.Close()
+	h.release()
 	for id, one := range map[string]*conn{put: c, request: asks, allow: admin} {
 		if m, ok := one.answer(id); !ok || m.code() != peer.EClosed {
 			t.Errorf("while the disk failed: %s", m.raw)
 		}
 	}
-	if r.failed != peer.EClosed {
-		t.Errorf("failed: %q", r.failed)
+	if h.failed != peer.EClosed {
+		t.Errorf("failed: %q", h.failed)
 	}
 	if m := c.call("get", `{"key":"k"}`); m.code() != peer.EClosed {
 		t.Errorf("later: %s", m.raw)
 	}
-	r.disk = r.disk.Reopen()
-	r.start()
-	if got := r.web(notes).comeIn(k, notes).must("get", `{"key":"k"}`); got != `{}` {
+	h.disk = h.disk.Reopen()
+	h.start()
+	if got := h.web(notes).comeIn(k, notes).must("get", `{"key":"k"}`); got != `{}` {
 		t.Errorf("it came true after all: %s", got)
 	}
-	if st := r.state(); len(st.Apps) != 1 {
+	if st := h.state(); len(st.Apps) != 1 {
 		t.Errorf("let in after all: %+v", st.Apps)
 	}
 }
 
 // A store that cannot read what it keeps lets nobody in.
 func TestDamaged(t *testing.T) {
-	r := newRig(t)
-	_, k := r.app(notes)
-	r.life++
-	r.s = New(Config{Peer: peer.Config{Key: [32]byte{2}, Rand: r.rand}, Port: 6277}) // another key
-	ids, err := r.disk.List()
+	h := newHarness(t)
+	_, k := h.app(notes)
+	h.life++
+	h.s = New(Config{Peer: peer.Config{Key: [32]byte{2}, Rand: h.rand}, Port: 6277}) // another key
+	ids, err := h.disk.List()
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.step(Peer{peer.Start{Blocks: ids}})
+	h.step(Peer{peer.Start{Blocks: ids}})
 	for _, c := range []struct {
 		c              *conn
 		method, params string
 	}{
-		{r.web(notes), "prove", fmt.Sprintf(`{"id":%q,"cn":%q}`, k.ID, encodeURL(make([]byte, 32)))},
-		{r.web(notes), "request", `{"app":{"name":"N"}}`},
-		{r.admin(), "state", `{}`},
+		{h.web(notes), "prove", fmt.Sprintf(`{"id":%q,"cn":%q}`, k.ID, encodeURL(make([]byte, 32)))},
+		{h.web(notes), "request", `{"app":{"name":"N"}}`},
+		{h.admin(), "state", `{}`},
 	} {
 		if m := c.c.call(c.method, c.params); m.code() != peer.EDamaged {
 			t.Errorf("%s: %s", c.method, m.raw)
@@ -341,19 +341,19 @@ func TestDamaged(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
-	r := newRig(t)
-	c, k := r.app(notes)
+	h := newHarness(t)
+	c, k := h.app(notes)
 	c.must("put", `{"key":"k","value":1,"durability":"relaxed"}`)
-	r.step(Stop{})
-	r.step(Stop{})
-	if c.closed.Code != CloseStop || r.failed != peer.EClosed {
-		t.Errorf("closed %+v, failed %q", c.closed, r.failed)
+	h.step(Stop{})
+	h.step(Stop{})
+	if c.closed.Code != CloseStop || h.failed != peer.EClosed {
+		t.Errorf("closed %+v, failed %q", c.closed, h.failed)
 	}
-	if late := r.web(notes); late.closed.Code != CloseStop {
+	if late := h.web(notes); late.closed.Code != CloseStop {
 		t.Errorf("closed: %+v", late.closed)
 	}
-	r.start()
-	if got := r.web(notes).comeIn(k, notes).must("get", `{"key":"k"}`); got != `{"value":1}` {
+	h.start()
+	if got := h.web(notes).comeIn(k, notes).must("get", `{"key":"k"}`); got != `{"value":1}` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -7,36 +7,36 @@ import (
 
 // The manager hears of everything, and at most four times a second.
 func TestStateIsTold(t *testing.T) {
-	r := newRig(t)
-	a, b := r.admin(), r.admin()
+	h := newHarness(t)
+	a, b := h.admin(), h.admin()
 	a.must("state", `{}`)
-	r.wait(1000)
-	r.web(notes).begin("request", `{"app":{"name":"Notes"}}`)
+	h.wait(1000)
+	h.web(notes).begin("request", `{"app":{"name":"Notes"}}`)
 	if got := a.told("state"); len(got) != 1 || !strings.Contains(got[0], `"requests":[{"request":1,`) {
 		t.Errorf("told at once: %v", got)
 	}
 	for _, origin := range []string{"https://a.example", "https://b.example", "https://c.example"} {
-		r.web(origin).begin("request", `{"app":{"name":"N"}}`)
+		h.web(origin).begin("request", `{"app":{"name":"N"}}`)
 	}
 	if got := a.told("state"); len(got) != 0 {
 		t.Errorf("told too often: %d times", len(got))
 	}
 	b.must("state", `{}`)
-	r.wait(250)
+	h.wait(250)
 	if got := a.told("state"); len(got) != 1 || len(decode[state](t, got[0]).Requests) != 4 {
 		t.Errorf("told after 250 ms: %v", got)
 	}
 	if got := b.told("state"); len(got) != 0 {
 		t.Errorf("told what it knew: %v", got)
 	}
-	r.wait(1000)
-	r.step(Disk{Bytes: 4096})
+	h.wait(1000)
+	h.step(Disk{Bytes: 4096})
 	for _, c := range []*conn{a, b} {
 		if got := c.told("state"); len(got) != 1 || decode[state](t, got[0]).Bytes != 4096 {
 			t.Errorf("told of the disk: %v", got)
 		}
 	}
-	if r.wait(60_000); len(a.told("state")) != 0 {
+	if h.wait(60_000); len(a.told("state")) != 0 {
 		t.Error("told although nothing has changed")
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 func TestApplication(t *testing.T) {
-	r := newAppRig(t).begin().meet()
+	r := newAppHarness(t).begin().meet()
 	h, j := r.host.State(), r.join.State()
 	if h.Hidden || j.Hidden || h.Digits == "" || h.Digits != j.Digits || j.Other.Role != Application || !slices.Equal(j.Other.Apps, []string{testApp}) {
 		t.Fatalf("host %+v, joiner %+v", h, j)
@@ -29,7 +29,7 @@ func TestApplication(t *testing.T) {
 
 // An application peer lets another one in, with the root that it trusts itself.
 func TestApplicationLetsAnotherIn(t *testing.T) {
-	r := newAppRig(t)
+	r := newAppHarness(t)
 	store := r.self[0]
 	r.self[0] = self("Phone", roster.Embedded)
 	phone := r.self[0].member()
@@ -45,24 +45,24 @@ func TestApplicationLetsAnotherIn(t *testing.T) {
 func TestRoles(t *testing.T) {
 	const s, e = roster.Store, roster.Embedded
 	for name, c := range map[string]struct {
-		rig        func(t testing.TB) *rig
+		rig        func(t testing.TB) *harness
 		host, join uint8
-		change     func(r *rig)
+		change     func(r *harness)
 		hErr, jErr error
 	}{
-		"store, full, store":           {rig: newRig, host: s, join: s},
-		"page, full, page":             {rig: newRig, host: e, join: e},
-		"store, full, page":            {rig: newRig, host: s, join: e, hErr: ErrRole, jErr: ErrDenied},
-		"page, full, store":            {rig: newRig, host: e, join: s, hErr: ErrRole, jErr: ErrDenied},
-		"store, application, page":     {rig: newAppRig, host: s, join: e},
-		"store, application, store":    {rig: newAppRig, host: s, join: s, hErr: ErrDenied, jErr: ErrRole},
-		"another application":          {rig: newAppRig, host: s, join: e, change: func(r *rig) { r.join.app = "https://other.example" }, hErr: ErrDenied, jErr: ErrLink},
-		"no application":               {rig: newAppRig, host: s, join: e, change: func(r *rig) { r.join.app = "" }, hErr: ErrDenied, jErr: ErrLink},
-		"two applications":             {rig: newAppRig, host: s, join: e, change: func(r *rig) { r.host.offer.Apps = []string{testApp, "x"} }, hErr: nil, jErr: ErrAuth},
-		"an unknown role":              {rig: newAppRig, host: s, join: e, change: func(r *rig) { r.host.offer.Role = 3 }, hErr: ErrVersion, jErr: ErrVersion},
-		"the joiner says that it is s": {rig: newAppRig, host: s, join: e, change: lieAbout(s, testApp), hErr: ErrRole, jErr: ErrDenied},
-		"the joiner tells another app": {rig: newAppRig, host: s, join: e, change: lieAbout(e, "https://other.example"), hErr: ErrLink, jErr: ErrDenied},
-		"the joiner tells no app":      {rig: newAppRig, host: s, join: e, change: lieAbout(e, ""), hErr: ErrLink, jErr: ErrDenied},
+		"store, full, store":           {rig: newHarness, host: s, join: s},
+		"page, full, page":             {rig: newHarness, host: e, join: e},
+		"store, full, page":            {rig: newHarness, host: s, join: e, hErr: ErrRole, jErr: ErrDenied},
+		"page, full, store":            {rig: newHarness, host: e, join: s, hErr: ErrRole, jErr: ErrDenied},
+		"store, application, page":     {rig: newAppHarness, host: s, join: e},
+		"store, application, store":    {rig: newAppHarness, host: s, join: s, hErr: ErrDenied, jErr: ErrRole},
+		"another application":          {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.join.app = "https://other.example" }, hErr: ErrDenied, jErr: ErrLink},
+		"no application":               {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.join.app = "" }, hErr: ErrDenied, jErr: ErrLink},
+		"two applications":             {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.host.offer.Apps = []string{testApp, "x"} }, hErr: nil, jErr: ErrAuth},
+		"an unknown role":              {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.host.offer.Role = 3 }, hErr: ErrVersion, jErr: ErrVersion},
+		"the joiner says that it is s": {rig: newAppHarness, host: s, join: e, change: lieAbout(s, testApp), hErr: ErrRole, jErr: ErrDenied},
+		"the joiner tells another app": {rig: newAppHarness, host: s, join: e, change: lieAbout(e, "https://other.example"), hErr: ErrLink, jErr: ErrDenied},
+		"the joiner tells no app":      {rig: newAppHarness, host: s, join: e, change: lieAbout(e, ""), hErr: ErrLink, jErr: ErrDenied},
 	} {
 		r := c.rig(t)
 		r.self[0].Kind, r.self[1].Kind = c.host, c.join
@@ -75,8 +75,8 @@ func TestRoles(t *testing.T) {
 }
 
 // lieAbout makes the joiner say, in what it commits to and shows, something else than it goes by.
-func lieAbout(kind uint8, app string) func(r *rig) {
-	return func(r *rig) {
+func lieAbout(kind uint8, app string) func(r *harness) {
+	return func(r *harness) {
 		r.until(msgP1)
 		member := r.join.self
 		member.Kind = kind
@@ -109,7 +109,7 @@ func TestHiddenDigits(t *testing.T) {
 		"more":       {func(s string) string { return s + "0" }, ErrAuth},
 		"with space": {func(s string) string { return s[:3] + " " + s[3:] }, ErrAuth},
 	} {
-		r := newRig(t)
+		r := newHarness(t)
 		r.self[0].Kind, r.self[1].Kind = roster.Store, roster.Store
 		r.begin()
 		if !r.host.State().Hidden || r.join.State().Hidden || r.host.YesWith(r.now, "") != nil {
@@ -136,7 +136,7 @@ func TestHiddenDigits(t *testing.T) {
 			t.Errorf("%s: a second try", name)
 		}
 	}
-	r := newRig(t).begin().meet()
+	r := newHarness(t).begin().meet()
 	r.fromHost(r.host.YesWith(r.now, r.join.State().Digits))
 	if r.host.State().Step != Confirmed {
 		t.Error("digits are not taken where they are shown")
@@ -151,7 +151,7 @@ func TestApplicationOffers(t *testing.T) {
 		"no root":          func(o *Offer) { o.Root = [32]byte{} },
 		"role 3":           func(o *Offer) { o.Role = 3 },
 	} {
-		r := newAppRig(t)
+		r := newAppHarness(t)
 		change(&r.offer)
 		if _, err := Host(r.self[0], r.link, r.offer, nil, r.now); err != ErrOffer {
 			t.Errorf("%s: %v", name, err)
@@ -166,31 +166,31 @@ func TestApplicationGrants(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
-		change     func(r *rig, g *Grant)
+		change     func(r *harness, g *Grant)
 		host, join error // of a host that does not look
 	}{
-		"nothing yet: the root itself": {func(r *rig, g *Grant) { g.Roster = nil }, nil, nil},
-		"another namespace":            {func(r *rig, g *Grant) { g.Namespace[0]++ }, ErrOffer, ErrAuth},
-		"another's roster":             {func(r *rig, g *Grant) { r.join.root[0]++ }, nil, ErrAuth},
-		"another role":                 {func(r *rig, g *Grant) { g.Role = Full }, ErrOffer, ErrAuth},
-		"role 3":                       {func(r *rig, g *Grant) { g.Role = 3 }, ErrOffer, ErrVersion},
-		"not an entry":                 {func(r *rig, g *Grant) { g.Roster = [][]byte{{1}} }, ErrOffer, ErrAuth},
-		"of somebody else":             {func(r *rig, g *Grant) { g.Roster = theirs.Behind(nil); r.join.root = stranger.member().IK }, nil, ErrAuth},
-		"the host was revoked": {func(r *rig, g *Grant) {
+		"nothing yet: the root itself": {func(r *harness, g *Grant) { g.Roster = nil }, nil, nil},
+		"another namespace":            {func(r *harness, g *Grant) { g.Namespace[0]++ }, ErrOffer, ErrAuth},
+		"another's roster":             {func(r *harness, g *Grant) { r.join.root[0]++ }, nil, ErrAuth},
+		"another role":                 {func(r *harness, g *Grant) { g.Role = Full }, ErrOffer, ErrAuth},
+		"role 3":                       {func(r *harness, g *Grant) { g.Role = 3 }, ErrOffer, ErrVersion},
+		"not an entry":                 {func(r *harness, g *Grant) { g.Roster = [][]byte{{1}} }, ErrOffer, ErrAuth},
+		"of somebody else":             {func(r *harness, g *Grant) { g.Roster = theirs.Behind(nil); r.join.root = stranger.member().IK }, nil, ErrAuth},
+		"the host was revoked": {func(r *harness, g *Grant) {
 			if _, err := r.circle.SignRevoke(r.self[0].IK, r.self[0].member().IK); err != nil {
 				t.Fatal(err)
 			}
 			g.Roster = r.circle.Behind(nil)
 		}, ErrOffer, ErrAuth},
 	} {
-		r := newAppRig(t).begin().meet().yes()
+		r := newAppHarness(t).begin().meet().yes()
 		g := r.grantOf()
 		c.change(r, &g)
 		r.fromHost(r.host.Grant(r.now, g))
 		if got := r.host.State().Err; got != c.host {
 			t.Errorf("%s: host ends with %v, want %v", name, got, c.host)
 		}
-		r = newAppRig(t).begin().meet().yes()
+		r = newAppHarness(t).begin().meet().yes()
 		g = r.grantOf()
 		c.change(r, &g)
 		out, err := r.host.seal(msgP7, g.encode())
@@ -202,8 +202,8 @@ func TestApplicationGrants(t *testing.T) {
 			t.Errorf("%s: joiner ends with %v, want %v", name, r.join.State().Err, c.join)
 		}
 	}
-	r := newRig(t).begin().meet().yes() // and a namespace's where a circle's was offered
-	app := newAppRig(t)
+	r := newHarness(t).begin().meet().yes() // and a namespace's where a circle's was offered
+	app := newAppHarness(t)
 	out, err := r.host.seal(msgP7, (&Grant{Role: Application, Namespace: app.offer.Namespace, Roster: app.circle.Behind(nil)}).encode())
 	if err != nil {
 		t.Fatal(err)

@@ -9,23 +9,23 @@ import (
 // stages brings a pairing to where each message is the next one; at says which side takes it.
 var stages = []struct {
 	name string
-	at   func(r *rig) *Machine
+	at   func(r *harness) *Machine
 }{
-	{"H0", func(r *rig) *Machine { r.until(msgH0); return r.join }},
-	{"P1", func(r *rig) *Machine { r.until(msgP1); return r.host }},
-	{"P2", func(r *rig) *Machine { r.until(msgP2); return r.join }},
-	{"P3", func(r *rig) *Machine { r.until(msgP3); return r.host }},
-	{"P4", func(r *rig) *Machine { r.until(msgP4); return r.join }},
-	{"P5", func(r *rig) *Machine { r.until(msgP5); return r.host }},
-	{"host's P6", func(r *rig) *Machine { r.meet(); r.host.Yes(r.now); return r.host }},
-	{"joiner's P6", func(r *rig) *Machine { r.meet(); r.join.Yes(r.now); return r.join }},
-	{"P7", func(r *rig) *Machine { r.meet().yes(); return r.join }},
+	{"H0", func(r *harness) *Machine { r.until(msgH0); return r.join }},
+	{"P1", func(r *harness) *Machine { r.until(msgP1); return r.host }},
+	{"P2", func(r *harness) *Machine { r.until(msgP2); return r.join }},
+	{"P3", func(r *harness) *Machine { r.until(msgP3); return r.host }},
+	{"P4", func(r *harness) *Machine { r.until(msgP4); return r.join }},
+	{"P5", func(r *harness) *Machine { r.until(msgP5); return r.host }},
+	{"host's P6", func(r *harness) *Machine { r.meet(); r.host.Yes(r.now); return r.host }},
+	{"joiner's P6", func(r *harness) *Machine { r.meet(); r.join.Yes(r.now); return r.join }},
+	{"P7", func(r *harness) *Machine { r.meet().yes(); return r.join }},
 }
 
 // FuzzReceive gives any bytes to a machine in each state. None that the other side did not send gets it to a yes or a
 // grant.
 func FuzzReceive(f *testing.F) {
-	rigs := []func(testing.TB) *rig{newRig, newAppRig}
+	rigs := []func(testing.TB) *harness{newHarness, newAppHarness}
 	for role, begin := range rigs {
 		r := begin(f).begin()
 		r.tamper = func(_ bool, b []byte) [][]byte {
@@ -64,13 +64,13 @@ func FuzzParseLink(f *testing.F) {
 
 // FuzzFields gives any bytes to the parsers of what stands inside the channel: the other side may be hostile.
 func FuzzFields(f *testing.F) {
-	r := newRig(f)
+	r := newHarness(f)
 	g := r.grantOf()
 	m := r.self[0].member()
 	f.Add(encodeHost(&m, &r.offer))
 	f.Add(encodeJoiner([32]byte{}, &m, testApp))
 	f.Add(g.encode())
-	r = newAppRig(f)
+	r = newAppHarness(f)
 	g = r.grantOf()
 	f.Add(encodeHost(&m, &r.offer))
 	f.Add(g.encode())

@@ -83,7 +83,7 @@ func katLines(t *testing.T, role uint8, vector string) string {
 		return Self{IK: ik, NK: nk, Name: name, Kind: roster.Embedded, App: testApp}
 	}
 
-	r := newRig(t)
+	r := newHarness(t)
 	r.self = [2]Self{device("host", "Anna's laptop"), device("joiner", "Anna’s phone 📱")}
 	if role == Full {
 		var err error
@@ -151,7 +151,7 @@ func katLines(t *testing.T, role uint8, vector string) string {
 }
 
 // katSecrets computes, once more and apart from the machines, what P1 and P2 lead to.
-func katSecrets(t *testing.T, r *rig, sent map[byte][]byte, ya, shared []byte, line func(string, []byte) []byte) {
+func katSecrets(t *testing.T, r *harness, sent map[byte][]byte, ya, shared []byte, line func(string, []byte) []byte) {
 	p1, p2 := sent[msgP1], sent[msgP2]
 	line("CI", r.host.ci())
 	sid := line("sid", join("", sent[msgH0][2:], p1[1:17]))

@@ -12,7 +12,7 @@ import (
 
 func TestWholePairing(t *testing.T) {
 	for _, first := range []string{"host", "joiner"} {
-		r := newRig(t).begin()
+		r := newHarness(t).begin()
 		if r.host.Deadline() != start+LinkLife || r.join.Deadline() != start+LinkLife {
 			t.Error("the link has no end")
 		}
@@ -53,7 +53,7 @@ func TestWholePairing(t *testing.T) {
 	}
 }
 
-func (r *rig) checkGranted(first string) {
+func (r *harness) checkGranted(first string) {
 	t := r.t
 	member, acceptance := r.host.Joined()
 	r.grant()
@@ -90,7 +90,7 @@ func TestWrongSecret(t *testing.T) {
 		"another secret": func(l *Link) { l.Secret[15] ^= 1 },
 		"another relay":  func(l *Link) { l.Relay = "wss://evil.example" },
 	} {
-		r := newRig(t)
+		r := newHarness(t)
 		change(&r.joinLink)
 		r.begin().meet()
 		r.fromJoin(r.join.Peer(r.now, false)) // the host has gone without a word
@@ -108,8 +108,8 @@ func TestWrongSecret(t *testing.T) {
 
 // Somebody who saw the link pairs with both sides under keys of his own: the digits tell.
 func TestManInTheMiddle(t *testing.T) {
-	r := newRig(t).begin()
-	m := newRig(t)
+	r := newHarness(t).begin()
+	m := newHarness(t)
 	m.self[0], m.self[1] = self("Host", roster.Embedded), self("Joiner", roster.Embedded)
 	m.self[0].IK, m.self[1].IK = self("Mallory", 2).IK, self("Mallory", 2).IK
 	var err error
@@ -118,8 +118,8 @@ func TestManInTheMiddle(t *testing.T) {
 	}
 	m.offer.Genesis = m.circle.Genesis()
 	m.begin()
-	left := &rig{t: t, now: start, host: r.host, join: m.join}
-	right := &rig{t: t, now: start, host: m.host, join: r.join}
+	left := &harness{t: t, now: start, host: r.host, join: m.join}
+	right := &harness{t: t, now: start, host: m.host, join: r.join}
 	left.meet()
 	right.meet()
 	a, b := r.host.State(), r.join.State()
@@ -130,7 +130,7 @@ func TestManInTheMiddle(t *testing.T) {
 
 // A joiner that knows the secret chooses its identity anew once it sees the handshake hash: its commitment tells.
 func TestCommitmentBinds(t *testing.T) {
-	r := newRig(t).begin()
+	r := newHarness(t).begin()
 	r.tamper = func(toHost bool, b []byte) [][]byte {
 		if b[0] == msgP4 {
 			r.join.idJ = encodeJoiner([32]byte{66}, &r.join.self, testApp)
@@ -148,17 +148,17 @@ func TestCommitmentBinds(t *testing.T) {
 func TestConfirmationsAreChecked(t *testing.T) {
 	evil := self("Mallory", 2)
 	for name, c := range map[string]struct {
-		change     func(r *rig)
+		change     func(r *harness)
 		host, join error
 	}{
-		"host's key":      {func(r *rig) { r.host.ik = evil.IK }, nil, ErrAuth},
-		"joiner's key":    {func(r *rig) { r.join.ik = evil.IK }, ErrAuth, nil},
-		"host's hash":     {func(r *rig) { r.host.h[0] ^= 1 }, ErrAuth, ErrAuth},
-		"joiner's id":     {func(r *rig) { r.join.idJ = r.join.idJ[1:] }, ErrAuth, ErrAuth},
-		"acceptance":      {func(r *rig) { r.join.genesis[0] ^= 1 }, ErrAuth, nil},
-		"accepted a name": {func(r *rig) { r.join.self.Name = "Another" }, ErrAuth, nil},
+		"host's key":      {func(r *harness) { r.host.ik = evil.IK }, nil, ErrAuth},
+		"joiner's key":    {func(r *harness) { r.join.ik = evil.IK }, ErrAuth, nil},
+		"host's hash":     {func(r *harness) { r.host.h[0] ^= 1 }, ErrAuth, ErrAuth},
+		"joiner's id":     {func(r *harness) { r.join.idJ = r.join.idJ[1:] }, ErrAuth, ErrAuth},
+		"acceptance":      {func(r *harness) { r.join.genesis[0] ^= 1 }, ErrAuth, nil},
+		"accepted a name": {func(r *harness) { r.join.self.Name = "Another" }, ErrAuth, nil},
 	} {
-		r := newRig(t).begin().meet()
+		r := newHarness(t).begin().meet()
 		c.change(r)
 		r.yes()
 		r.want(name, c.host, c.join)
@@ -172,7 +172,7 @@ func TestConfirmationsAreChecked(t *testing.T) {
 func TestTampering(t *testing.T) {
 	types := []byte{msgH0, msgP1, msgP2, msgP3, msgP4, msgP5, msgP6, msgP7}
 	var last [][]byte // of an earlier pairing
-	whole := newRig(t).begin()
+	whole := newHarness(t).begin()
 	whole.tamper = func(_ bool, b []byte) [][]byte { last = append(last, b); return [][]byte{b} }
 	whole.meet().yes().grant()
 	old := func(typ byte) []byte { return last[slices.IndexFunc(last, func(b []byte) bool { return b[0] == typ })] }
@@ -195,7 +195,7 @@ func TestTampering(t *testing.T) {
 	}
 	for _, typ := range types {
 		for name, way := range ways {
-			r := newRig(t)
+			r := newHarness(t)
 			r.link.Secret[1]++ // another pairing than the one in old
 			r.joinLink = r.link
 			r.begin()
@@ -233,24 +233,24 @@ func TestTampering(t *testing.T) {
 
 func TestNo(t *testing.T) {
 	for name, c := range map[string]struct {
-		at         func(r *rig)
+		at         func(r *harness)
 		host       bool
 		other      error
 		otherKnows bool // by a message, not only by the absence
 	}{
-		"host at once":            {func(r *rig) {}, true, nil, false},
-		"joiner at once":          {func(r *rig) {}, false, nil, false},
-		"host at Compare":         {func(r *rig) { r.meet() }, true, ErrDenied, true},
-		"joiner at Compare":       {func(r *rig) { r.meet() }, false, ErrDenied, true},
-		"host after joiner's yes": {func(r *rig) { r.meet(); r.fromJoin(r.join.Yes(r.now)); r.run() }, true, ErrDenied, true},
-		"joiner after its yes":    {func(r *rig) { r.meet(); r.fromJoin(r.join.Yes(r.now)); r.run() }, false, ErrDenied, true},
-		"host at BothYes":         {func(r *rig) { r.meet().yes() }, true, ErrDenied, true},
-		"joiner at BothYes":       {func(r *rig) { r.meet().yes() }, false, ErrDenied, true},
-		"host before P3":          {func(r *rig) { r.until(msgP2) }, true, ErrAuth, false},
-		"joiner before P4":        {func(r *rig) { r.until(msgP3) }, false, ErrDenied, false},
-		"host before P5":          {func(r *rig) { r.until(msgP4) }, true, ErrDenied, true},
+		"host at once":            {func(r *harness) {}, true, nil, false},
+		"joiner at once":          {func(r *harness) {}, false, nil, false},
+		"host at Compare":         {func(r *harness) { r.meet() }, true, ErrDenied, true},
+		"joiner at Compare":       {func(r *harness) { r.meet() }, false, ErrDenied, true},
+		"host after joiner's yes": {func(r *harness) { r.meet(); r.fromJoin(r.join.Yes(r.now)); r.run() }, true, ErrDenied, true},
+		"joiner after its yes":    {func(r *harness) { r.meet(); r.fromJoin(r.join.Yes(r.now)); r.run() }, false, ErrDenied, true},
+		"host at BothYes":         {func(r *harness) { r.meet().yes() }, true, ErrDenied, true},
+		"joiner at BothYes":       {func(r *harness) { r.meet().yes() }, false, ErrDenied, true},
+		"host before P3":          {func(r *harness) { r.until(msgP2) }, true, ErrAuth, false},
+		"joiner before P4":        {func(r *harness) { r.until(msgP3) }, false, ErrDenied, false},
+		"host before P5":          {func(r *harness) { r.until(msgP4) }, true, ErrDenied, true},
 	} {
-		r := newRig(t).begin()
+		r := newHarness(t).begin()
 		c.at(r)
 		one, other, send := r.join, r.host, r.fromJoin
 		if c.host {
@@ -281,25 +281,25 @@ func keep(q [][]byte, yes bool) [][]byte {
 
 func TestExpiry(t *testing.T) {
 	for name, c := range map[string]struct {
-		at         func(r *rig)
+		at         func(r *harness)
 		after      uint64
 		host, join error
 	}{
-		"nobody comes":              {func(r *rig) {}, LinkLife, ErrExpired, ErrExpired},
-		"nearly":                    {func(r *rig) {}, LinkLife - 1, nil, nil},
-		"P1 is lost":                {func(r *rig) { r.until(msgP1); r.toHost = nil }, Handshake, nil, ErrExpired},
-		"P2 is lost":                {func(r *rig) { r.until(msgP2); r.toJoin = nil }, Handshake, ErrExpired, ErrExpired},
-		"P4 is lost":                {func(r *rig) { r.until(msgP4); r.toJoin = nil }, Handshake, ErrExpired, ErrExpired},
-		"P5 is lost":                {func(r *rig) { r.until(msgP5); r.toHost = nil }, Handshake, ErrExpired, nil},
-		"nobody says yes":           {func(r *rig) { r.meet() }, YesLife, ErrExpired, ErrExpired},
-		"somebody nearly says yes":  {func(r *rig) { r.meet() }, YesLife - 1, nil, nil},
-		"only the host says yes":    {func(r *rig) { r.meet(); r.fromHost(r.host.Yes(r.now)); r.run() }, YesLife, ErrExpired, ErrExpired},
-		"only the joiner says yes":  {func(r *rig) { r.meet(); r.fromJoin(r.join.Yes(r.now)); r.run() }, YesLife, ErrExpired, ErrExpired},
-		"the host does not grant":   {func(r *rig) { r.meet().yes() }, Handshake, ErrExpired, ErrExpired},
-		"granted long ago":          {func(r *rig) { r.meet().yes().grant() }, 1 << 40, nil, nil},
-		"the joiner's clock is off": {func(r *rig) { r.meet(); r.fromHost(r.host.Tick(r.now + YesLife)); r.run() }, 0, ErrExpired, ErrExpired},
+		"nobody comes":              {func(r *harness) {}, LinkLife, ErrExpired, ErrExpired},
+		"nearly":                    {func(r *harness) {}, LinkLife - 1, nil, nil},
+		"P1 is lost":                {func(r *harness) { r.until(msgP1); r.toHost = nil }, Handshake, nil, ErrExpired},
+		"P2 is lost":                {func(r *harness) { r.until(msgP2); r.toJoin = nil }, Handshake, ErrExpired, ErrExpired},
+		"P4 is lost":                {func(r *harness) { r.until(msgP4); r.toJoin = nil }, Handshake, ErrExpired, ErrExpired},
+		"P5 is lost":                {func(r *harness) { r.until(msgP5); r.toHost = nil }, Handshake, ErrExpired, nil},
+		"nobody says yes":           {func(r *harness) { r.meet() }, YesLife, ErrExpired, ErrExpired},
+		"somebody nearly says yes":  {func(r *harness) { r.meet() }, YesLife - 1, nil, nil},
+		"only the host says yes":    {func(r *harness) { r.meet(); r.fromHost(r.host.Yes(r.now)); r.run() }, YesLife, ErrExpired, ErrExpired},
+		"only the joiner says yes":  {func(r *harness) { r.meet(); r.fromJoin(r.join.Yes(r.now)); r.run() }, YesLife, ErrExpired, ErrExpired},
+		"the host does not grant":   {func(r *harness) { r.meet().yes() }, Handshake, ErrExpired, ErrExpired},
+		"granted long ago":          {func(r *harness) { r.meet().yes().grant() }, 1 << 40, nil, nil},
+		"the joiner's clock is off": {func(r *harness) { r.meet(); r.fromHost(r.host.Tick(r.now + YesLife)); r.run() }, 0, ErrExpired, ErrExpired},
 	} {
-		r := newRig(t).begin()
+		r := newHarness(t).begin()
 		c.at(r)
 		r.now += c.after
 		r.host.Tick(r.now)
@@ -317,7 +317,7 @@ func TestLateCalls(t *testing.T) {
 		"Receive": func(m *Machine, now uint64) [][]byte { return m.Receive(now, []byte{msgP6}) },
 		"Grant":   func(m *Machine, now uint64) [][]byte { return m.Grant(now, Grant{}) },
 	} {
-		r := newRig(t).begin().meet()
+		r := newHarness(t).begin().meet()
 		if out := call(r.host, r.now+YesLife); len(out) != 1 || out[0][0] != msgPX || r.host.State().Err != ErrExpired {
 			t.Errorf("%s: %x, %v", name, out, r.host.State().Err)
 		}
@@ -326,7 +326,7 @@ func TestLateCalls(t *testing.T) {
 
 // A joiner that leaves before P1 costs nothing; afterwards it costs the link.
 func TestPeerLeaves(t *testing.T) {
-	r := newRig(t).begin()
+	r := newHarness(t).begin()
 	first := r.host.Peer(r.now, true)
 	if r.host.Peer(r.now, true) != nil {
 		t.Error("a second H0 to the same joiner")
@@ -342,14 +342,14 @@ func TestPeerLeaves(t *testing.T) {
 	r.run().yes().grant()
 	r.want("second", nil, nil)
 	for typ, want := range map[byte]error{msgP1: ErrAuth, msgP2: ErrAuth, msgP3: ErrAuth, msgP5: ErrDenied} {
-		r := newRig(t).begin()
+		r := newHarness(t).begin()
 		r.until(typ)
 		r.join.Peer(r.now, false)
 		if got := r.join.State().Err; got != want {
 			t.Errorf("joiner after %x: %v, want %v", typ, got, want)
 		}
 	}
-	r = newRig(t).begin()
+	r = newHarness(t).begin()
 	r.until(msgP1)
 	r.run()
 	r.host.Peer(r.now, false)
@@ -357,12 +357,12 @@ func TestPeerLeaves(t *testing.T) {
 }
 
 func TestFailFromOutside(t *testing.T) {
-	r := newRig(t).begin()
+	r := newHarness(t).begin()
 	if r.join.Fail(r.now, ErrCrowded) != nil {
 		t.Error("says something before there is anybody")
 	}
 	r.want("crowded", nil, ErrCrowded)
-	r = newRig(t).begin().meet()
+	r = newHarness(t).begin().meet()
 	r.fromHost(r.host.Fail(r.now, ErrCircle)) // the joiner is a member already
 	r.run().want("a member", ErrCircle, ErrCircle)
 }
@@ -370,30 +370,30 @@ func TestFailFromOutside(t *testing.T) {
 func TestIdentities(t *testing.T) {
 	long := strings.Repeat("n", 41)
 	for name, c := range map[string]struct {
-		change     func(r *rig)
+		change     func(r *harness)
 		host, join error
 	}{
-		"host's name turns round":   {func(r *rig) { r.host.self.Name = "tsoH\u202e" }, nil, ErrAuth},
-		"host's name breaks":        {func(r *rig) { r.host.self.Name = "Host\nYour bank" }, nil, ErrAuth},
-		"host's name is long":       {func(r *rig) { r.host.self.Name = long }, nil, ErrAuth},
-		"host has no name":          {func(r *rig) { r.host.self.Name = "" }, nil, ErrAuth},
-		"joiner's name turns round": {func(r *rig) { r.join.self.Name = "\u2067x" }, ErrAuth, nil},
-		"joiner's name is long":     {func(r *rig) { r.join.self.Name = long }, ErrAuth, nil},
-		"joiner's name is no UTF-8": {func(r *rig) { r.join.self.Name = "\xff" }, ErrAuth, nil},
-		"another kind":              {func(r *rig) { r.join.self.Kind = 3 }, ErrVersion, ErrVersion},
-		"another role":              {func(r *rig) { r.host.offer.Role = 3 }, ErrVersion, ErrVersion},
-		"another application":       {func(r *rig) { r.join.app = "https://other.example" }, ErrDenied, ErrLink},
-		"another, unnoticed":        {func(r *rig) { r.host.offer.Apps = []string{"x"}; r.join.app = "" }, nil, nil},
-		"any application":           {func(r *rig) { r.host.offer.Apps = nil }, nil, nil},
-		"no genesis":                {func(r *rig) { r.host.offer.Genesis = nil }, nil, ErrAuth},
-		"the same ik":               {func(r *rig) { r.join.self.IK = r.host.self.IK }, ErrCircle, ErrCircle},
-		"the same nk":               {func(r *rig) { r.join.self.NK = r.host.self.NK }, ErrCircle, ErrCircle},
+		"host's name turns round":   {func(r *harness) { r.host.self.Name = "tsoH\u202e" }, nil, ErrAuth},
+		"host's name breaks":        {func(r *harness) { r.host.self.Name = "Host\nYour bank" }, nil, ErrAuth},
+		"host's name is long":       {func(r *harness) { r.host.self.Name = long }, nil, ErrAuth},
+		"host has no name":          {func(r *harness) { r.host.self.Name = "" }, nil, ErrAuth},
+		"joiner's name turns round": {func(r *harness) { r.join.self.Name = "\u2067x" }, ErrAuth, nil},
+		"joiner's name is long":     {func(r *harness) { r.join.self.Name = long }, ErrAuth, nil},
+		"joiner's name is no UTF-8": {func(r *harness) { r.join.self.Name = "\xff" }, ErrAuth, nil},
+		"another kind":              {func(r *harness) { r.join.self.Kind = 3 }, ErrVersion, ErrVersion},
+		"another role":              {func(r *harness) { r.host.offer.Role = 3 }, ErrVersion, ErrVersion},
+		"another application":       {func(r *harness) { r.join.app = "https://other.example" }, ErrDenied, ErrLink},
+		"another, unnoticed":        {func(r *harness) { r.host.offer.Apps = []string{"x"}; r.join.app = "" }, nil, nil},
+		"any application":           {func(r *harness) { r.host.offer.Apps = nil }, nil, nil},
+		"no genesis":                {func(r *harness) { r.host.offer.Genesis = nil }, nil, ErrAuth},
+		"the same ik":               {func(r *harness) { r.join.self.IK = r.host.self.IK }, ErrCircle, ErrCircle},
+		"the same nk":               {func(r *harness) { r.join.self.NK = r.host.self.NK }, ErrCircle, ErrCircle},
 	} {
-		r := newRig(t).begin()
+		r := newHarness(t).begin()
 		c.change(r)
 		r.meet().want(name, c.host, c.join)
 	}
-	r := newRig(t)
+	r := newHarness(t)
 	r.self[0].Name, r.self[1].Name = "\u202e"+long, "\n"
 	r.begin().meet()
 	if a, b := r.host.State().Other.Name, r.join.State().Other.Name; a != "Device" || b != long[:40] {
@@ -402,7 +402,7 @@ func TestIdentities(t *testing.T) {
 }
 
 func TestHostSendsAnotherApplicationsLink(t *testing.T) {
-	r := newRig(t).begin()
+	r := newHarness(t).begin()
 	r.until(msgP4)
 	r.join.app = "" // does not look, but says so in P5
 	r.host.offer.Apps = []string{"https://other.example"}
@@ -418,22 +418,22 @@ func TestGrants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, change := range map[string]func(r *rig, g *Grant){
-		"no roster":        func(r *rig, g *Grant) { g.Roster = nil },
-		"another circle's": func(r *rig, g *Grant) { g.Roster = theirs.Behind(nil) },
-		"not in order":     func(r *rig, g *Grant) { slices.Reverse(g.Roster) },
-		"another role":     func(r *rig, g *Grant) { g.Role = 3 },
-		"nine relays":      func(r *rig, g *Grant) { g.Relays = slices.Repeat([]string{relay}, 9) },
-		"no relay's URL":   func(r *rig, g *Grant) { g.Relays = []string{"x"} },
+	for name, change := range map[string]func(r *harness, g *Grant){
+		"no roster":        func(r *harness, g *Grant) { g.Roster = nil },
+		"another circle's": func(r *harness, g *Grant) { g.Roster = theirs.Behind(nil) },
+		"not in order":     func(r *harness, g *Grant) { slices.Reverse(g.Roster) },
+		"another role":     func(r *harness, g *Grant) { g.Role = 3 },
+		"nine relays":      func(r *harness, g *Grant) { g.Relays = slices.Repeat([]string{relay}, 9) },
+		"no relay's URL":   func(r *harness, g *Grant) { g.Relays = []string{"x"} },
 	} {
-		r := newRig(t).begin().meet().yes()
+		r := newHarness(t).begin().meet().yes()
 		g := r.grantOf()
 		change(r, &g)
 		r.fromHost(r.host.Grant(r.now, g))
 		r.run().want(name, ErrOffer, ErrDenied)
 
 		// The same from a host that does not look.
-		r = newRig(t).begin().meet().yes()
+		r = newHarness(t).begin().meet().yes()
 		g = r.grantOf()
 		change(r, &g)
 		out, err := r.host.seal(msgP7, g.encode())
@@ -453,7 +453,7 @@ func TestGrants(t *testing.T) {
 
 // A roster that does not fit goes as far as it fits.
 func TestLargeGrant(t *testing.T) {
-	r := newRig(t)
+	r := newHarness(t)
 	for n := range 170 {
 		d := self(strings.Repeat("📱", 38)+string(rune('A'+n/26))+string(rune('A'+n%26)), roster.Store)
 		m := d.member()
@@ -475,7 +475,7 @@ func TestLargeGrant(t *testing.T) {
 }
 
 func TestNewerVersions(t *testing.T) {
-	r := newRig(t).begin()
+	r := newHarness(t).begin()
 	r.tamper = func(_ bool, b []byte) [][]byte {
 		return [][]byte{append([]byte{b[0], 2}, "and whatever else"...)}
 	}
@@ -488,19 +488,19 @@ func TestNewerVersions(t *testing.T) {
 
 func TestCannotBegin(t *testing.T) {
 	for name, c := range map[string]struct {
-		change     func(r *rig)
+		change     func(r *harness)
 		host, join error
 	}{
-		"no relay":    {func(r *rig) { r.link.Relay = "" }, ErrLink, ErrLink},
-		"bad relay":   {func(r *rig) { r.link.Relay = "https://relay.example" }, ErrLink, ErrLink},
-		"bad URL":     {func(r *rig) { r.link.URL = "javascript:alert(1)" }, ErrLink, nil},
-		"bad app":     {func(r *rig) { r.self[0].App, r.self[1].App = "\n", strings.Repeat("a", 256) }, ErrLink, ErrLink},
-		"no genesis":  {func(r *rig) { r.offer.Genesis = nil }, ErrOffer, nil},
-		"no role":     {func(r *rig) { r.offer.Role = 0 }, ErrOffer, nil},
-		"65 apps":     {func(r *rig) { r.offer.Apps = slices.Repeat([]string{"a"}, 65) }, ErrOffer, nil},
-		"an app of 0": {func(r *rig) { r.offer.Apps = []string{""} }, ErrOffer, nil},
+		"no relay":    {func(r *harness) { r.link.Relay = "" }, ErrLink, ErrLink},
+		"bad relay":   {func(r *harness) { r.link.Relay = "https://relay.example" }, ErrLink, ErrLink},
+		"bad URL":     {func(r *harness) { r.link.URL = "javascript:alert(1)" }, ErrLink, nil},
+		"bad app":     {func(r *harness) { r.self[0].App, r.self[1].App = "\n", strings.Repeat("a", 256) }, ErrLink, ErrLink},
+		"no genesis":  {func(r *harness) { r.offer.Genesis = nil }, ErrOffer, nil},
+		"no role":     {func(r *harness) { r.offer.Role = 0 }, ErrOffer, nil},
+		"65 apps":     {func(r *harness) { r.offer.Apps = slices.Repeat([]string{"a"}, 65) }, ErrOffer, nil},
+		"an app of 0": {func(r *harness) { r.offer.Apps = []string{""} }, ErrOffer, nil},
 	} {
-		r := newRig(t)
+		r := newHarness(t)
 		c.change(r)
 		if _, err := Host(r.self[0], r.link, r.offer, nil, r.now); err != c.host {
 			t.Errorf("%s: Host answers %v", name, err)
@@ -514,7 +514,7 @@ func TestCannotBegin(t *testing.T) {
 // Randomness that ends, anywhere, ends the pairing.
 func TestNoRandomness(t *testing.T) {
 	for _, n := range []int{0, 15, 16, 47, 48, 79, 80, 111, 112, 143, 144, 175, 176} {
-		r := newRig(t).begin()
+		r := newHarness(t).begin()
 		r.host.rand, r.join.rand = io.LimitReader(r.host.rand, int64(n)), io.LimitReader(r.join.rand, int64(n))
 		r.meet().yes().grant()
 		if n < 176 && r.host.State().Step == Granted {
@@ -527,7 +527,7 @@ func TestNoRandomness(t *testing.T) {
 }
 
 func BenchmarkPairing(b *testing.B) {
-	r := newRig(b)
+	r := newHarness(b)
 	for b.Loop() {
 		r.begin().meet().yes().grant()
 		if r.join.State().Step != Granted {

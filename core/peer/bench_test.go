@@ -22,13 +22,13 @@ func benchWrites(first, n int) []Write {
 }
 
 // filledMesh is a mesh whose first device has all of the keys.
-func filledMesh(b *testing.B) *mesh {
+func filledMesh(b *testing.B) *harness {
 	b.Helper()
-	m := newMesh(b, "Laptop")
+	h := newHarness(b, "Laptop")
 	for first := 0; first < benchKeys; first += 1000 {
-		m.nodes[0].must(Op{Verb: Batch, Writes: benchWrites(first, 1000)})
+		h.nodes[0].must(Op{Verb: Batch, Writes: benchWrites(first, 1000)})
 	}
-	return m
+	return h
 }
 
 func BenchmarkPut(b *testing.B) {
@@ -67,8 +67,8 @@ func BenchmarkRangeOf1000(b *testing.B) {
 
 // BenchmarkOpen opens all of the keys and reads one; what the engine has in memory then is heap-B.
 func BenchmarkOpen(b *testing.B) {
-	m := filledMesh(b)
-	n := m.nodes[0]
+	h := filledMesh(b)
+	n := h.nodes[0]
 	for b.Loop() {
 		n.crash()
 		n.must(Op{Verb: Get, Key: "note/007777"})
@@ -89,29 +89,29 @@ func heap() uint64 {
 func BenchmarkFirstCopy(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
-		m := filledMesh(b)
-		phone := m.add("Phone", testApp)
+		h := filledMesh(b)
+		phone := h.add("Phone", testApp)
 		b.StartTimer()
-		m.pair(m.nodes[0], phone)
-		m.until("all is there", func() bool { return phone.status.Entries == benchKeys })
+		h.pair(h.nodes[0], phone)
+		h.until("all is there", func() bool { return phone.status.Entries == benchKeys })
 	}
 }
 
 // BenchmarkCatchUp has two devices each change a hundredth of the keys while they are apart, and brings them together.
 func BenchmarkCatchUp(b *testing.B) {
-	m := filledMesh(b)
-	laptop, phone := m.nodes[0], m.add("Phone", testApp)
-	m.pair(laptop, phone)
-	m.until("first copy", func() bool { return phone.status.Entries == benchKeys })
+	h := filledMesh(b)
+	laptop, phone := h.nodes[0], h.add("Phone", testApp)
+	h.pair(laptop, phone)
+	h.until("first copy", func() bool { return phone.status.Entries == benchKeys })
 	for i := 0; b.Loop(); i++ {
 		b.StopTimer()
-		m.offline(phone, true)
+		h.offline(phone, true)
 		laptop.must(Op{Verb: Batch, Writes: benchWrites(0, benchKeys/100)})
 		laptop.put("laptop", fmt.Sprint(i))
 		phone.must(Op{Verb: Batch, Writes: benchWrites(benchKeys/2, benchKeys/100)})
 		phone.put("phone", fmt.Sprint(i))
 		b.StartTimer()
-		m.offline(phone, false)
-		m.until("both have both", func() bool { return laptop.get("phone") == fmt.Sprint(i) && phone.get("laptop") == fmt.Sprint(i) })
+		h.offline(phone, false)
+		h.until("both have both", func() bool { return laptop.get("phone") == fmt.Sprint(i) && phone.get("laptop") == fmt.Sprint(i) })
 	}
 }

@@ -14,28 +14,28 @@ var errTest = errors.New("the disk broke")
 
 // A timer may go off a little before the clock says so. The engine asks for another then, for the driver has none left.
 func TestTickTooEarlyIsAskedForAgain(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	m.pair(m.nodes[0], m.nodes[1])
-	m.until("first copy", m.converged)
-	m.wait(60_000)
-	n := m.nodes[0]
+	h := newHarness(t, "Laptop", "Phone")
+	h.pair(h.nodes[0], h.nodes[1])
+	h.until("first copy", h.converged)
+	h.wait(60_000)
+	n := h.nodes[0]
 	at := n.wakeAt
-	if at <= m.now {
-		t.Fatalf("nothing is waited for at %d: %d", m.now, at)
+	if at <= h.now {
+		t.Fatalf("nothing is waited for at %d: %d", h.now, at)
 	}
 	n.wakeAt = 0
-	m.now = at - 1
+	h.now = at - 1
 	n.step(Tick{})
 	if n.wakeAt != at {
-		t.Errorf("a Tick at %d for WakeAt %d: asked for %d", m.now, at, n.wakeAt)
+		t.Errorf("a Tick at %d for WakeAt %d: asked for %d", h.now, at, n.wakeAt)
 	}
 }
 
 // Others are dialled when the first operations are answered, and that is on its way; and some time even if they are not.
 func TestOthersAreDialledBehindTheFirstAnswers(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	n := m.nodes[0]
-	m.pair(n, m.nodes[1])
+	h := newHarness(t, "Laptop", "Phone")
+	n := h.nodes[0]
+	h.pair(n, h.nodes[1])
 	for i := range 100 {
 		n.put(fmt.Sprintf("k/%03d", i), `"`+strings.Repeat("x", 40_000)+`"`)
 	}
@@ -52,43 +52,43 @@ func TestOthersAreDialledBehindTheFirstAnswers(t *testing.T) {
 		{"answered late: in the Step behind that", Events{get}, dialAfter + 60, dialAfter + 61},
 		{"not answered", Events{get}, never, dialAtLast},
 	} {
-		m.now += 60_000
+		h.now += 60_000
 		n.crash()
-		n.step(c.asks) // what the storage is asked waits in the mesh's queue
-		start := m.now
-		for answered := false; len(n.conns) == 0 && m.now <= start+dialAtLast; {
+		n.step(c.asks) // what the storage is asked waits in the harness’s queue
+		start := h.now
+		for answered := false; len(n.conns) == 0 && h.now <= start+dialAtLast; {
 			if at := start + c.answer; !answered && at <= n.wakeAt {
-				m.now, answered = at, true
-				m.run()
+				h.now, answered = at, true
+				h.run()
 				continue
 			}
-			m.now, n.wakeAt = n.wakeAt, 0
+			h.now, n.wakeAt = n.wakeAt, 0
 			n.step(Tick{})
 		}
-		if got := m.now - start; len(n.conns) == 0 || got != c.want {
+		if got := h.now - start; len(n.conns) == 0 || got != c.want {
 			t.Errorf("%s: %d dialled after %d ms, want %d", c.name, len(n.conns), got, c.want)
 		}
-		m.run()
+		h.run()
 	}
 }
 
 // Failed is the last that an engine asks for.
 func TestNothingAfterFailed(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	m.pair(m.nodes[0], m.nodes[1])
-	m.until("first copy", m.converged)
+	h := newHarness(t, "Laptop", "Phone")
+	h.pair(h.nodes[0], h.nodes[1])
+	h.until("first copy", h.converged)
 	var out Actions
-	e := m.nodes[0].e
-	e.Step(m.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
+	e := h.nodes[0].e
+	e.Step(h.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
 	out.Reset()
-	e.Step(m.now+40_000, Committed{Err: errTest}, &out)
+	e.Step(h.now+40_000, Committed{Err: errTest}, &out)
 	if n := len(out.List); n == 0 {
 		t.Error("nothing happened")
 	} else if f, ok := out.List[n-1].(Failed); !ok || f.Err != EStorage {
 		t.Errorf("the last action is %#v", out.List[n-1])
 	}
 	out.Reset()
-	e.Step(m.now+80_000, Tick{}, &out)
+	e.Step(h.now+80_000, Tick{}, &out)
 	if len(out.List) != 0 {
 		t.Errorf("asked for %#v after Failed", out.List)
 	}
@@ -96,8 +96,8 @@ func TestNothingAfterFailed(t *testing.T) {
 
 // A batch of none is answered when all that was before it is stored, and at once if that is so.
 func TestBatchOfNone(t *testing.T) {
-	m := newMesh(t, "Laptop")
-	e := m.nodes[0].e
+	h := newHarness(t, "Laptop")
+	e := h.nodes[0].e
 	const put, during, after = 1 << 40, 1<<40 + 1, 1<<40 + 2
 	for _, c := range []struct {
 		ev   Event
@@ -109,7 +109,7 @@ func TestBatchOfNone(t *testing.T) {
 		{&Op{ID: after, Verb: Batch}, []uint64{after}},
 	} {
 		var out Actions
-		e.Step(m.now, c.ev, &out)
+		e.Step(h.now, c.ev, &out)
 		var got []uint64
 		for _, a := range out.List {
 			if r, ok := a.(Reply); ok && r.Err == OK {
@@ -125,36 +125,36 @@ func TestBatchOfNone(t *testing.T) {
 // Days are reckoned by the Sync Server's clock when the own one is wrong, however often that is set.
 func TestClockIsSetAgainAndAgain(t *testing.T) {
 	const day = 86_400_000
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
-	m.pair(a, b)
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
 	for i, days := range []int64{2, -3, 5, 0, 1} {
 		b.ahead = days * day
 		b.crash()
-		b.wakeAt = m.now
+		b.wakeAt = h.now
 		key := string(rune('a' + i))
 		a.put(key, `1`)
-		m.until("in session", func() bool { return b.get(key) == `1` })
+		h.until("in session", func() bool { return b.get(key) == `1` })
 		b.ahead += 9 * day // set while it runs; the session stands, and ends some time
-		m.wait(1000)
-		for id, s := range m.conns {
+		h.wait(1000)
+		for id, s := range h.conns {
 			if s.n == b {
-				m.drop(id)
+				h.drop(id)
 			}
 		}
 		a.put(key, `2`)
-		m.until("in session again", func() bool { return b.get(key) == `2` })
+		h.until("in session again", func() bool { return b.get(key) == `2` })
 	}
 }
 
 // What comes with the event that an engine fails of is answered before it says so.
 func TestFailedComesBehindEveryAnswer(t *testing.T) {
-	m := newMesh(t, "Laptop")
-	e := m.nodes[0].e
+	h := newHarness(t, "Laptop")
+	e := h.nodes[0].e
 	var out Actions
-	e.Step(m.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
+	e.Step(h.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
 	out.Reset()
-	e.Step(m.now, Events{Committed{Err: errTest}, &Op{ID: 1<<40 + 1, Verb: Get, Key: "k"}}, &out)
+	e.Step(h.now, Events{Committed{Err: errTest}, &Op{ID: 1<<40 + 1, Verb: Get, Key: "k"}}, &out)
 	if n := len(out.List); n != 3 {
 		t.Fatalf("%d actions: %#v", n, out.List)
 	} else if _, ok := out.List[n-1].(Failed); !ok {

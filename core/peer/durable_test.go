@@ -59,18 +59,18 @@ func (n *node) powerCut() {
 // Who has seen the other as paired is paired after a power cut too, whichever side it hits, and so is the third device.
 func TestPairedOutlastsAPowerCut(t *testing.T) {
 	for _, hit := range []int{0, 1} {
-		m := newMesh(t, "Laptop", "Phone", "Tablet")
-		for _, n := range m.nodes {
+		h := newHarness(t, "Laptop", "Phone", "Tablet")
+		for _, n := range h.nodes {
 			n.store = newForgetful()
 			n.crash()
 		}
-		m.pair(m.nodes[0], m.nodes[1])
-		m.nodes[hit].powerCut()
-		m.pair(m.nodes[1], m.nodes[2])
-		m.nodes[hit+1].powerCut()
-		m.nodes[0].put("k", `1`)
-		m.until("all have it", func() bool { return m.converged() && m.nodes[2].get("k") == `1` })
-		for _, n := range m.nodes {
+		h.pair(h.nodes[0], h.nodes[1])
+		h.nodes[hit].powerCut()
+		h.pair(h.nodes[1], h.nodes[2])
+		h.nodes[hit+1].powerCut()
+		h.nodes[0].put("k", `1`)
+		h.until("all have it", func() bool { return h.converged() && h.nodes[2].get("k") == `1` })
+		for _, n := range h.nodes {
 			if len(n.status.Devices) != 2 {
 				t.Errorf("hit %d: %s knows %d others", hit, n.name, len(n.status.Devices))
 			}
@@ -80,17 +80,17 @@ func TestPairedOutlastsAPowerCut(t *testing.T) {
 
 // A device whose disk went back to before it joined may join again.
 func TestJoinAgainAfterARestore(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
 	b.put("k", `"old"`)
 	before := copyOf(t, b.store)
-	m.pair(a, b)
-	m.until("first copy", m.converged)
+	h.pair(a, b)
+	h.until("first copy", h.converged)
 	a.put("k", `"new"`)
 	b.store = before
 	b.crash()
-	m.pair(a, b)
-	m.until("the same again", m.converged)
+	h.pair(a, b)
+	h.until("the same again", h.converged)
 	if len(b.status.Devices) != 1 || len(a.status.Devices) != 1 {
 		t.Errorf("status: %+v, %+v", a.status, b.status)
 	}
@@ -98,8 +98,8 @@ func TestJoinAgainAfterARestore(t *testing.T) {
 
 // A device that was granted a circle, and whose host forgot it before it was added, is not bound to that.
 func TestJoinAgainWhenNeverAdded(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
 	b.e.circle = nil
 	if err := b.e.foundCircle(); err != nil {
 		t.Fatal(err)
@@ -118,6 +118,6 @@ func TestJoinAgainWhenNeverAdded(t *testing.T) {
 		t.Errorf("join: %+v", r)
 	}
 	b.crash()
-	m.pair(a, b)
-	m.until("first copy", m.converged)
+	h.pair(a, b)
+	h.until("first copy", h.converged)
 }

@@ -41,9 +41,9 @@ func (n *node) in(app string) string {
 	return strings.Join(out, " ")
 }
 
-func (m *mesh) untilIn(n *node, app, want string) {
-	m.t.Helper()
-	m.until(fmt.Sprintf("%s has %q in %s", n.name, want, app), func() bool { return n.in(app) == want })
+func (h *harness) untilIn(n *node, app, want string) {
+	h.t.Helper()
+	h.until(fmt.Sprintf("%s has %q in %s", n.name, want, app), func() bool { return n.in(app) == want })
 }
 
 // app is what the status says of an application.
@@ -57,8 +57,8 @@ func (n *node) appStatus(app string) AppStatus {
 }
 
 func TestApplicationsAreApart(t *testing.T) {
-	m := newStores(t, "Laptop")
-	n := m.nodes[0]
+	h := newStores(t, "Laptop")
+	n := h.nodes[0]
 	for _, step := range []struct {
 		name        string
 		do          func()
@@ -90,8 +90,8 @@ func TestApplicationsAreApart(t *testing.T) {
 }
 
 func TestWatchHearsItsApplicationAlone(t *testing.T) {
-	m := newStores(t, "Laptop")
-	n := m.nodes[0]
+	h := newStores(t, "Laptop")
+	n := h.nodes[0]
 	n.addApp(notes, "Notes")
 	n.addApp(todo, "Todo")
 	n.must(Op{Verb: Watch, App: notes})
@@ -103,8 +103,8 @@ func TestWatchHearsItsApplicationAlone(t *testing.T) {
 }
 
 func TestImportReplacesNothing(t *testing.T) {
-	m := newStores(t, "Laptop")
-	n := m.nodes[0]
+	h := newStores(t, "Laptop")
+	n := h.nodes[0]
 	n.addApp(notes, "Notes")
 	n.putIn(notes, "a", "1")
 	n.putIn(notes, "b", "2")
@@ -113,7 +113,7 @@ func TestImportReplacesNothing(t *testing.T) {
 		brought.Writes = append(brought.Writes, Write{Key: kv[:1], Kind: wire.JSON, Value: []byte(kv[1:])})
 	}
 	for range 2 { // the second time changes nothing
-		m.wait(10)
+		h.wait(10)
 		n.must(brought)
 		if got := n.in(notes); got != "a=3/1 b=2 c=4" {
 			t.Errorf("there is %q", got)
@@ -126,8 +126,8 @@ func TestImportReplacesNothing(t *testing.T) {
 }
 
 func TestSettingsAreKept(t *testing.T) {
-	m := newStores(t, "Laptop")
-	n := m.nodes[0]
+	h := newStores(t, "Laptop")
+	n := h.nodes[0]
 	n.must(Op{Verb: Keep, Key: "token/1", Value: []byte("x")})
 	n.must(Op{Verb: Keep, Key: "token/2", Value: []byte("y")})
 	n.must(Op{Verb: Keep, Key: "other", Value: []byte("z")})
@@ -153,32 +153,32 @@ func TestSettingsAreKept(t *testing.T) {
 
 // What only a local store has, an embedded one refuses.
 func TestEmbeddedHasOneApplication(t *testing.T) {
-	m := newMesh(t, "Phone")
+	h := newHarness(t, "Phone")
 	for _, v := range []Verb{AddApp, DropApp, Prefer, SetRelays, Keep, Kept, RevokeOf, 99} {
-		if r := m.nodes[0].replies[m.nodes[0].do(Op{Verb: v, App: notes, Key: "x"})]; r.Err != EValue {
+		if r := h.nodes[0].replies[h.nodes[0].do(Op{Verb: v, App: notes, Key: "x"})]; r.Err != EValue {
 			t.Errorf("verb %d: %q", v, r.Err)
 		}
 	}
 }
 
 func TestStoresSyncEveryApplication(t *testing.T) {
-	m := newStores(t, "Laptop", "Desktop")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
 	a.addApp(notes, "Notes")
 	a.putIn(notes, "k", "1")
-	m.pair(a, b)
-	m.untilIn(b, notes, "k=1") // although nobody there has asked for it
+	h.pair(a, b)
+	h.untilIn(b, notes, "k=1") // although nobody there has asked for it
 	b.putIn(notes, "l", "2")
-	m.untilIn(a, notes, "k=1 l=2")
+	h.untilIn(a, notes, "k=1 l=2")
 	b.addApp(todo, "Todo") // new while they are connected
 	b.putIn(todo, "t", "3")
-	m.untilIn(a, todo, "t=3")
+	h.untilIn(a, todo, "t=3")
 	a.putIn(todo, "u", "4")
-	m.untilIn(b, todo, "t=3 u=4")
+	h.untilIn(b, todo, "t=3 u=4")
 	if s := a.appStatus(todo); s.Name != "Todo" || len(s.Devices) != 1 || !s.Devices[0].On || !s.Devices[0].Theirs {
 		t.Errorf("status: %+v", s)
 	}
-	m.until("all is durable everywhere", func() bool {
+	h.until("all is durable everywhere", func() bool {
 		for _, s := range []AppStatus{a.appStatus(notes), a.appStatus(todo), b.appStatus(notes), b.appStatus(todo)} {
 			if s.Devices[0].ToSend != 0 || s.Devices[0].ToReceive {
 				return false
@@ -186,29 +186,29 @@ func TestStoresSyncEveryApplication(t *testing.T) {
 		}
 		return true
 	})
-	c := m.add("Server", "")
-	m.pair(b, c)
-	m.untilIn(c, notes, "k=1 l=2")
-	m.untilIn(c, todo, "t=3 u=4")
+	c := h.add("Server", "")
+	h.pair(b, c)
+	h.untilIn(c, notes, "k=1 l=2")
+	h.untilIn(c, todo, "t=3 u=4")
 	c.putIn(notes, "m", "5")
-	m.untilIn(a, notes, "k=1 l=2 m=5") // directly: they have never been paired
-	m.until("they are all connected", func() bool {
+	h.untilIn(a, notes, "k=1 l=2 m=5") // directly: they have never been paired
+	h.until("they are all connected", func() bool {
 		return len(a.status.Devices) == 2 && a.status.Devices[0].Online && a.status.Devices[1].Online
 	})
 }
 
 // A store that joins before it has any application has nothing to bring along or to discard, then or later.
 func TestStoreThatJoinedEmptyStartsAgain(t *testing.T) {
-	m := newStores(t, "Laptop", "Desktop")
-	a, b := m.nodes[0], m.nodes[1]
-	m.pair(a, b)
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
 	a.addApp(notes, "Notes")
 	a.putIn(notes, "k", "1")
-	m.untilIn(b, notes, "k=1")
+	h.untilIn(b, notes, "k=1")
 	b.crash()
 	b.putIn(notes, "l", "2")
-	m.untilIn(a, notes, "k=1 l=2")
-	for _, n := range m.nodes {
+	h.untilIn(a, notes, "k=1 l=2")
+	for _, n := range h.nodes {
 		if got := n.in(notes); got != "k=1 l=2" {
 			t.Errorf("%s has %q", n.name, got)
 		}
@@ -217,8 +217,8 @@ func TestStoreThatJoinedEmptyStartsAgain(t *testing.T) {
 
 // An application that comes while a joiner's data is being moved is not moved with it, also when that is cut off.
 func TestApplicationThatComesWhileDataIsMoved(t *testing.T) {
-	m := newStores(t, "Laptop")
-	n := m.nodes[0]
+	h := newStores(t, "Laptop")
+	n := h.nodes[0]
 	n.addApp(notes, "Notes")
 	n.putIn(notes, "k", "1")
 	n.addApp(todo, "Todo")
@@ -237,15 +237,15 @@ func TestApplicationThatComesWhileDataIsMoved(t *testing.T) {
 }
 
 func TestSyncIsSwitchedOffAndOn(t *testing.T) {
-	m := newStores(t, "Laptop", "Desktop", "Server")
-	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
+	h := newStores(t, "Laptop", "Desktop", "Server")
+	a, b, c := h.nodes[0], h.nodes[1], h.nodes[2]
 	a.addApp(notes, "Notes")
 	a.addApp(todo, "Todo")
-	m.pair(a, b)
-	m.pair(a, c)
+	h.pair(a, b)
+	h.pair(a, c)
 	a.putIn(notes, "k", "1")
-	m.untilIn(b, notes, "k=1")
-	m.untilIn(c, notes, "k=1")
+	h.untilIn(b, notes, "k=1")
+	h.untilIn(c, notes, "k=1")
 	id := func(n *node) string { return n.e.currentStatus().Self.ID }
 
 	a.must(Op{Verb: Prefer, App: notes, Key: id(b)})
@@ -253,9 +253,9 @@ func TestSyncIsSwitchedOffAndOn(t *testing.T) {
 	a.putIn(notes, "k", "2")
 	b.putIn(notes, "l", "3")
 	a.putIn(todo, "t", "1")
-	m.untilIn(c, notes, "k=2")
-	m.untilIn(b, todo, "t=1") // the other application goes on
-	m.wait(10_000)
+	h.untilIn(c, notes, "k=2")
+	h.untilIn(b, todo, "t=1") // the other application goes on
+	h.wait(10_000)
 	if got := b.in(notes); got != "k=1 l=3" {
 		t.Errorf("switched off, Desktop has %q", got)
 	}
@@ -266,39 +266,39 @@ func TestSyncIsSwitchedOffAndOn(t *testing.T) {
 		t.Errorf("status: %+v", s)
 	}
 	a.crash() // it is remembered
-	m.wait(5000)
+	h.wait(5000)
 	if got := b.in(notes); got != "k=1 l=3" {
 		t.Errorf("after a restart, Desktop has %q", got)
 	}
 	a.must(Op{Verb: Prefer, App: notes, Key: id(b), On: true})
-	m.untilIn(b, notes, "k=2 l=3")
-	m.untilIn(a, notes, "k=2 l=3")
-	m.untilIn(c, notes, "k=2 l=3") // by way of Laptop
+	h.untilIn(b, notes, "k=2 l=3")
+	h.untilIn(a, notes, "k=2 l=3")
+	h.untilIn(c, notes, "k=2 l=3") // by way of Laptop
 
 	a.must(Op{Verb: Prefer, App: notes}) // at all
 	a.putIn(notes, "k", "4")
-	m.wait(10_000)
+	h.wait(10_000)
 	if x, y := b.in(notes), c.in(notes); x != "k=2 l=3" || y != x {
 		t.Errorf("switched off at all: %q, %q", x, y)
 	}
 	a.must(Op{Verb: Prefer, App: notes, On: true})
-	m.untilIn(b, notes, "k=4 l=3")
-	m.untilIn(c, notes, "k=4 l=3")
+	h.untilIn(b, notes, "k=4 l=3")
+	h.untilIn(c, notes, "k=4 l=3")
 }
 
 // A store that drops an application is sent nothing of it, and gets all of it again when it is added again.
 func TestDroppedApplicationComesBack(t *testing.T) {
-	m := newStores(t, "Laptop", "Desktop")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
 	a.addApp(notes, "Notes")
 	a.putIn(notes, "k", "1")
 	a.putIn(notes, "l", "2")
-	m.pair(a, b)
-	m.untilIn(b, notes, "k=1 l=2")
+	h.pair(a, b)
+	h.untilIn(b, notes, "k=1 l=2")
 	b.must(Op{Verb: DropApp, App: notes})
 	a.putIn(notes, "k", "3")
 	a.must(Op{Verb: Batch, App: notes, Writes: []Write{{Key: "l"}}})
-	m.wait(10_000)
+	h.wait(10_000)
 	if got := b.in(notes); got != "E_APP" {
 		t.Errorf("dropped: %q", got)
 	}
@@ -306,12 +306,12 @@ func TestDroppedApplicationComesBack(t *testing.T) {
 		t.Errorf("status: %+v", s)
 	}
 	b.crash()
-	m.wait(5000)
+	h.wait(5000)
 	if got := b.in(notes); got != "E_APP" {
 		t.Errorf("dropped and opened again: %q", got)
 	}
 	b.addApp(notes, "Notes")
-	m.untilIn(b, notes, "k=3")
+	h.untilIn(b, notes, "k=3")
 	b.putIn(notes, "m", "4")
-	m.untilIn(a, notes, "k=3 m=4")
+	h.untilIn(a, notes, "k=3 m=4")
 }

@@ -30,22 +30,22 @@ func TestOfflineDialsLessOften(t *testing.T) {
 		"an address that looks like one":   {[]string{"wss://127.0.0.1.example.org"}, untold, 61_000, 9},
 		"on this computer, not told":       {loop, untold, 80_000, 30},
 	} {
-		m := meshAt(t, c.urls, "Laptop", "Phone")
-		a, b := m.nodes[0], m.nodes[1]
-		m.pair(a, b)
-		m.cutOff(a, true)
+		h := meshAt(t, c.urls, "Laptop", "Phone")
+		a, b := h.nodes[0], h.nodes[1]
+		h.pair(a, b)
+		h.cutOff(a, true)
 		a.crash() // a page that is opened offline
 		a.step(Offline{})
 		a.put("k", "1")
 		before := a.dials
-		m.wait(forMinutes)
+		h.wait(forMinutes)
 		if n := a.dials - before; n == 0 || n > c.most {
 			t.Errorf("%s: %d dials in %d ms", name, n, forMinutes)
 		}
-		if m.cutOff(a, false); c.end == told {
+		if h.cutOff(a, false); c.end == told {
 			a.step(Online{})
 		}
-		m.wait(c.within)
+		h.wait(c.within)
 		if a.status.Sync != SyncOnline || b.get("k") != "1" {
 			t.Errorf("%s: sync is %d, the other has %q", name, a.status.Sync, b.get("k"))
 		}
@@ -55,19 +55,19 @@ func TestOfflineDialsLessOften(t *testing.T) {
 // A browser may say that it is offline while the network works.
 func TestOfflineIsNotBelieved(t *testing.T) {
 	for name, urls := range map[string][]string{"away": away, "on this computer": loop} {
-		m := meshAt(t, urls, "Laptop", "Phone")
-		a, b := m.nodes[0], m.nodes[1]
+		h := meshAt(t, urls, "Laptop", "Phone")
+		a, b := h.nodes[0], h.nodes[1]
 		a.step(Offline{})
-		m.pair(a, b)
+		h.pair(a, b)
 		a.crash()
 		a.step(Offline{})
-		m.wait(dialAfter)
+		h.wait(dialAfter)
 		if a.status.Sync != SyncOnline {
 			t.Errorf("%s: sync is %d", name, a.status.Sync)
 		}
-		m.outage()
-		m.up = true
-		m.wait(3_000) // it was there a moment ago: a socket that falls is not a network that is away
+		h.outage()
+		h.up = true
+		h.wait(3_000) // it was there a moment ago: a socket that falls is not a network that is away
 		if a.status.Sync != SyncOnline {
 			t.Errorf("%s: sync is %d after its socket fell", name, a.status.Sync)
 		}
@@ -76,15 +76,15 @@ func TestOfflineIsNotBelieved(t *testing.T) {
 
 // Being told again and again that it is offline does not put the next dial off.
 func TestOfflineSaidAgain(t *testing.T) {
-	m := meshAt(t, away, "Laptop", "Phone")
-	a := m.nodes[0]
-	m.pair(a, m.nodes[1])
-	m.offline(a, true)
-	m.wait(forMinutes)
-	m.cutOff(a, false)
+	h := meshAt(t, away, "Laptop", "Phone")
+	a := h.nodes[0]
+	h.pair(a, h.nodes[1])
+	h.offline(a, true)
+	h.wait(forMinutes)
+	h.cutOff(a, false)
 	for range 61 {
 		a.step(Offline{})
-		m.wait(1_000)
+		h.wait(1_000)
 	}
 	if a.status.Sync != SyncOnline {
 		t.Errorf("sync is %d", a.status.Sync)
@@ -95,29 +95,29 @@ func TestStatusSaysOffline(t *testing.T) {
 	both := []string{away[0], loop[0]}
 	for name, c := range map[string]struct {
 		urls []string
-		what func(m *mesh, a *node)
+		what func(h *harness, a *node)
 		want Sync
 	}{
-		"no network":                       {away, func(m *mesh, a *node) { m.offline(a, true) }, SyncOffline},
-		"no network, for minutes":          {away, func(m *mesh, a *node) { m.offline(a, true); m.wait(forMinutes) }, SyncOffline},
-		"no network, not told":             {away, func(m *mesh, a *node) { m.cutOff(a, true) }, SyncConnecting},
-		"and back":                         {away, func(m *mesh, a *node) { m.offline(a, true); m.offline(a, false) }, SyncOnline},
-		"back, but no Sync Server":         {away, func(m *mesh, a *node) { m.offline(a, true); m.up = false; m.offline(a, false) }, SyncConnecting},
-		"said, but not so":                 {away, func(m *mesh, a *node) { a.step(Offline{}) }, SyncOnline},
-		"said, but alone there":            {away, func(m *mesh, a *node) { a.step(Offline{}); m.cutOff(m.nodes[1], true) }, SyncWaiting},
-		"on this computer, and not there":  {loop, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
-		"the second one on this computer":  {both, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
-		"in IPv6 on this computer":         {[]string{"ws://[::1]:6280"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
-		"127.0.0.0/8":                      {[]string{"ws://127.1.2.3"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
-		"a name below localhost":           {[]string{"ws://masq.localhost"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncConnecting},
-		"a name that begins as a loopback": {[]string{"wss://localhost.example.org"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncOffline},
-		"a name that ends nearly as one":   {[]string{"wss://notlocalhost"}, func(m *mesh, a *node) { m.offline(a, true) }, SyncOffline},
+		"no network":                       {away, func(h *harness, a *node) { h.offline(a, true) }, SyncOffline},
+		"no network, for minutes":          {away, func(h *harness, a *node) { h.offline(a, true); h.wait(forMinutes) }, SyncOffline},
+		"no network, not told":             {away, func(h *harness, a *node) { h.cutOff(a, true) }, SyncConnecting},
+		"and back":                         {away, func(h *harness, a *node) { h.offline(a, true); h.offline(a, false) }, SyncOnline},
+		"back, but no Sync Server":         {away, func(h *harness, a *node) { h.offline(a, true); h.up = false; h.offline(a, false) }, SyncConnecting},
+		"said, but not so":                 {away, func(h *harness, a *node) { a.step(Offline{}) }, SyncOnline},
+		"said, but alone there":            {away, func(h *harness, a *node) { a.step(Offline{}); h.cutOff(h.nodes[1], true) }, SyncWaiting},
+		"on this computer, and not there":  {loop, func(h *harness, a *node) { h.offline(a, true) }, SyncConnecting},
+		"the second one on this computer":  {both, func(h *harness, a *node) { h.offline(a, true) }, SyncConnecting},
+		"in IPv6 on this computer":         {[]string{"ws://[::1]:6280"}, func(h *harness, a *node) { h.offline(a, true) }, SyncConnecting},
+		"127.0.0.0/8":                      {[]string{"ws://127.1.2.3"}, func(h *harness, a *node) { h.offline(a, true) }, SyncConnecting},
+		"a name below localhost":           {[]string{"ws://masq.localhost"}, func(h *harness, a *node) { h.offline(a, true) }, SyncConnecting},
+		"a name that begins as a loopback": {[]string{"wss://localhost.example.org"}, func(h *harness, a *node) { h.offline(a, true) }, SyncOffline},
+		"a name that ends nearly as one":   {[]string{"wss://notlocalhost"}, func(h *harness, a *node) { h.offline(a, true) }, SyncOffline},
 	} {
-		m := meshAt(t, c.urls, "Laptop", "Phone")
-		a := m.nodes[0]
-		m.pair(a, m.nodes[1])
-		c.what(m, a)
-		if m.wait(10); a.status.Sync != c.want {
+		h := meshAt(t, c.urls, "Laptop", "Phone")
+		a := h.nodes[0]
+		h.pair(a, h.nodes[1])
+		c.what(h, a)
+		if h.wait(10); a.status.Sync != c.want {
 			t.Errorf("%s: sync is %d, want %d", name, a.status.Sync, c.want)
 		}
 	}
@@ -125,7 +125,7 @@ func TestStatusSaysOffline(t *testing.T) {
 
 // pairingOf is a pairing of two devices, step by step.
 type pairingOf struct {
-	m            *mesh
+	m            *harness
 	a, b         *node // a invites
 	link         string
 	invite, join uint64
@@ -140,18 +140,18 @@ func (p *pairingOf) joinNow() { p.join = p.b.do(Op{Verb: Join, Key: p.link}) }
 
 // goOn pairs the two after the network has come back, and reports whether that works within ms.
 func (p *pairingOf) goOn(within Millis) bool {
-	m, a, b := p.m, p.a, p.b
-	if m.wait(within); p.join == 0 {
+	h, a, b := p.m, p.a, p.b
+	if h.wait(within); p.join == 0 {
 		p.joinNow()
 	}
 	x, y := a.pairing[p.invite], b.pairing[p.join]
 	if x.Step != Compare || y.Step != Compare || x.Offline || y.Offline {
-		m.t.Logf("invite %+v, join %+v", x, y)
+		h.t.Logf("invite %+v, join %+v", x, y)
 		return false
 	}
 	a.must(Op{Verb: Confirm, Target: p.invite})
 	b.must(Op{Verb: Confirm, Target: p.join, Bring: true})
-	m.until("paired", func() bool { return a.pairing[p.invite].Step == Done && b.pairing[p.join].Step == Done })
+	h.until("paired", func() bool { return a.pairing[p.invite].Step == Done && b.pairing[p.join].Step == Done })
 	return true
 }
 
@@ -207,8 +207,8 @@ func TestPairingWaitsForTheNetwork(t *testing.T) {
 		}},
 	} {
 		for end, within := range map[networkEnd]Millis{told: 0, untold: pairingOffline} {
-			m := meshAt(t, away, "Laptop", "Phone")
-			p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+			h := meshAt(t, away, "Laptop", "Phone")
+			p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 			c.before(p)
 			n, op := p.a, p.invite
 			if c.joiner {
@@ -218,9 +218,9 @@ func TestPairingWaitsForTheNetwork(t *testing.T) {
 				if r, got := n.replies[op], n.pairing[op]; r.Err != OK || p.link == "" || got.Step != Waiting || !got.Offline || got.Expires == 0 {
 					t.Errorf("%s: reply %+v, then %+v", name, r, got)
 				}
-				m.wait(60_000)
+				h.wait(60_000)
 			}
-			if m.cutOff(n, false); end == told {
+			if h.cutOff(n, false); end == told {
 				n.step(Online{})
 			}
 			if !p.goOn(within) {
@@ -232,8 +232,8 @@ func TestPairingWaitsForTheNetwork(t *testing.T) {
 
 func TestPairingOfflineAndNotSo(t *testing.T) {
 	for name, urls := range map[string][]string{"away": away, "on this computer": loop} {
-		m := meshAt(t, urls, "Laptop", "Phone")
-		p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+		h := meshAt(t, urls, "Laptop", "Phone")
+		p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 		p.a.step(Offline{})
 		p.b.step(Offline{})
 		p.inviteNow()
@@ -259,18 +259,18 @@ func TestPairingOfflineEnds(t *testing.T) {
 		"the Sync Server is on this computer": {loop, 0, false, ESync},
 	} {
 		for _, verb := range []Verb{Invite, Join} {
-			m := meshAt(t, c.urls, "Laptop", "Phone")
-			a, b := m.nodes[0], m.nodes[1]
+			h := meshAt(t, c.urls, "Laptop", "Phone")
+			a, b := h.nodes[0], h.nodes[1]
 			op := Op{Verb: verb}
 			if verb == Join {
 				op.Key = b.must(Op{Verb: Invite}).Text
 			}
-			m.up = false
+			h.up = false
 			a.step(Offline{})
 			id := a.do(op)
-			if m.wait(c.wait); c.back {
+			if h.wait(c.wait); c.back {
 				a.step(Online{})
-				m.wait(pairingPatience + dialTimeout)
+				h.wait(pairingPatience + dialTimeout)
 			}
 			if got := a.replies[id].Err + a.pairing[id].Err; got != c.want || a.pairing[id].Offline {
 				t.Errorf("%s, verb %d: %q, %+v", name, verb, got, a.pairing[id])
@@ -281,10 +281,10 @@ func TestPairingOfflineEnds(t *testing.T) {
 
 // A mailbox's socket that died without a word is noticed, and another one opened.
 func TestInviteNoticesASilentEnd(t *testing.T) {
-	m := meshAt(t, away, "Laptop", "Phone")
-	p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+	h := meshAt(t, away, "Laptop", "Phone")
+	p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 	p.inviteNow()
-	m.silence(p.a)
+	h.silence(p.a)
 	if !p.goOn(pingEvery + pongTimeout + retryFirst) {
 		t.Error("it does not go on")
 	}
@@ -293,15 +293,15 @@ func TestInviteNoticesASilentEnd(t *testing.T) {
 // Where the network may have changed, what stands is asked at once whether it still does.
 func TestSilentEndIsNoticedSoonerWhenTheNetworkChanges(t *testing.T) {
 	for name, ev := range map[string]Event{"offline": Offline{}, "online": Online{}} {
-		m := meshAt(t, away, "Laptop", "Phone")
-		a := m.nodes[0]
-		m.pair(a, m.nodes[1])
-		m.wait(1_000)
-		m.silence(a)
+		h := meshAt(t, away, "Laptop", "Phone")
+		a := h.nodes[0]
+		h.pair(a, h.nodes[1])
+		h.wait(1_000)
+		h.silence(a)
 		a.cut = true
 		for range 12 { // said again and again
 			a.step(ev)
-			m.wait(1_000)
+			h.wait(1_000)
 		}
 		if s := a.status.Sync; s == SyncOnline {
 			t.Errorf("%s: sync is %d", name, s)
@@ -311,12 +311,12 @@ func TestSilentEndIsNoticedSoonerWhenTheNetworkChanges(t *testing.T) {
 
 // One that has stood for long, and whose browser says so to no purpose, goes on.
 func TestOnlineSaidToNoPurpose(t *testing.T) {
-	m := meshAt(t, away, "Laptop", "Phone")
-	p := &pairingOf{m: m, a: m.nodes[0], b: m.nodes[1]}
+	h := meshAt(t, away, "Laptop", "Phone")
+	p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 	p.inviteNow()
 	for range 10 {
 		p.a.step(Online{})
-		m.wait(1_000)
+		h.wait(1_000)
 	}
 	if p.a.dials != 1 || !p.goOn(0) {
 		t.Errorf("%d dials", p.a.dials)

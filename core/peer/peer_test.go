@@ -9,8 +9,8 @@ import (
 )
 
 func TestAlone(t *testing.T) {
-	m := newMesh(t, "Laptop")
-	n := m.nodes[0]
+	h := newHarness(t, "Laptop")
+	n := h.nodes[0]
 	n.must(Op{Verb: Watch, Range: Range{Prefix: "note/"}})
 	n.put("note/1", `"one"`)
 	n.put("note/2", `"two"`)
@@ -32,12 +32,12 @@ func TestAlone(t *testing.T) {
 }
 
 func TestPairAndSync(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
 	a.put("note/1", `"from the laptop"`)
 	b.put("note/2", `"from the phone"`)
-	m.pair(a, b)
-	m.until("first copy", m.converged)
+	h.pair(a, b)
+	h.until("first copy", h.converged)
 	if got := a.get("note/2"); got != `"from the phone"` {
 		t.Errorf("the joiner's own data did not come along: %q", got)
 	}
@@ -49,31 +49,31 @@ func TestPairAndSync(t *testing.T) {
 	if len(b.changes) != 1 || b.changes[0].Device != "Laptop" {
 		t.Errorf("watch: %+v", b.changes)
 	}
-	m.until("status says so", func() bool {
+	h.until("status says so", func() bool {
 		return a.status.Sync == SyncOnline && len(a.status.Devices) == 1 && a.status.Devices[0].ToSend == 0 && a.status.Devices[0].Name == "Phone"
 	})
 }
 
 func TestOutageAndConflict(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
-	m.pair(a, b)
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
 	a.put("note", `"old"`)
-	m.until("in sync", m.converged)
+	h.until("in sync", h.converged)
 	a.must(Op{Verb: Watch, Range: Range{Prefix: "note"}})
 	b.must(Op{Verb: Watch, Range: Range{Prefix: "note"}})
-	m.outage()
+	h.outage()
 	a.put("note", `"laptop"`)
 	b.put("note", `"phone"`)
 	a.put("only/a", `1`)
 	b.put("only/b", `2`)
-	m.until("knows of the outage", func() bool { return a.status.Sync == SyncConnecting && a.status.Devices[0].ToSend == 2 })
-	m.up = true
-	m.until("converged", m.converged)
+	h.until("knows of the outage", func() bool { return a.status.Sync == SyncConnecting && a.status.Devices[0].ToSend == 2 })
+	h.up = true
+	h.until("converged", h.converged)
 	if got := a.all(); !strings.Contains(got, " / ") || !strings.Contains(got, "laptop") || !strings.Contains(got, "phone") {
 		t.Errorf("both versions should be there: %s", got)
 	}
-	for _, n := range m.nodes { // also the one whose own version get goes on answering
+	for _, n := range h.nodes { // also the one whose own version get goes on answering
 		if last := n.changes[len(n.changes)-1]; last.Key != "note" || last.Others != 1 {
 			t.Errorf("%s was not told of the other version: %+v", n.name, last)
 		}
@@ -85,54 +85,54 @@ func TestOutageAndConflict(t *testing.T) {
 		t.Errorf("after restart: %s / %s, want %s", a.all(), b.all(), before)
 	}
 	a.put("note", `"settled"`)
-	m.until("converged again", m.converged)
+	h.until("converged again", h.converged)
 	if got := b.all(); strings.Contains(got, " / ") {
 		t.Errorf("conflict should be over: %s", got)
 	}
 }
 
 func TestThreeDevices(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone", "Tablet")
-	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
-	m.pair(a, b)
+	h := newHarness(t, "Laptop", "Phone", "Tablet")
+	a, b, c := h.nodes[0], h.nodes[1], h.nodes[2]
+	h.pair(a, b)
 	b.put("k", `"b"`)
-	m.pair(b, c) // the laptop and the tablet are introduced by the roster alone
-	m.until("converged", m.converged)
-	m.until("all see all", func() bool { return len(a.status.Devices) == 2 && len(c.status.Devices) == 2 })
+	h.pair(b, c) // the laptop and the tablet are introduced by the roster alone
+	h.until("converged", h.converged)
+	h.until("all see all", func() bool { return len(a.status.Devices) == 2 && len(c.status.Devices) == 2 })
 	c.put("from", `"tablet"`)
-	m.until("converged", m.converged)
+	h.until("converged", h.converged)
 	if got := a.get("from"); got != `"tablet"` {
 		t.Errorf("got %q", got)
 	}
 	a.del("k")
-	m.until("converged", m.converged)
-	m.wait(5000)
+	h.until("converged", h.converged)
+	h.wait(5000)
 	if got := b.get("k"); got != "" {
 		t.Errorf("deleted, and still %q", got)
 	}
 }
 
 func TestManyAndLarge(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
 	for i := range 3000 {
 		a.do(Op{Verb: Batch, Writes: []Write{{Key: fmt.Sprintf("k/%05d", i), Kind: wire.JSON, Value: []byte(`"value"`)}}})
 	}
 	big := make([]byte, wire.MaxValue)
 	a.must(Op{Verb: Batch, Writes: []Write{{Key: "big", Kind: wire.Bytes, Value: big}}})
-	m.pair(a, b)
-	m.until("copied", func() bool { return b.status.Entries == 3001 && b.get("big") == string(big) })
-	m.until("nothing left", func() bool { return a.status.Devices[0].ToSend == 0 && !b.status.Devices[0].ToReceive })
+	h.pair(a, b)
+	h.until("copied", func() bool { return b.status.Entries == 3001 && b.get("big") == string(big) })
+	h.until("nothing left", func() bool { return a.status.Devices[0].ToSend == 0 && !b.status.Devices[0].ToReceive })
 }
 
 func TestSessionRenews(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
-	m.pair(a, b)
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
 	first := a.e.devices[0].repl
 	for i := range 40 {
 		a.put("k", fmt.Sprint(i))
-		m.wait(10_000)
+		h.wait(10_000)
 	}
 	if a.e.devices[0].repl == first {
 		t.Error("after 400 s of traffic the session is still the first")
@@ -143,13 +143,13 @@ func TestSessionRenews(t *testing.T) {
 }
 
 func TestFlippedBit(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
-	m.pair(a, b)
-	m.until("in sync", m.converged)
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	h.until("in sync", h.converged)
 	for i := range 20 {
 		flip := true
-		m.tap = func(from *node, data []byte) []byte {
+		h.tap = func(from *node, data []byte) []byte {
 			if flip && from == a && data[0] == 0 {
 				flip = false
 				data[(i*7)%(len(data)-1)+1] ^= 1 << (i % 8)
@@ -158,14 +158,14 @@ func TestFlippedBit(t *testing.T) {
 		}
 		key := fmt.Sprintf("k%d", i)
 		a.put(key, fmt.Sprint(i))
-		m.tap = nil
-		m.until("in sync again", func() bool { return b.get(key) == fmt.Sprint(i) && m.converged() })
+		h.tap = nil
+		h.until("in sync again", func() bool { return b.get(key) == fmt.Sprint(i) && h.converged() })
 	}
 }
 
 func TestRefusals(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
 	long := strings.Repeat("x", wire.MaxKey+1)
 	many := make([]Write, wire.MaxBatchOps+1)
 	for i := range many {
@@ -208,38 +208,38 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestInviteOutlivesAnOutage(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
 	invite := a.do(Op{Verb: Invite})
 	link := a.replies[invite].Text
-	m.outage()
-	m.wait(30_000)
-	m.up = true
-	m.wait(120_000)
+	h.outage()
+	h.wait(30_000)
+	h.up = true
+	h.wait(120_000)
 	join := b.do(Op{Verb: Join, Key: link})
-	m.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
+	h.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
 }
 
 func TestExpiredInvite(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
 	invite := a.do(Op{Verb: Invite})
 	link := a.replies[invite].Text
-	m.wait(301_000)
+	h.wait(301_000)
 	if got := a.pairing[invite]; got.Err != EExpired {
 		t.Errorf("the invite after five minutes: %+v", got)
 	}
 	join := b.do(Op{Verb: Join, Key: link})
-	m.wait(16_000)
+	h.wait(16_000)
 	if got := b.pairing[join]; got.Err != EExpired {
 		t.Errorf("the joiner of an expired invite: %+v", got)
 	}
-	m.pair(a, b) // and a new one works
+	h.pair(a, b) // and a new one works
 }
 
 func TestThirdPartyInMailbox(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone", "Stranger")
-	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
+	h := newHarness(t, "Laptop", "Phone", "Stranger")
+	a, b, c := h.nodes[0], h.nodes[1], h.nodes[2]
 	invite := a.do(Op{Verb: Invite})
 	join := b.do(Op{Verb: Join, Key: a.replies[invite].Text})
 	third := c.do(Op{Verb: Join, Key: a.replies[invite].Text})
@@ -252,20 +252,20 @@ func TestThirdPartyInMailbox(t *testing.T) {
 	c.do(Op{Verb: Join, Key: a.replies[invite].Text}) // after that the link is spent for everybody
 	a.must(Op{Verb: Cancel, Target: invite})
 	again := c.do(Op{Verb: Join, Key: a.replies[invite].Text})
-	m.wait(16_000)
+	h.wait(16_000)
 	if got := c.pairing[again]; got.Err != EExpired {
 		t.Errorf("a spent link: %+v", got)
 	}
 }
 
 func TestOlderEngineIsFenced(t *testing.T) {
-	m := newMesh(t, "Frozen")
-	frozen := m.nodes[0]
+	h := newHarness(t, "Frozen")
+	frozen := h.nodes[0]
 	frozen.put("k", "1")
-	newer := &node{m: m, name: "Newer", app: testApp, store: frozen.store}
-	m.nodes = append(m.nodes, newer)
+	newer := &node{m: h, name: "Newer", app: testApp, store: frozen.store}
+	h.nodes = append(h.nodes, newer)
 	newer.open()
-	m.run()
+	h.run()
 	id := frozen.do(Op{Verb: Batch, Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("2")}}})
 	if r := frozen.replies[id]; r.Err != EFenced || frozen.failed != EFenced {
 		t.Errorf("reply %+v, failed %q", r, frozen.failed)
@@ -278,13 +278,13 @@ func TestOlderEngineIsFenced(t *testing.T) {
 }
 
 func TestShutdown(t *testing.T) {
-	m := newMesh(t, "Laptop", "Phone")
-	a, b := m.nodes[0], m.nodes[1]
-	m.pair(a, b)
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
 	a.put("k", "1")
 	a.must(Op{Verb: Shutdown})
 	if r := a.replies[a.do(Op{Verb: Get, Key: "k"})]; r.Err != EClosed {
 		t.Errorf("after shutdown: %+v", r)
 	}
-	m.until("the other sees it leave", func() bool { return b.status.Sync == SyncWaiting && !b.status.Devices[0].Online })
+	h.until("the other sees it leave", func() bool { return b.status.Sync == SyncWaiting && !b.status.Devices[0].Online })
 }

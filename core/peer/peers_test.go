@@ -6,17 +6,17 @@ import (
 )
 
 // withPhone is a store with two applications, and the first one's application peer on a phone.
-func withPhone(t *testing.T) (m *mesh, laptop, phone *node) {
-	m = newStores(t, "Laptop")
-	laptop = m.nodes[0]
+func withPhone(t *testing.T) (h *harness, laptop, phone *node) {
+	h = newStores(t, "Laptop")
+	laptop = h.nodes[0]
 	laptop.addApp(notes, "Notes")
 	laptop.addApp(todo, "Todo")
 	laptop.putIn(notes, "k", "1")
 	laptop.putIn(todo, "secret", "1")
-	phone = m.add("Phone", notes)
-	m.pairFor(laptop, phone, forPhone)
-	m.until("first copy", func() bool { return phone.get("k") == "1" })
-	return m, laptop, phone
+	phone = h.add("Phone", notes)
+	h.pairFor(laptop, phone, forPhone)
+	h.until("first copy", func() bool { return phone.get("k") == "1" })
+	return h, laptop, phone
 }
 
 var forPhone = Op{Verb: Invite, App: notes, Key: notes + "/"}
@@ -30,11 +30,11 @@ func (n *node) peerNames(app string) (out []string) {
 }
 
 func TestApplicationPeerSyncsItsApplicationAlone(t *testing.T) {
-	m, laptop, phone := withPhone(t)
+	h, laptop, phone := withPhone(t)
 	phone.put("l", "2")
-	m.untilIn(laptop, notes, "k=1 l=2")
+	h.untilIn(laptop, notes, "k=1 l=2")
 	laptop.putIn(notes, "k", "3")
-	m.until("a change", func() bool { return phone.get("k") == "3" })
+	h.until("a change", func() bool { return phone.get("k") == "3" })
 	if got := phone.all(); got != "k=3\nl=2\n" {
 		t.Errorf("phone has %q", got)
 	}
@@ -50,33 +50,33 @@ func TestApplicationPeerSyncsItsApplicationAlone(t *testing.T) {
 	phone.crash()
 	laptop.crash()
 	phone.put("m", "4")
-	m.untilIn(laptop, notes, "k=3 l=2 m=4")
+	h.untilIn(laptop, notes, "k=3 l=2 m=4")
 }
 
 // A user's other stores meet the phone by themselves, and it does not learn their names.
 func TestApplicationPeerMeetsEveryStore(t *testing.T) {
 	for _, storeFirst := range []bool{true, false} {
-		m := newStores(t, "Laptop", "Desktop")
-		a, b := m.nodes[0], m.nodes[1]
+		h := newStores(t, "Laptop", "Desktop")
+		a, b := h.nodes[0], h.nodes[1]
 		a.addApp(notes, "Notes")
-		phone := m.add("Phone", notes)
+		phone := h.add("Phone", notes)
 		if storeFirst {
-			m.pair(a, b)
-			m.pairFor(a, phone, forPhone)
+			h.pair(a, b)
+			h.pairFor(a, phone, forPhone)
 		} else {
-			m.pairFor(a, phone, forPhone)
-			m.pair(a, b)
+			h.pairFor(a, phone, forPhone)
+			h.pair(a, b)
 		}
-		m.until("phone knows both", func() bool { return len(phone.names()) == 2 })
-		m.until("desktop knows the phone", func() bool { return slices.Equal(b.peerNames(notes), []string{"Phone"}) })
+		h.until("phone knows both", func() bool { return len(phone.names()) == 2 })
+		h.until("desktop knows the phone", func() bool { return slices.Equal(b.peerNames(notes), []string{"Phone"}) })
 		a.life++ // the laptop is switched off
 		for _, id := range a.conns {
-			m.drop(id)
+			h.drop(id)
 		}
 		a.wakeAt = 0
 		phone.must(Op{Verb: Watch})
 		b.putIn(notes, "k", "1")
-		m.until("from the other store", func() bool { return phone.get("k") == "1" })
+		h.until("from the other store", func() bool { return phone.get("k") == "1" })
 		if c := phone.changes; len(c) != 1 || c[0].Device != "device" {
 			t.Errorf("phone is told of %+v", c)
 		}
@@ -87,10 +87,10 @@ func TestApplicationPeerMeetsEveryStore(t *testing.T) {
 		}
 		b.must(Op{Verb: Revoke, Key: phone.id()})
 		b.putIn(notes, "k", "2")
-		m.until("phone is out", func() bool { return phone.status.Err == ERevoked })
+		h.until("phone is out", func() bool { return phone.status.Err == ERevoked })
 		a.open()
-		m.untilIn(a, notes, "k=2")
-		m.until("the other store has heard", func() bool { return len(a.peerNames(notes)) == 0 })
+		h.untilIn(a, notes, "k=2")
+		h.until("the other store has heard", func() bool { return len(a.peerNames(notes)) == 0 })
 		if got := phone.get("k"); got != "1" {
 			t.Errorf("phone has %q", got)
 		}
@@ -99,46 +99,46 @@ func TestApplicationPeerMeetsEveryStore(t *testing.T) {
 
 // Two stores each let a phone in before they hear of each other's; then all four know each other.
 func TestPeersOfStoresApart(t *testing.T) {
-	m := newStores(t, "Laptop", "Desktop")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
 	a.addApp(notes, "Notes")
-	m.pair(a, b)
-	m.until("the application is on both", func() bool { return b.in(notes) == "" })
-	p, q := m.add("Phone", notes), m.add("Tablet", notes)
-	m.offline(b, true)
-	m.pairFor(a, p, forPhone)
-	m.offline(b, false)
-	m.offline(a, true)
-	m.pairFor(b, q, forPhone)
-	m.offline(a, false)
-	m.until("all know each other", func() bool {
+	h.pair(a, b)
+	h.until("the application is on both", func() bool { return b.in(notes) == "" })
+	p, q := h.add("Phone", notes), h.add("Tablet", notes)
+	h.offline(b, true)
+	h.pairFor(a, p, forPhone)
+	h.offline(b, false)
+	h.offline(a, true)
+	h.pairFor(b, q, forPhone)
+	h.offline(a, false)
+	h.until("all know each other", func() bool {
 		return len(p.names()) == 3 && len(q.names()) == 3 && len(a.peerNames(notes)) == 2 && len(b.peerNames(notes)) == 2
 	})
 	q.put("k", "1")
-	m.until("from one to the other", func() bool { return p.get("k") == "1" })
+	h.until("from one to the other", func() bool { return p.get("k") == "1" })
 }
 
 // A store hears of another one from a phone first, and of its being in the circle later. Then they meet as stores.
 func TestStoreKnownFromAPeerFirst(t *testing.T) {
-	m := newStores(t, "Laptop", "Desktop", "Server")
-	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
+	h := newStores(t, "Laptop", "Desktop", "Server")
+	a, b, c := h.nodes[0], h.nodes[1], h.nodes[2]
 	a.addApp(notes, "Notes")
 	a.addApp(todo, "Todo")
-	m.pair(a, b)
-	phone := m.add("Phone", notes)
-	m.pairFor(a, phone, forPhone)
-	m.until("phone knows both", func() bool { return len(phone.names()) == 2 })
-	m.offline(b, true)
-	m.pair(a, c)
-	m.until("phone knows all", func() bool { return len(phone.names()) == 3 })
-	m.offline(a, true)
-	m.offline(b, false)
-	m.until("desktop hears of the server", func() bool { return len(b.peerNames(notes)) == 2 })
-	m.offline(a, false)
-	m.until("the stores know each other", func() bool { return len(b.names()) == 2 && len(c.names()) == 2 })
-	m.offline(a, true)
+	h.pair(a, b)
+	phone := h.add("Phone", notes)
+	h.pairFor(a, phone, forPhone)
+	h.until("phone knows both", func() bool { return len(phone.names()) == 2 })
+	h.offline(b, true)
+	h.pair(a, c)
+	h.until("phone knows all", func() bool { return len(phone.names()) == 3 })
+	h.offline(a, true)
+	h.offline(b, false)
+	h.until("desktop hears of the server", func() bool { return len(b.peerNames(notes)) == 2 })
+	h.offline(a, false)
+	h.until("the stores know each other", func() bool { return len(b.names()) == 2 && len(c.names()) == 2 })
+	h.offline(a, true)
 	b.putIn(todo, "k", "1")
-	m.untilIn(c, todo, "k=1")
+	h.untilIn(c, todo, "k=1")
 	if got := b.peerNames(notes); !slices.Equal(got, []string{"Phone"}) {
 		t.Errorf("desktop has %q for application peers", got)
 	}
@@ -146,13 +146,13 @@ func TestStoreKnownFromAPeerFirst(t *testing.T) {
 
 // An application peer lets others into its own namespace, and they go with it.
 func TestApplicationPeerInvites(t *testing.T) {
-	m, laptop, phone := withPhone(t)
-	tablet := m.add("Tablet", notes)
-	m.pair(phone, tablet)
-	m.until("first copy", func() bool { return tablet.get("k") == "1" })
+	h, laptop, phone := withPhone(t)
+	tablet := h.add("Tablet", notes)
+	h.pair(phone, tablet)
+	h.until("first copy", func() bool { return tablet.get("k") == "1" })
 	tablet.put("l", "2")
-	m.untilIn(laptop, notes, "k=1 l=2")
-	m.until("laptop knows both", func() bool { return slices.Equal(laptop.peerNames(notes), []string{"Phone", "Tablet"}) })
+	h.untilIn(laptop, notes, "k=1 l=2")
+	h.until("laptop knows both", func() bool { return slices.Equal(laptop.peerNames(notes), []string{"Phone", "Tablet"}) })
 	if r := tablet.replies[tablet.do(Op{Verb: Revoke, Key: phone.id()})]; r.Err != EDenied {
 		t.Errorf("a guest shuts out its host: %q", r.Err)
 	}
@@ -160,55 +160,55 @@ func TestApplicationPeerInvites(t *testing.T) {
 		t.Errorf("a guest shuts out a store: %q", r.Err)
 	}
 	laptop.must(Op{Verb: Revoke, Key: phone.id()})
-	m.until("both are out", func() bool { return phone.status.Err == ERevoked && tablet.status.Err == ERevoked })
+	h.until("both are out", func() bool { return phone.status.Err == ERevoked && tablet.status.Err == ERevoked })
 	if got := laptop.peerNames(notes); got != nil {
 		t.Errorf("laptop has %q", got)
 	}
 }
 
 func TestAccessTakenAwayTakesThePeers(t *testing.T) {
-	m, laptop, phone := withPhone(t)
+	h, laptop, phone := withPhone(t)
 	laptop.must(Op{Verb: RevokeOf, App: notes})
-	m.until("phone is out", func() bool { return phone.status.Err == ERevoked })
+	h.until("phone is out", func() bool { return phone.status.Err == ERevoked })
 	laptop.putIn(notes, "k", "2")
-	m.wait(10_000)
+	h.wait(10_000)
 	if got := phone.get("k"); got != "1" {
 		t.Errorf("phone has %q", got)
 	}
 }
 
 func TestApplicationPeerIsSwitchedOff(t *testing.T) {
-	m, laptop, phone := withPhone(t)
+	h, laptop, phone := withPhone(t)
 	laptop.must(Op{Verb: Prefer, App: notes})
 	laptop.putIn(notes, "k", "2")
-	m.wait(10_000)
+	h.wait(10_000)
 	if got := phone.get("k"); got != "1" {
 		t.Errorf("switched off, the phone has %q", got)
 	}
 	laptop.must(Op{Verb: Prefer, App: notes, On: true})
-	m.until("it catches up", func() bool { return phone.get("k") == "2" })
+	h.until("it catches up", func() bool { return phone.get("k") == "2" })
 }
 
 // A revoked store is shown out by the phones too.
 func TestRevokedStoreIsOutForApplicationPeers(t *testing.T) {
-	m := newStores(t, "Laptop", "Desktop")
-	a, b := m.nodes[0], m.nodes[1]
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
 	a.addApp(notes, "Notes")
-	phone := m.add("Phone", notes)
-	m.pair(a, b)
-	m.pairFor(a, phone, forPhone)
-	m.until("phone knows both", func() bool { return len(phone.names()) == 2 })
+	phone := h.add("Phone", notes)
+	h.pair(a, b)
+	h.pairFor(a, phone, forPhone)
+	h.until("phone knows both", func() bool { return len(phone.names()) == 2 })
 	a.must(Op{Verb: Revoke, Key: b.id()})
-	m.until("phone has heard", func() bool { return len(phone.names()) == 1 })
+	h.until("phone has heard", func() bool { return len(phone.names()) == 1 })
 	b.putIn(notes, "k", "1")
-	m.wait(10_000)
+	h.wait(10_000)
 	if got := phone.get("k"); got != "" {
 		t.Errorf("phone has %q", got)
 	}
 }
 
 func TestWhoMayJoinWhat(t *testing.T) {
-	m, laptop, phone := withPhone(t)
+	h, laptop, phone := withPhone(t)
 	link := func(n *node, op Op) string {
 		id := n.do(op)
 		r := n.replies[id]
@@ -218,7 +218,7 @@ func TestWhoMayJoinWhat(t *testing.T) {
 		n.lastInvite = id
 		return r.Text
 	}
-	other, store := m.add("Other", todo2), m.add("Desktop", "")
+	other, store := h.add("Other", todo2), h.add("Desktop", "")
 	for _, c := range []struct {
 		name string
 		op   Op

@@ -11,19 +11,19 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// mesh is several nodes and what carries their messages.
-type mesh struct {
+// cluster is several nodes and what carries their messages.
+type cluster struct {
 	t     *testing.T
-	nodes []*rig
+	nodes []*harness
 	topic []map[string]bool // what each follows
 	inbox [][]*Heard
 	lost  func(from, to int) bool // says of a message whether it gets lost; nil: none does
 }
 
-func newMesh(t *testing.T, n int) *mesh {
-	m := &mesh{t: t, topic: make([]map[string]bool, n), inbox: make([][]*Heard, n)}
+func newCluster(t *testing.T, n int) *cluster {
+	m := &cluster{t: t, topic: make([]map[string]bool, n), inbox: make([][]*Heard, n)}
 	for i := range n {
-		r := newRig(t, Config{Node: uint64(i + 1), Rand: &counter{n: byte(7 * i)}})
+		r := newHarness(t, Config{Node: uint64(i + 1), Rand: &counter{n: byte(7 * i)}})
 		m.topic[i] = map[string]bool{}
 		r.bus = func(a Action) { m.take(i, a) }
 		m.nodes = append(m.nodes, r)
@@ -35,7 +35,7 @@ func newMesh(t *testing.T, n int) *mesh {
 	return m
 }
 
-func (m *mesh) take(from int, a Action) {
+func (m *cluster) take(from int, a Action) {
 	switch a := a.(type) {
 	case Follow:
 		m.topic[from][a.Topic] = true
@@ -51,7 +51,7 @@ func (m *mesh) take(from int, a Action) {
 }
 
 // run delivers until all is quiet.
-func (m *mesh) run() {
+func (m *cluster) run() {
 	for range 1000 {
 		quiet := true
 		for i, r := range m.nodes {
@@ -69,7 +69,7 @@ func (m *mesh) run() {
 	m.t.Fatal("the nodes talk without end")
 }
 
-func (m *mesh) pass(ms Millis) {
+func (m *cluster) pass(ms Millis) {
 	for ; ms > 0; ms -= min(ms, 500) {
 		for _, r := range m.nodes {
 			r.now += min(ms, 500)
@@ -79,7 +79,7 @@ func (m *mesh) pass(ms Millis) {
 	}
 }
 
-func (m *mesh) empty() {
+func (m *cluster) empty() {
 	m.t.Helper()
 	for i, r := range m.nodes {
 		r.empty2()
@@ -90,7 +90,7 @@ func (m *mesh) empty() {
 }
 
 // empty2 is empty for a node, which has its heart to beat.
-func (r *rig) empty2() {
+func (r *harness) empty2() {
 	s := r.s
 	if n := len(s.conns) + len(s.rooms) + s.waiting.Len() + s.joined.Len() + s.mailboxes.Len() + s.nodes.far; n != 0 {
 		r.t.Errorf("%d things are left: %+v", n, s.Stats())
@@ -98,7 +98,7 @@ func (r *rig) empty2() {
 }
 
 func TestChannelAcrossNodes(t *testing.T) {
-	m := newMesh(t, 2)
+	m := newCluster(t, 2)
 	a, b := m.nodes[0], m.nodes[1]
 	a.join(1, key(1), 0)
 	m.run()
@@ -141,7 +141,7 @@ func TestChannelAcrossNodes(t *testing.T) {
 }
 
 func TestMailboxAcrossNodes(t *testing.T) {
-	m := newMesh(t, 3)
+	m := newCluster(t, 3)
 	a, b, c := m.nodes[0], m.nodes[1], m.nodes[2]
 	a.pair(1, 9, 0)
 	m.run()
@@ -167,7 +167,7 @@ func TestMailboxAcrossNodes(t *testing.T) {
 
 // TestLossIsAGap: whatever of DATA is lost, the two sides begin anew before they get anything further.
 func TestLossIsAGap(t *testing.T) {
-	m := newMesh(t, 2)
+	m := newCluster(t, 2)
 	a, b := m.nodes[0], m.nodes[1]
 	a.join(1, key(1), 0)
 	b.join(1, key(1), 1)
@@ -203,7 +203,7 @@ func TestLossIsAGap(t *testing.T) {
 
 // TestPublishingLeavesNothing: the core makes no garbage of what it passes on to another node.
 func TestPublishingLeavesNothing(t *testing.T) {
-	m := newMesh(t, 2)
+	m := newCluster(t, 2)
 	a, b := m.nodes[0], m.nodes[1]
 	a.join(1, key(1), 0)
 	b.join(1, key(1), 1)
@@ -221,7 +221,7 @@ func TestPublishingLeavesNothing(t *testing.T) {
 }
 
 func TestNodeDiesAndReturns(t *testing.T) {
-	m := newMesh(t, 2)
+	m := newCluster(t, 2)
 	a, b := m.nodes[0], m.nodes[1]
 	a.join(1, key(1), 0)
 	b.join(1, key(1), 1)
@@ -246,7 +246,7 @@ func TestNodeDiesAndReturns(t *testing.T) {
 // TestMissedEachOther: two that join at the same time, while neither node knows yet that the other follows the topic, meet.
 func TestMissedEachOther(t *testing.T) {
 	for _, wait := range []Millis{announceIn, 0} { // by itself, or at a ping
-		m := newMesh(t, 2)
+		m := newCluster(t, 2)
 		m.lost = func(int, int) bool { return true }
 		m.nodes[0].join(1, key(1), 0)
 		m.nodes[1].join(1, key(1), 1)
@@ -263,7 +263,7 @@ func TestMissedEachOther(t *testing.T) {
 }
 
 func TestNameplates(t *testing.T) {
-	r := newRig(t, Config{Rand: rand.NewChaCha8([32]byte{})})
+	r := newHarness(t, Config{Rand: rand.NewChaCha8([32]byte{})})
 	seen := map[string]bool{}
 	lengths := map[int]int{}
 	for i := range uint64(1100) {
@@ -286,7 +286,7 @@ func TestNameplates(t *testing.T) {
 
 func TestNameplatesAreUniqueAcrossNodes(t *testing.T) {
 	same := func() *counter { return &counter{} }
-	m := newMesh(t, 2)
+	m := newCluster(t, 2)
 	for _, r := range m.nodes {
 		r.s.cfg.Rand = same() // both draw the same
 	}
@@ -317,7 +317,7 @@ func TestMeshConverges(t *testing.T) {
 
 func converge(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 1))
-	m := newMesh(t, 3)
+	m := newCluster(t, 3)
 	type party struct {
 		node int
 		id   uint64

@@ -12,7 +12,7 @@ import (
 )
 
 func TestChannelPassesBothWays(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.join(1, key(1), 0)
 	r.want(1, "ok", "JOINED false")
 	r.data(1, "into the void")
@@ -37,7 +37,7 @@ func TestChannelPassesBothWays(t *testing.T) {
 
 // TestPassingAllocatesNothing: what is passed on leaves nothing to collect.
 func TestPassingAllocatesNothing(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.join(1, key(1), 0)
 	r.join(2, key(1), 1)
 	var out Actions
@@ -55,7 +55,7 @@ func TestPassingAllocatesNothing(t *testing.T) {
 }
 
 func TestChannelsDoNotMix(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.join(1, key(1), 0)
 	r.join(2, key(2), 1)
 	r.want(1, "ok", "JOINED false")
@@ -65,7 +65,7 @@ func TestChannelsDoNotMix(t *testing.T) {
 }
 
 func TestNewerJoinReplaces(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.join(1, key(1), 0)
 	r.join(2, key(1), 1)
 	r.got = map[uint64][]string{}
@@ -88,7 +88,7 @@ func TestNewerJoinReplaces(t *testing.T) {
 }
 
 func TestMailbox(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.pair(1, 9, 0)
 	r.want(1, "ok", "JOINED false")
 	r.pair(2, 9, 1)
@@ -109,7 +109,7 @@ func TestMailbox(t *testing.T) {
 }
 
 func TestMailboxEndsAfterTenMinutes(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.pair(1, 9, 0)
 	born := r.now
 	for r.now < born+550_000 {
@@ -132,31 +132,31 @@ func TestMailboxEndsAfterTenMinutes(t *testing.T) {
 func TestAbuse(t *testing.T) {
 	k := key(1)
 	path, mailbox := channelPath(k), wire.PairPath([16]byte{1})
-	sign := func(host string, side uint8) func(*rig) wire.RelayFrame {
-		return func(r *rig) wire.RelayFrame {
+	sign := func(host string, side uint8) func(*harness) wire.RelayFrame {
+		return func(r *harness) wire.RelayFrame {
 			return wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, host, r.nonce[1], side)}
 		}
 	}
 	bad := sign("localhost", 0)
 	good := sign("localhost:6280", 0)
-	raw := func(b ...byte) func(*rig) { return func(r *rig) { r.step(&Frame{Conn: 1, Data: b}) } }
-	send := func(f func(*rig) wire.RelayFrame) func(*rig) { return func(r *rig) { r.frame(1, f(r)) } }
+	raw := func(b ...byte) func(*harness) { return func(r *harness) { r.step(&Frame{Conn: 1, Data: b}) } }
+	send := func(f func(*harness) wire.RelayFrame) func(*harness) { return func(r *harness) { r.frame(1, f(r)) } }
 	for _, c := range []struct {
 		name, path string
-		do         func(*rig)
+		do         func(*harness)
 		want       string
 		why        Reason
 	}{
 		{"signed for another host", path, send(bad), "E_AUTH", BadSignature},
-		{"signed by another key", path, func(r *rig) {
+		{"signed by another key", path, func(r *harness) {
 			r.frame(1, wire.RelayFrame{Type: wire.RelayJoin, Sig: wire.SignJoin(key(2), "localhost:6280", r.nonce[1], 0)})
 		}, "E_AUTH", BadSignature},
-		{"signed for the other side", path, func(r *rig) {
+		{"signed for the other side", path, func(r *harness) {
 			f := good(r)
 			f.Side = 1
 			r.frame(1, f)
 		}, "E_AUTH", BadSignature},
-		{"replayed with another nonce", path, func(r *rig) {
+		{"replayed with another nonce", path, func(r *harness) {
 			f := good(r)
 			r.step(Closed{1})
 			r.open(1, path)
@@ -168,19 +168,19 @@ func TestAbuse(t *testing.T) {
 		{"a frame of the server's", path, raw(4, 1), "E_FRAME", OutOfPlace},
 		{"nothing at all", path, raw(), "E_FRAME", BadFrame},
 		{"garbage", path, raw(99, 1, 2), "E_FRAME", BadFrame},
-		{"a text", path, func(r *rig) { r.text(1, "Ping") }, "E_FRAME", BadText},
-		{"an empty text", path, func(r *rig) { r.text(1, "") }, "E_FRAME", BadText},
+		{"a text", path, func(r *harness) { r.text(1, "Ping") }, "E_FRAME", BadText},
+		{"an empty text", path, func(r *harness) { r.text(1, "") }, "E_FRAME", BadText},
 		{"a large frame", path, raw(make([]byte, wire.MaxFrame+1)...), "E_TOOBIG", TooBig},
-		{"a second JOIN", path, func(r *rig) {
+		{"a second JOIN", path, func(r *harness) {
 			f := good(r)
 			r.frame(1, f)
 			r.want(1, "ok", "JOINED false")
 			r.frame(1, f)
 		}, "E_FRAME", OutOfPlace},
-		{"slow, says the driver", path, func(r *rig) { r.step(Fail{1, Slow}) }, "E_SLOW", Slow},
+		{"slow, says the driver", path, func(r *harness) { r.step(Fail{1, Slow}) }, "E_SLOW", Slow},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, Config{})
+			r := newHarness(t, Config{})
 			r.open(1, c.path)
 			c.do(r)
 			code := r.got[1][0]
@@ -217,7 +217,7 @@ func TestHosts(t *testing.T) {
 		{[]string{"a.example", "b.example"}, "b.example", true},
 		{[]string{"a.example"}, strings.Repeat("a", 1000), false},
 	} {
-		r := newRig(t, Config{Hosts: c.hosts})
+		r := newHarness(t, Config{Hosts: c.hosts})
 		r.step(Open{Conn: 1, Path: path, Host: c.host})
 		if c.ok {
 			r.want(1, "HELLO")
@@ -226,13 +226,13 @@ func TestHosts(t *testing.T) {
 			r.empty()
 		}
 	}
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.step(Open{Conn: 1, Path: "/v1/channel/x", Host: "localhost"})
 	r.want(1, "HELLO", "E_FRAME", "close 4009")
 }
 
 func TestTimeouts(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.open(1, channelPath(key(1)))
 	if at, ok := r.s.Next(); !ok || at != r.now+5_000 {
 		t.Fatal("next tick", at, ok)
@@ -287,7 +287,7 @@ func TestHelloSaysTimeAndLimits(t *testing.T) {
 }
 
 func TestDrain(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.join(1, key(1), 0)
 	r.join(2, key(1), 1)
 	r.pair(3, 1, 0)
@@ -305,7 +305,7 @@ func TestDrain(t *testing.T) {
 // TestSameInSameOut: nothing may depend on a map's order, or the simulator could not repeat a run.
 func TestSameInSameOut(t *testing.T) {
 	run := func() []string {
-		r := newRig(t, Config{})
+		r := newHarness(t, Config{})
 		for i := range uint64(40) {
 			r.join(i, key(byte(i/2)), uint8(i%2))
 		}
@@ -326,7 +326,7 @@ func TestSameInSameOut(t *testing.T) {
 
 // TestNothingIsKept walks all that can be reached from a Server and looks for names of channels that have ended.
 func TestNothingIsKept(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	k := key(1)
 	name := k.Public().(ed25519.PublicKey)
 	mailbox := [16]byte{0xa5}
@@ -403,7 +403,7 @@ func FuzzServer(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 2, 0, 1, 1, 2, 1, 3, 0, 4, 1})
 	f.Add([]byte{0, 0, 0, 1, 2, 0, 2, 1, 5, 200, 6, 0})
 	f.Fuzz(func(t *testing.T, script []byte) {
-		r := newRig(t, Config{})
+		r := newHarness(t, Config{})
 		paths := []string{channelPath(key(1)), wire.PairPath([16]byte{1}), "/"}
 		next := uint64(0)
 		for i := 0; i+1 < len(script) && i < 400; i += 2 {
@@ -440,7 +440,7 @@ func FuzzServer(f *testing.F) {
 }
 
 func TestNameplateIsAMailbox(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	for id := range uint64(3) {
 		r.open(id, wire.NameplatePath("7K2"))
 		r.frame(id, wire.RelayFrame{Type: wire.RelayPair, Side: uint8(id % 2)})

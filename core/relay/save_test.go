@@ -8,7 +8,7 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// amnesic makes each rig's Server forget everything before every step but what Save answers.
+// amnesic makes each harness’s Server forget everything before every step but what Save answers.
 var amnesic bool
 
 // TestAmnesic repeats the tests of what a Server does with one that forgets.
@@ -29,7 +29,7 @@ func TestAmnesic(t *testing.T) {
 }
 
 // forget replaces the Server by one that knows what was saved, and, for the tests that look at them, has the same counters.
-func (r *rig) forget() {
+func (r *harness) forget() {
 	r.t.Helper()
 	old := r.s
 	r.s = New(old.cfg)
@@ -51,7 +51,7 @@ func (r *rig) forget() {
 }
 
 func TestRestoreHeard(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.join(1, key(1), 0)
 	r.join(2, key(1), 1)
 	r.open(3, channelPath(key(2)))
@@ -81,7 +81,7 @@ func TestRestoreHeard(t *testing.T) {
 }
 
 func TestRestoreNameplate(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	for id, side := range []byte{0, 1, 1} {
 		r.open(uint64(id), wire.NameplatePath("7K2"))
 		r.forget()
@@ -97,7 +97,7 @@ func TestRestoreNameplate(t *testing.T) {
 }
 
 func TestRestoreRefuses(t *testing.T) {
-	r := newRig(t, Config{})
+	r := newHarness(t, Config{})
 	r.join(1, key(1), 0)
 	r.open(2, wire.PairPath([16]byte{1}))
 	joined, waiting := r.s.Save(1), r.s.Save(2)
@@ -146,7 +146,7 @@ func FuzzRestore(f *testing.F) {
 	f.Add(waiting, s.Save(1), uint64(0))
 	f.Add(s.Save(1), s.Save(2), uint64(1<<63))
 	f.Fuzz(func(t *testing.T, a, b []byte, heard uint64) {
-		r := newRig(t, Config{})
+		r := newHarness(t, Config{})
 		for id, saved := range [][]byte{a, b} {
 			err := r.s.Restore(uint64(id), saved, 0)
 			if err == nil && !bytes.Equal(r.s.Save(uint64(id)), saved) {

@@ -16,9 +16,9 @@ var benchValue = []byte(strings.Repeat("v", 100))
 func benchKey(i int) string { return fmt.Sprintf("note/%06d", i) }
 
 // filled is a replica of n keys, written in key order, all in segments and pages.
-func filled(b *testing.B, n int) *rig {
+func filled(b *testing.B, n int) *harness {
 	b.Helper()
-	g := newRig(b, 1, false)
+	g := newHarness(b, 1, false)
 	for i := range n {
 		g.put(1, benchKey(i), string(benchValue))
 		if g.NeedsCheckpoint() {
@@ -82,7 +82,7 @@ func BenchmarkCheckpoint(b *testing.B) {
 }
 
 func BenchmarkApply(b *testing.B) {
-	g := newRig(b, 1, false)
+	g := newHarness(b, 1, false)
 	var recs []wire.Record
 	b.ReportAllocs()
 	for i := uint64(0); b.Loop(); i++ {

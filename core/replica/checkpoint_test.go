@@ -17,7 +17,7 @@ import (
 // Pages are split and merged so that none is large and few are small, whatever is written where.
 func TestPagesStayBalanced(t *testing.T) {
 	small(t, 2000)
-	g, h := newRig(t, 1, false), newRig(t, 2, false)
+	g, h := newHarness(t, 1, false), newHarness(t, 2, false)
 	rng := rand.New(rand.NewPCG(3, 4))
 	have := map[string]bool{}
 	check := func(when string) {
@@ -83,7 +83,7 @@ func TestPagesStayBalanced(t *testing.T) {
 // What is replaced again and again takes no more room than what counts, about.
 func TestCompaction(t *testing.T) {
 	small(t, 1000)
-	g := newRig(t, 1, true)
+	g := newHarness(t, 1, true)
 	for i := range 900 {
 		g.put(1, fmt.Sprintf("k%02d", i%30), fmt.Sprint(i))
 		if i%100 < 3 {
@@ -117,10 +117,10 @@ func TestCompaction(t *testing.T) {
 func TestCursorOverCompaction(t *testing.T) {
 	small(t, 500)
 	for cut := range 12 {
-		for _, again := range []func(a *rig){
-			func(a *rig) {},
-			func(a *rig) { a.save() },
-			func(a *rig) {
+		for _, again := range []func(a *harness){
+			func(a *harness) {},
+			func(a *harness) { a.save() },
+			func(a *harness) {
 				for i := range 100 {
 					if i%3 > 0 {
 						a.put(2, fmt.Sprintf("k%02d", i), "new")
@@ -129,7 +129,7 @@ func TestCursorOverCompaction(t *testing.T) {
 				a.save()
 				a.save()
 			},
-			func(a *rig) {
+			func(a *harness) {
 				for i := range 60 {
 					a.del(2, fmt.Sprintf("k%02d", i))
 				}
@@ -138,7 +138,7 @@ func TestCursorOverCompaction(t *testing.T) {
 				a.save()
 			},
 		} {
-			a, b := newRig(t, 1, false), newRig(t, 2, false)
+			a, b := newHarness(t, 1, false), newHarness(t, 2, false)
 			for i := range 100 {
 				a.put(1, fmt.Sprintf("k%02d", i), "old")
 				if i == 70 {
@@ -168,13 +168,13 @@ func TestCursorOverCompaction(t *testing.T) {
 
 // A tombstone goes when everybody has it, and brings nothing back.
 func TestTombstones(t *testing.T) {
-	tombs := func(g *rig) (n int) {
+	tombs := func(g *harness) (n int) {
 		for _, p := range g.pages {
 			n += int(p.tombs)
 		}
 		return n
 	}
-	a, b, away := newRig(t, 1, true), newRig(t, 2, true), newRig(t, 3, true)
+	a, b, away := newHarness(t, 1, true), newHarness(t, 2, true), newHarness(t, 3, true)
 	everyone := func() wire.Vector { return a.DurableVector().Meet(b.DurableVector()).Meet(away.DurableVector()) }
 	a.put(1, "k", "old")
 	a.put(1, "x", "1")
@@ -182,7 +182,7 @@ func TestTombstones(t *testing.T) {
 	sync(a, away)
 	a.del(2, "k")
 	sync(a, b)
-	for _, g := range []*rig{a, b} {
+	for _, g := range []*harness{a, b} {
 		g.Collect(everyone())
 		g.save()
 		if tombs(g) != 1 {
@@ -190,7 +190,7 @@ func TestTombstones(t *testing.T) {
 		}
 	}
 	sync(b, away) // on its return
-	for _, g := range []*rig{a, b, away} {
+	for _, g := range []*harness{a, b, away} {
 		g.Collect(everyone())
 		g.save()
 		g.save()
@@ -198,13 +198,13 @@ func TestTombstones(t *testing.T) {
 			t.Errorf("%d tombstones, %q", tombs(g), g.all())
 		}
 	}
-	if n := a.give(newRig(t, 4, true), 1); n != 1 {
+	if n := a.give(newHarness(t, 4, true), 1); n != 1 {
 		t.Errorf("a new device gets %d records, want 1", n)
 	}
 	a.put(3, "k", "new")
 	sync(a, b)
 	sync(a, away)
-	for _, g := range []*rig{a, b, away} {
+	for _, g := range []*harness{a, b, away} {
 		if g.all() != "k=new x=1" {
 			t.Errorf("%q", g.all())
 		}
@@ -213,14 +213,14 @@ func TestTombstones(t *testing.T) {
 
 // What was on its way while everybody else agreed that it is deleted does not come back.
 func TestLateAfterTombstone(t *testing.T) {
-	a, b, c := newRig(t, 1, true), newRig(t, 2, true), newRig(t, 3, true)
+	a, b, c := newHarness(t, 1, true), newHarness(t, 2, true), newHarness(t, 3, true)
 	c.put(1, "k", "old")
 	c.commit()
 	late, _, _ := c.next(nil, 0, 0, 1<<20)
 	b.apply(1, late...) // and no END yet
 	b.del(2, "k")
 	b.commit()
-	for _, g := range []*rig{a, c} {
+	for _, g := range []*harness{a, c} {
 		b.give(g, 1)
 		g.commit()
 	}
@@ -234,10 +234,10 @@ func TestLateAfterTombstone(t *testing.T) {
 	}
 	c.give(a, 2)
 	c.give(b, 2)
-	for _, g := range []*rig{a, b, c} {
+	for _, g := range []*harness{a, b, c} {
 		g.commit()
 	}
-	for _, g := range []*rig{a, b, c} {
+	for _, g := range []*harness{a, b, c} {
 		g.Collect(a.DurableVector().Meet(b.DurableVector()).Meet(c.DurableVector()))
 		g.save()
 		g.save()
@@ -252,7 +252,7 @@ func TestCrashInCheckpoint(t *testing.T) {
 	small(t, 300)
 	for _, written := range []bool{false, true} {
 		for _, flying := range []bool{false, true} {
-			g := newRig(t, 1, true)
+			g := newHarness(t, 1, true)
 			for i := range 40 {
 				g.put(1, fmt.Sprintf("k%02d", i%25), fmt.Sprint(i))
 				if i%10 == 0 {
@@ -297,7 +297,7 @@ func TestCrashInCheckpoint(t *testing.T) {
 // A checkpoint asks for all that it needs at once.
 func TestCheckpointAsksOnce(t *testing.T) {
 	small(t, 300)
-	g := newRig(t, 1, true)
+	g := newHarness(t, 1, true)
 	for i := range 60 {
 		g.put(1, fmt.Sprintf("k%02d", i), "1")
 	}

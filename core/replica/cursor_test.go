@@ -12,15 +12,15 @@ import (
 func TestCursorOverACrash(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		do   func(a *rig) // before the other device takes anything
+		do   func(a *harness) // before the other device takes anything
 	}{
-		{"in memory", func(a *rig) { a.put(2, "k", "new") }},
-		{"in a segment", func(a *rig) { a.save(); a.put(2, "k", "new") }},
-		{"a checkpoint on its way", func(a *rig) { a.put(2, "k", "new"); a.checkpoint(); a.begin() }},
-		{"deleted", func(a *rig) { a.save(); a.del(2, "k") }},
+		{"in memory", func(a *harness) { a.put(2, "k", "new") }},
+		{"in a segment", func(a *harness) { a.save(); a.put(2, "k", "new") }},
+		{"a checkpoint on its way", func(a *harness) { a.put(2, "k", "new"); a.checkpoint(); a.begin() }},
+		{"deleted", func(a *harness) { a.save(); a.del(2, "k") }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a, b := newRig(t, 1, true), newRig(t, 2, true)
+			a, b := newHarness(t, 1, true), newHarness(t, 2, true)
 			a.put(1, "k", "old")
 			a.put(1, "x", "1")
 			a.put(1, "y", "2")
@@ -50,7 +50,7 @@ func TestCursorOverACrash(t *testing.T) {
 
 // Nothing is given out before its numbers are reserved in storage.
 func TestNothingUnreservedIsGivenOut(t *testing.T) {
-	a := newRig(t, 1, false)
+	a := newHarness(t, 1, false)
 	given := func() int {
 		recs, _, _ := a.next(nil, 0, 0, 64<<20)
 		return len(recs)

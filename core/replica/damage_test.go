@@ -12,7 +12,7 @@ import (
 )
 
 // overwrite seals what change makes of a block in its place.
-func (g *rig) overwrite(id storage.ID, change func([]byte) []byte) {
+func (g *harness) overwrite(id storage.ID, change func([]byte) []byte) {
 	g.t.Helper()
 	v := vault.New([32]byte{1}, zeros{})
 	blocks, err := g.store.Load([]storage.ID{id})
@@ -47,7 +47,7 @@ func TestDamage(t *testing.T) {
 			{"older", older, ledger.ErrDamaged}, {"empty", empty, ledger.ErrDamaged}, {"huge count", huge, ledger.ErrDamaged},
 		} {
 			t.Run(class+" "+c.name, func(t *testing.T) {
-				g := newRig(t, 1, true)
+				g := newHarness(t, 1, true)
 				g.strict = false
 				for i := range 4 {
 					g.put(1, fmt.Sprint("k", i), "value")
@@ -97,7 +97,7 @@ func TestDamage(t *testing.T) {
 
 // A part of the manifest, and items of the log, that are not what they should be.
 func TestDamagedPart(t *testing.T) {
-	g := newRig(t, 1, false)
+	g := newHarness(t, 1, false)
 	g.put(1, "k", "value")
 	g.save()
 	good := g.appendPart(nil)

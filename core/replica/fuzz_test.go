@@ -11,8 +11,8 @@ import (
 )
 
 // sample is a replica with something of everything in it.
-func sample(t testing.TB) *rig {
-	g := newRig(t, 1, false)
+func sample(t testing.TB) *harness {
+	g := newHarness(t, 1, false)
 	g.write(1, set("a", "1"), set("b", "2"))
 	g.del(2, "a")
 	g.apply(1, wire.Record{Dot: wire.Dot{Writer: 9, Seq: block}, Key: "b", Kind: wire.Bytes, Value: []byte{0}})
@@ -138,7 +138,7 @@ func FuzzApply(f *testing.F) {
 		if err != nil {
 			return
 		}
-		g := newRig(t, 1, true)
+		g := newHarness(t, 1, true)
 		g.put(1, "a", "own")
 		g.commit()
 		g.apply(1, recs...)

@@ -92,7 +92,7 @@ type place struct {
 
 // machine is one device of the model.
 type machine struct {
-	*rig
+	*harness
 	id       int
 	now      facts // what it has
 	flying   facts // with the commit in flight
@@ -144,7 +144,7 @@ func newModel(t *testing.T, seed uint64, devices int) *model {
 	w := &model{t: t, rng: rand.New(rand.NewPCG(seed, 1)), facts: map[place]*fact{}, dots: map[wire.Dot]bool{}, clock: 1 << 40}
 	for i := range devices {
 		w.all = append(w.all, &machine{
-			rig: newRig(t, byte(100+i)+byte(seed)*3, true), id: i, now: facts{}, stored: facts{}, cursors: map[int]wire.Cursor{},
+			harness: newHarness(t, byte(100+i)+byte(seed)*3, true), id: i, now: facts{}, stored: facts{}, cursors: map[int]wire.Cursor{},
 			have: map[int]wire.Vector{}, heard: map[int]bool{}, stable: mem.New(), given: map[uint64]wire.Dot{}, sessions: map[int]*flow{},
 		})
 	}

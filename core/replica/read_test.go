@@ -12,7 +12,7 @@ import (
 // TestRange holds Range against a sorted slice, in every combination of bounds.
 func TestRange(t *testing.T) {
 	small(t, 400)
-	g := newRig(t, 1, true)
+	g := newHarness(t, 1, true)
 	rng := rand.New(rand.NewPCG(1, 2))
 	have := map[string]string{}
 	parts := []string{"", "a", "a/", "a/1", "b/é", "b\U0010ffff", "c"}
@@ -53,7 +53,7 @@ func TestRange(t *testing.T) {
 	}
 }
 
-func checkRange(t *testing.T, g *rig, q Query, have map[string]string) {
+func checkRange(t *testing.T, g *harness, q Query, have map[string]string) {
 	t.Helper()
 	var want []string
 	for k := range have {
@@ -98,7 +98,7 @@ func checkRange(t *testing.T, g *rig, q Query, have map[string]string) {
 
 func TestChangesSince(t *testing.T) {
 	small(t, 300)
-	g := newRig(t, 1, true)
+	g := newHarness(t, 1, true)
 	changed := func(pos uint64) string {
 		t.Helper()
 		var b strings.Builder
@@ -135,7 +135,7 @@ func TestChangesSince(t *testing.T) {
 
 func TestCountAfter(t *testing.T) {
 	small(t, 300)
-	g := newRig(t, 1, false)
+	g := newHarness(t, 1, false)
 	for i := range 30 {
 		g.put(1, fmt.Sprintf("k%02d", i), "1")
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func TestWriteAndRead(t *testing.T) {
-	g := newRig(t, 1, true)
+	g := newHarness(t, 1, true)
 	for _, c := range []struct {
 		name string
 		do   func() []Change
@@ -70,7 +70,7 @@ func TestWinner(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, saved := range []bool{false, true} {
-				g := newRig(t, 1, true)
+				g := newHarness(t, 1, true)
 				for _, r := range c.recs {
 					g.apply(1, r)
 					if saved {
@@ -102,7 +102,7 @@ func TestTimes(t *testing.T) {
 		{now + aheadTolerance + 1, now},
 		{1<<64 - 1, now},
 	} {
-		g := newRig(t, 1, true)
+		g := newHarness(t, 1, true)
 		g.apply(1, wire.Record{Dot: wire.Dot{Writer: 9, Seq: 4096}, Time: c.replaced, Key: "k", Kind: wire.JSON, Value: []byte("old")})
 		g.write(now, set("other", "1"), set("k", "new"))
 		for _, v := range g.arrivals[1:] {
@@ -118,7 +118,7 @@ func TestTimes(t *testing.T) {
 
 // Records may come twice, in any order, and behind what has superseded them.
 func TestApply(t *testing.T) {
-	a, b := newRig(t, 1, true), newRig(t, 2, true)
+	a, b := newHarness(t, 1, true), newHarness(t, 2, true)
 	a.put(1, "k", "1")
 	a.commit() // before that its numbers are not reserved, and it is not given out
 	first, _, _ := a.next(nil, 0, 0, 1)
@@ -146,7 +146,7 @@ func TestApply(t *testing.T) {
 }
 
 func TestLimits(t *testing.T) {
-	g, h := newRig(t, 1, false), newRig(t, 2, false)
+	g, h := newHarness(t, 1, false), newHarness(t, 2, false)
 	big := bytes.Repeat([]byte("v"), wire.MaxValue)
 	batch := func(n, size int) (out []Write) {
 		for i := range n {
@@ -185,7 +185,7 @@ func TestLimits(t *testing.T) {
 
 // What waits for a checkpoint is bounded, so that a log record is.
 func TestMustCheckpoint(t *testing.T) {
-	g := newRig(t, 1, false)
+	g := newHarness(t, 1, false)
 	big := string(bytes.Repeat([]byte("v"), wire.MaxValue))
 	for i := range 9 {
 		if g.MustCheckpoint() != (i == 8) {
@@ -202,13 +202,13 @@ func TestMustCheckpoint(t *testing.T) {
 // Batches stay together over segments, checkpoints and compaction.
 func TestBatches(t *testing.T) {
 	small(t, 300)
-	a := newRig(t, 1, true)
+	a := newHarness(t, 1, true)
 	for i := range 40 {
 		a.write(1, set(fmt.Sprintf("a%02d", i), "1"), set(fmt.Sprintf("b%02d", i), "2"), set(fmt.Sprintf("c%02d", i%7), "3"))
 	}
 	check := func(when string) {
 		t.Helper()
-		b := newRig(t, 2, false)
+		b := newHarness(t, 2, false)
 		for pos, end := uint64(0), false; !end; {
 			var raw []byte
 			a.do(func() (err error) { raw, pos, end, err = a.Next(nil, 0, pos, 1); return err })

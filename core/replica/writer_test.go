@@ -11,11 +11,11 @@ import (
 
 const block = 1 << wire.BlockBits
 
-func (g *rig) element() wire.Element { return g.Vector().Of(g.writer.id) }
+func (g *harness) element() wire.Element { return g.Vector().Of(g.writer.id) }
 
 // TestBlocks: a run goes from block to block and settles those that it leaves; the next run opens a new one.
 func TestBlocks(t *testing.T) {
-	a, b := newRig(t, 1, false), newRig(t, 2, false)
+	a, b := newHarness(t, 1, false), newHarness(t, 2, false)
 	write := func(n int) {
 		t.Helper()
 		for i := range n {
@@ -65,7 +65,7 @@ func TestBlocks(t *testing.T) {
 
 // What was sent, and lost in a crash, comes back, and only then is its block settled.
 func TestSentBeforeACrash(t *testing.T) {
-	a, b := newRig(t, 1, true), newRig(t, 2, true)
+	a, b := newHarness(t, 1, true), newHarness(t, 2, true)
 	a.put(1, "k", "durable")
 	a.commit()
 	a.put(1, "lost", "1")
@@ -101,7 +101,7 @@ func TestNeverTwice(t *testing.T) {
 		key string
 	}
 	byDot, byPos := map[wire.Dot]string{}, map[uint64]given{}
-	a := newRig(t, 1, true)
+	a := newHarness(t, 1, true)
 	n := 0
 	look := func() {
 		recs, next, _ := a.next(nil, 0, 0, 1<<20)
@@ -142,37 +142,37 @@ func TestNeverTwice(t *testing.T) {
 func TestCopied(t *testing.T) {
 	for _, c := range []struct {
 		name         string
-		mine, theirs func(g *rig)
+		mine, theirs func(g *harness)
 		want         bool
 	}{
-		{"nothing written", func(g *rig) {}, func(g *rig) {}, false},
-		{"only the other wrote", func(g *rig) {}, func(g *rig) { g.put(3, "b", "theirs") }, true},
-		{"both wrote", func(g *rig) { g.put(3, "a", "mine") }, func(g *rig) { g.put(3, "b", "theirs") }, true},
-		{"the same key", func(g *rig) { g.put(3, "a", "mine") }, func(g *rig) { g.put(3, "a", "theirs") }, true},
-		{"this wrote more", func(g *rig) { g.put(3, "a", "1"); g.put(3, "b", "2") }, func(g *rig) { g.put(3, "a", "theirs") }, true},
-		{"the other wrote more", func(g *rig) { g.put(3, "a", "1") }, func(g *rig) { g.put(3, "b", "t"); g.put(3, "c", "t") }, true},
-		{"the other in two runs", func(g *rig) { g.put(3, "a", "1") },
-			func(g *rig) { g.put(3, "b", "t"); g.commit(); g.reopen(); g.put(3, "c", "t") }, true},
-		{"this in two runs", func(g *rig) { g.put(3, "a", "1"); g.put(3, "b", "1"); g.commit(); g.reopen(); g.put(3, "c", "1") },
-			func(g *rig) { g.put(3, "b", "t") }, true},
-		{"this in two runs, written down", func(g *rig) { g.put(3, "a", "1"); g.save(); g.reopen(); g.put(3, "c", "1"); g.save() },
-			func(g *rig) { g.put(3, "b", "t"); g.put(3, "d", "t") }, true},
-		{"more than a block", func(g *rig) {
+		{"nothing written", func(g *harness) {}, func(g *harness) {}, false},
+		{"only the other wrote", func(g *harness) {}, func(g *harness) { g.put(3, "b", "theirs") }, true},
+		{"both wrote", func(g *harness) { g.put(3, "a", "mine") }, func(g *harness) { g.put(3, "b", "theirs") }, true},
+		{"the same key", func(g *harness) { g.put(3, "a", "mine") }, func(g *harness) { g.put(3, "a", "theirs") }, true},
+		{"this wrote more", func(g *harness) { g.put(3, "a", "1"); g.put(3, "b", "2") }, func(g *harness) { g.put(3, "a", "theirs") }, true},
+		{"the other wrote more", func(g *harness) { g.put(3, "a", "1") }, func(g *harness) { g.put(3, "b", "t"); g.put(3, "c", "t") }, true},
+		{"the other in two runs", func(g *harness) { g.put(3, "a", "1") },
+			func(g *harness) { g.put(3, "b", "t"); g.commit(); g.reopen(); g.put(3, "c", "t") }, true},
+		{"this in two runs", func(g *harness) { g.put(3, "a", "1"); g.put(3, "b", "1"); g.commit(); g.reopen(); g.put(3, "c", "1") },
+			func(g *harness) { g.put(3, "b", "t") }, true},
+		{"this in two runs, written down", func(g *harness) { g.put(3, "a", "1"); g.save(); g.reopen(); g.put(3, "c", "1"); g.save() },
+			func(g *harness) { g.put(3, "b", "t"); g.put(3, "d", "t") }, true},
+		{"more than a block", func(g *harness) {
 			for i := range block + 10 {
 				g.put(3, fmt.Sprint("k", i%7), "1")
 			}
-		}, func(g *rig) { g.put(3, "b", "t") }, true},
-		{"deleted and put back", func(g *rig) { g.del(3, "old") }, func(g *rig) { g.put(4, "old", "t") }, true},
+		}, func(g *harness) { g.put(3, "b", "t") }, true},
+		{"deleted and put back", func(g *harness) { g.del(3, "old") }, func(g *harness) { g.put(4, "old", "t") }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			a := newRig(t, 1, false)
+			a := newHarness(t, 1, false)
 			a.put(1, "old", "0")
 			a.put(1, "older", "0")
 			a.save()
-			copied := &rig{t: t, store: copyOf(t, a.store), rand: newRig(t, 7, false).rand, strict: true}
+			copied := &harness{t: t, store: copyOf(t, a.store), rand: newHarness(t, 7, false).rand, strict: true}
 			copied.reopen()
 			a.reopen()
-			other := newRig(t, 3, true)
+			other := newHarness(t, 3, true)
 			c.theirs(copied)
 			copied.commit()
 			copied.give(other, 1)
@@ -225,22 +225,22 @@ func TestCopied(t *testing.T) {
 func TestCopiedWhileRunning(t *testing.T) {
 	for _, c := range []struct {
 		name string
-		do   func(a *rig)
+		do   func(a *harness)
 	}{
-		{"still running", func(a *rig) {}},
-		{"restarted", func(a *rig) { a.reopen() }},
-		{"restarted, and wrote", func(a *rig) { a.reopen(); a.put(4, "mine too", "3"); a.commit() }},
+		{"still running", func(a *harness) {}},
+		{"restarted", func(a *harness) { a.reopen() }},
+		{"restarted, and wrote", func(a *harness) { a.reopen(); a.put(4, "mine too", "3"); a.commit() }},
 	} {
 		for runs := range 3 {
 			t.Run(fmt.Sprintf("%s, the copy ran %d times more", c.name, runs), func(t *testing.T) {
-				a := newRig(t, 1, false)
+				a := newHarness(t, 1, false)
 				a.put(1, "old", "0")
 				a.save()
-				copied := &rig{t: t, store: copyOf(t, a.store), rand: newRig(t, 7, false).rand}
+				copied := &harness{t: t, store: copyOf(t, a.store), rand: newHarness(t, 7, false).rand}
 				a.put(2, "mine", "1")
 				a.put(2, "more", "2")
 				a.commit()
-				other := newRig(t, 3, true)
+				other := newHarness(t, 3, true)
 				for range runs + 1 {
 					copied.reopen()
 					sync(copied, other)
@@ -280,7 +280,7 @@ func elsewhere(r *Replica) wire.Vector {
 
 // Many renewals leave nothing behind.
 func TestForkOftenAndReopen(t *testing.T) {
-	g := newRig(t, 1, true)
+	g := newHarness(t, 1, true)
 	for i := range 30 {
 		g.put(1, fmt.Sprint("k", i%3), fmt.Sprint(i))
 		if i%4 == 0 {
@@ -301,15 +301,15 @@ func TestForkOftenAndReopen(t *testing.T) {
 func TestMoving(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		do    func(g *rig)
+		do    func(g *harness)
 		after string
 	}{
-		{"issue anew", func(g *rig) { g.do(g.Reissue) }, "a=1 b=3/2 d=4"},
-		{"drop", func(g *rig) { g.do(func() error { _, err := g.Drop(); return err }) }, ""},
+		{"issue anew", func(g *harness) { g.do(g.Reissue) }, "a=1 b=3/2 d=4"},
+		{"drop", func(g *harness) { g.do(func() error { _, err := g.Drop(); return err }) }, ""},
 	} {
 		for _, crash := range []string{"before the checkpoint", "before it is written", "after it is written", "with a commit in flight"} {
 			t.Run(c.name+", "+crash, func(t *testing.T) {
-				g := newRig(t, 1, true)
+				g := newHarness(t, 1, true)
 				g.put(1, "a", "1")
 				g.put(1, "c", "x")
 				g.del(1, "c")

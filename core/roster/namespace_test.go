@@ -129,156 +129,156 @@ func TestNamespaceTables(t *testing.T) {
 	likeB.NK, likeQ.NK = b.NK, q.NK
 	for _, k := range []struct {
 		name  string
-		build func(w *world)
+		build func(h *harness)
 		want  string // of who trusts a
 	}{
-		{"a root needs no entry", func(w *world) { w.add("p", a, p) }, "[5] out []"},
-		{"a stranger's", func(w *world) { w.full("b", b, b); w.add("p", b, p, "b") }, "[] out []"},
-		{"a stranger's, introduced later", func(w *world) {
-			w.full("b", b, b)
-			w.add("p", b, p, "b")
-			w.full("ab", a, b)
+		{"a root needs no entry", func(h *harness) { h.add("p", a, p) }, "[5] out []"},
+		{"a stranger's", func(h *harness) { h.full("b", b, b); h.add("p", b, p, "b") }, "[] out []"},
+		{"a stranger's, introduced later", func(h *harness) {
+			h.full("b", b, b)
+			h.add("p", b, p, "b")
+			h.full("ab", a, b)
 		}, "[2 5] out []"},
-		{"two strangers introduce each other", func(w *world) {
-			w.full("bc", b, c)
-			w.full("cb", c, b)
-			w.add("p", c, p, "bc")
+		{"two strangers introduce each other", func(h *harness) {
+			h.full("bc", b, c)
+			h.full("cb", c, b)
+			h.add("p", c, p, "bc")
 		}, "[] out []"},
-		{"a FULL by a FULL by a FULL", func(w *world) {
-			w.full("ab", a, b)
-			w.full("bc", b, c, "ab")
-			w.add("p", c, p, "bc")
+		{"a FULL by a FULL by a FULL", func(h *harness) {
+			h.full("ab", a, b)
+			h.full("bc", b, c, "ab")
+			h.add("p", c, p, "bc")
 		}, "[2 3 5] out []"},
-		{"a peer's FULL", func(w *world) {
-			w.add("p", a, p)
-			w.full("pb", p, b, "p")
-			w.full("pp", p, p, "p")
+		{"a peer's FULL", func(h *harness) {
+			h.add("p", a, p)
+			h.full("pb", p, b, "p")
+			h.full("pp", p, p, "p")
 		}, "[5] out []"},
-		{"the same FULL twice", func(w *world) {
-			w.full("ab", a, b)
-			w.full("ab2", a, b, "ab")
-			w.add("p", b, p, "ab2")
+		{"the same FULL twice", func(h *harness) {
+			h.full("ab", a, b)
+			h.full("ab2", a, b, "ab")
+			h.add("p", b, p, "ab2")
 		}, "[2 5] out []"},
-		{"with another nk", func(w *world) {
-			w.full("ab", a, b)
+		{"with another nk", func(h *harness) {
+			h.full("ab", a, b)
 			other := b
 			other.NK = c.NK
-			w.full("ab2", a, other, "ab")
+			h.full("ab2", a, other, "ab")
 		}, "[2] out []"},
-		{"a peer is revoked, and whom it let in, and whom they let in", func(w *world) {
-			w.full("aa", a, a)
-			w.add("p", a, p, "aa")
-			w.add("q", p, q, "p")
-			w.add("s", q, s, "q")
-			w.add("u", a, u, "s")
-			w.revoke("ap", a, p, "u")
+		{"a peer is revoked, and whom it let in, and whom they let in", func(h *harness) {
+			h.full("aa", a, a)
+			h.add("p", a, p, "aa")
+			h.add("q", p, q, "p")
+			h.add("s", q, s, "q")
+			h.add("u", a, u, "s")
+			h.revoke("ap", a, p, "u")
 		}, "[1 8] out [5 6 7]"},
-		{"whom another one let in too stays", func(w *world) {
-			w.add("p", a, p)
-			w.add("q", p, q, "p")
-			w.add("q2", a, q, "p")
-			w.revoke("ap", a, p, "q", "q2")
+		{"whom another one let in too stays", func(h *harness) {
+			h.add("p", a, p)
+			h.add("q", p, q, "p")
+			h.add("q2", a, q, "p")
+			h.revoke("ap", a, p, "q", "q2")
 		}, "[6] out [5]"},
-		{"what a FULL did stays, seen by who revoked it", func(w *world) {
-			w.full("aa", a, a)
-			w.full("ab", a, b, "aa")
-			w.add("p", b, p, "ab")
-			w.add("q", p, q, "p")
-			w.revoke("abr", a, b, "q")
-			w.add("s", b, s, "q")
+		{"what a FULL did stays, seen by who revoked it", func(h *harness) {
+			h.full("aa", a, a)
+			h.full("ab", a, b, "aa")
+			h.add("p", b, p, "ab")
+			h.add("q", p, q, "p")
+			h.revoke("abr", a, b, "q")
+			h.add("s", b, s, "q")
 		}, "[1 5 6] out [2 7]"},
-		{"the root is revoked", func(w *world) {
-			w.full("aa", a, a)
-			w.full("ab", a, b, "aa")
-			w.add("p", a, p, "ab")
-			w.revoke("ba", b, a, "p")
-			w.full("ac", a, c, "p")
+		{"the root is revoked", func(h *harness) {
+			h.full("aa", a, a)
+			h.full("ab", a, b, "aa")
+			h.add("p", a, p, "ab")
+			h.revoke("ba", b, a, "p")
+			h.full("ac", a, c, "p")
 		}, "[2 5] out [1 3]"},
-		{"a peer may revoke those that it let in, however far", func(w *world) {
-			w.add("p", a, p)
-			w.add("q", p, q, "p")
-			w.add("s", q, s, "q")
-			w.revoke("ps", p, s, "s")
+		{"a peer may revoke those that it let in, however far", func(h *harness) {
+			h.add("p", a, p)
+			h.add("q", p, q, "p")
+			h.add("s", q, s, "q")
+			h.revoke("ps", p, s, "s")
 		}, "[5 6] out [7]"},
-		{"and itself, and then they are out with it", func(w *world) {
-			w.add("p", a, p)
-			w.add("q", p, q, "p")
-			w.revoke("pp", p, p, "q")
+		{"and itself, and then they are out with it", func(h *harness) {
+			h.add("p", a, p)
+			h.add("q", p, q, "p")
+			h.revoke("pp", p, p, "q")
 		}, "[] out [5 6]"},
-		{"but nobody else", func(w *world) {
-			w.full("ab", a, b)
-			w.add("p", a, p, "ab")
-			w.add("q", a, q, "p")
-			w.add("s", q, s, "q")
-			w.revoke("pq", p, q, "s")
-			w.revoke("ps", p, s, "s")
-			w.revoke("pb", p, b, "s")
-			w.revoke("sq", s, q, "s")
+		{"but nobody else", func(h *harness) {
+			h.full("ab", a, b)
+			h.add("p", a, p, "ab")
+			h.add("q", a, q, "p")
+			h.add("s", q, s, "q")
+			h.revoke("pq", p, q, "s")
+			h.revoke("ps", p, s, "s")
+			h.revoke("pb", p, b, "s")
+			h.revoke("sq", s, q, "s")
 		}, "[2 5 6 7] out []"},
-		{"nor by an ADD of its own", func(w *world) {
-			w.add("p", a, p)
-			w.add("q", a, q, "p")
-			w.add("q2", p, q, "p")
-			w.revoke("pq", p, q, "q2")
+		{"nor by an ADD of its own", func(h *harness) {
+			h.add("p", a, p)
+			h.add("q", a, q, "p")
+			h.add("q2", p, q, "p")
+			h.revoke("pq", p, q, "q2")
 		}, "[5 6] out []"},
-		{"a peer's REVOKE of a FULL closes no ring", func(w *world) {
-			w.full("ab", a, b)
-			w.add("p", b, p, "ab")
-			w.revoke("pb", p, b, "p")
-			w.revoke("bp", b, p, "p")
+		{"a peer's REVOKE of a FULL closes no ring", func(h *harness) {
+			h.full("ab", a, b)
+			h.add("p", b, p, "ab")
+			h.revoke("pb", p, b, "p")
+			h.revoke("bp", b, p, "p")
 		}, "[2] out [5]"},
-		{"a peer must not take a FULL's nk", func(w *world) {
-			w.full("ab", a, b)
-			w.add("p", a, p, "ab")
-			w.add("u", p, likeB, "p")
-			w.full("ab2", a, b, "u")
+		{"a peer must not take a FULL's nk", func(h *harness) {
+			h.full("ab", a, b)
+			h.add("p", a, p, "ab")
+			h.add("u", p, likeB, "p")
+			h.full("ab2", a, b, "u")
 		}, "[2 5] out []"},
-		{"nor its inviter's other peers', by letting one in and out again", func(w *world) {
-			w.add("p", a, p)
-			w.add("q", a, q, "p")
-			w.add("u", p, likeQ, "p")
-			w.revoke("pu", p, likeQ, "u")
+		{"nor its inviter's other peers', by letting one in and out again", func(h *harness) {
+			h.add("p", a, p)
+			h.add("q", a, q, "p")
+			h.add("u", p, likeQ, "p")
+			h.revoke("pu", p, likeQ, "u")
 		}, "[5 6] out [9]"},
-		{"two FULL revoke each other", func(w *world) {
-			w.full("aa", a, a)
-			w.full("ab", a, b, "aa")
-			w.full("ac", a, c, "ab")
-			w.revoke("bc", b, c, "ac")
-			w.revoke("cb", c, b, "ac")
+		{"two FULL revoke each other", func(h *harness) {
+			h.full("aa", a, a)
+			h.full("ab", a, b, "aa")
+			h.full("ac", a, c, "ab")
+			h.revoke("bc", b, c, "ac")
+			h.revoke("cb", c, b, "ac")
 		}, "[1] out [2 3]"},
-		{"added again after a REVOKE", func(w *world) {
-			w.full("ab", a, b)
-			w.add("p", a, p)
-			w.revoke("abr", a, b, "ab")
-			w.revoke("ap", a, p, "p")
-			w.full("ab2", a, b, "abr")
-			w.add("p2", a, p, "ap")
+		{"added again after a REVOKE", func(h *harness) {
+			h.full("ab", a, b)
+			h.add("p", a, p)
+			h.revoke("abr", a, b, "ab")
+			h.revoke("ap", a, p, "p")
+			h.full("ab2", a, b, "abr")
+			h.add("p2", a, p, "ap")
 		}, "[] out [2 5]"},
-		{"introduced while revoked", func(w *world) {
-			w.full("ab", a, b)
-			w.full("ac", a, c, "ab")
-			w.revoke("abr", a, b, "ac")
-			w.full("cb", c, b, "ac")
+		{"introduced while revoked", func(h *harness) {
+			h.full("ab", a, b)
+			h.full("ac", a, c, "ab")
+			h.revoke("abr", a, b, "ac")
+			h.full("cb", c, b, "ac")
 		}, "[3] out [2]"},
-		{"a thief's FULL falls with it", func(w *world) {
-			w.full("ab", a, b)
-			w.full("bc", b, c, "ab")
-			w.add("p", c, p, "bc")
-			w.add("q", p, q, "p")
-			w.revoke("abr", a, b, "ab")
+		{"a thief's FULL falls with it", func(h *harness) {
+			h.full("ab", a, b)
+			h.full("bc", b, c, "ab")
+			h.add("p", c, p, "bc")
+			h.add("q", p, q, "p")
+			h.revoke("abr", a, b, "ab")
 		}, "[] out [2 3 5 6]"},
-		{"a thief's FULL cannot save it", func(w *world) {
-			w.full("aa", a, a)
-			w.full("ab", a, b, "aa")
-			w.revoke("abr", a, b, "ab")
-			w.full("bc", b, c, "ab")
-			w.revoke("ca", c, a, "bc")
+		{"a thief's FULL cannot save it", func(h *harness) {
+			h.full("aa", a, a)
+			h.full("ab", a, b, "aa")
+			h.revoke("abr", a, b, "ab")
+			h.full("bc", b, c, "ab")
+			h.revoke("ca", c, a, "bc")
 		}, "[] out [1 2 3]"},
 	} {
-		w := newNamespaceWorld(t)
-		k.build(w)
+		h := newNamespaceHarness(t)
+		k.build(h)
 		tried := 0
-		orders(w.entries, func(list [][]byte) {
+		orders(h.entries, func(list [][]byte) {
 			r := OpenNamespace(ns, a.IK)
 			if n := fill(t, r, list); n > 0 || r.Len() != len(list) {
 				t.Errorf("%s: %d refused", k.name, n)

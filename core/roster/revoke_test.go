@@ -8,8 +8,8 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// world is a set of entries that are signed by whoever, behind whatever: what honest devices sign, and what thieves could.
-type world struct {
+// harness is a set of entries that are signed by whoever, behind whatever: what honest devices sign, and what thieves could.
+type harness struct {
 	t       testing.TB
 	genesis ID
 	first   *Roster
@@ -18,55 +18,55 @@ type world struct {
 }
 
 // newWorld is a circle of dev(1).
-func newWorld(t testing.TB) *world {
+func newHarness(t testing.TB) *harness {
 	r := circle(t, dev(1))
-	return &world{t: t, genesis: r.ID(), first: r, ids: map[string]ID{"G": r.ID()}}
+	return &harness{t: t, genesis: r.ID(), first: r, ids: map[string]ID{"G": r.ID()}}
 }
 
-func newNamespaceWorld(t testing.TB) *world {
-	return &world{t: t, genesis: NamespaceGenesis([32]byte{7}), ids: map[string]ID{}}
+func newNamespaceHarness(t testing.TB) *harness {
+	return &harness{t: t, genesis: NamespaceGenesis([32]byte{7}), ids: map[string]ID{}}
 }
 
-func (w *world) put(name string, by device, typ uint8, behind []string, body func(prev []byte) []byte) {
-	w.t.Helper()
+func (h *harness) put(name string, by device, typ uint8, behind []string, body func(prev []byte) []byte) {
+	h.t.Helper()
 	var prev []ID
 	for _, b := range behind {
-		id, ok := w.ids[b]
+		id, ok := h.ids[b]
 		if !ok {
-			w.t.Fatalf("no entry %s", b)
+			h.t.Fatalf("no entry %s", b)
 		}
 		prev = append(prev, id)
 	}
 	sortIDs(prev)
 	prev = slices.Compact(prev)
-	raw := sign(by.ik, w.genesis, typ, body(appendPrev(nil, prev)))
+	raw := sign(by.ik, h.genesis, typ, body(appendPrev(nil, prev)))
 	e, err := parse(raw)
 	if err != nil {
-		w.t.Fatal(name, err)
+		h.t.Fatal(name, err)
 	}
-	w.ids[name] = e.id
-	w.entries = append(w.entries, raw)
+	h.ids[name] = e.id
+	h.entries = append(h.entries, raw)
 }
 
-func (w *world) add(name string, by, who device, behind ...string) {
-	w.t.Helper()
-	acc := Accept(who.ik, w.genesis, who.Member)
-	w.put(name, by, typeAdd, behind, func(b []byte) []byte { return append(appendMember(b, &who.Member), acc[:]...) })
+func (h *harness) add(name string, by, who device, behind ...string) {
+	h.t.Helper()
+	acc := Accept(who.ik, h.genesis, who.Member)
+	h.put(name, by, typeAdd, behind, func(b []byte) []byte { return append(appendMember(b, &who.Member), acc[:]...) })
 }
 
-func (w *world) revoke(name string, by, who device, behind ...string) {
-	w.t.Helper()
-	w.put(name, by, typeRevoke, behind, func(b []byte) []byte { return append(b, who.IK[:]...) })
+func (h *harness) revoke(name string, by, who device, behind ...string) {
+	h.t.Helper()
+	h.put(name, by, typeRevoke, behind, func(b []byte) []byte { return append(b, who.IK[:]...) })
 }
 
-func (w *world) relays(name string, by device, version byte, behind ...string) {
-	w.t.Helper()
-	w.put(name, by, typeRelays, behind, func(b []byte) []byte { return append(b, 0, 0, 0, version, 0) })
+func (h *harness) relays(name string, by device, version byte, behind ...string) {
+	h.t.Helper()
+	h.put(name, by, typeRelays, behind, func(b []byte) []byte { return append(b, 0, 0, 0, version, 0) })
 }
 
-func (w *world) full(name string, by, who device, behind ...string) {
-	w.t.Helper()
-	w.put(name, by, typeFull, behind, func(b []byte) []byte { return append(append(b, who.IK[:]...), who.NK[:]...) })
+func (h *harness) full(name string, by, who device, behind ...string) {
+	h.t.Helper()
+	h.put(name, by, typeFull, behind, func(b []byte) []byte { return append(append(b, who.IK[:]...), who.NK[:]...) })
 }
 
 // say is what a roster says, in one line.
@@ -223,133 +223,133 @@ func TestRevokeTables(t *testing.T) {
 	sameNK.NK = x.NK
 	for _, k := range []struct {
 		name    string
-		build   func(w *world)
+		build   func(h *harness)
 		refused int
 		want    string
 	}{
-		{"unseen ADD and RELAYS are void", func(w *world) {
-			w.add("x", a, x, "G")
-			w.relays("r", x, 9, "x")
-			w.add("y", x, y, "x")
-			w.revoke("ax", a, x, "x")
+		{"unseen ADD and RELAYS are void", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.relays("r", x, 9, "x")
+			h.add("y", x, y, "x")
+			h.revoke("ax", a, x, "x")
 		}, 0, "[1] out [5 6]"},
-		{"what was seen stays", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("y", x, y, "x")
-			w.revoke("ax", a, x, "y")
+		{"what was seen stays", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("y", x, y, "x")
+			h.revoke("ax", a, x, "y")
 		}, 0, "[1 6] out [5]"},
-		{"two void each other: both are out", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("b", a, b, "x")
-			w.revoke("ax", a, x, "b")
-			w.revoke("xa", x, a, "b")
+		{"two void each other: both are out", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("b", a, b, "x")
+			h.revoke("ax", a, x, "b")
+			h.revoke("xa", x, a, "b")
 		}, 0, "[2] out [1 5]"},
-		{"two void each other, one in the past: what the other did since is void too", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("b", a, b, "x")
-			w.revoke("ax", a, x, "b")
-			w.revoke("xa", x, a, "x")
+		{"two void each other, one in the past: what the other did since is void too", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("b", a, b, "x")
+			h.revoke("ax", a, x, "b")
+			h.revoke("xa", x, a, "x")
 		}, 0, "[] out [1 2 5]"},
-		{"a ring of three", func(w *world) {
-			w.add("b", a, b, "G")
-			w.add("c", a, c, "b")
-			w.add("d", a, d, "c")
-			w.revoke("ab", a, b, "d")
-			w.revoke("bc", b, c, "d")
-			w.revoke("ca", c, a, "d")
+		{"a ring of three", func(h *harness) {
+			h.add("b", a, b, "G")
+			h.add("c", a, c, "b")
+			h.add("d", a, d, "c")
+			h.revoke("ab", a, b, "d")
+			h.revoke("bc", b, c, "d")
+			h.revoke("ca", c, a, "d")
 		}, 0, "[4] out [1 2 3]"},
-		{"a chain: the first decides", func(w *world) {
-			w.add("b", a, b, "G")
-			w.add("c", a, c, "b")
-			w.revoke("ab", a, b, "c")
-			w.revoke("bc", b, c, "c")
+		{"a chain: the first decides", func(h *harness) {
+			h.add("b", a, b, "G")
+			h.add("c", a, c, "b")
+			h.revoke("ab", a, b, "c")
+			h.revoke("bc", b, c, "c")
 		}, 0, "[1 3] out [2]"},
-		{"a chain of three: every other counts", func(w *world) {
-			w.add("b", a, b, "G")
-			w.add("c", a, c, "b")
-			w.add("d", a, d, "c")
-			w.revoke("ab", a, b, "d")
-			w.revoke("bc", b, c, "d")
-			w.revoke("cd", c, d, "d")
+		{"a chain of three: every other counts", func(h *harness) {
+			h.add("b", a, b, "G")
+			h.add("c", a, c, "b")
+			h.add("d", a, d, "c")
+			h.revoke("ab", a, b, "d")
+			h.revoke("bc", b, c, "d")
+			h.revoke("cd", c, d, "d")
 		}, 0, "[1 3] out [2 4]"},
-		{"a ring, and what hangs on it", func(w *world) {
-			w.add("b", a, b, "G")
-			w.add("c", a, c, "b")
-			w.revoke("ab", a, b, "c")
-			w.revoke("ba", b, a, "c")
-			w.revoke("bc", b, c, "c")
+		{"a ring, and what hangs on it", func(h *harness) {
+			h.add("b", a, b, "G")
+			h.add("c", a, c, "b")
+			h.revoke("ab", a, b, "c")
+			h.revoke("ba", b, a, "c")
+			h.revoke("bc", b, c, "c")
 		}, 0, "[3] out [1 2]"},
-		{"a ring's REVOKE counts although a third saw through it", func(w *world) {
-			w.add("b", a, b, "G")
-			w.add("x", a, x, "b")
-			w.revoke("ax", a, x, "x")
-			w.revoke("bx", b, x, "x")
-			w.revoke("xa", x, a, "x")
+		{"a ring's REVOKE counts although a third saw through it", func(h *harness) {
+			h.add("b", a, b, "G")
+			h.add("x", a, x, "b")
+			h.revoke("ax", a, x, "x")
+			h.revoke("bx", b, x, "x")
+			h.revoke("xa", x, a, "x")
 		}, 0, "[2] out [1 5]"},
-		{"the revoker's entry is not in the past of what it revokes: a REVOKE in answer is none", func(w *world) {
-			w.add("x", a, x, "G")
-			w.revoke("ax", a, x, "x")
-			w.revoke("xa", x, a, "ax")
+		{"the revoker's entry is not in the past of what it revokes: a REVOKE in answer is none", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.revoke("ax", a, x, "x")
+			h.revoke("xa", x, a, "ax")
 		}, 1, "[1] out [5]"},
-		{"a device that the thief adds in the past cannot save it", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("b", a, b, "x")
-			w.revoke("ax", a, x, "b")
-			w.add("y", x, y, "b")
-			w.revoke("ya", y, a, "y")
+		{"a device that the thief adds in the past cannot save it", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("b", a, b, "x")
+			h.revoke("ax", a, x, "b")
+			h.add("y", x, y, "b")
+			h.revoke("ya", y, a, "y")
 		}, 0, "[2] out [1 5 6]"},
-		{"nor if somebody else saw the thief first", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("b", a, b, "x")
-			w.revoke("bx", b, x, "b")
-			w.add("y", x, y, "b")
-			w.revoke("ya", y, a, "y")
+		{"nor if somebody else saw the thief first", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("b", a, b, "x")
+			h.revoke("bx", b, x, "b")
+			h.add("y", x, y, "b")
+			h.revoke("ya", y, a, "y")
 		}, 0, "[1 2] out [5 6]"},
-		{"void through two", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("y", x, y, "x")
-			w.add("d", y, d, "y")
-			w.revoke("ax", a, x, "x")
+		{"void through two", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("y", x, y, "x")
+			h.add("d", y, d, "y")
+			h.revoke("ax", a, x, "x")
 		}, 0, "[1] out [4 5 6]"},
-		{"a REVOKE that is void does no harm to what came after", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("b", a, b, "x")
-			w.revoke("xb", x, b, "b")
-			w.revoke("ax", a, x, "b")
-			w.add("c", b, c, "xb", "ax")
+		{"a REVOKE that is void does no harm to what came after", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("b", a, b, "x")
+			h.revoke("xb", x, b, "b")
+			h.revoke("ax", a, x, "b")
+			h.add("c", b, c, "xb", "ax")
 		}, 0, "[1 2 3] out [5]"},
-		{"added at once with its REVOKE", func(w *world) {
-			w.add("b", a, b, "G")
-			w.add("x", a, x, "b")
-			w.revoke("ax", a, x, "x")
-			w.add("x2", b, x, "b")
-			w.add("d", b, sameNK, "b")
+		{"added at once with its REVOKE", func(h *harness) {
+			h.add("b", a, b, "G")
+			h.add("x", a, x, "b")
+			h.revoke("ax", a, x, "x")
+			h.add("x2", b, x, "b")
+			h.add("d", b, sameNK, "b")
 		}, 0, "[1 2] out [5]"},
-		{"added again behind it", func(w *world) {
-			w.add("x", a, x, "G")
-			w.revoke("ax", a, x, "x")
-			w.add("x2", a, x, "ax")
+		{"added again behind it", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.revoke("ax", a, x, "x")
+			h.add("x2", a, x, "ax")
 		}, 1, "[1] out [5]"},
-		{"REVOKE of a stranger", func(w *world) { w.revoke("ax", a, x, "G") }, 1, "[1] out []"},
-		{"leaving", func(w *world) {
-			w.add("b", a, b, "G")
-			w.add("x", b, x, "b")
-			w.revoke("bb", b, b, "x")
-			w.add("y", b, y, "x")
+		{"REVOKE of a stranger", func(h *harness) { h.revoke("ax", a, x, "G") }, 1, "[1] out []"},
+		{"leaving", func(h *harness) {
+			h.add("b", a, b, "G")
+			h.add("x", b, x, "b")
+			h.revoke("bb", b, b, "x")
+			h.add("y", b, y, "x")
 		}, 0, "[1 5] out [2 6]"},
-		{"leaving in the past, when out already", func(w *world) {
-			w.add("x", a, x, "G")
-			w.add("y", x, y, "x")
-			w.revoke("ax", a, x, "y")
-			w.revoke("xx", x, x, "x")
+		{"leaving in the past, when out already", func(h *harness) {
+			h.add("x", a, x, "G")
+			h.add("y", x, y, "x")
+			h.revoke("ax", a, x, "y")
+			h.revoke("xx", x, x, "x")
 		}, 0, "[1 6] out [5]"},
-		{"the last one leaves", func(w *world) { w.revoke("aa", a, a, "G") }, 0, "[] out [1]"},
+		{"the last one leaves", func(h *harness) { h.revoke("aa", a, a, "G") }, 0, "[] out [1]"},
 	} {
-		w := newWorld(t)
-		k.build(w)
+		h := newHarness(t)
+		k.build(h)
 		tried := 0
-		orders(w.entries, func(list [][]byte) {
-			r := open(t, w.first.Genesis())
+		orders(h.entries, func(list [][]byte) {
+			r := open(t, h.first.Genesis())
 			refused := fill(t, r, list)
 			got := say(r)
 			if tried == 0 && (got != k.want || refused != k.refused) {
@@ -366,42 +366,42 @@ func TestRevokeTables(t *testing.T) {
 	}
 }
 
-// random fills a world with entries by honest devices and others, behind whatever.
-func (w *world) random(s *rng, n int) {
+// random fills a harness with entries by honest devices and others, behind whatever.
+func (h *harness) random(s *rng, n int) {
 	behind := func() []string {
 		var out []string
 		for range 1 + s.n(2) {
 			// Mostly near the end, as in life; sometimes long ago, as a thief would.
-			name := fmt.Sprint(len(w.entries) - 1 - s.n(3))
+			name := fmt.Sprint(len(h.entries) - 1 - s.n(3))
 			if s.n(4) == 0 {
-				name = fmt.Sprint(s.n(max(1, len(w.entries))))
+				name = fmt.Sprint(s.n(max(1, len(h.entries))))
 			}
-			if _, ok := w.ids[name]; ok && !slices.Contains(out, name) {
+			if _, ok := h.ids[name]; ok && !slices.Contains(out, name) {
 				out = append(out, name)
 			}
 		}
-		if out == nil && w.first != nil {
+		if out == nil && h.first != nil {
 			out = []string{"G"}
 		}
 		return out
 	}
 	for range n {
-		name, by, who := fmt.Sprint(len(w.entries)), dev(1+s.n(6)), dev(1+s.n(6))
+		name, by, who := fmt.Sprint(len(h.entries)), dev(1+s.n(6)), dev(1+s.n(6))
 		switch k := s.n(10); {
-		case k < 2 && w.first == nil:
-			w.full(name, by, who, behind()...)
+		case k < 2 && h.first == nil:
+			h.full(name, by, who, behind()...)
 		case k < 6:
-			if w.first == nil {
+			if h.first == nil {
 				who.Kind = Embedded
 			}
 			if s.n(8) == 0 {
 				who.NK = dev(1 + s.n(6)).NK
 			}
-			w.add(name, by, who, behind()...)
-		case k < 9 || w.first == nil:
-			w.revoke(name, by, who, behind()...)
+			h.add(name, by, who, behind()...)
+		case k < 9 || h.first == nil:
+			h.revoke(name, by, who, behind()...)
 		default:
-			w.relays(name, by, byte(s.n(3)), behind()...)
+			h.relays(name, by, byte(s.n(3)), behind()...)
 		}
 	}
 }
@@ -415,15 +415,15 @@ func TestConvergesAlways(t *testing.T) {
 	revoked := 0
 	for seed := range rounds {
 		s := &rng{uint64(seed)}
-		w := newWorld(t)
-		begin := func() *Roster { return open(t, w.first.Genesis()) }
+		h := newHarness(t)
+		begin := func() *Roster { return open(t, h.first.Genesis()) }
 		if seed%2 == 1 {
-			w = newNamespaceWorld(t)
+			h = newNamespaceHarness(t)
 			begin = func() *Roster { return OpenNamespace(ns, dev(1).IK, dev(2).IK) }
 		}
-		w.random(s, 8+s.n(20))
+		h.random(s, 8+s.n(20))
 		first := begin()
-		fill(t, first, w.entries)
+		fill(t, first, h.entries)
 		revoked += len(first.RevokedMembers())
 		for _, m := range first.Members() {
 			if first.Revoked(m.IK) {
@@ -431,12 +431,12 @@ func TestConvergesAlways(t *testing.T) {
 			}
 		}
 		for range 4 {
-			for i := range w.entries {
-				j := i + s.n(len(w.entries)-i)
-				w.entries[i], w.entries[j] = w.entries[j], w.entries[i]
+			for i := range h.entries {
+				j := i + s.n(len(h.entries)-i)
+				h.entries[i], h.entries[j] = h.entries[j], h.entries[i]
 			}
 			r := begin()
-			fill(t, r, w.entries)
+			fill(t, r, h.entries)
 			if !slices.Equal(r.Members(), first.Members()) || say(r) != say(first) || !slices.Equal(r.Heads(), first.Heads()) ||
 				r.Len() != first.Len() {
 				t.Fatalf("seed %d: %s, %d entries, against %s, %d", seed, say(r), r.Len(), say(first), first.Len())
@@ -444,7 +444,7 @@ func TestConvergesAlways(t *testing.T) {
 		}
 		if seed%2 == 1 {
 			r := OpenNamespace(ns, dev(2).IK)
-			fill(t, r, w.entries)
+			fill(t, r, h.entries)
 			r.Trust(dev(1).IK)
 			if say(r) != say(first) || say(loadNamespace(t, r.Encode())) != say(first) {
 				t.Fatalf("seed %d: trusted later: %s against %s", seed, say(r), say(first))
@@ -458,7 +458,7 @@ func TestConvergesAlways(t *testing.T) {
 
 // What is in a roster costs no more than it should, even if a thief filled it.
 func BenchmarkWorst(b *testing.B) {
-	w := newWorld(b)
+	h := newHarness(b)
 	a := dev(1)
 	var names []string
 	for n := 2; n < 120; n++ { // each by the one before, all of them revoked in a row by devices that have not seen each other
@@ -467,16 +467,16 @@ func BenchmarkWorst(b *testing.B) {
 		if n > 2 {
 			behind = fmt.Sprint(n - 1)
 		}
-		w.add(name, a, dev(n), behind)
+		h.add(name, a, dev(n), behind)
 		names = append(names, name)
 		a = dev(n)
 	}
 	for n := 2; n < 119; n++ {
-		w.revoke(fmt.Sprint("r", n), dev(n), dev(n+1), names[len(names)-1])
+		h.revoke(fmt.Sprint("r", n), dev(n), dev(n+1), names[len(names)-1])
 	}
-	w.add("end", dev(119), dev(200), names[len(names)-1], "r5")
-	r := open(b, w.first.Genesis())
-	for _, e := range w.entries {
+	h.add("end", dev(119), dev(200), names[len(names)-1], "r5")
+	r := open(b, h.first.Genesis())
+	for _, e := range h.entries {
 		if err := r.Add(e); err != nil {
 			b.Fatal(err)
 		}

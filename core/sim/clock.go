@@ -16,7 +16,7 @@ func (c *Clock) At(now uint64) uint64 {
 }
 
 // newClock is wrong by as much as the profile allows.
-func (w *world) newClock() Clock {
+func (w *simulation) newClock() Clock {
 	var c Clock
 	if w.profile.clocks {
 		c.Drift = int64(w.between(0, 400)) - 200
@@ -29,7 +29,7 @@ func (w *world) newClock() Clock {
 }
 
 // error is a random number from -most to most.
-func (w *world) error(most uint64) int64 { return int64(w.between(0, 2*most)) - int64(most) }
+func (w *simulation) error(most uint64) int64 { return int64(w.between(0, 2*most)) - int64(most) }
 
 // jump sets a device's clock.
 func (d *device) jump() {

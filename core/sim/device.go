@@ -12,7 +12,7 @@ import (
 
 // device is a user's device: what outlives the programs that run on it.
 type device struct {
-	w     *world
+	w     *simulation
 	n     int
 	name  string
 	app   string   // "": a local store
@@ -30,7 +30,7 @@ type device struct {
 	backup  *Snapshot
 }
 
-func newDevice(w *world, n int) *device {
+func newDevice(w *simulation, n int) *device {
 	d := &device{w: w, n: n, name: "dev" + strconv.Itoa(n), app: notes, clock: w.newClock()}
 	if w.profile.stores && (n == 0 || w.chance(0.5)) {
 		d.app = ""
@@ -41,7 +41,7 @@ func newDevice(w *world, n int) *device {
 }
 
 // fill draws bytes from the seed.
-func fill(w *world, b []byte) {
+func fill(w *simulation, b []byte) {
 	for i := range b {
 		b[i] = byte(w.rng.Uint32())
 	}
@@ -144,7 +144,7 @@ func (d *device) takeOver() {
 
 // proc is a running engine with what drives it.
 type proc struct {
-	w       *world
+	w       *simulation
 	d       *device
 	n       int // the device's n-th
 	engine  *peer.Engine

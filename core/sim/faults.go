@@ -28,12 +28,12 @@ type profile struct {
 }
 
 // A fault is something that goes wrong.
-type fault func(w *world)
+type fault func(w *simulation)
 
 // errDisk is what a disk fails with.
 var errDisk = errors.New("sim: the disk failed")
 
-func (w *world) newProfile() profile {
+func (w *simulation) newProfile() profile {
 	p := profile{
 		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second,
 		keys: int(w.between(3, 20)), large: 0.02, deletes: 0.2,
@@ -82,7 +82,7 @@ func (w *world) newProfile() profile {
 }
 
 // disturb has something go wrong, and again in a while.
-func (w *world) disturb() {
+func (w *simulation) disturb() {
 	if w.calm || len(w.profile.faults) == 0 {
 		return
 	}
@@ -95,7 +95,7 @@ func (w *world) disturb() {
 }
 
 // running picks a device whose engine runs, or answers nil.
-func (w *world) running() *device {
+func (w *simulation) running() *device {
 	if d := pick(w, w.devices); d.run != nil && !d.run.closing {
 		return d
 	}
@@ -103,7 +103,7 @@ func (w *world) running() *device {
 }
 
 func onRunning(f func(d *device)) fault {
-	return func(w *world) {
+	return func(w *simulation) {
 		if d := w.running(); d != nil {
 			f(d)
 		}
@@ -111,7 +111,7 @@ func onRunning(f func(d *device)) fault {
 }
 
 func onLink(f func(l *link)) fault {
-	return func(w *world) {
+	return func(w *simulation) {
 		if links := w.net.standing(); len(links) > 0 {
 			f(pick(w, links))
 		}
@@ -152,7 +152,7 @@ var (
 )
 
 // restoreBackup kills an engine, and its disk is what it was some time ago.
-func restoreBackup(w *world) {
+func restoreBackup(w *simulation) {
 	d := w.running()
 	if d == nil || d.backup == nil {
 		return
@@ -169,7 +169,7 @@ func restoreBackup(w *world) {
 }
 
 // copyDisk starts a second device from a copy of one's disk: two that have the same keys, and write.
-func copyDisk(w *world) {
+func copyDisk(w *simulation) {
 	d := w.running()
 	if d == nil || w.twin != nil {
 		return
@@ -255,7 +255,7 @@ func (d *device) say(online bool) {
 }
 
 // sayOffline has a device say that it is offline, which it is not. Some never say that they are online again.
-func sayOffline(w *world) {
+func sayOffline(w *simulation) {
 	d := w.running()
 	if d == nil || d.offline {
 		return
@@ -267,7 +267,7 @@ func sayOffline(w *world) {
 }
 
 // cutOff takes a device's network away. The system may say so, and may say so when it is back.
-func cutOff(w *world) {
+func cutOff(w *simulation) {
 	d := w.running()
 	if d == nil || d.cutOff {
 		return
@@ -296,19 +296,19 @@ func (d *device) reconnect() {
 	}
 }
 
-func restartServer(w *world) { w.server.restart() }
+func restartServer(w *simulation) { w.server.restart() }
 
-func flipBit(w *world) { w.net.flips++ }
+func flipBit(w *simulation) { w.net.flips++ }
 
 // slowDown makes the network slow for some time.
-func slowDown(w *world) {
+func slowDown(w *simulation) {
 	w.net.slow = w.between(2, 50)
 	w.log("network", "slow", w.net.slow)
 	w.after(w.around(20*second), func() { w.net.slow = 1 })
 }
 
 // night lets hours pass in which everybody's devices mostly sleep: channels change their names, sessions end.
-func night(w *world) {
+func night(w *simulation) {
 	if w.profile.trouble > 40*hour {
 		return
 	}

@@ -18,17 +18,17 @@ const (
 
 // network is what lies between the devices and the Sync Server.
 type network struct {
-	w     *world
+	w     *simulation
 	slow  uint64 // latency is multiplied by this
 	flips int    // this many of the next DATA frames have a bit flipped
 	links []*link
 }
 
-func (n *network) init(w *world) { n.w, n.slow = w, 1 }
+func (n *network) init(w *simulation) { n.w, n.slow = w, 1 }
 
 // link is a WebSocket between a device and the Sync Server.
 type link struct {
-	w      *world
+	w      *simulation
 	id     uint64 // the server's number
 	p      *proc
 	conn   uint32 // the device's number
@@ -54,7 +54,7 @@ type pipe struct {
 }
 
 // carry has f done when size bytes have come through the pipe.
-func (w *world) carry(p *pipe, size int, f func()) {
+func (w *simulation) carry(p *pipe, size int, f func()) {
 	if p.cut {
 		return
 	}
@@ -67,7 +67,7 @@ func (w *world) carry(p *pipe, size int, f func()) {
 	})
 }
 
-func (w *world) latency() uint64 {
+func (w *simulation) latency() uint64 {
 	return w.net.slow * (w.profile.latency/2 + w.upTo(w.profile.latency) + w.around(w.profile.jitter+1))
 }
 
@@ -197,7 +197,7 @@ func (n *network) standing() []*link {
 
 // server runs the Sync Server's core.
 type server struct {
-	w    *world
+	w    *simulation
 	core *relay.Server
 	up   bool
 	last uint64
@@ -206,7 +206,7 @@ type server struct {
 	ticks uint64 // the newest tick that is scheduled
 }
 
-func newServer(w *world) *server {
+func newServer(w *simulation) *server {
 	var seed [32]byte
 	fill(w, seed[:])
 	return &server{w: w, core: relay.New(relay.Config{Hosts: []string{relayHost}, Rand: newRand(seed)}), up: true, links: map[uint64]*link{}}
@@ -283,7 +283,7 @@ func (s *server) restart() {
 	w.after(down, w.startServer)
 }
 
-func (w *world) startServer() {
+func (w *simulation) startServer() {
 	if !w.server.up {
 		w.server = newServer(w)
 		w.log("server", "up", 0)

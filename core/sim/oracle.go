@@ -18,7 +18,7 @@ const (
 )
 
 // judge heals everything, waits until the mesh is quiet and checks what has to hold then.
-func (w *world) judge() {
+func (w *simulation) judge() {
 	w.heal()
 	w.pairRest()
 	w.waitQuiet()
@@ -32,7 +32,7 @@ func (w *world) judge() {
 }
 
 // heal ends all trouble.
-func (w *world) heal() {
+func (w *simulation) heal() {
 	w.log("world", "heal", 0)
 	w.calm = true
 	w.net.slow, w.net.flips = 1, 0
@@ -68,7 +68,7 @@ func (w *world) heal() {
 }
 
 // checkReached has every device that has others be at the Sync Server. That it says that it is offline is no excuse.
-func (w *world) checkReached() {
+func (w *simulation) checkReached() {
 	for _, d := range w.devices {
 		if p := d.run; p != nil && p.apart != 0 && p.apart+reachTime <= w.now {
 			w.failf("%s does not reach the Sync Server, and says offline: %v", d.name, d.offline)
@@ -77,7 +77,7 @@ func (w *world) checkReached() {
 }
 
 // pairRest pairs who is not paired yet.
-func (w *world) pairRest() {
+func (w *simulation) pairRest() {
 	for tries := 0; w.pairNext(); tries++ {
 		if tries > 3*len(w.devices) {
 			w.failf("devices are left that cannot be paired")
@@ -88,7 +88,7 @@ func (w *world) pairRest() {
 }
 
 // waitQuiet lets time pass until nothing is left to do.
-func (w *world) waitQuiet() {
+func (w *simulation) waitQuiet() {
 	end := w.now + quietTime
 	for w.now < end {
 		w.runUntil(w.now + 5*second)
@@ -100,7 +100,7 @@ func (w *world) waitQuiet() {
 }
 
 // quiet answers what is left to do, "" if nothing is.
-func (w *world) quiet() string {
+func (w *simulation) quiet() string {
 	for _, d := range w.devices {
 		p := d.run
 		switch {
@@ -130,7 +130,7 @@ func (w *world) quiet() string {
 }
 
 // contents asks every device for all that it has.
-func (w *world) contents() []*content {
+func (w *simulation) contents() []*content {
 	var all []*content
 	for _, d := range w.devices {
 		all = append(all, d.content())
@@ -187,7 +187,7 @@ func (d *device) conflicts(c *content, p *proc) {
 }
 
 // compareAll counts who has not what the first has.
-func (w *world) compareAll(all []*content) {
+func (w *simulation) compareAll(all []*content) {
 	for i, c := range all[1:] {
 		if what := difference(all[0], c); what != "" {
 			w.res.Diverged++
@@ -202,7 +202,7 @@ func (w *world) compareAll(all []*content) {
 }
 
 // compareAside has all local stores have the same of the other application.
-func (w *world) compareAside() {
+func (w *simulation) compareAside() {
 	var first string
 	for _, d := range w.devices {
 		if !d.isStore() || d.run == nil {
@@ -248,7 +248,7 @@ func list(writes []*write) string {
 }
 
 // checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it.
-func (w *world) checkWrites(c *content) {
+func (w *simulation) checkWrites(c *content) {
 	known := map[*write]bool{}
 	for _, x := range slices.Backward(w.book.writes) { // what saw a write comes after it
 		known[x] = c.has(x) || len(x.value) == 0 || slices.ContainsFunc(x.after, func(y *write) bool { return known[y] })
@@ -267,7 +267,7 @@ func (w *world) checkWrites(c *content) {
 }
 
 // checkStatus has every device know that all is well, and the others by their names.
-func (w *world) checkStatus() {
+func (w *simulation) checkStatus() {
 	if what := w.quiet(); what != "" {
 		w.failf("the mesh is not quiet: %s", what)
 		return
@@ -306,7 +306,7 @@ func (w *world) checkStatus() {
 }
 
 // leaveAll closes every engine. Then the Sync Server has nothing left of them.
-func (w *world) leaveAll() {
+func (w *simulation) leaveAll() {
 	for _, d := range w.devices {
 		d.user.leave(d.run)
 	}
@@ -317,7 +317,7 @@ func (w *world) leaveAll() {
 }
 
 // reopenAlone opens every device once more, without a network: all that it showed is on its disk.
-func (w *world) reopenAlone(all []*content) {
+func (w *simulation) reopenAlone(all []*content) {
 	w.server.up = false
 	for i, d := range w.devices {
 		d.disk.PowerCut(0)

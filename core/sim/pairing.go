@@ -8,7 +8,7 @@ import (
 
 // pairing is two users who pair their devices: one shows a link, the other opens it, both compare and say yes.
 type pairing struct {
-	w     *world
+	w     *simulation
 	sides [2]*side // 0: the one with the invite
 }
 
@@ -24,7 +24,7 @@ type side struct {
 }
 
 // pairSomebody has a device that is in no circle join one that is, if both run, and tries again later for the next one.
-func (w *world) pairSomebody() {
+func (w *simulation) pairSomebody() {
 	if !w.calm {
 		w.after(w.around(40*second), w.pairSomebody)
 	}
@@ -32,7 +32,7 @@ func (w *world) pairSomebody() {
 }
 
 // pairNext answers false when nobody is left to be paired.
-func (w *world) pairNext() bool {
+func (w *simulation) pairNext() bool {
 	var in, out []*device
 	left := 0
 	for _, d := range w.devices {
@@ -76,7 +76,7 @@ func (u *user) joined() bool {
 	return u.paired
 }
 
-func (w *world) pair(host, joiner *device) {
+func (w *simulation) pair(host, joiner *device) {
 	t := &pairing{w: w}
 	a, b := &side{t: t, p: host.run}, &side{t: t, p: joiner.run}
 	a.other, b.other = b, a

@@ -46,8 +46,8 @@ const (
 	maxEvents   = 3_000_000 // of one seed; more means that something never comes to rest
 )
 
-// world is one simulated mesh.
-type world struct {
+// simulation is one simulated mesh.
+type simulation struct {
 	schedule
 	rng     *rand.Rand
 	opt     Options
@@ -79,8 +79,8 @@ func Run(seed uint64, opt Options) (res Result) {
 	return
 }
 
-func newWorld(seed uint64, opt Options) *world {
-	w := &world{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), opt: opt, trace: opt.Trace, digest: 14695981039346656037}
+func newWorld(seed uint64, opt Options) *simulation {
+	w := &simulation{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), opt: opt, trace: opt.Trace, digest: 14695981039346656037}
 	w.res.Seed = seed
 	w.profile = w.newProfile()
 	w.net.init(w)
@@ -91,14 +91,14 @@ func newWorld(seed uint64, opt Options) *world {
 	return w
 }
 
-func (w *world) result() Result {
+func (w *simulation) result() Result {
 	w.res.Profile, w.res.Events, w.res.Simulated, w.res.Digest = w.profile.name, w.events, w.now/ms, w.digest
 	w.res.Writes = len(w.book.writes)
 	return w.res
 }
 
 // live is the time of trouble.
-func (w *world) live() {
+func (w *simulation) live() {
 	for _, d := range w.devices {
 		w.after(w.upTo(20*second), d.open)
 		w.after(w.upTo(30*second), d.user.live)
@@ -109,7 +109,7 @@ func (w *world) live() {
 }
 
 // failf notes that a check did not hold.
-func (w *world) failf(format string, args ...any) {
+func (w *simulation) failf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	w.log("oracle", "FAILED", 0, text)
 	if len(w.res.Failures) < maxFailures {
@@ -118,7 +118,7 @@ func (w *world) failf(format string, args ...any) {
 }
 
 // log notes an event: who, what and a number (a length, a count) go into the digest; extra is for the reader of a trace.
-func (w *world) log(who, what string, n uint64, extra ...any) {
+func (w *simulation) log(who, what string, n uint64, extra ...any) {
 	const prime = 1099511628211
 	h := (w.digest ^ w.now) * prime
 	for i := range len(who) {
@@ -134,10 +134,10 @@ func (w *world) log(who, what string, n uint64, extra ...any) {
 }
 
 // chance is true with probability p.
-func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+func (w *simulation) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
 
 // upTo is a random span below limit, which may be 0.
-func (w *world) upTo(limit uint64) uint64 {
+func (w *simulation) upTo(limit uint64) uint64 {
 	if limit == 0 {
 		return 0
 	}
@@ -145,10 +145,10 @@ func (w *world) upTo(limit uint64) uint64 {
 }
 
 // between is a random number in [low, high].
-func (w *world) between(low, high uint64) uint64 { return low + w.rng.Uint64N(high-low+1) }
+func (w *simulation) between(low, high uint64) uint64 { return low + w.rng.Uint64N(high-low+1) }
 
 // around is a random span whose mean is mean: mostly shorter, sometimes much longer.
-func (w *world) around(mean uint64) uint64 { return uint64(w.rng.ExpFloat64()*float64(mean)) + 1 }
+func (w *simulation) around(mean uint64) uint64 { return uint64(w.rng.ExpFloat64()*float64(mean)) + 1 }
 
 // pick chooses one of list, which is not empty.
-func pick[T any](w *world, list []T) T { return list[w.rng.IntN(len(list))] }
+func pick[T any](w *simulation, list []T) T { return list[w.rng.IntN(len(list))] }

@@ -13,7 +13,7 @@ import (
 // user writes on one device, and watches everything there.
 type user struct {
 	d    *device
-	w    *world
+	w    *simulation
 	name string // what the user calls the device
 
 	maybe []string // names given since, of which it is not known whether they were kept

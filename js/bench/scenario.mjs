@@ -22,15 +22,15 @@ export async function scenario(name, system, site, quick) {
   const [a, b, c] = [device('a'), device('b'), device('c')]
   const url = (options) => site.page(name, { server: server.url, ...options })
   const rows = {}
-  const stand = { rows, system, site, device, a, b, c, url, again: quick ? [] : again }
+  const harness = { rows, system, site, device, a, b, c, url, again: quick ? [] : again }
   try {
     const idle = server.memory()
-    await alone(stand)
-    await withAnother(stand)
-    await withThird(stand)
-    await reopened(stand)
+    await alone(harness)
+    await withAnother(harness)
+    await withThird(harness)
+    await reopened(harness)
     rows.server = server.memory() - idle
-    if (!quick) await onceMore(stand)
+    if (!quick) await onceMore(harness)
   } finally {
     await Promise.allSettled(devices.map((device) => device.stop()))
     await server.stop()

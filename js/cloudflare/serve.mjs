@@ -1,6 +1,6 @@
 // Runs the Worker on this computer, in workerd, which is the platform's own runtime:
 //
-//	node worker/serve.mjs [port]
+//	node cloudflare/serve.mjs [port]
 //
 // `make worker` builds the Worker, and `make test-worker` installs workerd.
 import { spawn } from 'node:child_process'

@@ -30,20 +30,20 @@ async function browser() {
 describe('two devices', () => {
   const watched = join(testPlace, 'watched.mjs')
   const expected = new Map()
-  let workerd, stand, run, one, other
+  let workerd, harness, run, one, other
 
   before(async () => {
     await script('watched.mjs', testPlace)
     workerd = await Workerd.start({ script: watched })
-    const { Stand, ...rest } = await browser()
+    const { Harness, ...rest } = await browser()
     run = rest.run
-    stand = await Stand.open()
+    harness = await Harness.open()
     const device = async (name) =>
-      stand.tab(await stand.profile(), { options: `device: '${name}', sync: 'ws://localhost:${workerd.port}'` })
+      harness.tab(await harness.profile(), { options: `device: '${name}', sync: 'ws://localhost:${workerd.port}'` })
     ;[one, other] = await Promise.all([device('One'), device('Other')])
   })
   after(async () => {
-    await stand?.close()
+    await harness?.close()
     await workerd?.stop()
   })
 

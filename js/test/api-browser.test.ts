@@ -3,16 +3,16 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { apiTests } from './api.js'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 
-let stand: Stand
+let harness: Harness
 let page: Page
 
-after(() => stand.close())
+after(() => harness.close())
 
 apiTests(async () => {
-  stand = await Stand.open()
-  page = await stand.tab(await stand.profile())
+  harness = await Harness.open()
+  page = await harness.tab(await harness.profile())
   return page
 })
 
@@ -64,10 +64,10 @@ test('data is there after a reload, and apart for another id', async () => {
 
 test('an invite needs a Sync Server, and its link is taken out of the address', async () => {
   assert.equal(await codeOf(page, 'masq.invite()'), 'E_SYNC')
-  await page.goto(stand.url('/?q=1#masq=1.AAAA'))
+  await page.goto(harness.url('/?q=1#masq=1.AAAA'))
   assert.deepEqual(await run(page, '[Masq.takeInvite(), Masq.takeInvite(), location.href]'), [
-    stand.url('/?q=1#masq=1.AAAA'),
+    harness.url('/?q=1#masq=1.AAAA'),
     undefined,
-    stand.url('/?q=1'),
+    harness.url('/?q=1'),
   ])
 })

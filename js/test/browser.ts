@@ -14,7 +14,7 @@ export type Site = Record<string, { body?: string; headers?: Record<string, stri
 
 const SCRIPT = '<!doctype html><meta charset="utf-8"><title>Masq</title><script src="/masq.global.js"></script>'
 
-export class Stand {
+export class Harness {
   #server: Server
   #browser: Browser
   port: number
@@ -26,7 +26,7 @@ export class Stand {
   }
 
   /** `store` is the port of what stands at localhost:6277; nothing, unless told. `args` are more of the browser's. */
-  static async open(site: Site = {}, store = 9, args: string[] = []): Promise<Stand> {
+  static async open(site: Site = {}, store = 9, args: string[] = []): Promise<Harness> {
     if (!existsSync(`${dist}masq.global.js`)) throw new Error('dist/ is not there: npm run build')
     const server = createServer((req, res) => {
       const path = new URL(req.url!, 'http://x').pathname
@@ -52,7 +52,7 @@ export class Stand {
         ...args,
       ],
     })
-    return new Stand(server, browser)
+    return new Harness(server, browser)
   }
 
   url(path = '/', host = 'localhost'): string {

@@ -3,18 +3,18 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { CODEC_VERSION } from '../src/codec.js'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 
-let stand: Stand
-before(async () => void (stand = await Stand.open()))
-after(() => stand.close())
+let harness: Harness
+before(async () => void (harness = await Harness.open()))
+after(() => harness.close())
 
 /** A tab whose page runs `init` before anything else. */
 async function tab(profile: BrowserContext, init: string, options = ''): Promise<Page> {
   const page = await profile.newPage()
   page.on('pageerror', (e) => console.error('page:', e.message))
   await page.addInitScript(init)
-  await page.goto(stand.url())
+  await page.goto(harness.url())
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded', ${options} }))`)
   return page
 }
@@ -40,8 +40,8 @@ test('a frozen leader is noticed by throttled tabs, and after the clock went bac
     [throttled, 'undefined'],
     [back, 'off = -3600e3'],
   ] as const) {
-    const profile = await stand.profile()
-    const leader = await stand.tab(profile, { options: `store: 'embedded'` })
+    const profile = await harness.profile()
+    const leader = await harness.tab(profile, { options: `store: 'embedded'` })
     const page = await tab(profile, init)
     await run(page, `masq.put('x', 1)`)
     await run(page, `void (${before})`)
@@ -71,8 +71,8 @@ const hanging = (script: string): string => `
   importScripts('${script}')`
 
 test('storage that does not answer ends the engine, and the next one goes on; a commit counts once or not', async () => {
-  const profile = await stand.profile()
-  const code = `[${JSON.stringify(hanging(stand.url('/worker.js')))}]`
+  const profile = await harness.profile()
+  const code = `[${JSON.stringify(hanging(harness.url('/worker.js')))}]`
   const page = await tab(profile, '', `worker: () => new Worker(URL.createObjectURL(new Blob(${code})))`)
   await run(page, `(globalThis.seen = [], masq.watch('', (c) => seen.push(c.key + '=' + c.value)), masq.put('n', 1))`)
   const hang = (yes: boolean): Promise<unknown> =>
@@ -94,7 +94,7 @@ test('storage that does not answer ends the engine, and the next one goes on; a 
 })
 
 test('connect does not wait for ever for storage', async () => {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const fast = `const set = setTimeout; globalThis.setTimeout = (f, ms, ...r) => set(f, ms === 30000 ? 300 : ms, ...r);`
   const table: [what: string, init: string, options: string][] = [
     ['the page', `IDBFactory.prototype.databases = () => new Promise(() => {})`, `store: 'auto'`],
@@ -108,7 +108,7 @@ test('connect does not wait for ever for storage', async () => {
   for (const [what, init, options] of table) {
     const page = await profile.newPage()
     await page.addInitScript(fast + init)
-    await page.goto(stand.url())
+    await page.goto(harness.url())
     assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, ${options} })`), 'E_STORAGE', what)
     await page.close()
   }
@@ -118,11 +118,11 @@ test('connect does not wait for ever for storage', async () => {
 test('a Worker that says nothing is E_WORKER', async () => {
   const fast = `const set = setTimeout; globalThis.setTimeout = (f, ms, ...r) => set(f, ms === 60000 ? 500 : ms, ...r)`
   const mute = `new Worker(URL.createObjectURL(new Blob(['onmessage = () => undefined'])))`
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   for (const worker of [`() => ${mute}`, `() => new Promise(() => undefined)`]) {
     const page = await profile.newPage()
     await page.addInitScript(fast)
-    await page.goto(stand.url())
+    await page.goto(harness.url())
     const connected = `Masq.connect({ app: { name: 'T' }, store: 'embedded', worker: ${worker} })`
     assert.match(await codeOf(page, connected), /^E_(WORKER|OPTIONS)$/)
     await page.close()
@@ -131,7 +131,7 @@ test('a Worker that says nothing is E_WORKER', async () => {
 })
 
 test('an UnknownError at opening is tried again', async () => {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const failing = (times: number): string => `
     const { open } = IDBFactory.prototype
     let failures = ${times}
@@ -141,12 +141,12 @@ test('an UnknownError at opening is tried again', async () => {
       setTimeout(() => request.onerror())
       return request
     }
-    importScripts('${stand.url('/worker.js')}')`
+    importScripts('${harness.url('/worker.js')}')`
   for (const [times, want] of [
     [2, ''],
     [9, 'E_STORAGE'],
   ] as const) {
-    const page = await stand.tab(profile, { connected: false })
+    const page = await harness.tab(profile, { connected: false })
     const worker = `() => new Worker(URL.createObjectURL(new Blob([${JSON.stringify(failing(times))}])))`
     assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, store: 'embedded', worker: ${worker} })`), want)
     await page.close()
@@ -174,11 +174,11 @@ for (const [how, clear] of [
   ['by the browser', clearSite],
 ] as const)
   test(`data that is cleared ${how}: one reset for each watch, no deletions, one error, and on with none`, async () => {
-    const profile = await stand.profile()
-    const pages = [await stand.tab(profile), await stand.tab(profile)] as const
+    const profile = await harness.profile()
+    const pages = [await harness.tab(profile), await harness.tab(profile)] as const
     for (const page of pages) await run(page, follow)
     await run(pages[0], `masq.batch([1, 2, 3].map((n) => ({ type: 'put', key: 'k' + n, value: n })))`)
-    const other = await stand.tab(profile, { connected: false })
+    const other = await harness.tab(profile, { connected: false })
     await clear(other)
     for (const page of pages) await page.waitForFunction(`seen.includes('cleared') && masq.status.error === undefined`)
     await run(pages[1], `masq.put('new', 4)`)
@@ -192,8 +192,8 @@ for (const [how, clear] of [
   })
 
 test('a leader that ends, or its lock that is stolen, is no reset', async () => {
-  const profile = await stand.profile()
-  const pages = [await stand.tab(profile), await stand.tab(profile)] as const
+  const profile = await harness.profile()
+  const pages = [await harness.tab(profile), await harness.tab(profile)] as const
   await run(pages[1], follow)
   await run(pages[0], `masq.put('k', 1)`)
   await pages[0].close()
@@ -209,14 +209,14 @@ test('a leader that ends, or its lock that is stolen, is no reset', async () => 
 })
 
 test('to read the key of a reset is told in the console', async () => {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile)
+  const profile = await harness.profile()
+  const page = await harness.tab(profile)
   await run(
     page,
     `(globalThis.told = [], addEventListener('error', (e) => (told.push(e.error.code), e.preventDefault())),
       masq.watch('', ({ key, value }) => told.push(key)), masq.put('k', 1))`,
   )
-  await run(await stand.tab(profile, { connected: false }), deleted)
+  await run(await harness.tab(profile, { connected: false }), deleted)
   await page.waitForFunction('told.length === 2')
   assert.deepEqual(await run(page, 'told'), ['k', 'E_RESET'])
   await profile.close()
@@ -233,8 +233,8 @@ test('a page of another version waits until the tabs with the data have gone; th
     [CODEC_VERSION + 1, true],
     [CODEC_VERSION - 1, false],
   ] as const) {
-    const profile = await stand.profile()
-    const old = [await stand.tab(profile), await stand.tab(profile)] as const
+    const profile = await harness.profile()
+    const old = [await harness.tab(profile), await harness.tab(profile)] as const
     await run(old[0], `masq.put('k', 1)`)
     const page = await tab(profile, ofVersion(version))
     assert.deepEqual(await run(page, '[masq.status.error, masq.status.sync]'), ['E_VERSION', 'off'])

@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Stand, run } from './browser.js'
+import { Harness, run } from './browser.js'
 
-let stand: Stand
-before(async () => void (stand = await Stand.open()))
-after(() => stand.close())
+let harness: Harness
+before(async () => void (harness = await Harness.open()))
+after(() => harness.close())
 
 /** A browser as far as its storage goes. */
 const browser = (o: {
@@ -29,9 +29,9 @@ const browser = (o: {
 const roomy = 1e9
 
 async function open(init: string): Promise<Page> {
-  const page = await (await stand.profile()).newPage()
+  const page = await (await harness.profile()).newPage()
   await page.addInitScript(init)
-  await page.goto(stand.url())
+  await page.goto(harness.url())
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded' }))`)
   await page.waitForFunction('masq.status.room !== undefined')
   return page
@@ -85,9 +85,9 @@ test('little room and a private window are told before a write fails', async () 
 })
 
 test('a browser that says nothing of its storage', async () => {
-  const page = await (await stand.profile()).newPage()
+  const page = await (await harness.profile()).newPage()
   await page.addInitScript(`Object.defineProperty(Navigator.prototype, 'storage', { get: () => undefined })`)
-  await page.goto(stand.url())
+  await page.goto(harness.url())
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded' }))`)
   const { persistent, room, low, temporary } = await run<Record<string, unknown>>(page, 'masq.status')
   assert.deepEqual([persistent, room, low, temporary], [undefined, undefined, false, false])

@@ -2,18 +2,18 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 import { RealStore, build, clean, type State } from './real-store.js'
 
 let store: RealStore
-let stand: Stand
+let harness: Harness
 before(async () => {
   build()
   store = await RealStore.open()
-  stand = await Stand.open({}, store.port)
+  harness = await Harness.open({}, store.port)
 })
 after(async () => {
-  await stand?.close()
+  await harness?.close()
   await store?.stop()
   clean()
 })
@@ -33,16 +33,16 @@ const seen = (page: Page, want: string): Promise<unknown> =>
 /** Each test has an origin of its own: the store keeps what it knows of one. */
 let n = 0
 async function fresh(options = ''): Promise<{ profile: BrowserContext; open: () => Promise<Page>; origin: string }> {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const host = `t${++n}.localhost`
   const open = async (): Promise<Page> => {
     const page = await profile.newPage()
     page.on('pageerror', (e) => console.error('page:', e.message))
-    await page.goto(stand.url('/', host))
+    await page.goto(harness.url('/', host))
     await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, ${options} }))`)
     return page
   }
-  return { profile, open, origin: stand.url('', host) }
+  return { profile, open, origin: harness.url('', host) }
 }
 
 /** An origin whose data is in the store. */
@@ -242,7 +242,7 @@ test('a second browser’s data joins the first one’s: equal values once, diff
     first.page,
     `masq.batch([['same', 1], ['differs', 'first'], ['only/first', 1]].map(([key, value]) => ({ type: 'put', key, value })))`,
   )
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const page = await profile.newPage()
   await page.goto(first.origin + '/')
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded' }))`)

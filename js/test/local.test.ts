@@ -2,21 +2,21 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 import { FakeStore, Refusal, SILENCE, type Instead } from './fake-store.js'
 
 const script = '<!doctype html><meta charset="utf-8"><title>Masq</title><script src="/masq.global.js"></script>'
 const policy = `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'`
 
 let store: FakeStore
-let stand: Stand
+let harness: Harness
 let profile: BrowserContext
 before(async () => {
   store = await FakeStore.open()
-  stand = await Stand.open({ '/csp': { body: script, headers: { 'content-security-policy': policy } } }, store.port)
+  harness = await Harness.open({ '/csp': { body: script, headers: { 'content-security-policy': policy } } }, store.port)
 })
 after(async () => {
-  await stand.close()
+  await harness.close()
   await store.close()
 })
 
@@ -29,14 +29,14 @@ async function fresh(): Promise<BrowserContext> {
   store.calls.length = 0
   store.instead = () => undefined
   store.forget = false
-  return (profile = await stand.profile())
+  return (profile = await harness.profile())
 }
 
 test('where there is a local store and the user agrees, data goes there, and no WebAssembly loads', async () => {
   const p = await fresh()
   const urls: string[] = []
   p.on('request', (r) => urls.push(new URL(r.url()).pathname))
-  const a = await stand.tab(p)
+  const a = await harness.tab(p)
   await until(a, 'local')
   await run(a, `masq.put('k', { a: 1 })`)
   await run(a, `masq.put('b', new Uint8Array([0, 255]))`)
@@ -44,7 +44,7 @@ test('where there is a local store and the user agrees, data goes there, and no 
   assert.deepEqual(await run(a, `masq.get('k')`), { a: 1 })
   assert.equal(await run(a, `masq.get('b').then(String)`), '0,255')
   assert.equal(await run(a, `masq.get('none')`), undefined)
-  const b = await stand.tab(p)
+  const b = await harness.tab(p)
   await until(b, 'local')
   await run(b, `void (globalThis.seen = [], masq.watch('', (c) => seen.push([c.key, c.value, c.deleted, c.from])))`)
   await run(b, `masq.get('k')`)
@@ -61,7 +61,7 @@ test('where there is a local store and the user agrees, data goes there, and no 
 
 /** A tab whose data is in the store. */
 async function settled(p: BrowserContext): Promise<Page> {
-  const page = await stand.tab(p)
+  const page = await harness.tab(p)
   await until(page, 'local')
   return page
 }
@@ -131,7 +131,7 @@ test('garbage where a store should be: a new application works embedded, one tha
   for (const [what, instead] of garbage) {
     const p = await fresh()
     store.instead = instead
-    const page = await stand.tab(p)
+    const page = await harness.tab(p)
     await until(page, 'embedded')
     assert.equal(await run(page, `(await masq.put('k', 1), await masq.get('k'))`), 1, what)
   }
@@ -141,7 +141,7 @@ test('a store that takes its time is waited for, also by an application that has
   const p = await fresh()
   store.instead = ({ method }) =>
     method === 'hello' ? new Promise((resolve) => setTimeout(() => resolve(undefined), 800)) : undefined
-  const page = await stand.tab(p)
+  const page = await harness.tab(p)
   assert.equal(await run(page, `(await masq.put('k', 1), masq.status.store)`), 'local')
 })
 
@@ -177,7 +177,7 @@ test('the calls of a turn go out together, as many as the store takes', async ()
 /** An application with data in this browser, whose user said no once. */
 async function embedded(p: BrowserContext): Promise<Page> {
   store.instead = ({ method }) => (method === 'request' ? new Refusal('E_DENIED') : undefined)
-  const page = await stand.tab(p)
+  const page = await harness.tab(p)
   await until(page, 'embedded')
   await run(page, `Promise.all(Array.from({ length: 50 }, (_, i) => masq.put('k' + i, i)))`)
   store.instead = () => undefined
@@ -188,7 +188,7 @@ const count = (page: Page): Promise<number> => run(page, `masq.list().then((l) =
 
 test('moving that fails leaves everything as it was, in every tab, and can be done again', async () => {
   const p = await fresh()
-  const [a, b] = [await embedded(p), await stand.tab(p)]
+  const [a, b] = [await embedded(p), await harness.tab(p)]
   const failures: [string, Instead, string][] = [
     ['no room', ({ method }) => (method === 'import' ? new Refusal('E_QUOTA') : undefined), 'E_QUOTA'],
     ['something gets lost', ({ method }) => (method === 'import' ? {} : undefined), 'E_INTERRUPTED'],
@@ -210,7 +210,7 @@ test('moving that fails leaves everything as it was, in every tab, and can be do
 
 test('a tab that is closed in the middle of moving loses nothing, and another one can do it again', async () => {
   const p = await fresh()
-  const [a, b] = [await embedded(p), await stand.tab(p)]
+  const [a, b] = [await embedded(p), await harness.tab(p)]
   const importing = new Promise<void>((resolve) => {
     store.instead = ({ method }) => (method === 'import' ? (resolve(), SILENCE) : undefined)
   })
@@ -227,7 +227,7 @@ test('a tab that is closed in the middle of moving loses nothing, and another on
 
 test('both tabs may move at once', async () => {
   const p = await fresh()
-  const [a, b] = [await embedded(p), await stand.tab(p)]
+  const [a, b] = [await embedded(p), await harness.tab(p)]
   await Promise.all([run(a, 'masq.useLocalStore()'), run(b, 'masq.useLocalStore()')])
   await Promise.all([until(a, 'local'), until(b, 'local')])
   assert.deepEqual([store.data.size, await count(a), await count(b)], [50, 50, 50])
@@ -250,7 +250,7 @@ test("with store: 'local' data that was in this browser stays there until useLoc
   const p = await fresh()
   const before = await embedded(p)
   await run(before, `masq.close()`)
-  const page = await stand.tab(p, { options: `store: 'local'` })
+  const page = await harness.tab(p, { options: `store: 'local'` })
   assert.equal(await run(page, 'masq.status.store'), 'denied') // there was a no before
   await run(page, 'masq.useLocalStore()')
   await run(page, `masq.get('k1')`)
@@ -261,7 +261,7 @@ test("with store: 'local' data that was in this browser stays there until useLoc
 test('where options say embedded, it stays', async () => {
   const p = await fresh()
   for (const options of [`store: 'embedded'`, `id: 'own'`]) {
-    const page = await stand.tab(p, { options })
+    const page = await harness.tab(p, { options })
     assert.equal(await run(page, 'masq.status.store'), 'embedded')
     assert.equal(await codeOf(page, 'masq.useLocalStore()'), 'E_OPTIONS')
     assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, store: 'local', id: 'own' })`), 'E_OPTIONS')
@@ -274,7 +274,7 @@ test('a policy that forbids the local store is said once, and the application wo
   const page = await p.newPage()
   const said: string[] = []
   page.on('console', (m) => m.text().startsWith('masq:') && said.push(m.text()))
-  await page.goto(stand.url('/csp'))
+  await page.goto(harness.url('/csp'))
   await reconnect(page)
   assert.equal(await run(page, `(await masq.put('k', 1), await masq.get('k'))`), 1)
   assert.equal(await codeOf(page, 'masq.useLocalStore()'), 'E_STORE_AWAY')
@@ -285,7 +285,7 @@ test('a policy that forbids the local store is said once, and the application wo
 /** A page that the browser takes for one of the public network. */
 async function publicPage(p: BrowserContext): Promise<Page> {
   await p.route('https://notes.example/**', async (route) => {
-    const response = await fetch(stand.url(new URL(route.request().url()).pathname))
+    const response = await fetch(harness.url(new URL(route.request().url()).pathname))
     const body = Buffer.from(await response.arrayBuffer())
     await route.fulfill({ status: response.status, contentType: response.headers.get('content-type')!, body })
   })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 
 const frame = (sandbox: string): string =>
   `<!doctype html><title>Frame</title><iframe sandbox="${sandbox}" src="/inner"></iframe>`
@@ -28,26 +28,26 @@ const countLocks = `
     return Promise.race([gone, request.call(this, name, options, (lock) => Promise.race([work(lock), held]))])
   }`
 
-let stand: Stand
+let harness: Harness
 let profile: BrowserContext
 before(async () => {
   const page = (body: string): { body: string } => ({ body })
-  stand = await Stand.open({ '/sandbox': page(frame('allow-scripts')), '/inner': page(inner) })
-  profile = await stand.profile()
+  harness = await Harness.open({ '/sandbox': page(frame('allow-scripts')), '/inner': page(inner) })
+  profile = await harness.profile()
 })
-after(() => stand.close())
+after(() => harness.close())
 
 const tab = async (init: string): Promise<Page> => {
   const page = await profile.newPage()
   await page.addInitScript(init)
-  await page.goto(stand.url())
+  await page.goto(harness.url())
   return page
 }
 const turn = (page: Page): Promise<unknown> => run(page, 'new Promise((resolve) => setTimeout(resolve))')
 
 test('a sandboxed frame is told that there is no storage, and the page around it lives', async () => {
   for (const store of ['embedded', 'auto', 'local']) {
-    const page = await stand.tab(profile, { path: '/sandbox', connected: false })
+    const page = await harness.tab(profile, { path: '/sandbox', connected: false })
     const answer = await run(
       page,
       `new Promise((resolve) => {
@@ -94,7 +94,7 @@ test('a lock that is lost with the document is asked for in another turn, once',
 })
 
 test('a tab that has lost its own lock is welcomed anew, and its watches go on', async () => {
-  const leader = await stand.tab(profile, { options: `store: 'embedded', id: 'own'` })
+  const leader = await harness.tab(profile, { options: `store: 'embedded', id: 'own'` })
   const page = await tab(countLocks)
   await run(
     page,
@@ -113,8 +113,8 @@ test('a tab that has lost its own lock is welcomed anew, and its watches go on',
 })
 
 test('a leader whose page goes into the browser’s cache ends its engine, and is there again when it comes back', async () => {
-  const page = await stand.tab(profile, { options: `store: 'embedded', id: 'cache'` })
-  const other = await stand.tab(profile, { options: `store: 'embedded', id: 'cache'` })
+  const page = await harness.tab(profile, { options: `store: 'embedded', id: 'cache'` })
+  const other = await harness.tab(profile, { options: `store: 'embedded', id: 'cache'` })
   const go = (type: string): Promise<unknown> =>
     run(page, `dispatchEvent(new PageTransitionEvent('${type}', { persisted: true }))`)
   await run(page, `void (globalThis.seen = [], masq.watch('', (c) => seen.push(c.value)), masq.put('k', 1))`)

@@ -4,14 +4,14 @@ import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
-import { Stand, run } from './browser.js'
+import { Harness, run } from './browser.js'
 import { SyncServer } from './sync-server.js'
 
 const headers = { 'content-type': 'text/javascript' }
 const lie = `Object.defineProperty(Object.getPrototypeOf(navigator), 'onLine', { get: () => false })`
 const workerCode = readFileSync(fileURLToPath(new URL('../dist/worker.js', import.meta.url)), 'utf8')
 
-let stand: Stand
+let harness: Harness
 let here: SyncServer // on this computer
 let away: SyncServer // by its name elsewhere
 
@@ -19,18 +19,18 @@ before(async () => {
   here = await SyncServer.open()
   away = await SyncServer.open('masq.test')
   const site = { '/liar.js': { body: `${lie}\n${workerCode}`, headers } }
-  stand = await Stand.open(site, 9, ['--ignore-certificate-errors'])
+  harness = await Harness.open(site, 9, ['--ignore-certificate-errors'])
 })
 
 after(async () => {
-  await stand?.close()
+  await harness?.close()
   here?.close()
   away?.close()
 })
 
 /** A tab with all of the client in memory, as a page that works offline has it. */
 async function tab(name: string, sync: SyncServer, of?: Page): Promise<Page> {
-  const page = await stand.tab(of?.context() ?? (await stand.profile()), { connected: false })
+  const page = await harness.tab(of?.context() ?? (await harness.profile()), { connected: false })
   await run(
     page,
     `(async () => {

@@ -2,26 +2,26 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 import { SyncServer } from './sync-server.js'
 
-let stand: Stand
+let harness: Harness
 let server: SyncServer
 let sync: string
 
 before(async () => {
   server = await SyncServer.open()
   sync = server.url
-  stand = await Stand.open()
+  harness = await Harness.open()
 })
 
 after(async () => {
-  await stand?.close()
+  await harness?.close()
   server?.close()
 })
 
 const device = async (name: string): Promise<Page> =>
-  stand.tab(await stand.profile(), { options: `device: '${name}', sync: '${sync}'` })
+  harness.tab(await harness.profile(), { options: `device: '${name}', sync: '${sync}'` })
 
 const invite = (page: Page): Promise<string> => run(page, `(globalThis.p = await masq.invite()).link`)
 const answer = (page: Page, link: string): Promise<unknown> =>
@@ -99,7 +99,7 @@ test('a no on one side is told to the other', async () => {
 
 test('a pairing whose engine goes away ends, and says so', async () => {
   const leader = await device('Laptop')
-  const other = await stand.tab(leader.context(), { options: `sync: '${sync}'` })
+  const other = await harness.tab(leader.context(), { options: `sync: '${sync}'` })
   await invite(other)
   await leader.close()
   assert.equal(await codeOf(other, 'p.done'), 'E_INTERRUPTED')
@@ -108,7 +108,7 @@ test('a pairing whose engine goes away ends, and says so', async () => {
 })
 
 test('no Sync Server to meet at is E_SYNC', async () => {
-  const alone = await stand.tab(await stand.profile(), { options: `sync: 'ws://127.0.0.1:1'` })
+  const alone = await harness.tab(await harness.profile(), { options: `sync: 'ws://127.0.0.1:1'` })
   const failed = await codeOf(alone, `masq.invite().then((p) => p.done)`)
   assert.equal(failed, 'E_SYNC')
   await alone.context().close()

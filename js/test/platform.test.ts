@@ -5,16 +5,16 @@ import { existsSync, readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { Page } from 'playwright-core'
-import { Stand, run } from './browser.js'
+import { Harness, run } from './browser.js'
 
 const dist = fileURLToPath(new URL('../dist/', import.meta.url))
 const file = (name: string): string => (existsSync(dist + name) ? readFileSync(dist + name, 'utf8') : '')
 const html = (body: string): string => `<!doctype html><meta charset="utf-8"><title>Masq</title>${body}`
 const pasted = html(`<script>${file('masq.global.js').replaceAll('</script', '<\\/script')}</script>`)
 
-let stand: Stand
+let harness: Harness
 before(async () => {
-  stand = await Stand.open({
+  harness = await Harness.open({
     '/pasted.html': { body: pasted },
     '/apart/pasted.html': { body: pasted },
     '/frame.html': {
@@ -27,16 +27,16 @@ before(async () => {
     },
   })
 })
-after(() => stand?.close())
+after(() => harness?.close())
 
 const failure = (page: Page, options = ''): Promise<string> =>
   run(page, `Masq.connect({ app: { name: 'T' }, ${options} }).then(() => 'connected', (e) => e.code + ' ' + e.message)`)
 
 /** A page in which a script has run before the client. */
 async function open(init: string, path = '/'): Promise<Page> {
-  const page = await (await stand.profile()).newPage()
+  const page = await (await harness.profile()).newPage()
   await page.addInitScript(init)
-  await page.goto(stand.url(path))
+  await page.goto(harness.url(path))
   return page
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Stand, run } from './browser.js'
+import { Harness, run } from './browser.js'
 import { RealStore, build, clean } from './real-store.js'
 
 interface Range {
@@ -23,16 +23,16 @@ const keys = [
 const bounds = [undefined, '', 'a', 'a/', 'a/1', 'a/\uffff', 'a/😀', 'b', 'nothing', '\uffff', '\u{10ffff}', LONGEST]
 
 let store: RealStore
-let stand: Stand
+let harness: Harness
 const pages: Record<string, Page> = {}
 
 before(async () => {
   build()
   store = await RealStore.open()
-  stand = await Stand.open({}, store.port)
+  harness = await Harness.open({}, store.port)
   const batch = JSON.stringify(keys.map((key) => ({ type: 'put', key, value: key })))
   for (const where of ['embedded', 'local']) {
-    const page = await stand.tab(await stand.profile(), { connected: false })
+    const page = await harness.tab(await harness.profile(), { connected: false })
     pages[where] = page
     await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: '${where}' }))`)
     if (where === 'local') await store.decide(true)
@@ -40,7 +40,7 @@ before(async () => {
   }
 })
 after(async () => {
-  await stand?.close()
+  await harness?.close()
   await store?.stop()
   clean()
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 
 const script = (src: string): string =>
   `<!doctype html><meta charset="utf-8"><title>Masq</title><script src="${src}"></script>`
@@ -18,19 +18,19 @@ const site: Record<string, { body?: string; headers?: Record<string, string>; st
   '/plain.wasm': { status: 302, headers: { location: '/masq.wasm' } },
 }
 
-let stand: Stand
+let harness: Harness
 before(async () => {
-  stand = await Stand.open(site)
-  site['/elsewhere'] = { body: script(stand.url('/masq.global.js', '127.0.0.1')) }
+  harness = await Harness.open(site)
+  site['/elsewhere'] = { body: script(harness.url('/masq.global.js', '127.0.0.1')) }
 })
-after(() => stand.close())
+after(() => harness.close())
 
 const works = async (page: Page): Promise<void> =>
   assert.equal(await run(page, `(await masq.put('k', 'v'), await masq.get('k'))`), 'v')
 
 async function violations(path: string, options: string): Promise<number> {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile, { path, connected: false })
+  const profile = await harness.profile()
+  const page = await harness.tab(profile, { path, connected: false })
   await run(page, `void (globalThis.violations = 0, addEventListener('securitypolicyviolation', () => violations++))`)
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, ${options} }))`)
   await works(page)
@@ -46,15 +46,15 @@ test('a strict policy: without a murmur', async () => {
 })
 
 test('from another origin', async () => {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile, { path: '/elsewhere' })
+  const profile = await harness.profile()
+  const page = await harness.tab(profile, { path: '/elsewhere' })
   await works(page)
   await profile.close()
 })
 
 test('as a module, and the QR code is fetched when asked for', async () => {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile, { path: '/module', connected: false })
+  const profile = await harness.profile()
+  const page = await harness.tab(profile, { path: '/module', connected: false })
   const fetched: string[] = []
   page.on('request', (r) => fetched.push(new URL(r.url()).pathname))
   await page.waitForFunction('globalThis.Masq')
@@ -65,8 +65,8 @@ test('as a module, and the QR code is fetched when asked for', async () => {
 })
 
 test('what cannot work says why', async () => {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile, { connected: false })
+  const profile = await harness.profile()
+  const page = await harness.tab(profile, { connected: false })
   const table: [string, string, RegExp][] = [
     [`wasm: '/nowhere.wasm'`, 'E_WASM', /nowhere\.wasm answered 404/],
     [`wasm: '/spa.wasm'`, 'E_WASM', /spa\.wasm is not WebAssembly but text\/html/],
@@ -89,23 +89,23 @@ test('what cannot work says why', async () => {
 })
 
 test('a policy without WebAssembly is E_WASM', async () => {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile, { path: '/csp-no-wasm', connected: false })
+  const profile = await harness.profile()
+  const page = await harness.tab(profile, { path: '/csp-no-wasm', connected: false })
   assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' } })`), 'E_WASM')
   await profile.close()
 })
 
 test('plain http that is not localhost is E_INSECURE', async () => {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const page = await profile.newPage()
-  await page.goto(stand.url('/', 'masq.test'))
+  await page.goto(harness.url('/', 'masq.test'))
   assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' } })`), 'E_INSECURE')
   await profile.close()
 })
 
 test('a browser that keeps nothing is E_STORAGE', async () => {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile, { connected: false })
+  const profile = await harness.profile()
+  const page = await harness.tab(profile, { connected: false })
   // As Firefox does it in some private windows.
   const worker = `() => new Worker(URL.createObjectURL(new Blob(["indexedDB.open = () => { throw new DOMException('', 'SecurityError') }; importScripts('" + location.origin + "/worker.js')"])))`
   assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, worker: ${worker} })`), 'E_STORAGE')
@@ -113,8 +113,8 @@ test('a browser that keeps nothing is E_STORAGE', async () => {
 })
 
 test('a tab that could not start its Worker is not in the way of the next', async () => {
-  const profile = await stand.profile()
-  const page = await stand.tab(profile, { connected: false })
+  const profile = await harness.profile()
+  const page = await harness.tab(profile, { connected: false })
   for (const worker of [`() => { throw new Error('no') }`, `'/nowhere.js'`]) {
     assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, worker: ${worker} })`), 'E_WORKER')
     const held = await run<unknown[]>(page, `navigator.locks.query().then((l) => l.held)`)

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { CODEC_VERSION } from '../src/codec.js'
-import { Stand, codeOf, run } from './browser.js'
+import { Harness, codeOf, run } from './browser.js'
 
-let stand: Stand
-before(async () => void (stand = await Stand.open()))
-after(() => stand.close())
+let harness: Harness
+before(async () => void (harness = await Harness.open()))
+after(() => harness.close())
 
 /** Collects what a watch of everything tells, as `key=value from`. */
 const watch = (page: Page): Promise<unknown> =>
@@ -22,8 +22,8 @@ const get = (page: Page, key: string): Promise<unknown> => run(page, `masq.get('
 const workers = (...pages: Page[]): number[] => pages.map((p) => p.workers().length)
 
 test('tabs see each other’s writes, through one Worker', async () => {
-  const profile = await stand.profile()
-  const [a, b] = [await stand.tab(profile), await stand.tab(profile)]
+  const profile = await harness.profile()
+  const [a, b] = [await harness.tab(profile), await harness.tab(profile)]
   assert.deepEqual(workers(a, b), [1, 0])
   await Promise.all([watch(a), watch(b)])
   await put(a, 'x', 1)
@@ -35,8 +35,8 @@ test('tabs see each other’s writes, through one Worker', async () => {
 })
 
 test('what is asked in one turn is sent at its end, and a long turn in parts meanwhile', async () => {
-  const profile = await stand.profile()
-  for (const page of [await stand.tab(profile), await stand.tab(profile)]) {
+  const profile = await harness.profile()
+  for (const page of [await harness.tab(profile), await harness.tab(profile)]) {
     await run(
       page,
       `void (globalThis.posts = [], [Worker, BroadcastChannel].forEach(({ prototype: p }) => {
@@ -69,8 +69,8 @@ test('when the leading tab goes, another leads: what was asked is answered and w
     (p: Page) => run(p, 'masq.close()'),
     (p: Page) => p.goto('about:blank'),
   ]) {
-    const profile = await stand.profile()
-    const [a, b, c] = [await stand.tab(profile), await stand.tab(profile), await stand.tab(profile)]
+    const profile = await harness.profile()
+    const [a, b, c] = [await harness.tab(profile), await harness.tab(profile), await harness.tab(profile)]
     await Promise.all([watch(b), watch(c)])
     await put(b, 'before', 1)
     const writes = run(
@@ -93,12 +93,12 @@ test('when the leading tab goes, another leads: what was asked is answered and w
 })
 
 test('a leader that does not answer loses the lock', async () => {
-  const profile = await stand.profile()
-  const frozen = await stand.tab(profile, { connected: false })
+  const profile = await harness.profile()
+  const frozen = await harness.tab(profile, { connected: false })
   await run(frozen, `void navigator.locks.request('masq:' + location.origin + ':engine', () => new Promise(() => {}))`)
   await run(frozen, `new Promise((r) => setTimeout(r, 50))`)
   const start = Date.now()
-  const a = await stand.tab(profile)
+  const a = await harness.tab(profile)
   await put(a, 'x', 1)
   assert.equal(await get(a, 'x'), 1)
   assert.ok(Date.now() - start < 12_000, `after ${Date.now() - start} ms`)
@@ -106,9 +106,9 @@ test('a leader that does not answer loses the lock', async () => {
 })
 
 test('a leader that the lock is stolen from goes on as one of the others', async () => {
-  const profile = await stand.profile()
-  const a = await stand.tab(profile)
-  const b = await stand.tab(profile)
+  const profile = await harness.profile()
+  const a = await harness.tab(profile)
+  const b = await harness.tab(profile)
   await watch(a)
   await put(a, 'x', 1)
   await run(
@@ -124,10 +124,10 @@ test('a leader that the lock is stolen from goes on as one of the others', async
 
 // A thawed tab's Worker runs beside the new leader's: storage's `add` stops one of them before it changes anything.
 test('of two engines on the same data one is fenced, and nothing is lost', async () => {
-  const profile = await stand.profile()
-  const a = await stand.tab(profile, { options: `id: 'fence'` })
+  const profile = await harness.profile()
+  const a = await harness.tab(profile, { options: `id: 'fence'` })
   await put(a, 'one', 1)
-  const b = await stand.tab(profile, { connected: false })
+  const b = await harness.tab(profile, { connected: false })
   await run(
     b,
     `new Promise((resolve) => {
@@ -154,10 +154,10 @@ test('of two engines on the same data one is fenced, and nothing is lost', async
 })
 
 test('an engine that is fenced is followed by another, which is asked again', async () => {
-  const profile = await stand.profile()
-  const a = await stand.tab(profile, { options: `id: 'fence2'` })
+  const profile = await harness.profile()
+  const a = await harness.tab(profile, { options: `id: 'fence2'` })
   await put(a, 'one', 1)
-  const b = await stand.tab(profile, { connected: false })
+  const b = await harness.tab(profile, { connected: false })
   await run(
     b,
     `new Promise((resolve) => {
@@ -184,8 +184,8 @@ test('an engine that is fenced is followed by another, which is asked again', as
 
 test('another engine’s failures do not concern a tab that has one', async () => {
   for (const failure of ['E_FENCED', 'E_DAMAGED', 'E_VERSION']) {
-    const profile = await stand.profile()
-    const [, b] = [await stand.tab(profile), await stand.tab(profile)]
+    const profile = await harness.profile()
+    const [, b] = [await harness.tab(profile), await harness.tab(profile)]
     await put(b, 'x', 1)
     await run(
       b,
@@ -205,10 +205,10 @@ test('another engine’s failures do not concern a tab that has one', async () =
 })
 
 test('an engine that meets a bug fails, and the next one goes on', async () => {
-  const profile = await stand.profile()
-  const a = await stand.tab(profile)
+  const profile = await harness.profile()
+  const a = await harness.tab(profile)
   await put(a, 'x', 1)
-  const b = await stand.tab(profile, { connected: false })
+  const b = await harness.tab(profile, { connected: false })
   const errors: string[] = []
   a.on('console', (m) => m.type() === 'error' && errors.push(m.text()))
   const code = await run(
@@ -249,9 +249,11 @@ Object.defineProperty(IDBTransaction.prototype, 'error', {
 });`
 
 test('a full disk is E_QUOTA, and when there is room again it goes on', async () => {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const code = JSON.stringify(fullDisk) + ` + 'importScripts("' + location.origin + '/worker.js")'`
-  const a = await stand.tab(profile, { options: `worker: () => new Worker(URL.createObjectURL(new Blob([${code}])))` })
+  const a = await harness.tab(profile, {
+    options: `worker: () => new Worker(URL.createObjectURL(new Blob([${code}])))`,
+  })
   await put(a, 'x', 1)
   await run(
     a,

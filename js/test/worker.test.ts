@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { Stand, run } from './browser.js'
+import { Harness, run } from './browser.js'
 import { RealStore, build, clean } from './real-store.js'
 import { SyncServer } from './sync-server.js'
 
@@ -27,13 +27,13 @@ const ask = `globalThis.inWorker = (worker) => {
 
 let sync: SyncServer
 let store: RealStore
-let stand: Stand
+let harness: Harness
 before(async () => {
   build()
   sync = await SyncServer.open()
   store = await RealStore.open()
   const script = { 'content-type': 'text/javascript' }
-  stand = await Stand.open(
+  harness = await Harness.open(
     {
       '/app/classic.js': { body: `importScripts('/masq.global.js'); ${serve}`, headers: script },
       '/app/page.html': { body: '<!doctype html><title>Masq</title><script src="/masq.global.js"></script>' },
@@ -43,7 +43,7 @@ before(async () => {
   )
 })
 after(async () => {
-  await stand?.close()
+  await harness?.close()
   await store?.stop()
   sync?.close()
   clean()
@@ -60,7 +60,7 @@ const EMBEDDED = `app: { name: 'T' }, store: 'embedded'`
 
 /** A page with a Worker in it, of which `work` asks. */
 async function open(profile: BrowserContext, worker: string): Promise<Page> {
-  const page = await stand.tab(profile, { connected: false })
+  const page = await harness.tab(profile, { connected: false })
   await run(page, `void (${ask})`)
   await run(page, `void (globalThis.worker = ${worker}, globalThis.work = inWorker(worker))`)
   return page
@@ -69,12 +69,12 @@ const inWorker = <T = unknown>(page: Page, code: string): Promise<T> => run<T>(p
 
 for (const [name, worker] of Object.entries(workers))
   test(`${name} connects, and shares the store with a page's tab`, async () => {
-    const profile = await stand.profile()
+    const profile = await harness.profile()
     const page = await open(profile, worker)
     await inWorker(page, `void (globalThis.masq = await Masq.connect({ ${EMBEDDED} }))`)
     await inWorker(page, `masq.put('from/worker', { n: 1 })`)
     await inWorker(page, `void (globalThis.seen = [], masq.watch('', (c) => seen.push(c.key + ' ' + c.from)))`)
-    const tab = await stand.tab(profile, { options: `store: 'embedded'` })
+    const tab = await harness.tab(profile, { options: `store: 'embedded'` })
     assert.deepEqual(await run(tab, `masq.list()`), [['from/worker', { n: 1 }]])
     await run(tab, `masq.put('from/tab', 2)`)
     assert.deepEqual(await inWorker(page, `masq.get('from/tab')`), 2)
@@ -92,30 +92,30 @@ for (const [name, worker] of Object.entries(workers))
   })
 
 test('a Worker without an address says what it needs', async () => {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const page = await open(profile, workers['a Worker from a blob:'])
   const failure = (options: string): Promise<string> =>
     inWorker(page, `Masq.connect({ ${EMBEDDED}, ${options} }).then(() => 'connected', (e) => e.code + ' ' + e.message)`)
   assert.match(await failure(`wasm: '/masq.wasm'`), /^E_OPTIONS .*wasm must be an address/)
-  assert.match(await failure(`wasm: '${stand.url('/none.wasm')}'`), /^E_WASM .*none\.wasm answered 404/)
+  assert.match(await failure(`wasm: '${harness.url('/none.wasm')}'`), /^E_WASM .*none\.wasm answered 404/)
   await profile.close()
 })
 
 test('an invite leads to the page that made it, whoever runs the engine', async () => {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const page = await open(profile, workers['a classic Worker'])
   const options = `${EMBEDDED}, sync: '${sync.url}'`
   await inWorker(page, `void (globalThis.masq = await Masq.connect({ ${options} }))`)
   const made = `(globalThis.p = await masq.invite()).link.split('#')[0]`
-  assert.equal(await inWorker(page, made), stand.url('/'))
+  assert.equal(await inWorker(page, made), harness.url('/'))
   await inWorker(page, 'p.cancel()')
-  const tab = await stand.tab(profile, { path: '/app/page.html', options: `store: 'embedded', sync: '${sync.url}'` })
-  assert.equal(await run(tab, made), stand.url('/app/page.html'))
+  const tab = await harness.tab(profile, { path: '/app/page.html', options: `store: 'embedded', sync: '${sync.url}'` })
+  assert.equal(await run(tab, made), harness.url('/app/page.html'))
   await profile.close()
 })
 
 test('a Worker lives in a local store, too', async () => {
-  const profile = await stand.profile()
+  const profile = await harness.profile()
   const page = await open(profile, workers['a classic Worker'])
   await inWorker(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'local' }))`)
   await store.decide(true)

@@ -3,16 +3,16 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Stand, run } from './browser.js'
+import { Harness, run } from './browser.js'
 import { SyncServer } from './sync-server.js'
 
 let sync: SyncServer
-let stand: Stand
+let harness: Harness
 let page: Page
 before(async () => {
   sync = await SyncServer.open()
-  stand = await Stand.open({ '/none.wasm': { status: 404, body: 'none' }, '/broken.js': { body: 'no script' } })
-  page = await stand.tab(await stand.profile(), { connected: false })
+  harness = await Harness.open({ '/none.wasm': { status: 404, body: 'none' }, '/broken.js': { body: 'no script' } })
+  page = await harness.tab(await harness.profile(), { connected: false })
   await run(page, `globalThis.unhandled = []`)
   for (const type of ['unhandledrejection', 'error'])
     await run(page, `addEventListener('${type}', (e) => unhandled.push('${type}: ' + (e.reason ?? e.message)))`)
@@ -22,7 +22,7 @@ before(async () => {
   await run(page, `void (globalThis.gone = await Masq.connect({ app: { name: 'T' } }), await gone.close())`)
 })
 after(async () => {
-  await stand?.close()
+  await harness?.close()
   sync?.close()
 })
 

@@ -4,13 +4,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../shared/looks'
-import type { Script } from './scripted'
-import { Stand } from './stand'
+import type { Scenario } from './scripted'
+import { Harness } from './harness'
 import { alone, conflict, device, empty, hostile, many, usual } from './states'
 
-let stand: Stand
-before(async () => (stand = await Stand.open()))
-after(() => stand.close())
+let harness: Harness
+before(async () => (harness = await Harness.open()))
+after(() => harness.close())
 
 const looks = [
   { look: 'wide-light', width: 1280, height: 800, colorScheme: 'light' },
@@ -25,7 +25,7 @@ const everything = [
 type Do = (page: Page) => Promise<unknown>
 
 interface Scene {
-  script: Script
+  script: Scenario
   /** What follows the page's address: an invite. */
   fragment?: string
   /** What is done then, one after the other. */
@@ -262,7 +262,7 @@ async function look(
   locale: string,
   seenIn: readonly (typeof everything)[number][],
 ): Promise<void> {
-  const { page, problems } = await stand.tab(script, { locale, fragment, timezoneId: 'Europe/Paris' })
+  const { page, problems } = await harness.tab(script, { locale, fragment, timezoneId: 'Europe/Paris' })
   await page.locator('body:not([data-pane=opening])').waitFor()
   for (const step of act) await step(page)
   for (const { look, width, height, colorScheme } of seenIn) {

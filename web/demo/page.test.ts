@@ -2,16 +2,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
-import type { Script } from './scripted'
-import { Stand } from './stand'
+import type { Scenario } from './scripted'
+import { Harness } from './harness'
 import { alone, conflict, many, usual } from './states'
 
-let stand: Stand
-before(async () => (stand = await Stand.open()))
-after(() => stand.close())
+let harness: Harness
+before(async () => (harness = await Harness.open()))
+after(() => harness.close())
 
-async function open(script: Script, locale = 'en-GB'): Promise<Page> {
-  const { page } = await stand.tab(script, { locale })
+async function open(script: Scenario, locale = 'en-GB'): Promise<Page> {
+  const { page } = await harness.tab(script, { locale })
   page.on('pageerror', (e) => assert.fail(e))
   await page.locator('body:not([data-pane=opening])').waitFor()
   return page

@@ -4,8 +4,8 @@ import type { Pairing, Status } from '@masq/client'
 
 export { takeInvite } from '../../js/src/invite'
 
-/** Script is what the client is to say. */
-export interface Script {
+/** Scenario is what the client is to say. */
+export interface Scenario {
   status?: Record<string, unknown>
   /** notes by id, and other versions of some. */
   notes?: Record<string, unknown>
@@ -41,7 +41,7 @@ export class Scripted extends EventTarget {
   readonly calls: unknown[][] = []
   private readonly listeners = new Set<Listener>()
 
-  constructor(private readonly script: Script) {
+  constructor(private readonly script: Scenario) {
     super()
     this.status = { ...usual, ...script.status } as unknown as Status
     this.notes = new Map(Object.entries(script.notes ?? {}))
@@ -109,7 +109,7 @@ export class Scripted extends EventTarget {
 
 declare global {
   interface Window {
-    script: Script
+    script: Scenario
     scripted: Scripted
   }
 }

@@ -1,5 +1,5 @@
 // For tests: what the page may have to show.
-import type { Script } from './scripted'
+import type { Scenario } from './scripted'
 
 export const now = Date.now()
 const minute = 60_000
@@ -28,21 +28,21 @@ export const device = (id: string, name: string, more: object = {}) => ({
 
 const paired = (...devices: object[]) => ({ sync: 'online', devices })
 
-export const empty = (status: object = {}): Script => ({ status: { ...status } })
-export const usual = (status: object = {}): Script => ({
+export const empty = (status: object = {}): Scenario => ({ status: { ...status } })
+export const usual = (status: object = {}): Scenario => ({
   notes,
   status: { ...paired(device('p', 'Phone'), device('l', 'Laptop', { online: false, toSend: 4 })), ...status },
 })
 
 /** alone has a few notes, and no other device. */
-export const alone = (status: object = {}): Script => ({ notes, status: { ...status } })
+export const alone = (status: object = {}): Scenario => ({ notes, status: { ...status } })
 
 const text =
   'Take the ferry at seven.\n\nBuy oat milk, rye bread, and cheese from the market. Call Anna about the keys.'
 const other = 'Take the ferry at eight.\n\nBuy oat milk, rye bread, and three lemons. Call Anna about the keys.'
 
 /** conflict has a note with other versions. */
-export const conflict = (n: number): Script => ({
+export const conflict = (n: number): Scenario => ({
   ...usual(),
   notes: {
     ...notes,
@@ -57,7 +57,7 @@ export const conflict = (n: number): Script => ({
 })
 
 /** many has a lot of notes and devices. */
-export const many = (): Script => ({
+export const many = (): Scenario => ({
   notes: Object.fromEntries(
     Array.from({ length: 500 }, (_, i) => [
       `n${i}`,
@@ -68,7 +68,7 @@ export const many = (): Script => ({
 })
 
 /** hostile has names and notes that try to break the page. */
-export const hostile = (): Script => ({
+export const hostile = (): Scenario => ({
   notes: {
     a: note('W'.repeat(300), 'W'.repeat(5000)),
     b: note('<img src=x onerror=alert(1)>', '<script>alert(1)</script>', { items: [item('W'.repeat(400), true)] }),

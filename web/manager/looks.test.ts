@@ -5,13 +5,13 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../shared/looks'
-import { Failure, type Script, Stand, type Tab } from './stand'
+import { Failure, type ScriptedStore, Harness, type Tab } from './harness'
 import { app, asking, empty, hostile, link, many, pairing, usual } from './states'
 import type { State } from './state'
 
-let stand: Stand
-before(async () => (stand = await Stand.open()))
-after(() => stand.close())
+let harness: Harness
+before(async () => (harness = await Harness.open()))
+after(() => harness.close())
 
 const looks = [
   { look: 'wide-light', width: 1280, height: 860, colorScheme: 'light' },
@@ -23,7 +23,7 @@ const everything = [
   { look: 'wide-dark', width: 1280, height: 860, colorScheme: 'dark' },
 ] as const
 
-type Do = (page: Page, script: Script) => Promise<unknown>
+type Do = (page: Page, script: ScriptedStore) => Promise<unknown>
 
 const click = (page: Page, selector: string) => page.locator(selector).first().click()
 // What is looked at: a state, and what is done then. `.first()` of a selector, so that it reads alike in both languages.
@@ -177,7 +177,7 @@ describe('every state can be shown to anybody', { concurrency: 4 }, () => {
 })
 
 async function look(name: string, { state, fragment, act }: Scene, locale: string): Promise<void> {
-  const tab = await stand.tab(state(), { locale, ...(fragment !== undefined && { fragment }) })
+  const tab = await harness.tab(state(), { locale, ...(fragment !== undefined && { fragment }) })
   const { page, script } = tab
   await page.locator('h1').waitFor()
   await act?.(page, script)

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Failure, secret, Stand } from './stand'
+import { Failure, secret, Harness } from './harness'
 import { app, asking, device, empty, hostile, link, many, pairing, request, usual } from './states'
 
-let stand: Stand
-before(async () => (stand = await Stand.open()))
-after(() => stand.close())
+let harness: Harness
+before(async () => (harness = await Harness.open()))
+after(() => harness.close())
 
 const english = { locale: 'en-GB' }
 const fragment = link.slice(link.indexOf('#'))
@@ -18,9 +18,9 @@ const wait = (page: Page, what: () => boolean) => page.waitForFunction(what)
 
 describe('getting in', { concurrency: 3 }, () => {
   test('the secret leaves the address, the history and all that is kept', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await heading(page, 'Applications').waitFor()
-    assert.equal(page.url(), stand.origin + '/')
+    assert.equal(page.url(), harness.origin + '/')
     assert.equal(await page.evaluate(() => history.length), 2, 'about:blank and the page')
     const kept = await page.evaluate(() =>
       JSON.stringify([{ ...sessionStorage }, { ...localStorage }, document.cookie]),
@@ -33,7 +33,7 @@ describe('getting in', { concurrency: 3 }, () => {
   })
 
   test('a page loaded anew proves its session, and sends no key', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await heading(page, 'Applications').waitFor()
     const key = await page.evaluate(() => JSON.parse(sessionStorage.getItem('masq-session') ?? '').key as string)
     script.calls.length = 0
@@ -47,7 +47,7 @@ describe('getting in', { concurrency: 3 }, () => {
   })
 
   test('a store that cannot prove itself is shown nothing', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await heading(page, 'Applications').waitFor()
     script.calls.length = 0
     script.answers.prove = () => ({ sn: 'A'.repeat(43), mac: 'A'.repeat(43) })
@@ -61,15 +61,15 @@ describe('getting in', { concurrency: 3 }, () => {
   })
 
   test('an old link does not lock out a tab that has a session', async () => {
-    const { page } = await stand.tab(usual(), english)
+    const { page } = await harness.tab(usual(), english)
     await heading(page, 'Applications').waitFor()
-    await page.goto(stand.origin + '/#masq-open=BBBBBBBBBBBBBBBBBBBBBA')
+    await page.goto(harness.origin + '/#masq-open=BBBBBBBBBBBBBBBBBBBBBA')
     await heading(page, 'Applications').waitFor()
-    assert.equal(page.url(), stand.origin + '/')
+    assert.equal(page.url(), harness.origin + '/')
   })
 
   test('a store that comes back is found again', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'Rename').focus()
     script.stop()
@@ -83,11 +83,11 @@ describe('getting in', { concurrency: 3 }, () => {
   })
 
   test('a pairing link is kept while the page is locked, and offered in the tab that is not', async () => {
-    const { page } = await stand.tab(usual(), { ...english, fragment })
+    const { page } = await harness.tab(usual(), { ...english, fragment })
     await heading(page, 'Open the Store manager to use this link').waitFor()
-    assert.equal(page.url(), stand.origin + '/')
+    assert.equal(page.url(), harness.origin + '/')
     const other = await page.context().newPage()
-    await other.goto(`${stand.origin}/#masq-open=${secret}`)
+    await other.goto(`${harness.origin}/#masq-open=${secret}`)
     await heading(other, 'Join the devices of whoever made this link?').waitFor()
     await heading(page, 'Go on in the other tab').waitFor()
   })
@@ -95,7 +95,7 @@ describe('getting in', { concurrency: 3 }, () => {
 
 describe('answering', { concurrency: 3 }, () => {
   test('a new request is announced, counted, and not to be hit by accident', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await heading(page, 'Applications').waitFor()
     script.set({ ...usual(), requests: [request(9, 'https://garden.example.org', 'Masq')] })
     const card = page.getByRole('article', { name: 'https://garden.example.org' })
@@ -108,7 +108,7 @@ describe('answering', { concurrency: 3 }, () => {
   })
 
   test('the origin is the largest text of a request', async () => {
-    const { page } = await stand.tab(hostile(), english)
+    const { page } = await harness.tab(hostile(), english)
     const cards = page.locator('.request')
     await cards.first().waitFor()
     const sizes = await cards.evaluateAll((all) =>
@@ -123,7 +123,7 @@ describe('answering', { concurrency: 3 }, () => {
   })
 
   test('an icon that is none, or lies elsewhere, is not loaded', async () => {
-    const { page } = await stand.tab(hostile(), english)
+    const { page } = await harness.tab(hostile(), english)
     await page.locator('.request').first().waitFor()
     const asked: string[] = []
     page.on('request', (r) => asked.push(r.url()))
@@ -131,11 +131,11 @@ describe('answering', { concurrency: 3 }, () => {
     await page.locator('.request').first().waitFor()
     const images = await page.locator('.app-icon img').evaluateAll((all) => all.map((i) => (i as HTMLImageElement).src))
     for (const src of images) assert.match(src, /^data:image\//)
-    for (const url of asked) assert.ok(url.startsWith(stand.origin) || url.startsWith('data:'), url)
+    for (const url of asked) assert.ok(url.startsWith(harness.origin) || url.startsWith('data:'), url)
   })
 
   test('refuse, unblock, and the switches ask for what they say', async () => {
-    const { page, script } = await stand.tab(asking(), english)
+    const { page, script } = await harness.tab(asking(), english)
     await page.getByRole('button', { name: /^Refuse .*garden/ }).click()
     assert.deepEqual(await script.called('refuse'), { request: 1 })
     await page.getByRole('button', { name: 'Let it ask again https://pushy.example' }).click()
@@ -148,7 +148,7 @@ describe('answering', { concurrency: 3 }, () => {
   })
 
   test('removing an application takes two steps, and says what is lost', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await page.getByRole('button', { name: /^Notes https/ }).click()
     await named(page, 'Remove this application').click()
     await page.getByRole('radio', { name: /^Delete it from this computer/ }).check()
@@ -161,7 +161,7 @@ describe('answering', { concurrency: 3 }, () => {
   })
 
   test('what fails is said where it was asked for', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     script.answers.rename = () => {
       throw new Failure('E_ODD')
     }
@@ -176,7 +176,7 @@ describe('answering', { concurrency: 3 }, () => {
 
 describe('what is typed is checked', () => {
   test('Sync Servers', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await page.getByRole('link', { name: 'Settings' }).click()
     await named(page, 'Change the Sync Servers').click()
     const field = page.getByRole('textbox', { name: 'Addresses, one on each line' })
@@ -191,7 +191,7 @@ describe('what is typed is checked', () => {
   })
 
   test('a pairing link', async () => {
-    const { page } = await stand.tab(usual(), english)
+    const { page } = await harness.tab(usual(), english)
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'I have a pairing link').click()
     await page.getByRole('textbox', { name: 'Pairing link' }).fill('https://example.org/')
@@ -202,7 +202,7 @@ describe('what is typed is checked', () => {
 
 describe('adding a device', { concurrency: 3 }, () => {
   test('digits are typed, whatever the state does meanwhile', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     script.answers.invite = () => (script.set({ ...usual(), pairing: pairing('waiting') }), { pairing: 7 })
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'Add a computer').click()
@@ -238,7 +238,7 @@ describe('adding a device', { concurrency: 3 }, () => {
   })
 
   test('what the state says of the pairing before is not shown', async () => {
-    const { page, script } = await stand.tab({ ...usual(), pairing: pairing('waiting', { pairing: 6 }) }, english)
+    const { page, script } = await harness.tab({ ...usual(), pairing: pairing('waiting', { pairing: 6 }) }, english)
     script.answers.invite = () => ({ pairing: 7 })
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'Add a computer').click()
@@ -253,7 +253,7 @@ describe('adding a device', { concurrency: 3 }, () => {
   })
 
   test('a phone is let in by a yes, or not by a no', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     const phone = { app: 'https://notes.example.org', name: 'Phone', digits: '482913' }
     script.answers.invite = () => (script.set({ ...usual(), pairing: pairing('compare', phone) }), { pairing: 7 })
     await page.getByRole('button', { name: /^Notes https/ }).click()
@@ -267,7 +267,7 @@ describe('adding a device', { concurrency: 3 }, () => {
   })
 
   test('joining asks before anything is sent, and for what becomes of own data', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'I have a pairing link').click()
     await page.getByRole('textbox', { name: 'Pairing link' }).fill(link)
@@ -287,7 +287,7 @@ describe('adding a device', { concurrency: 3 }, () => {
   })
 
   test('Escape cancels, and the focus returns', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     script.answers.invite = () => (script.set({ ...usual(), pairing: pairing('waiting') }), { pairing: 7 })
     await page.getByRole('link', { name: 'Devices' }).click()
     await named(page, 'Add a computer').focus()
@@ -301,7 +301,7 @@ describe('adding a device', { concurrency: 3 }, () => {
 
 describe('the page', { concurrency: 3 }, () => {
   test('is used by keyboard alone, with the focus to be seen', async () => {
-    const { page, script } = await stand.tab(asking(), english)
+    const { page, script } = await harness.tab(asking(), english)
     await page.locator('.request button:enabled').first().waitFor()
     const labels: string[] = []
     for (let i = 0; i < 24; i++) {
@@ -333,7 +333,7 @@ describe('the page', { concurrency: 3 }, () => {
   })
 
   test('speaks the language that is chosen, and remembers it', async () => {
-    const { page } = await stand.tab(empty(), { locale: 'de-DE' })
+    const { page } = await harness.tab(empty(), { locale: 'de-DE' })
     await page.getByRole('link', { name: 'Settings' }).click()
     await page.getByRole('combobox', { name: 'Language' }).selectOption('fr')
     await heading(page, 'Réglages et aide').waitFor()
@@ -343,7 +343,7 @@ describe('the page', { concurrency: 3 }, () => {
   })
 
   test('keeps what is open, scrolled and focused when the state changes', async () => {
-    const { page, script } = await stand.tab(usual(), english)
+    const { page, script } = await harness.tab(usual(), english)
     const timesheet = page.getByRole('button', { name: /^Timesheet/ })
     await timesheet.click()
     await page.evaluate(() => document.querySelector('main')!.scrollTo(0, 120))
@@ -358,7 +358,7 @@ describe('the page', { concurrency: 3 }, () => {
 
 describe('many and long things', { concurrency: 3 }, () => {
   test('a long list can be searched, a short one needs no field', async () => {
-    const { page, script } = await stand.tab(many(), english)
+    const { page, script } = await harness.tab(many(), english)
     const field = page.getByRole('searchbox', { name: 'Search applications' })
     await field.fill('app17')
     await page.getByText('1 of 30').waitFor()
@@ -379,7 +379,7 @@ describe('many and long things', { concurrency: 3 }, () => {
 
   test('of a long address its end is seen, all of it is read aloud, and copied', async () => {
     const long = `https://${'a-very-long-subdomain.'.repeat(7)}accounts.example.co.uk:8443`
-    const { page } = await stand.tab({ ...usual(), apps: [app(long, 'Long'), app(long + '1', '')] }, english)
+    const { page } = await harness.tab({ ...usual(), apps: [app(long, 'Long'), app(long + '1', '')] }, english)
     for (const [i, want] of [long, long + '1'].entries()) {
       const address = page.locator('.opener').nth(i).locator('.address')
       assert.equal(await address.textContent(), want)
@@ -400,7 +400,7 @@ describe('many and long things', { concurrency: 3 }, () => {
   })
 
   test('each browser has its name', async () => {
-    const { page } = await stand.tab(usual(), english)
+    const { page } = await harness.tab(usual(), english)
     await page.getByRole('button', { name: /^Notes/ }).click()
     const names = await page.locator('.details .name').allTextContents()
     for (const name of ['Firefox on Linux', 'Chrome', 'A browser']) assert.ok(names.includes(name), name)
@@ -409,7 +409,7 @@ describe('many and long things', { concurrency: 3 }, () => {
   })
 
   test('a request says which browser it comes from', async () => {
-    const { page } = await stand.tab(asking(), english)
+    const { page } = await harness.tab(asking(), english)
     await page.getByText('It asks from Firefox on Linux.').waitFor()
   })
 })

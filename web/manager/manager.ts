@@ -37,7 +37,7 @@ export class Manager {
 
   private readonly seen = new Map<number, number>() // request → when it was first shown
   private readonly others = new BroadcastChannel('masq-manager') // this origin's other tabs
-  private drawn = { view: '', step: '', stand: '' }
+  private drawn = { view: '', step: '', phase: '' }
   private scheduled = false
   private held: HTMLElement | undefined
   private messageTimer: ReturnType<typeof setTimeout> | undefined
@@ -170,7 +170,7 @@ export class Manager {
 
   /** offer asks about a pairing link; nothing is sent before the user wants it. */
   offer(link: string): void {
-    if (this.store.stand !== 'locked') return this.show({ kind: 'join', link })
+    if (this.store.phase !== 'locked') return this.show({ kind: 'join', link })
     this.link = { link, taken: false }
     this.others.postMessage({ link })
     this.render()
@@ -180,7 +180,7 @@ export class Manager {
   private heard({ live, link, taken }: { live?: true; link?: string; taken?: string }): void {
     if (live && this.link && !this.link.taken) this.others.postMessage({ link: this.link.link })
     if (taken && taken === this.link?.link) this.link.taken = true
-    if (link && this.store.stand === 'live' && !this.dialog) {
+    if (link && this.store.phase === 'live' && !this.dialog) {
       this.others.postMessage({ taken: link })
       this.offer(link)
     }
@@ -189,13 +189,13 @@ export class Manager {
 
   private changed(): void {
     if (!this.store) return // within its own constructor
-    const { stand, state } = this.store
-    if (stand === 'live' && this.drawn.stand !== 'live') {
+    const { phase, state } = this.store
+    if (phase === 'live' && this.drawn.phase !== 'live') {
       this.others.postMessage({ live: true })
       if (this.link && !this.link.taken) this.show({ kind: 'join', link: this.link.link })
       this.link = undefined
     }
-    if (stand === 'locked' && this.dialog) {
+    if (phase === 'locked' && this.dialog) {
       if (this.dialog.kind === 'join') this.link = { link: this.dialog.link, taken: false }
       this.dialog = undefined
     }
@@ -244,14 +244,14 @@ export class Manager {
     }
     if (this.drawn.view && this.drawn.view !== this.view) main.querySelector<HTMLElement>('h1')?.focus()
     this.drawn.view = this.view
-    this.drawn.stand = this.store.stand
+    this.drawn.phase = this.store.phase
   }
 
   // What cannot be used while the store is away loses the focus, and gets it back.
   private holdFocus(): void {
     const { activeElement: active, body } = document
     if (active instanceof HTMLElement && active.closest('[inert]')) this.held = active
-    if (this.store.stand !== 'live' || !this.held) return
+    if (this.store.phase !== 'live' || !this.held) return
     if (active === body || active === null) this.held.focus()
     this.held = undefined
   }

@@ -21,7 +21,7 @@ const shutOut = 4018
 
 /** Store tells changed whenever something is different. */
 export class Store {
-  stand: Stand = 'opening'
+  phase: Stand = 'opening'
   why: Why = 'no-link'
   state: State | undefined
   private rpc: Rpc | undefined
@@ -39,7 +39,7 @@ export class Store {
 
   /** call asks something of the store. */
   call<T = unknown>(method: string, params: object = {}): Promise<T> {
-    if (this.stand !== 'live' || !this.rpc) return Promise.reject(new StoreError('E_AWAY'))
+    if (this.phase !== 'live' || !this.rpc) return Promise.reject(new StoreError('E_AWAY'))
     return this.rpc.call<T>(method, params)
   }
 
@@ -54,7 +54,7 @@ export class Store {
 
   /** retry connects now if the store is away. */
   retry(): void {
-    if (this.stand === 'away' && !this.rpc) this.open()
+    if (this.phase === 'away' && !this.rpc) this.open()
   }
 
   private open(): void {
@@ -79,7 +79,7 @@ export class Store {
       if (rpc !== this.rpc) return
       this.secret = undefined
       this.tries = 0
-      this.stand = 'live'
+      this.phase = 'live'
       clearTimeout(this.timer)
       this.take(state)
     } catch (error) {
@@ -107,7 +107,7 @@ export class Store {
 
   private lost(): void {
     this.rpc = undefined
-    this.stand = 'away'
+    this.phase = 'away'
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.open(), retryMs[Math.min(this.tries++, retryMs.length - 1)])
     this.changed()
@@ -115,7 +115,7 @@ export class Store {
 
   private lock(why: Why): void {
     clearTimeout(this.timer)
-    this.stand = 'locked'
+    this.phase = 'locked'
     this.why = why
     this.state = undefined
     this.changed()

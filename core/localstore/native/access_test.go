@@ -18,7 +18,7 @@ import (
 )
 
 // request sends a plain request over TCP, header by header as given, and answers the response with its body.
-func (b *bed) request(method, path, host string, header ...string) (*http.Response, string) {
+func (b *harness) request(method, path, host string, header ...string) (*http.Response, string) {
 	b.t.Helper()
 	r, err := http.NewRequest(method, "http://"+b.host()+path, nil)
 	if err != nil {
@@ -44,7 +44,7 @@ func (b *bed) request(method, path, host string, header ...string) (*http.Respon
 }
 
 func TestHosts(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	for host, ok := range map[string]bool{
 		"localhost:PORT":           true,
 		"127.0.0.1:PORT":           true,
@@ -71,7 +71,7 @@ func TestHosts(t *testing.T) {
 }
 
 func TestOrigins(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	const none = ""
 	for _, c := range []struct {
 		origin string
@@ -118,7 +118,7 @@ func TestRoutes(t *testing.T) {
 		root string
 	}{"headless": {Options{}, "The Store manager is not here"}, "with the manager": {Options{Page: page}, "the manager"}} {
 		t.Run(name, func(t *testing.T) {
-			b := newBed(t, c.opt)
+			b := newHarness(t, c.opt)
 			for _, r := range []struct {
 				method, path string
 				status       int
@@ -157,7 +157,7 @@ func TestRoutes(t *testing.T) {
 func TestLog(t *testing.T) {
 	for level, want := range map[slog.Level]bool{slog.LevelInfo: false, slog.LevelDebug: true} {
 		var out bytes.Buffer
-		b := newBed(t, Options{Log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level}))})
+		b := newHarness(t, Options{Log: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: level}))})
 		b.dial("Origin", "http://refused.example")
 		b.request("GET", "/", "refused.example:PORT")
 		app, _ := b.allowed("https://notes.example")
@@ -173,7 +173,7 @@ func TestLog(t *testing.T) {
 }
 
 func TestUninvited(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	for name, dial := range map[string]func() *rpc{
 		"a page":             func() *rpc { return b.web("https://notes.example") },
 		"the manager's page": func() *rpc { return b.web(fmt.Sprintf("http://localhost:%d", b.port)) },
@@ -198,7 +198,7 @@ func TestUninvited(t *testing.T) {
 }
 
 func TestManagersLink(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	origin := fmt.Sprintf("http://localhost:%d", b.port)
 	var link struct{ Link string }
 	if code := b.admin().call("open", object{}, &link); code != "" {
@@ -238,7 +238,7 @@ func TestManagersLink(t *testing.T) {
 }
 
 func TestTokens(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	const origin = "https://notes.example"
 	first, tok := b.allowed(origin)
 	if code := first.call("put", object{"key": "a", "value": 1}, nil); code != "" {
@@ -275,7 +275,7 @@ func TestTokens(t *testing.T) {
 
 // TestBrowserIsNamed: the manager is told which browser a page is in, by its User-Agent.
 func TestBrowserIsNamed(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	const origin = "https://notes.example"
 	page, _, err := b.dial("Origin", origin, "User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0")
 	if err != nil {
@@ -297,7 +297,7 @@ func TestBrowserIsNamed(t *testing.T) {
 
 // TestFlood: 200 origins that ask do not keep the user's own out.
 func TestFlood(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	app, _ := b.allowed("https://notes.example")
 	asks := 0
 	for i := range 200 {
@@ -323,7 +323,7 @@ func TestFlood(t *testing.T) {
 }
 
 func TestTooManySockets(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	dial := func(origin string) *rpc {
 		t.Helper()
 		r := b.web(origin)
@@ -354,7 +354,7 @@ func TestTooManySockets(t *testing.T) {
 }
 
 func TestMessages(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	app, _ := b.allowed("https://notes.example")
 	padded := func(size int) []byte {
 		call := []byte(`{"jsonrpc":"2.0","id":9999,"method":"hello","params":{}}`)
@@ -386,7 +386,7 @@ func TestMessages(t *testing.T) {
 }
 
 // handshake is a WebSocket without a client behind it.
-func (b *bed) handshake(origin string) net.Conn {
+func (b *harness) handshake(origin string) net.Conn {
 	b.t.Helper()
 	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", b.port))
 	if err != nil {
@@ -407,7 +407,7 @@ func (b *bed) handshake(origin string) net.Conn {
 }
 
 func TestBrokenFrames(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	for name, c := range map[string]struct {
 		frame string
 		code  string
@@ -442,7 +442,7 @@ func TestBrokenFrames(t *testing.T) {
 
 // TestSlowReader: who does not read what it asks for is dropped, and nobody else waits for it.
 func TestSlowReader(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	app, tok := b.allowed("https://notes.example")
 	if code := app.call("put", object{"key": "large", "value": strings.Repeat("x", 1<<20-2)}, nil); code != "" {
 		t.Fatal(code)
@@ -473,7 +473,7 @@ func TestSlowReader(t *testing.T) {
 
 // TestMuchUnfinished: a page does not fill the memory by messages that it does not finish.
 func TestMuchUnfinished(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	app, _ := b.allowed("https://notes.example")
 	frame := append([]byte("\x81\xff\x00\x00\x00\x00\x00\x7f\xff\xff\x00\x00\x00\x00"), make([]byte, 8<<20-2)...) // a byte is missing
 	dropped := make(chan bool, 12)
@@ -504,7 +504,7 @@ func TestMuchUnfinished(t *testing.T) {
 }
 
 func TestUnixSocket(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	path := filepath.Join(b.dir, SocketName)
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -532,7 +532,7 @@ func TestUnixSocket(t *testing.T) {
 }
 
 func TestStop(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	app, tok := b.allowed("https://notes.example")
 	idle := b.web("https://idle.example")
 	app.call("put", object{"key": "a", "value": 1}, nil)
@@ -540,7 +540,7 @@ func TestStop(t *testing.T) {
 	if app.end() != closeStopping || idle.end() != closeStopping {
 		t.Errorf("closed with %d, %d", app.code, idle.code)
 	}
-	again := newBed(t, Options{Dir: b.dir})
+	again := newHarness(t, Options{Dir: b.dir})
 	r := again.web("https://notes.example")
 	if code, _ := r.prove("https://notes.example", "client", tok); code != "" {
 		t.Fatal(code)
@@ -552,7 +552,7 @@ func TestStop(t *testing.T) {
 }
 
 func TestOneStoreForADirectory(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	if _, err := New(Options{Dir: b.dir}); err == nil {
 		t.Error("two stores use a directory")
 	}

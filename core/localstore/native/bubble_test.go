@@ -36,7 +36,7 @@ func (p *pipes) dial() net.Conn {
 }
 
 // inBubble runs a test against a store whose time is virtual. tcp and unix are the ways to it.
-func inBubble(t *testing.T, test func(b *bed, tcp, unix *pipes)) {
+func inBubble(t *testing.T, test func(b *harness, tcp, unix *pipes)) {
 	dir := shortDir(t)
 	synctest.Test(t, func(t *testing.T) {
 		s, err := New(Options{Dir: dir, NoKeyring: true})
@@ -46,7 +46,7 @@ func inBubble(t *testing.T, test func(b *bed, tcp, unix *pipes)) {
 		s.unix.Close()
 		tcp, unix := newPipes(), newPipes()
 		s.unix = unix
-		b := &bed{t: t, s: s, dir: dir, port: 6277}
+		b := &harness{t: t, s: s, dir: dir, port: 6277}
 		b.serve(tcp)
 		defer b.stop()
 		test(b, tcp, unix)
@@ -54,7 +54,7 @@ func inBubble(t *testing.T, test func(b *bed, tcp, unix *pipes)) {
 }
 
 func TestHalfOpen(t *testing.T) {
-	inBubble(t, func(b *bed, tcp, unix *pipes) {
+	inBubble(t, func(b *harness, tcp, unix *pipes) {
 		start := time.Now()
 		idle := b.dialOver(tcp.dial(), true)
 		if code := idle.end(); code != 4003 || time.Since(start) < 10*time.Second || time.Since(start) > 15*time.Second {
@@ -81,7 +81,7 @@ func TestHalfOpen(t *testing.T) {
 }
 
 func TestSilentHandshake(t *testing.T) {
-	inBubble(t, func(b *bed, tcp, _ *pipes) {
+	inBubble(t, func(b *harness, tcp, _ *pipes) {
 		start, conn := time.Now(), tcp.dial()
 		conn.Write([]byte("GET /v1 HTTP/1.1\r\n"))
 		if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(start) > 2*headerTimeout {

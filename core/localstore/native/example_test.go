@@ -13,7 +13,7 @@ import (
 
 // TestExample runs a program that is not Go and has nothing but the API's description.
 func TestExample(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", "--no-warnings", "--experimental-websocket", "testdata/example.mjs", fmt.Sprintf("ws://localhost:%d/v1", b.port))

@@ -33,7 +33,7 @@ func files(t *testing.T, dir string) map[string]string {
 
 // TestInspect: the data of a store that runs, and of one that has ended. Nothing of it changes.
 func TestInspect(t *testing.T) {
-	b := newBed(t, Options{})
+	b := newHarness(t, Options{})
 	a := b.admin()
 	for i := range 300 {
 		p := object{"app": fmt.Sprintf("org.example.%d", i%3), "key": fmt.Sprint("key/", i), "value": strings.Repeat("v", i)}
@@ -65,7 +65,7 @@ func TestInspect(t *testing.T) {
 
 // TestInspectSaysWhatIsWrong: with the data, or with the key to it.
 func TestInspectSaysWhatIsWrong(t *testing.T) {
-	made := newBed(t, Options{})
+	made := newHarness(t, Options{})
 	for i := range 50 {
 		if code := made.admin().call("put", object{"app": "org.masq.cli", "key": fmt.Sprint(i), "value": i}, nil); code != "" {
 			t.Fatal(code)

@@ -116,7 +116,7 @@ func TestPieces(t *testing.T) {
 		"a pong, which is for none": {frame(0x8a, "x") + frame(0x81, "ping"), "\x81\x04pong"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Options{}, func(b *bed) {
+			inBubble(t, Options{}, func(b *harness) {
 				conn := b.raw(wire.PairPath([16]byte{1}))
 				hello := make([]byte, 2)
 				io.ReadFull(conn, hello)
@@ -134,7 +134,7 @@ func TestPieces(t *testing.T) {
 
 // TestByteByByte: frames that come in the smallest pieces that a network can make.
 func TestByteByByte(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		conn := b.raw(channelPath(key(1)))
 		hello := make([]byte, 2)
 		io.ReadFull(conn, hello)

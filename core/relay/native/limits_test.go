@@ -47,15 +47,15 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// web is an HTTP client of a bed.
-func (b *bed) web() *http.Client {
+// web is an HTTP client of a harness.
+func (b *harness) web() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		DialContext:       func(context.Context, string, string) (net.Conn, error) { return b.dial(), nil },
 		DisableKeepAlives: true,
 	}}
 }
 
-func (b *bed) reserve() (name string, status int) {
+func (b *harness) reserve() (name string, status int) {
 	resp, err := b.web().Post("http://"+host+wire.NewNameplatePath, "", nil)
 	if err != nil {
 		b.t.Fatal(err)
@@ -67,7 +67,7 @@ func (b *bed) reserve() (name string, status int) {
 }
 
 func TestNameplateLimits(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		seen := map[string]bool{}
 		for range 10 {
 			name, status := b.reserve()
@@ -98,7 +98,7 @@ func TestNameplateLimits(t *testing.T) {
 
 // TestHalfOpenHandshakes: connections that never become WebSockets are few for each address, and end.
 func TestHalfOpenHandshakes(t *testing.T) {
-	inBubble(t, Options{PerAddress: AddressLimits{Handshakes: 4}}, func(b *bed) {
+	inBubble(t, Options{PerAddress: AddressLimits{Handshakes: 4}}, func(b *harness) {
 		x, y := b.couple(key(1))
 		for range 4 {
 			c := b.dial()
@@ -126,7 +126,7 @@ func TestHalfOpenHandshakes(t *testing.T) {
 
 // TestFloodOfNew: an address is told E_RATE as often as it may open sockets. Then its connections are dropped without a word.
 func TestFloodOfNew(t *testing.T) {
-	inBubble(t, Options{PerAddress: AddressLimits{NewPerMinute: 6}}, func(b *bed) {
+	inBubble(t, Options{PerAddress: AddressLimits{NewPerMinute: 6}}, func(b *harness) {
 		x, y := b.couple(key(1))
 		for range 4 {
 			b.open(channelPath(key(2))).leave()
@@ -151,7 +151,7 @@ func TestFloodOfNew(t *testing.T) {
 }
 
 func TestMaxSockets(t *testing.T) {
-	inBubble(t, Options{MaxSockets: 2}, func(b *bed) {
+	inBubble(t, Options{MaxSockets: 2}, func(b *harness) {
 		x, y := b.couple(key(1))
 		if _, resp, err := b.tryOpen(channelPath(key(2)), wire.Subprotocol); err == nil || resp.StatusCode != 503 {
 			t.Errorf("%v, %v", resp, err)
@@ -167,7 +167,7 @@ func TestMaxSockets(t *testing.T) {
 }
 
 func TestAcceptPace(t *testing.T) {
-	inBubble(t, Options{AcceptPerSecond: 10, PerAddress: AddressLimits{Waiting: 100}}, func(b *bed) {
+	inBubble(t, Options{AcceptPerSecond: 10, PerAddress: AddressLimits{Waiting: 100}}, func(b *harness) {
 		start := time.Now()
 		for range 40 {
 			b.open(channelPath(key(1)))
@@ -181,7 +181,7 @@ func TestAcceptPace(t *testing.T) {
 // TestDrainSpreads: a server that stops is not ready at once, sends the sides of a channel away together, and is done within 30 s.
 func TestDrainSpreads(t *testing.T) {
 	opt := Options{DrainDelay: 2 * time.Second, PerAddress: AddressLimits{Waiting: 1000, Joined: 1000, NewPerMinute: 10_000}}
-	inBubble(t, opt, func(b *bed) {
+	inBubble(t, opt, func(b *harness) {
 		const pairs = 100
 		var all [pairs][2]*client
 		for i := range all {
@@ -217,7 +217,7 @@ func TestDrainSpreads(t *testing.T) {
 }
 
 func TestAdmin(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		x, _ := b.couple(key(1))
 		x.data("12345")
 		synctest.Wait()
@@ -273,7 +273,7 @@ func TestOutOfFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBed(t, Options{}, l, nil)
+	b := newHarness(t, Options{}, l, nil)
 	defer b.end()
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {

@@ -104,7 +104,7 @@ func TestDrainIsLogged(t *testing.T) {
 		ctx, stop := context.WithCancelCause(t.Context())
 		served := make(chan error)
 		go func() { served <- s.Serve(ctx, p) }()
-		b := &bed{t: t, s: s, dial: func() net.Conn { return p.dial(t) }}
+		b := &harness{t: t, s: s, dial: func() net.Conn { return p.dial(t) }}
 		x, y := b.couple(key(1))
 		stop(errors.New("SIGTERM"))
 		x.want("RESTARTING", "closed 1012")

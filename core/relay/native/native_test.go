@@ -24,7 +24,7 @@ import (
 )
 
 func TestChannel(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		x, y := b.couple(key(1))
 		large := strings.Repeat("x", wire.MaxFrame-1)
 		x.data("one")
@@ -53,7 +53,7 @@ func TestChannel(t *testing.T) {
 }
 
 func TestMailboxOfTwo(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		x := b.pair(1, 0)
 		x.want("JOINED false")
 		y := b.pair(1, 1)
@@ -93,10 +93,10 @@ func TestAbuse(t *testing.T) {
 			c.send(wire.RelayFrame{Type: wire.RelayJoin, Sig: wire.SignJoin(k, host, [32]byte{1}, 0)})
 		}, []string{"E_AUTH", "closed 4002"}},
 	}
-	for name, where := range map[string]func(*testing.T, Options, func(*bed)){"bubble": inBubble, "loopback": onLoopback} {
+	for name, where := range map[string]func(*testing.T, Options, func(*harness)){"bubble": inBubble, "loopback": onLoopback} {
 		for _, c := range cases {
 			t.Run(name+"/"+c.name, func(t *testing.T) {
-				where(t, Options{}, func(b *bed) {
+				where(t, Options{}, func(b *harness) {
 					x, y := b.couple(key(2)) // who is not disturbed
 					z := b.open(channelPath(k))
 					c.do(z)
@@ -112,7 +112,7 @@ func TestAbuse(t *testing.T) {
 // TestTooBig runs over TCP only: a pipe has no half-close, and what is still being written fails before the close frame is read.
 func TestTooBig(t *testing.T) {
 	for _, size := range []int{wire.MaxFrame + 1, 1 << 20, 8 << 20} {
-		onLoopback(t, Options{}, func(b *bed) {
+		onLoopback(t, Options{}, func(b *harness) {
 			x, y := b.couple(key(2))
 			z := b.join(key(1), 0)
 			z.want("JOINED false")
@@ -139,7 +139,7 @@ func TestLastWord(t *testing.T) {
 		"no frames": {append([]byte{0x82, masked | 1}, append(none, 99)...), append(slices.Clone(big), append(make([]byte, size), bye...)...)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			onLoopback(t, Options{}, func(b *bed) {
+			onLoopback(t, Options{}, func(b *harness) {
 				conn := b.raw(channelPath(key(1)))
 				if _, err := conn.Write(c.first); err != nil {
 					t.Fatal(err)
@@ -170,7 +170,7 @@ func TestLastWord(t *testing.T) {
 }
 
 // raw is a WebSocket handshake without a client behind it.
-func (b *bed) raw(path string) net.Conn {
+func (b *harness) raw(path string) net.Conn {
 	b.t.Helper()
 	c := b.dial()
 	fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"+
@@ -201,7 +201,7 @@ func TestBrokenFrames(t *testing.T) {
 		"not WebSocket":       "GET / HTTP/1.1\r\n\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			inBubble(t, Options{}, func(b *bed) {
+			inBubble(t, Options{}, func(b *harness) {
 				x, y := b.couple(key(2))
 				c := b.raw(channelPath(key(1)))
 				go func() { io.WriteString(c, frame) }()
@@ -214,7 +214,7 @@ func TestBrokenFrames(t *testing.T) {
 }
 
 func TestHalfOpen(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		x, y := b.couple(key(1))
 		late := b.open(channelPath(key(2)))
 		start := time.Now()
@@ -234,7 +234,7 @@ func TestHalfOpen(t *testing.T) {
 }
 
 func TestSlowReceiverIsDropped(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		k := key(1)
 		x := b.join(k, 0)
 		x.want("JOINED false")
@@ -262,7 +262,7 @@ func TestSlowReceiverIsDropped(t *testing.T) {
 
 // TestSlowReceiverSlowsItsSender: more than the queue holds goes through to a receiver that takes a little now and then.
 func TestSlowReceiverSlowsItsSender(t *testing.T) {
-	inBubble(t, Options{Limits: relay.Limits{QueueBytes: 1000}}, func(b *bed) {
+	inBubble(t, Options{Limits: relay.Limits{QueueBytes: 1000}}, func(b *harness) {
 		x, y := b.couple(key(1))
 		const frames = 60
 		sent := make(chan struct{})
@@ -283,7 +283,7 @@ func TestSlowReceiverSlowsItsSender(t *testing.T) {
 }
 
 func TestRateDelaysReading(t *testing.T) {
-	inBubble(t, Options{Limits: relay.Limits{BytesPerSecond: 10_000}}, func(b *bed) {
+	inBubble(t, Options{Limits: relay.Limits{BytesPerSecond: 10_000}}, func(b *harness) {
 		x, y := b.couple(key(1))
 		start := time.Now()
 		for range 60 {
@@ -299,7 +299,7 @@ func TestRateDelaysReading(t *testing.T) {
 }
 
 func TestAddressLimits(t *testing.T) {
-	inBubble(t, Options{PerAddress: AddressLimits{Waiting: 2, Joined: 3, NewPerMinute: 10}}, func(b *bed) {
+	inBubble(t, Options{PerAddress: AddressLimits{Waiting: 2, Joined: 3, NewPerMinute: 10}}, func(b *harness) {
 		path := channelPath(key(1))
 		one, two := b.open(path), b.open(path)
 		for range 2 { // told, and not even waited for
@@ -362,7 +362,7 @@ func TestAddressesAreGrouped(t *testing.T) {
 
 // TestWildcards: a channel's name that NATS would take for many names, or for part of another, is none.
 func TestWildcards(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		good := strings.TrimPrefix(channelPath(key(1)), "/v1/channel/")
 		names := []string{
 			"*", ">", "*.>", good[:42] + "*", good[:42] + ">", good[:42] + ".", "%2A", good[:40] + "%2A", good + ".*", good + "/>", good[:42] + "%00", good[:42] + "%0A",
@@ -379,7 +379,7 @@ func TestWildcards(t *testing.T) {
 }
 
 func TestRequests(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		h := http.Client{Transport: &http.Transport{
 			DialContext:       func(context.Context, string, string) (net.Conn, error) { return b.dial(), nil },
 			DisableKeepAlives: true,
@@ -420,7 +420,7 @@ func TestRequests(t *testing.T) {
 }
 
 func TestShutdownSaysRestarting(t *testing.T) {
-	inBubble(t, Options{}, func(b *bed) {
+	inBubble(t, Options{}, func(b *harness) {
 		x, y := b.couple(key(1))
 		stuck := b.raw(channelPath(key(2))) // reads nothing, so it has to be cut
 		start := time.Now()
@@ -441,7 +441,7 @@ func TestTapSeesBodies(t *testing.T) {
 		seen = append(seen, fmt.Sprint(side, string(body)))
 		return bytes.ToUpper(body)
 	}
-	inBubble(t, Options{Tap: tap}, func(b *bed) {
+	inBubble(t, Options{Tap: tap}, func(b *harness) {
 		x, y := b.couple(key(1))
 		x.data("a")
 		y.want("DATA A")
@@ -486,7 +486,7 @@ func TestListenOnLocalhost(t *testing.T) {
 // TestManyComeAndGo is for the race detector, over TCP.
 func TestManyComeAndGo(t *testing.T) {
 	raised := AddressLimits{Waiting: 1000, Joined: 1000, NewPerMinute: 100_000}
-	onLoopback(t, Options{Loopback: raised}, func(b *bed) {
+	onLoopback(t, Options{Loopback: raised}, func(b *harness) {
 		var wg sync.WaitGroup
 		for i := range 16 {
 			wg.Go(func() {

@@ -224,9 +224,9 @@ func TestNothingAllocated(t *testing.T) {
 
 // TestBurst: many small messages that come at once, with heads and payloads over the ends of the buffers they are read into.
 func TestBurst(t *testing.T) {
-	for name, where := range map[string]func(*testing.T, Options, func(*bed)){"bubble": inBubble, "loopback": onLoopback} {
+	for name, where := range map[string]func(*testing.T, Options, func(*harness)){"bubble": inBubble, "loopback": onLoopback} {
 		t.Run(name, func(t *testing.T) {
-			where(t, Options{}, func(b *bed) {
+			where(t, Options{}, func(b *harness) {
 				x, y := b.couple(key(1))
 				var burst strings.Builder
 				var sent []string
@@ -265,7 +265,7 @@ func TestOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			b := newBed(t, raised, kind.listen(l), func() net.Conn {
+			b := newHarness(t, raised, kind.listen(l), func() net.Conn {
 				c, err := net.Dial("tcp", l.Addr().String())
 				if err != nil {
 					t.Fatal(err)

@@ -50,8 +50,8 @@ func (p *pipes) dial(t *testing.T) net.Conn {
 	return here
 }
 
-// bed is a server with a way to it.
-type bed struct {
+// harness is a server with a way to it.
+type harness struct {
 	t    *testing.T
 	s    *Server
 	dial func() net.Conn
@@ -60,10 +60,10 @@ type bed struct {
 
 // inBubble runs a test against a server in a synctest bubble: time is virtual. At the end it stops the server and checks that
 // nothing is left in it.
-func inBubble(t *testing.T, opt Options, test func(*bed)) {
+func inBubble(t *testing.T, opt Options, test func(*harness)) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipes()
-		b := newBed(t, opt, p, func() net.Conn { return p.dial(t) })
+		b := newHarness(t, opt, p, func() net.Conn { return p.dial(t) })
 		defer func() {
 			b.stop()
 			synctest.Wait() // net/http is told of the ends of connections behind Serve
@@ -74,12 +74,12 @@ func inBubble(t *testing.T, opt Options, test func(*bed)) {
 }
 
 // onLoopback does the same over TCP, in real time.
-func onLoopback(t *testing.T, opt Options, test func(*bed)) {
+func onLoopback(t *testing.T, opt Options, test func(*harness)) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := newBed(t, opt, l, func() net.Conn {
+	b := newHarness(t, opt, l, func() net.Conn {
 		c, err := net.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
@@ -90,9 +90,9 @@ func onLoopback(t *testing.T, opt Options, test func(*bed)) {
 	test(b)
 }
 
-func newBed(t *testing.T, opt Options, l net.Listener, dial func() net.Conn) *bed {
+func newHarness(t *testing.T, opt Options, l net.Listener, dial func() net.Conn) *harness {
 	ctx, cancel := context.WithCancel(t.Context())
-	b := &bed{t: t, s: New(opt), dial: dial}
+	b := &harness{t: t, s: New(opt), dial: dial}
 	served := make(chan error)
 	go func() { served <- b.s.Serve(ctx, l) }()
 	b.stop = sync.OnceFunc(func() {
@@ -104,7 +104,7 @@ func newBed(t *testing.T, opt Options, l net.Listener, dial func() net.Conn) *be
 	return b
 }
 
-func (b *bed) end() {
+func (b *harness) end() {
 	b.stop()
 	st := b.s.Stats()
 	b.s.mu.Lock()
@@ -241,7 +241,7 @@ func (c *client) none() {
 
 const host = "localhost:6280"
 
-func (b *bed) open(path string) *client {
+func (b *harness) open(path string) *client {
 	b.t.Helper()
 	c, resp, err := b.tryOpen(path, wire.Subprotocol)
 	if err != nil {
@@ -251,7 +251,7 @@ func (b *bed) open(path string) *client {
 	return c
 }
 
-func (b *bed) tryOpen(path, subprotocol string) (*client, *http.Response, error) {
+func (b *harness) tryOpen(path, subprotocol string) (*client, *http.Response, error) {
 	c := &client{t: b.t, end: make(chan struct{})}
 	c.news = sync.NewCond(&c.mu)
 	header := http.Header{"Origin": {"https://notes.example"}}
@@ -284,14 +284,14 @@ func channelPath(k ed25519.PrivateKey) string {
 	return wire.ChannelPath([32]byte(k.Public().(ed25519.PublicKey)))
 }
 
-func (b *bed) join(k ed25519.PrivateKey, side uint8) *client {
+func (b *harness) join(k ed25519.PrivateKey, side uint8) *client {
 	b.t.Helper()
 	c := b.open("/some/prefix" + channelPath(k))
 	c.send(wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, host, c.nonce, side)})
 	return c
 }
 
-func (b *bed) pair(mailbox byte, side uint8) *client {
+func (b *harness) pair(mailbox byte, side uint8) *client {
 	b.t.Helper()
 	c := b.open(wire.PairPath([16]byte{mailbox}))
 	c.send(wire.RelayFrame{Type: wire.RelayPair, Side: side})
@@ -299,7 +299,7 @@ func (b *bed) pair(mailbox byte, side uint8) *client {
 }
 
 // couple is two clients on one channel.
-func (b *bed) couple(k ed25519.PrivateKey) (x, y *client) {
+func (b *harness) couple(k ed25519.PrivateKey) (x, y *client) {
 	b.t.Helper()
 	x = b.join(k, 0)
 	x.want("JOINED false")

@@ -20,8 +20,8 @@ const (
 	managerURL = "http://localhost:6277/"
 )
 
-// mesh is engines, a relay and the network between them, driven by hand: everything takes no time, and time passes only in wait.
-type mesh struct {
+// harness is engines, a relay and the network between them, driven by hand: everything takes no time, and time passes only in wait.
+type harness struct {
 	t     testing.TB
 	now   Millis
 	rand  *rand.ChaCha8
@@ -41,7 +41,7 @@ type socket struct {
 }
 
 type node struct {
-	m          *mesh
+	m          *harness
 	name       string
 	app        string // "": a local store
 	store      storage.Store
@@ -63,53 +63,53 @@ type node struct {
 }
 
 // newMesh makes embedded stores of one application, newStores local stores.
-func newMesh(t testing.TB, names ...string) *mesh {
-	m := emptyMesh(t)
+func newHarness(t testing.TB, names ...string) *harness {
+	h := emptyMesh(t)
 	for _, name := range names {
-		m.add(name, testApp)
+		h.add(name, testApp)
 	}
-	return m
+	return h
 }
 
-func newStores(t testing.TB, names ...string) *mesh {
-	m := emptyMesh(t)
+func newStores(t testing.TB, names ...string) *harness {
+	h := emptyMesh(t)
 	for _, name := range names {
-		m.add(name, "")
+		h.add(name, "")
 	}
-	return m
+	return h
 }
 
-func (m *mesh) add(name, app string) *node {
-	n := &node{m: m, name: name, app: app, store: mem.New()}
-	m.nodes = append(m.nodes, n)
+func (h *harness) add(name, app string) *node {
+	n := &node{m: h, name: name, app: app, store: mem.New()}
+	h.nodes = append(h.nodes, n)
 	n.open()
-	m.run()
+	h.run()
 	return n
 }
 
-func emptyMesh(t testing.TB) *mesh {
-	m := &mesh{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), urls: []string{testRelay}, up: true, conns: map[uint64]*socket{}}
-	m.relay = m.newRelay()
-	return m
+func emptyMesh(t testing.TB) *harness {
+	h := &harness{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), urls: []string{testRelay}, up: true, conns: map[uint64]*socket{}}
+	h.relay = h.newRelay()
+	return h
 }
 
-func (m *mesh) newRelay() *relay.Server {
-	cfg := relay.Config{Rand: m.rand}
-	for _, u := range m.urls {
+func (h *harness) newRelay() *relay.Server {
+	cfg := relay.Config{Rand: h.rand}
+	for _, u := range h.urls {
 		cfg.Hosts = append(cfg.Hosts, hostOf(u))
 	}
 	return relay.New(cfg)
 }
 
 // meshAt has its relay at urls.
-func meshAt(t testing.TB, urls []string, names ...string) *mesh {
-	m := emptyMesh(t)
-	m.urls = urls
-	m.relay = m.newRelay()
+func meshAt(t testing.TB, urls []string, names ...string) *harness {
+	h := emptyMesh(t)
+	h.urls = urls
+	h.relay = h.newRelay()
 	for _, name := range names {
-		m.add(name, testApp)
+		h.add(name, testApp)
 	}
-	return m
+	return h
 }
 
 func (n *node) open() {
@@ -138,57 +138,57 @@ func (n *node) crash() {
 	n.m.run()
 }
 
-func (m *mesh) later(f func()) { m.queue = append(m.queue, f) }
+func (h *harness) later(f func()) { h.queue = append(h.queue, f) }
 
 // run does everything that can be done without time passing.
-func (m *mesh) run() {
-	for i := 0; len(m.queue) > 0; i++ {
+func (h *harness) run() {
+	for i := 0; len(h.queue) > 0; i++ {
 		if i > 1_000_000 {
-			m.t.Fatal("the mesh does not come to rest")
+			h.t.Fatal("the mesh does not come to rest")
 		}
-		f := m.queue[0]
-		m.queue = m.queue[1:]
+		f := h.queue[0]
+		h.queue = h.queue[1:]
 		f()
 	}
 }
 
 // wait lets time pass, in the order of what wants to be woken.
-func (m *mesh) wait(ms Millis) {
-	end := m.now + ms
+func (h *harness) wait(ms Millis) {
+	end := h.now + ms
 	for {
-		m.run()
+		h.run()
 		next := end
-		for _, n := range m.nodes {
+		for _, n := range h.nodes {
 			if n.wakeAt != 0 {
-				next = min(next, max(n.wakeAt, m.now))
+				next = min(next, max(n.wakeAt, h.now))
 			}
 		}
-		m.now = next
-		for _, n := range m.nodes {
-			if n.wakeAt != 0 && n.wakeAt <= m.now {
+		h.now = next
+		for _, n := range h.nodes {
+			if n.wakeAt != 0 && n.wakeAt <= h.now {
 				n.wakeAt = 0
 				n.step(Tick{})
 			}
 		}
-		m.relayStep(relay.Tick{})
-		m.run()
-		if m.now >= end {
+		h.relayStep(relay.Tick{})
+		h.run()
+		if h.now >= end {
 			return
 		}
 	}
 }
 
 // until lets time pass until ok holds, at most a minute.
-func (m *mesh) until(what string, ok func() bool) {
-	m.t.Helper()
-	m.run()
+func (h *harness) until(what string, ok func() bool) {
+	h.t.Helper()
+	h.run()
 	for range 600 {
 		if ok() {
 			return
 		}
-		m.wait(100)
+		h.wait(100)
 	}
-	m.t.Fatalf("%s: not within a minute", what)
+	h.t.Fatalf("%s: not within a minute", what)
 }
 
 func (n *node) step(ev Event) {
@@ -270,29 +270,29 @@ func (n *node) dial(life int, a Dial) {
 	})
 }
 
-func (m *mesh) drop(id uint64) {
-	if m.conns[id] != nil {
-		delete(m.conns, id)
-		m.relayStep(relay.Closed{Conn: id})
+func (h *harness) drop(id uint64) {
+	if h.conns[id] != nil {
+		delete(h.conns, id)
+		h.relayStep(relay.Closed{Conn: id})
 	}
 }
 
-func (m *mesh) relayStep(ev relay.Event) {
+func (h *harness) relayStep(ev relay.Event) {
 	var out relay.Actions
-	m.relay.Step(m.now, ev, &out)
+	h.relay.Step(h.now, ev, &out)
 	for _, a := range out.List {
 		switch a := a.(type) {
 		case *relay.Send:
-			if s := m.conns[a.Conn]; s != nil {
+			if s := h.conns[a.Conn]; s != nil {
 				s.n.back(s.n.life, Frame{Conn: s.conn, Data: append([]byte(nil), a.Data...)})
 			}
 		case relay.SendText:
-			if s := m.conns[a.Conn]; s != nil {
+			if s := h.conns[a.Conn]; s != nil {
 				s.n.back(s.n.life, Pong{Conn: s.conn})
 			}
 		case relay.Close:
-			if s := m.conns[a.Conn]; s != nil {
-				delete(m.conns, a.Conn)
+			if s := h.conns[a.Conn]; s != nil {
+				delete(h.conns, a.Conn)
 				delete(s.n.conns, s.conn)
 				s.n.back(s.n.life, Closed{Conn: s.conn, Code: a.Code})
 			}
@@ -301,34 +301,34 @@ func (m *mesh) relayStep(ev relay.Event) {
 }
 
 // outage cuts every connection and lets none be made.
-func (m *mesh) outage() {
-	m.up = false
-	for id, s := range m.conns {
-		delete(m.conns, id)
+func (h *harness) outage() {
+	h.up = false
+	for id, s := range h.conns {
+		delete(h.conns, id)
 		delete(s.n.conns, s.conn)
 		s.n.back(s.n.life, Closed{Conn: s.conn, Code: 1006})
 	}
-	m.relay = m.newRelay()
-	m.run()
+	h.relay = h.newRelay()
+	h.run()
 }
 
 // offline takes one device's network away, or gives it back, and tells it.
-func (m *mesh) offline(n *node, off bool) {
-	m.cutOff(n, off)
+func (h *harness) offline(n *node, off bool) {
+	h.cutOff(n, off)
 	if off {
 		n.step(Offline{})
 	} else {
 		n.step(Online{})
 	}
-	m.run()
+	h.run()
 }
 
 // cutOff takes one device's network away, or gives it back, and tells nobody.
-func (m *mesh) cutOff(n *node, off bool) {
+func (h *harness) cutOff(n *node, off bool) {
 	n.cut = off
-	for id, s := range m.conns {
+	for id, s := range h.conns {
 		if s.n == n && off {
-			m.drop(id)
+			h.drop(id)
 			delete(n.conns, s.conn)
 			n.back(n.life, Closed{Conn: s.conn, Code: 1006})
 		}
@@ -336,10 +336,10 @@ func (m *mesh) cutOff(n *node, off bool) {
 }
 
 // silence ends a device's connections, and it is not told.
-func (m *mesh) silence(n *node) {
+func (h *harness) silence(n *node) {
 	for conn, id := range n.conns {
 		delete(n.conns, conn)
-		m.drop(id)
+		h.drop(id)
 	}
 }
 
@@ -399,31 +399,31 @@ func (n *node) all() string {
 }
 
 // pair has b join a, both users saying yes to the same digits. Where a hides them, its user types those that b shows.
-func (m *mesh) pair(a, b *node) {
-	m.t.Helper()
-	m.pairFor(a, b, Op{Verb: Invite, Key: managerURL})
+func (h *harness) pair(a, b *node) {
+	h.t.Helper()
+	h.pairFor(a, b, Op{Verb: Invite, Key: managerURL})
 }
 
-func (m *mesh) pairFor(a, b *node, op Op) {
-	m.t.Helper()
+func (h *harness) pairFor(a, b *node, op Op) {
+	h.t.Helper()
 	invite := a.do(op)
 	link := a.replies[invite]
 	if link.Err != OK || link.Text == "" {
-		m.t.Fatalf("invite: %+v", link)
+		h.t.Fatalf("invite: %+v", link)
 	}
 	join := b.do(Op{Verb: Join, Key: link.Text})
-	m.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
+	h.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
 	if x, y := a.pairing[invite], b.pairing[join]; x.Digits != y.Digits && x.Digits != "" || len(y.Digits) != 6 || x.Name != b.name || y.Name != a.name {
-		m.t.Fatalf("digits and names: %+v, %+v", x, y)
+		h.t.Fatalf("digits and names: %+v, %+v", x, y)
 	}
 	a.must(Op{Verb: Confirm, Target: invite, Key: b.pairing[join].Digits})
 	b.must(Op{Verb: Confirm, Target: join, Bring: true})
-	m.until("paired", func() bool { return a.pairing[invite].Step == Done && b.pairing[join].Step == Done })
+	h.until("paired", func() bool { return a.pairing[invite].Step == Done && b.pairing[join].Step == Done })
 }
 
-func (m *mesh) converged() bool {
-	for _, n := range m.nodes[1:] {
-		if n.all() != m.nodes[0].all() {
+func (h *harness) converged() bool {
+	for _, n := range h.nodes[1:] {
+		if n.all() != h.nodes[0].all() {
 			return false
 		}
 	}

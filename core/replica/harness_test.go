@@ -15,8 +15,8 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// rig is a replica on a store in memory.
-type rig struct {
+// harness is a replica on a store in memory.
+type harness struct {
 	*Replica
 	t          testing.TB
 	store      *mem.Store
@@ -29,8 +29,8 @@ type rig struct {
 }
 
 // newRig makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
-func newRig(t testing.TB, seed byte, cold bool) *rig {
-	g := &rig{t: t, store: mem.New(), rand: rand.NewChaCha8([32]byte{seed}), strict: cold}
+func newHarness(t testing.TB, seed byte, cold bool) *harness {
+	g := &harness{t: t, store: mem.New(), rand: rand.NewChaCha8([32]byte{seed}), strict: cold}
 	if cold {
 		g.cache = 1
 	}
@@ -46,14 +46,14 @@ func small(t testing.TB, n int) {
 }
 
 // reopen is a crash: what is not in the store is gone.
-func (g *rig) reopen() {
+func (g *harness) reopen() {
 	g.t.Helper()
 	if err := g.tryReopen(); err != nil {
 		g.t.Fatalf("open: %v", err)
 	}
 }
 
-func (g *rig) tryReopen() (err error) {
+func (g *harness) tryReopen() (err error) {
 	g.flight = nil
 	ids, err := g.store.List()
 	if err != nil {
@@ -78,7 +78,7 @@ type zeros struct{}
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
 // do does f until it waits for nothing.
-func (g *rig) do(f func() error) {
+func (g *harness) do(f func() error) {
 	g.t.Helper()
 	if g.strict {
 		g.led.Trim()
@@ -88,7 +88,7 @@ func (g *rig) do(f func() error) {
 	}
 }
 
-func (g *rig) wait(f func() error) error {
+func (g *harness) wait(f func() error) error {
 	g.t.Helper()
 	for range 1000 {
 		var before string
@@ -121,7 +121,7 @@ func (g *rig) wait(f func() error) error {
 }
 
 // dump is everything that the replica has in memory, and what it would write.
-func (g *rig) dump() string {
+func (g *harness) dump() string {
 	r := g.Replica
 	b := r.appendPart(nil)
 	num := func(ns ...uint64) {
@@ -156,13 +156,13 @@ func (g *rig) dump() string {
 }
 
 // begin takes a commit, end has it written.
-func (g *rig) begin() {
+func (g *harness) begin() {
 	g.durability = g.Begin(g.durability)
 	commit := g.led.Begin()
 	g.flight = &commit
 }
 
-func (g *rig) end() {
+func (g *harness) end() {
 	g.t.Helper()
 	if err := g.store.Commit(*g.flight, storage.Strict); err != nil {
 		g.t.Fatal(err)
@@ -172,7 +172,7 @@ func (g *rig) end() {
 	g.Committed()
 }
 
-func (g *rig) commit() {
+func (g *harness) commit() {
 	g.t.Helper()
 	if g.MustCheckpoint() {
 		g.checkpoint()
@@ -181,7 +181,7 @@ func (g *rig) commit() {
 	g.end()
 }
 
-func (g *rig) checkpoint() {
+func (g *harness) checkpoint() {
 	g.t.Helper()
 	g.do(g.Checkpoint)
 	g.led.Checkpoint()
@@ -189,33 +189,33 @@ func (g *rig) checkpoint() {
 }
 
 // save makes everything durable, and lie in pages and segments.
-func (g *rig) save() {
+func (g *harness) save() {
 	g.t.Helper()
 	g.checkpoint()
 	g.commit()
 }
 
-func (g *rig) write(now uint64, writes ...Write) []Change {
+func (g *harness) write(now uint64, writes ...Write) []Change {
 	g.t.Helper()
 	var out []Change
 	g.do(func() (err error) { out, err = g.Write(now, writes); return err })
 	return out
 }
 
-func (g *rig) put(now uint64, key, value string) []Change { return g.write(now, set(key, value)) }
+func (g *harness) put(now uint64, key, value string) []Change { return g.write(now, set(key, value)) }
 
-func (g *rig) del(now uint64, key string) []Change { return g.write(now, Write{Key: key}) }
+func (g *harness) del(now uint64, key string) []Change { return g.write(now, Write{Key: key}) }
 
 func set(key, value string) Write { return Write{Key: key, Kind: wire.JSON, Value: []byte(value)} }
 
-func (g *rig) apply(from uint32, recs ...wire.Record) []Change {
+func (g *harness) apply(from uint32, recs ...wire.Record) []Change {
 	g.t.Helper()
 	var out []Change
 	g.do(func() (err error) { out, err = g.Apply(recs, from); return err })
 	return out
 }
 
-func (g *rig) get(key string) string {
+func (g *harness) get(key string) string {
 	g.t.Helper()
 	var out string
 	g.do(func() error {
@@ -230,7 +230,7 @@ func (g *rig) get(key string) string {
 }
 
 // versions are the values of a key, that which counts first.
-func (g *rig) versions(key string) []string {
+func (g *harness) versions(key string) []string {
 	g.t.Helper()
 	var out []string
 	if v := g.get(key); v != "-" {
@@ -249,14 +249,14 @@ func (g *rig) versions(key string) []string {
 	return out
 }
 
-func (g *rig) find(q Query) (recs []wire.Record, more bool) {
+func (g *harness) find(q Query) (recs []wire.Record, more bool) {
 	g.t.Helper()
 	g.do(func() (err error) { recs, more, err = g.Range(q); return err })
 	return recs, more
 }
 
 // all is everything that can be read: key=value, and the conflicts behind it.
-func (g *rig) all() string {
+func (g *harness) all() string {
 	g.t.Helper()
 	recs, _ := g.find(Query{})
 	if uint64(len(recs)) != g.Count() {
@@ -270,7 +270,7 @@ func (g *rig) all() string {
 }
 
 // next answers the records from pos on, one call of Next.
-func (g *rig) next(peer wire.Vector, from uint32, pos uint64, max int) (recs []wire.Record, next uint64, end bool) {
+func (g *harness) next(peer wire.Vector, from uint32, pos uint64, max int) (recs []wire.Record, next uint64, end bool) {
 	g.t.Helper()
 	g.do(func() error {
 		b, n, e, err := g.Next(peer, from, pos, max)
@@ -285,14 +285,14 @@ func (g *rig) next(peer wire.Vector, from uint32, pos uint64, max int) (recs []w
 }
 
 // give commits, and sends to what it lacks, to the end. It answers how many records that were.
-func (g *rig) give(to *rig, from uint32) (n int) {
+func (g *harness) give(to *harness, from uint32) (n int) {
 	g.t.Helper()
 	g.commit()
 	return g.giveNow(to, from)
 }
 
 // giveNow does not commit.
-func (g *rig) giveNow(to *rig, from uint32) (n int) {
+func (g *harness) giveNow(to *harness, from uint32) (n int) {
 	g.t.Helper()
 	peer, pos := to.Vector(), uint64(0)
 	for {
@@ -311,7 +311,7 @@ func (g *rig) giveNow(to *rig, from uint32) (n int) {
 }
 
 // sync brings both to the same.
-func sync(a, b *rig) {
+func sync(a, b *harness) {
 	a.t.Helper()
 	a.commit()
 	b.commit()
@@ -322,7 +322,7 @@ func sync(a, b *rig) {
 }
 
 // checkSegments recounts what the directory says of the segments.
-func (g *rig) checkSegments() {
+func (g *harness) checkSegments() {
 	g.t.Helper()
 	type sum struct{ n, bytes uint32 }
 	count := map[storage.ID]*sum{}

@@ -48,8 +48,8 @@ func self(seed string, kind uint8) Self {
 	return Self{IK: ed25519.NewKeyFromSeed(b[:32]), NK: nk, Name: seed, Kind: kind, App: testApp}
 }
 
-// rig is two machines with the mailbox between them.
-type rig struct {
+// harness is two machines with the mailbox between them.
+type harness struct {
 	t        testing.TB
 	now      uint64
 	circle   *roster.Roster
@@ -65,8 +65,8 @@ type rig struct {
 	joinLink Link
 }
 
-func newRig(t testing.TB) *rig {
-	r := &rig{t: t, now: start, self: [2]Self{self("Host", roster.Embedded), self("Joiner", roster.Embedded)}}
+func newHarness(t testing.TB) *harness {
+	r := &harness{t: t, now: start, self: [2]Self{self("Host", roster.Embedded), self("Joiner", roster.Embedded)}}
 	member := r.self[0].member()
 	var err error
 	if r.circle, err = roster.New(r.self[0].IK, [32]byte{7}, member, []string{relay}); err != nil {
@@ -79,8 +79,8 @@ func newRig(t testing.TB) *rig {
 }
 
 // newAppRig is a store that lets an application in, for itself alone.
-func newAppRig(t testing.TB) *rig {
-	r := newRig(t)
+func newAppHarness(t testing.TB) *harness {
+	r := newHarness(t)
 	r.self[0].Kind, r.self[0].App = roster.Store, ""
 	host := r.self[0].member()
 	namespace := [32]byte{4}
@@ -92,7 +92,7 @@ func newAppRig(t testing.TB) *rig {
 	return r
 }
 
-func (r *rig) begin() *rig {
+func (r *harness) begin() *harness {
 	var err error
 	if r.host, err = Host(r.self[0], r.link, r.offer, &stream{seed: "host"}, r.now); err != nil {
 		r.t.Fatal(err)
@@ -103,10 +103,10 @@ func (r *rig) begin() *rig {
 	return r
 }
 
-func (r *rig) fromHost(bodies [][]byte) { r.toJoin = append(r.toJoin, r.through(false, bodies)...) }
-func (r *rig) fromJoin(bodies [][]byte) { r.toHost = append(r.toHost, r.through(true, bodies)...) }
+func (r *harness) fromHost(bodies [][]byte) { r.toJoin = append(r.toJoin, r.through(false, bodies)...) }
+func (r *harness) fromJoin(bodies [][]byte) { r.toHost = append(r.toHost, r.through(true, bodies)...) }
 
-func (r *rig) through(toHost bool, bodies [][]byte) [][]byte {
+func (r *harness) through(toHost bool, bodies [][]byte) [][]byte {
 	var out [][]byte
 	for _, b := range bodies {
 		r.sent = append(r.sent, b[0])
@@ -120,7 +120,7 @@ func (r *rig) through(toHost bool, bodies [][]byte) [][]byte {
 }
 
 // step delivers one body, and reports whether there was one.
-func (r *rig) step() bool {
+func (r *harness) step() bool {
 	switch {
 	case len(r.toHost) > 0:
 		b := r.toHost[0]
@@ -136,36 +136,36 @@ func (r *rig) step() bool {
 	return true
 }
 
-func (r *rig) run() *rig {
+func (r *harness) run() *harness {
 	for r.step() {
 	}
 	return r
 }
 
 // meet brings both to Compare, if nothing hinders them.
-func (r *rig) meet() *rig {
+func (r *harness) meet() *harness {
 	r.fromJoin(r.join.Peer(r.now, true))
 	r.fromHost(r.host.Peer(r.now, true))
 	return r.run()
 }
 
-func (r *rig) yes() *rig {
+func (r *harness) yes() *harness {
 	r.fromHost(r.host.Yes(r.now))
 	r.fromJoin(r.join.Yes(r.now))
 	return r.run()
 }
 
-func (r *rig) grant() *rig {
+func (r *harness) grant() *harness {
 	r.fromHost(r.host.Grant(r.now, r.grantOf()))
 	return r.run()
 }
 
-func (r *rig) grantOf() Grant {
+func (r *harness) grantOf() Grant {
 	return Grant{Role: r.offer.Role, Secret: [32]byte{9}, Relays: []string{relay}, Roster: r.circle.Behind(nil), Namespace: r.offer.Namespace}
 }
 
 // want checks how both ended, and that nobody who failed shows digits to compare.
-func (r *rig) want(name string, host, join error) {
+func (r *harness) want(name string, host, join error) {
 	r.t.Helper()
 	for _, c := range []struct {
 		side string
@@ -183,7 +183,7 @@ func (r *rig) want(name string, host, join error) {
 }
 
 // until runs up to where a message of that type has been sent and not yet taken.
-func (r *rig) until(typ byte) {
+func (r *harness) until(typ byte) {
 	r.fromHost(r.host.Peer(r.now, true))
 	for !bytes.Contains(r.sent, []byte{typ}) && r.step() {
 	}

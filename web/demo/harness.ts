@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { build } from 'esbuild'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import { findChrome } from '../../js/test/browser'
-import type { Script } from './scripted'
+import type { Scenario } from './scripted'
 
 const here = join(process.cwd(), '../web/demo') // npm runs the tests in js/
 
@@ -16,14 +16,14 @@ export interface Tab {
   problems: string[]
 }
 
-/** Stand is Chromium and a server of the page. */
-export class Stand {
+/** Harness is Chromium and a server of the page. */
+export class Harness {
   private constructor(
     private readonly server: Server,
     private readonly browser: Browser,
   ) {}
 
-  static async open(): Promise<Stand> {
+  static async open(): Promise<Harness> {
     const files = await bundle()
     const server = createServer((req, res) => {
       const [type, body] = files[new URL(req.url ?? '/', 'http://x').pathname] ?? []
@@ -31,7 +31,7 @@ export class Stand {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-    return new Stand(server, await chromium.launch({ executablePath: findChrome(), args }))
+    return new Harness(server, await chromium.launch({ executablePath: findChrome(), args }))
   }
 
   get origin(): string {
@@ -40,7 +40,7 @@ export class Stand {
 
   /** tab opens the page with a script, by a link if fragment has one. */
   async tab(
-    script: Script,
+    script: Scenario,
     { fragment = '', ...more }: BrowserContextOptions & { fragment?: string } = {},
   ): Promise<Tab> {
     const context = await this.browser.newContext({ reducedMotion: 'reduce', ...more })

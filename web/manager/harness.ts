@@ -26,8 +26,8 @@ type Answer = (params: Record<string, unknown>) => unknown
 /** Failure makes a method fail. */
 export class Failure extends Error {}
 
-/** Script is a store of which the test says what it answers. It lets in whoever knows its secret or its session. */
-export class Script {
+/** ScriptedStore is a store of which the test says what it answers. It lets in whoever knows its secret or its session. */
+export class ScriptedStore {
   readonly calls: { method: string; params: Record<string, unknown> }[] = []
   answers: Record<string, Answer> = {}
   /** running: whether connections are taken. */
@@ -120,19 +120,19 @@ export class Script {
 /** Tab is one tab with the page. */
 export interface Tab {
   page: Page
-  script: Script
+  script: ScriptedStore
   /** problems are errors and Content-Security-Policy violations of the page. */
   problems: string[]
 }
 
-/** Stand is Chromium and a server of the page. */
-export class Stand {
+/** Harness is Chromium and a server of the page. */
+export class Harness {
   private constructor(
     private readonly server: Server,
     private readonly browser: Browser,
   ) {}
 
-  static async open(): Promise<Stand> {
+  static async open(): Promise<Harness> {
     if (!existsSync(join(dist, 'index.html'))) throw new Error('web/dist/manager is not there: npm run build')
     const server = createServer((req, res) => {
       const path = new URL(req.url ?? '/', 'http://x').pathname
@@ -143,7 +143,7 @@ export class Stand {
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     const args = process.getuid?.() === 0 ? ['--no-sandbox'] : []
-    return new Stand(server, await chromium.launch({ executablePath: findChrome(), args }))
+    return new Harness(server, await chromium.launch({ executablePath: findChrome(), args }))
   }
 
   get origin(): string {
@@ -155,7 +155,7 @@ export class Stand {
     const { fragment = `#masq-open=${secret}`, ...more } = options
     const context = await this.browser.newContext({ reducedMotion: 'reduce', ...more })
     context.setDefaultTimeout(20_000)
-    const script = new Script(state, this.origin)
+    const script = new ScriptedStore(state, this.origin)
     await context.routeWebSocket('**/v1', (socket) => script.connect(socket))
     const page = await context.newPage()
     const problems: string[] = []

@@ -10,8 +10,8 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// rig drives a Server and writes down what each connection gets.
-type rig struct {
+// harness drives a Server and writes down what each connection gets.
+type harness struct {
 	t     *testing.T
 	s     *Server
 	now   Millis
@@ -33,14 +33,14 @@ func (c *counter) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func newRig(t *testing.T, cfg Config) *rig {
+func newHarness(t *testing.T, cfg Config) *harness {
 	if cfg.Rand == nil {
 		cfg.Rand = new(counter)
 	}
-	return &rig{t: t, s: New(cfg), now: 1_000_000_000, got: map[uint64][]string{}, nonce: map[uint64][32]byte{}}
+	return &harness{t: t, s: New(cfg), now: 1_000_000_000, got: map[uint64][]string{}, nonce: map[uint64][32]byte{}}
 }
 
-func (r *rig) step(ev Event) {
+func (r *harness) step(ev Event) {
 	r.t.Helper()
 	if amnesic {
 		r.forget()
@@ -72,7 +72,7 @@ func (r *rig) step(ev Event) {
 	r.out.Reset()
 }
 
-func (r *rig) note(id uint64, what string) {
+func (r *harness) note(id uint64, what string) {
 	r.got[id] = append(r.got[id], what)
 	r.log = append(r.log, fmt.Sprint(id, " ", what))
 }
@@ -96,7 +96,7 @@ func describe(f wire.RelayFrame) string {
 }
 
 // want checks what a connection got since the last want.
-func (r *rig) want(id uint64, what ...string) {
+func (r *harness) want(id uint64, what ...string) {
 	r.t.Helper()
 	if !reflect.DeepEqual(append([]string{}, r.got[id]...), append([]string{}, what...)) {
 		r.t.Fatalf("connection %d got %q, want %q", id, r.got[id], what)
@@ -104,20 +104,20 @@ func (r *rig) want(id uint64, what ...string) {
 	r.got[id] = nil
 }
 
-func (r *rig) open(id uint64, path string) {
+func (r *harness) open(id uint64, path string) {
 	r.t.Helper()
 	r.step(Open{Conn: id, Path: path, Host: "localhost:6280"})
 	r.want(id, "HELLO")
 }
 
-func (r *rig) frame(id uint64, f wire.RelayFrame) {
+func (r *harness) frame(id uint64, f wire.RelayFrame) {
 	r.t.Helper()
 	r.step(&Frame{Conn: id, Data: wire.AppendRelay(nil, &f)})
 }
 
-func (r *rig) text(id uint64, s string) { r.step(&Frame{Conn: id, Data: []byte(s), Text: true}) }
+func (r *harness) text(id uint64, s string) { r.step(&Frame{Conn: id, Data: []byte(s), Text: true}) }
 
-func (r *rig) data(id uint64, body string) {
+func (r *harness) data(id uint64, body string) {
 	r.frame(id, wire.RelayFrame{Type: wire.RelayData, Body: []byte(body)})
 }
 
@@ -127,21 +127,21 @@ func channelPath(k ed25519.PrivateKey) string {
 	return wire.ChannelPath([32]byte(k.Public().(ed25519.PublicKey)))
 }
 
-func (r *rig) join(id uint64, k ed25519.PrivateKey, side uint8) {
+func (r *harness) join(id uint64, k ed25519.PrivateKey, side uint8) {
 	r.t.Helper()
 	r.open(id, channelPath(k))
 	sig := wire.SignJoin(k, "localhost:6280", r.nonce[id], side)
 	r.frame(id, wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: sig})
 }
 
-func (r *rig) pair(id uint64, mailbox byte, side uint8) {
+func (r *harness) pair(id uint64, mailbox byte, side uint8) {
 	r.t.Helper()
 	r.open(id, wire.PairPath([16]byte{mailbox}))
 	r.frame(id, wire.RelayFrame{Type: wire.RelayPair, Side: side})
 }
 
 // empty checks that nothing is left.
-func (r *rig) empty() {
+func (r *harness) empty() {
 	r.t.Helper()
 	s := r.s
 	if n := len(s.conns) + len(s.rooms) + s.waiting.Len() + s.joined.Len() + s.mailboxes.Len() + s.nodes.far; n != 0 {

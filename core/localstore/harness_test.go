@@ -18,8 +18,8 @@ const (
 	manager = "http://localhost:6277"
 )
 
-// rig drives a Store by hand, on a disk in memory: everything takes no time, and time passes only in wait.
-type rig struct {
+// harness drives a Store by hand, on a disk in memory: everything takes no time, and time passes only in wait.
+type harness struct {
 	t        testing.TB
 	name     string
 	sync     []string
@@ -42,7 +42,7 @@ type rig struct {
 
 // conn is one connection of a client.
 type conn struct {
-	r      *rig
+	r      *harness
 	num    uint32
 	who    Who
 	lastID int
@@ -73,140 +73,140 @@ func (m message) code() peer.Code {
 	return m.Error.Data.Code
 }
 
-func newRig(t testing.TB) *rig {
-	r := &rig{t: t, name: "Desk", now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{7}), disk: mem.New()}
-	r.start()
-	return r
+func newHarness(t testing.TB) *harness {
+	h := &harness{t: t, name: "Desk", now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{7}), disk: mem.New()}
+	h.start()
+	return h
 }
 
 // start opens a store on the disk: a new process.
-func (r *rig) start() {
-	r.life++
-	r.wakeAt, r.failed, r.conns, r.queue, r.held = 0, "", map[uint32]*conn{}, nil, nil
-	r.s = New(Config{
-		Peer: peer.Config{Key: [32]byte{1}, Name: r.name, Sync: r.sync, Rand: r.rand}, Port: 6277, Version: "1.2.3",
+func (h *harness) start() {
+	h.life++
+	h.wakeAt, h.failed, h.conns, h.queue, h.held = 0, "", map[uint32]*conn{}, nil, nil
+	h.s = New(Config{
+		Peer: peer.Config{Key: [32]byte{1}, Name: h.name, Sync: h.sync, Rand: h.rand}, Port: 6277, Version: "1.2.3",
 	})
-	ids, err := r.disk.List()
+	ids, err := h.disk.List()
 	if err != nil {
-		r.t.Fatal(err)
+		h.t.Fatal(err)
 	}
-	r.step(Peer{peer.Start{Blocks: ids}})
+	h.step(Peer{peer.Start{Blocks: ids}})
 }
 
-func (r *rig) step(ev Event) {
-	r.one(ev)
-	for i := 0; len(r.queue) > 0; i++ {
+func (h *harness) step(ev Event) {
+	h.one(ev)
+	for i := 0; len(h.queue) > 0; i++ {
 		if i > 100_000 {
-			r.t.Fatal("the store does not come to rest")
+			h.t.Fatal("the store does not come to rest")
 		}
-		f := r.queue[0]
-		r.queue = r.queue[1:]
+		f := h.queue[0]
+		h.queue = h.queue[1:]
 		f()
 	}
 }
 
-func (r *rig) one(ev Event) {
+func (h *harness) one(ev Event) {
 	var out Actions
-	r.s.Step(r.now, ev, &out)
+	h.s.Step(h.now, ev, &out)
 	for _, a := range out.List {
-		r.act(r.life, a)
+		h.act(h.life, a)
 	}
 }
 
 // back has an event come after what is under way.
-func (r *rig) back(life int, ev peer.Event) {
-	r.queue = append(r.queue, func() {
-		if life == r.life {
-			r.one(Peer{ev})
+func (h *harness) back(life int, ev peer.Event) {
+	h.queue = append(h.queue, func() {
+		if life == h.life {
+			h.one(Peer{ev})
 		}
 	})
 }
 
-func (r *rig) act(life int, a Action) {
+func (h *harness) act(life int, a Action) {
 	switch a := a.(type) {
 	case ClientSend:
-		if c := r.conns[a.Client]; c != nil {
+		if c := h.conns[a.Client]; c != nil {
 			c.receive(a.Data)
 		}
 	case ClientClose:
-		if c := r.conns[a.Client]; c != nil {
+		if c := h.conns[a.Client]; c != nil {
 			c.closed = a
-			delete(r.conns, a.Client)
+			delete(h.conns, a.Client)
 		}
 	case peer.Commit:
 		commit := func() {
 			err := error(storage.ErrQuota)
-			if !r.full {
-				err = r.disk.Commit(a.Changes, a.Durability)
+			if !h.full {
+				err = h.disk.Commit(a.Changes, a.Durability)
 			}
-			r.back(life, peer.Committed{Err: err})
+			h.back(life, peer.Committed{Err: err})
 		}
-		if r.hold {
-			r.held = append(r.held, commit)
+		if h.hold {
+			h.held = append(h.held, commit)
 		} else {
 			commit()
 		}
 	case peer.Load:
-		blocks, err := r.disk.Load(a.IDs)
-		r.back(life, peer.Loaded{Blocks: blocks, Err: err})
+		blocks, err := h.disk.Load(a.IDs)
+		h.back(life, peer.Loaded{Blocks: blocks, Err: err})
 	case peer.WakeAt:
-		r.wakeAt = a.At
+		h.wakeAt = a.At
 	case peer.Failed:
-		r.failed = a.Err
+		h.failed = a.Err
 	case Reopen:
-		r.reopened++
-		ids, err := r.disk.List()
+		h.reopened++
+		ids, err := h.disk.List()
 		if err != nil {
-			r.t.Fatal(err)
+			h.t.Fatal(err)
 		}
-		r.back(life, peer.Start{Blocks: ids})
+		h.back(life, peer.Start{Blocks: ids})
 	default:
-		if r.other == nil || !r.other(a) {
-			r.t.Fatalf("unknown action %T", a)
+		if h.other == nil || !h.other(a) {
+			h.t.Fatalf("unknown action %T", a)
 		}
 	}
 }
 
 // release lets the commits go on that were held.
-func (r *rig) release() {
-	r.hold = false
-	held := r.held
-	r.held = nil
+func (h *harness) release() {
+	h.hold = false
+	held := h.held
+	h.held = nil
 	for _, f := range held {
 		f()
 	}
-	r.step(Events{})
+	h.step(Events{})
 }
 
 // wait lets time pass.
-func (r *rig) wait(ms uint64) {
-	for end := r.now + ms; ; {
+func (h *harness) wait(ms uint64) {
+	for end := h.now + ms; ; {
 		at := end
-		if r.wakeAt != 0 {
-			at = min(end, max(r.wakeAt, r.now))
+		if h.wakeAt != 0 {
+			at = min(end, max(h.wakeAt, h.now))
 		}
-		r.now = at
-		if r.wakeAt == 0 || r.wakeAt > r.now {
+		h.now = at
+		if h.wakeAt == 0 || h.wakeAt > h.now {
 			return
 		}
-		r.wakeAt = 0
-		r.step(Peer{peer.Events{peer.Tick{}}})
+		h.wakeAt = 0
+		h.step(Peer{peer.Events{peer.Tick{}}})
 	}
 }
 
-func (r *rig) connect(who Who) *conn { return r.connectBy(who, Agent{}) }
+func (h *harness) connect(who Who) *conn { return h.connectBy(who, Agent{}) }
 
-func (r *rig) connectBy(who Who, by Agent) *conn {
-	r.last++
-	c := &conn{r: r, num: r.last, who: who, lastID: 1000, method: map[string]string{}}
-	r.conns[c.num] = c
-	r.step(ClientOpened{Client: c.num, Who: who, Agent: by})
+func (h *harness) connectBy(who Who, by Agent) *conn {
+	h.last++
+	c := &conn{r: h, num: h.last, who: who, lastID: 1000, method: map[string]string{}}
+	h.conns[c.num] = c
+	h.step(ClientOpened{Client: c.num, Who: who, Agent: by})
 	return c
 }
 
-func (r *rig) admin() *conn            { return r.connect(Who{Kind: Admin}) }
-func (r *rig) web(origin string) *conn { return r.connect(Who{Kind: Web, Origin: origin}) }
-func (r *rig) native() *conn           { return r.connect(Who{Kind: Native}) }
+func (h *harness) admin() *conn            { return h.connect(Who{Kind: Admin}) }
+func (h *harness) web(origin string) *conn { return h.connect(Who{Kind: Web, Origin: origin}) }
+func (h *harness) native() *conn           { return h.connect(Who{Kind: Native}) }
 
 func (c *conn) receive(data []byte) {
 	t := c.r.t
@@ -306,11 +306,11 @@ func (c *conn) told(method string) []string {
 }
 
 // state is the manager's view.
-func (r *rig) state() state {
-	r.t.Helper()
-	a := r.admin()
+func (h *harness) state() state {
+	h.t.Helper()
+	a := h.admin()
 	defer a.leave()
-	return decode[state](r.t, a.must("state", "{}"))
+	return decode[state](h.t, a.must("state", "{}"))
 }
 
 func decode[T any](t testing.TB, text string) T {
@@ -328,21 +328,21 @@ func decode[T any](t testing.TB, text string) T {
 type cred struct{ ID, Key string }
 
 // allow lets in the one that asked last.
-func (r *rig) allow() {
-	r.t.Helper()
-	requests := r.state().Requests
+func (h *harness) allow() {
+	h.t.Helper()
+	requests := h.state().Requests
 	if len(requests) == 0 {
-		r.t.Fatal("nobody asks")
+		h.t.Fatal("nobody asks")
 	}
-	a := r.admin()
+	a := h.admin()
 	defer a.leave()
 	a.must("allow", fmt.Sprintf(`{"request":%d}`, requests[len(requests)-1].Request))
 }
 
 // app is a page's connection that the user has let in.
-func (r *rig) app(origin string) (*conn, cred) {
-	r.t.Helper()
-	c := r.web(origin)
+func (h *harness) app(origin string) (*conn, cred) {
+	h.t.Helper()
+	c := h.web(origin)
 	return c, c.letIn(`{"app":{"name":"Notes"}}`)
 }
 

@@ -25,8 +25,8 @@ import (
 	relay "github.com/masqdev/masq/core/relay/native"
 )
 
-// bed is a store that runs on loopback, with its data in a directory of its own.
-type bed struct {
+// harness is a store that runs on loopback, with its data in a directory of its own.
+type harness struct {
 	t    *testing.T
 	s    *Server
 	dir  string
@@ -34,7 +34,7 @@ type bed struct {
 	stop func()
 }
 
-func newBed(t *testing.T, opt Options) *bed {
+func newHarness(t *testing.T, opt Options) *harness {
 	t.Helper()
 	if opt.Dir == "" {
 		opt.Dir = shortDir(t)
@@ -44,7 +44,7 @@ func newBed(t *testing.T, opt Options) *bed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bed{t: t, s: s, dir: opt.Dir}
+	b := &harness{t: t, s: s, dir: opt.Dir}
 	listeners := loopback(t)
 	b.port = listeners[0].Addr().(*net.TCPAddr).Port
 	b.serve(listeners...)
@@ -53,7 +53,7 @@ func newBed(t *testing.T, opt Options) *bed {
 }
 
 // serve starts the store; stop ends it and checks that nothing is left.
-func (b *bed) serve(listeners ...net.Listener) {
+func (b *harness) serve(listeners ...net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- b.s.Serve(ctx, listeners...) }()
@@ -92,7 +92,7 @@ func loopback(t *testing.T) []net.Listener {
 	}
 }
 
-func (b *bed) host() string { return fmt.Sprintf("localhost:%d", b.port) }
+func (b *harness) host() string { return fmt.Sprintf("localhost:%d", b.port) }
 
 // rpc is JSON-RPC over either kind of line.
 type rpc struct {
@@ -181,7 +181,7 @@ func (r *rpc) end() uint16 {
 type object = map[string]any
 
 // admin is a connection on the Unix socket.
-func (b *bed) admin() *rpc {
+func (b *harness) admin() *rpc {
 	b.t.Helper()
 	conn, err := net.Dial("unix", filepath.Join(b.dir, SocketName))
 	if err != nil {
@@ -191,7 +191,7 @@ func (b *bed) admin() *rpc {
 	return b.adminOver(conn)
 }
 
-func (b *bed) adminOver(conn net.Conn) *rpc {
+func (b *harness) adminOver(conn net.Conn) *rpc {
 	r := &rpc{t: b.t, texts: make(chan []byte, 16), close: func() { conn.Close() }}
 	r.write = func(text []byte) error {
 		_, err := conn.Write(append(text, '\n'))
@@ -209,7 +209,7 @@ func (b *bed) adminOver(conn net.Conn) *rpc {
 }
 
 // dial is a WebSocket; header is name, value, name, value...
-func (b *bed) dial(header ...string) (*rpc, *http.Response, error) {
+func (b *harness) dial(header ...string) (*rpc, *http.Response, error) {
 	h := http.Header{}
 	for i := 0; i < len(header); i += 2 {
 		h.Add(header[i], header[i+1])
@@ -229,7 +229,7 @@ func (b *bed) dial(header ...string) (*rpc, *http.Response, error) {
 }
 
 // dialOver is a WebSocket of a program, which answers pings or does not.
-func (b *bed) dialOver(conn net.Conn, pongs bool) *rpc {
+func (b *harness) dialOver(conn net.Conn, pongs bool) *rpc {
 	b.t.Helper()
 	r := &rpc{t: b.t, texts: make(chan []byte, 16), close: func() { conn.Close() }}
 	ws, _, err := gws.NewClientFromConn(texts{r: r, deaf: !pongs}, &gws.ClientOption{Addr: "ws://" + b.host() + "/v1"}, conn)
@@ -242,7 +242,7 @@ func (b *bed) dialOver(conn net.Conn, pongs bool) *rpc {
 }
 
 // web is a WebSocket of a page.
-func (b *bed) web(origin string) *rpc {
+func (b *harness) web(origin string) *rpc {
 	b.t.Helper()
 	r, _, err := b.dial("Origin", origin)
 	if err != nil {
@@ -278,7 +278,7 @@ func (c texts) OnPing(ws *gws.Conn, payload []byte) {
 type token struct{ ID, Key string }
 
 // allowed asks for access as a page does and has it allowed.
-func (b *bed) allowed(origin string) (*rpc, token) {
+func (b *harness) allowed(origin string) (*rpc, token) {
 	b.t.Helper()
 	r := b.web(origin)
 	r.last++
@@ -293,12 +293,12 @@ func (b *bed) allowed(origin string) (*rpc, token) {
 }
 
 // allow allows what an origin asks for, as soon as it does.
-func (b *bed) allow(origin string) {
+func (b *harness) allow(origin string) {
 	b.t.Helper()
 	b.allowBy(b.admin(), origin)
 }
 
-func (b *bed) allowBy(a *rpc, origin string) {
+func (b *harness) allowBy(a *rpc, origin string) {
 	b.t.Helper()
 	type requests struct {
 		Requests []struct {
