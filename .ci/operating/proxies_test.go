@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// certificate makes one for localhost, which is its own authority, and answers the names of its files.
+// certificate makes one for localhost, which is its own authority, and returns the names of its files.
 func certificate(t *testing.T) (cert, key string) {
 	t.Helper()
 	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -93,7 +93,7 @@ func (p *program) printed() string {
 	return p.out.String()
 }
 
-// begin starts a program; line, unless it is empty, is what it has to print first. It answers the line's group.
+// begin starts a program; line, unless it is empty, is what it has to print first. It returns the line's group.
 func begin(t *testing.T, cmd *exec.Cmd, line string) (*program, string) {
 	t.Helper()
 	p := &program{Cmd: cmd, ended: make(chan error, 1)}
@@ -136,7 +136,7 @@ func begin(t *testing.T, cmd *exec.Cmd, line string) (*program, string) {
 	return p, ""
 }
 
-// syncServer runs a Sync Server and answers its address.
+// syncServer runs a Sync Server and returns its address.
 func syncServer(t *testing.T, args ...string) string {
 	t.Helper()
 	_, addr := begin(t, exec.Command(masq(t), append([]string{"sync-server", "--listen", "127.0.0.1:0"}, args...)...), `listening on (\S+)$`)

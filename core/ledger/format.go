@@ -72,7 +72,7 @@ func (l *Ledger) readRecord(n uint64, b []byte) error {
 	return nil
 }
 
-// sorted answers the keys of m, ascending.
+// sorted returns the keys of m, ascending.
 func sorted[K uint16 | string, V any](m map[K]V) []K {
 	out := make([]K, 0, len(m))
 	for k := range m {

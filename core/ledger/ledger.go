@@ -1,7 +1,7 @@
 // Package ledger keeps one store's sealed blocks in order: a commit log, settings, a manifest, and a bounded cache of the blocks that
 // its namespaces are made of.
 //
-// It does no I/O. Open it until it no longer answers ErrWait, handing Wanted to storage and what comes back to Loaded. After that
+// It does no I/O. Open it until it no longer returns ErrWait, handing Wanted to storage and what comes back to Loaded. After that
 // Append, SetMeta, AddBlock and DelBlock fill the next commit; Begin takes it, one commit at a time, and Committed says that it is
 // durable. What a Begin took is written as a whole or, after a crash, not at all.
 //
@@ -90,7 +90,7 @@ func New(v *vault.Vault, ids []storage.ID, opt Options) *Ledger {
 	return l
 }
 
-// Open reads the manifest and the log's tail. It answers ErrWait until they are loaded, ErrDamaged or ErrVersion when they cannot
+// Open reads the manifest and the log's tail. It returns ErrWait until they are loaded, ErrDamaged or ErrVersion when they cannot
 // be read. An empty storage is a new store.
 func (l *Ledger) Open() error {
 	if l.opened {
@@ -113,7 +113,7 @@ func (l *Ledger) Open() error {
 	return nil
 }
 
-// toRead answers the manifest and the log records behind the last gap: only old fences lie before it.
+// toRead returns the manifest and the log records behind the last gap: only old fences lie before it.
 func (l *Ledger) toRead() []storage.ID {
 	var out []storage.ID
 	for _, id := range l.listed {
@@ -156,7 +156,7 @@ func (l *Ledger) replay() error {
 	return nil
 }
 
-// Wanted answers the blocks that are missing and have not been asked for yet.
+// Wanted returns the blocks that are missing and have not been asked for yet.
 func (l *Ledger) Wanted() []storage.ID { return l.cache.takeWanted() }
 
 // Loaded takes in blocks as storage has them.
@@ -183,7 +183,7 @@ func (l *Ledger) Loaded(blocks []storage.Block) error {
 	return nil
 }
 
-// Block answers an opened block, or ErrWait. It must not be changed.
+// Block returns an opened block, or ErrWait. It must not be changed.
 func (l *Ledger) Block(id storage.ID) (*Block, error) { return l.cache.get(id) }
 
 // Keep keeps with a block what its reader made of it, until the block goes. It weighs cost bytes.
@@ -203,10 +203,10 @@ func (l *Ledger) Want(id storage.ID) {
 // tried again finds all that it waited for.
 func (l *Ledger) Trim() { l.cache.trim() }
 
-// Meta answers a setting, nil if there is none. It must not be changed.
+// Meta returns a setting, nil if there is none. It must not be changed.
 func (l *Ledger) Meta(key string) []byte { return l.meta[key] }
 
-// MetaKeys answers the names of the settings that begin with prefix, ascending.
+// MetaKeys returns the names of the settings that begin with prefix, ascending.
 func (l *Ledger) MetaKeys(prefix string) []string {
 	var out []string
 	for key := range l.meta {
@@ -238,7 +238,7 @@ func (l *Ledger) Append(ns uint16, item []byte) {
 	l.pending = wire.AppendLV32(l.pending, item)
 }
 
-// Part answers a namespace's part of the manifest, nil if there is none, and the items that the log has for it since. It is for
+// Part returns a namespace's part of the manifest, nil if there is none, and the items that the log has for it since. It is for
 // opening the namespace, once.
 func (l *Ledger) Part(ns uint16) (part []byte, items [][]byte) {
 	items = l.items[ns]

@@ -131,7 +131,7 @@ func validIcon(s string) bool {
 	return false
 }
 
-// mayAsk answers why r may not wait for the user now.
+// mayAsk returns why r may not wait for the user now.
 func (s *Store) mayAsk(r *request) peer.Code {
 	if s.refused[r.owner] >= maxRefusals {
 		return peer.EDenied
@@ -163,7 +163,7 @@ func (s *Store) drop(r *request) bool {
 	return false
 }
 
-// over answers r with an error. Its connection may ask once more, if it is quick.
+// over returns r with an error. Its connection may ask once more, if it is quick.
 func (r *request) over(code peer.Code) {
 	c, s := r.c, r.c.s
 	c.asking = nil

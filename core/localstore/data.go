@@ -19,7 +19,7 @@ func (k *call) target(p *params) string {
 	return k.c.token.App
 }
 
-// ask has the engine do op for the connection, on its application's data, and then told what it answers, unless that is an
+// ask has the engine do op for the connection, on its application's data, and then told what it returns, unless that is an
 // error, or nobody waits for it any more.
 func (s *Store) ask(k *call, op *peer.Op, then func(peer.Reply)) {
 	op.Client = k.c.num

@@ -174,7 +174,7 @@ func TestDocumentIsComplete(t *testing.T) {
 	}
 }
 
-// Every method is called as its examples say, and answers what they say.
+// Every method is called as its examples say, and returns what they say.
 func TestDocumentExamples(t *testing.T) {
 	d := published()
 	h := newHarness(t)

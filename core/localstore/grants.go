@@ -84,7 +84,7 @@ func (s *Store) hasToken(owner, app string) bool {
 	return false
 }
 
-// tokensOf answers an application's tokens, the oldest first.
+// tokensOf returns an application's tokens, the oldest first.
 func (s *Store) tokensOf(app string) []*token {
 	var list []*token
 	for _, id := range slices.Sorted(maps.Keys(s.tokens)) {

@@ -251,7 +251,7 @@ func (c *conn) leave() {
 	c.r.step(ClientClosed{Client: c.num})
 }
 
-// begin calls a method and answers the call's id.
+// begin calls a method and returns the call's id.
 func (c *conn) begin(method, params string) string {
 	c.lastID++
 	id := fmt.Sprint(c.lastID)
@@ -280,7 +280,7 @@ func (c *conn) call(method, params string) message {
 	return m
 }
 
-// must calls a method, which must work, and answers its result.
+// must calls a method, which must work, and returns its result.
 func (c *conn) must(method, params string) string {
 	c.r.t.Helper()
 	m := c.call(method, params)

@@ -10,7 +10,7 @@ import (
 )
 
 // Reading JSON strictly. encoding/json decides what is JSON (and how deep it may nest: 10,000); what is below reads text that
-// it has found valid. It takes names as they are written, each once in an object, and answers values as the bytes that stand
+// it has found valid. It takes names as they are written, each once in an object, and returns values as the bytes that stand
 // there, which encoding/json would not.
 
 // validJSON reports whether b is JSON text in UTF-8.
@@ -128,7 +128,7 @@ func stringEnd(b []byte, i int) int {
 	return i + 1
 }
 
-// unquote answers the text of a JSON string. It is not ok if b is something else, or has half of a surrogate pair: that is no
+// unquote returns the text of a JSON string. It is not ok if b is something else, or has half of a surrogate pair: that is no
 // text, and encoding/json would make another of it.
 func unquote(b []byte) (string, bool) {
 	if b[0] != '"' {

@@ -57,7 +57,7 @@ func (s *Store) devices(k *call, p *params) {
 	}
 }
 
-// manage has the engine do op, and answers nothing, or what went wrong.
+// manage has the engine do op, and returns nothing, or what went wrong.
 func (s *Store) manage(k *call, p *params, op *peer.Op) {
 	if k.right(p) {
 		s.finish(k, op)
@@ -158,7 +158,7 @@ func (s *Store) pair(k *call, op *peer.Op, p *pairing) {
 	})
 }
 
-// current answers the pairing that a call is about, nil if it is over and forgotten.
+// current returns the pairing that a call is about, nil if it is over and forgotten.
 func (s *Store) current(num uint64) *pairing {
 	if p := s.pairing; p != nil && uint64(p.num) == num {
 		return p

@@ -24,7 +24,7 @@ func (p *params) wrong(code peer.Code, name string) {
 	}
 }
 
-// take answers a parameter's value. null is none that a parameter may have: taken for a missing one, it would make of a range
+// take returns a parameter's value. null is none that a parameter may have: taken for a missing one, it would make of a range
 // whose prefix somebody forgot to fill in the range of all keys.
 func (p *params) take(name string) ([]byte, bool) {
 	i := find(p.left, name)
@@ -147,7 +147,7 @@ func (p *params) write() (kind wire.Kind, value []byte) {
 	return 0, nil
 }
 
-// object is a parameter that has members of its own. Read what it answers, then close it.
+// object is a parameter that has members of its own. Read what it returns, then close it.
 func (p *params) object(name string) *params {
 	v := p.need(name)
 	if v == nil {

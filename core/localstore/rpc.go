@@ -143,12 +143,12 @@ func (k *call) right(p *params) bool {
 // empty is the result of what has none.
 var empty = []byte("{}")
 
-// result answers the call. It keeps none of r's memory.
+// result returns the call. It keeps none of r's memory.
 func (k *call) result(r []byte) {
 	k.answer(`,"result":`, r)
 }
 
-// fail answers it with an error.
+// fail returns it with an error.
 func (k *call) fail(code peer.Code) {
 	k.refuse(rpcOf(code), code, "")
 }
@@ -166,7 +166,7 @@ func (k *call) refuse(rpc int, code peer.Code, name string) {
 	k.answer(`,"error":`, appendError(nil, rpc, code, name))
 }
 
-// end answers with nothing, or an error.
+// end returns with nothing, or an error.
 func (k *call) end(code peer.Code) {
 	if code != peer.OK {
 		k.fail(code)
@@ -212,7 +212,7 @@ func (b *batch) answer(k *call, text []byte) {
 	k.c.send(append(all, ']'))
 }
 
-// refuse answers something that is no call.
+// refuse returns something that is no call.
 func (c *client) refuse(id []byte, rpc int, code peer.Code) {
 	k := &call{c: c, id: id}
 	if id == nil {

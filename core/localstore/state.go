@@ -199,7 +199,7 @@ func (s *Store) tellStatus(k *call, p *params) {
 	k.result(c.statuses[app])
 }
 
-// tellState answers the whole State, of which the connection hears from then on.
+// tellState returns the whole State, of which the connection hears from then on.
 func (s *Store) tellState(k *call, p *params) {
 	if k.right(p) {
 		k.c.state = encode(s.state())

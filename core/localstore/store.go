@@ -165,7 +165,7 @@ func (s *Store) act(a peer.Action) {
 	}
 }
 
-// do gives the engine an operation, and has then told what it answers.
+// do gives the engine an operation, and has then told what it returns.
 func (s *Store) do(op *peer.Op, then func(peer.Reply)) uint64 {
 	s.lastOp++
 	op.ID = s.lastOp

@@ -37,7 +37,7 @@ func (l Link) String() string {
 	return s + "." + linkEncoding.EncodeToString([]byte(l.Relay))
 }
 
-// ParseLink reads what String writes, and nothing else. It answers ErrVersion for a link of a newer Masq, else ErrLink. A
+// ParseLink reads what String writes, and nothing else. It returns ErrVersion for a link of a newer Masq, else ErrLink. A
 // relay in it is wss:, or ws: on this computer.
 func ParseLink(s string) (Link, error) {
 	if len(s) > maxLink {

@@ -103,7 +103,7 @@ type Machine struct {
 
 // Host begins the side of the device that shows link, whose Relay must be the Sync Server to meet at even where the link
 // is shown without it. rand is of cryptographic quality, nil for crypto/rand; ML-KEM encapsulates with the system's randomness
-// whatever it is. It answers ErrLink for a link that
+// whatever it is. It returns ErrLink for a link that
 // ParseLink would not take, and ErrOffer.
 func Host(self Self, link Link, offer Offer, rand io.Reader, now uint64) (*Machine, error) {
 	genesis, err := offer.genesis()
@@ -122,7 +122,7 @@ func Host(self Self, link Link, offer Offer, rand io.Reader, now uint64) (*Machi
 }
 
 // Joiner begins the side of the device that opened link, whose Relay must be filled in where the link had none. Ask the user
-// first, and refuse with ErrCircle if this device is in a circle with others. rand is as in Host. It answers ErrLink without a
+// first, and refuse with ErrCircle if this device is in a circle with others. rand is as in Host. It returns ErrLink without a
 // relay, or for an App that can't be one.
 func Joiner(self Self, link Link, rand io.Reader, now uint64) (*Machine, error) {
 	m, err := newMachine(self, link, rand, now)
@@ -151,10 +151,10 @@ func (m *Machine) State() State { return m.state }
 // Deadline is when Tick has to be called, in Unix ms; 0 for never.
 func (m *Machine) Deadline() uint64 { return m.deadline }
 
-// Joined answers the host, from BothYes on, who joins and what it signed for its ADD.
+// Joined returns the host, from BothYes on, who joins and what it signed for its ADD.
 func (m *Machine) Joined() (roster.Member, [64]byte) { return m.state.Other.Member, m.acceptance }
 
-// Granted answers the joiner, at Granted, what it got, and the roster that it got checked: the host is in it.
+// Granted returns the joiner, at Granted, what it got, and the roster that it got checked: the host is in it.
 func (m *Machine) Granted() (Grant, *roster.Roster) { return m.grant, m.roster }
 
 func (m *Machine) over() bool { return m.state.Step >= Granted }

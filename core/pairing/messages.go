@@ -244,7 +244,7 @@ func (g *Grant) open(genesis roster.ID, root [32]byte, host *roster.Member) (*ro
 	return r, nil
 }
 
-// begin answers the roster that the entries in rest belong to.
+// begin returns the roster that the entries in rest belong to.
 func (g *Grant) begin(root [32]byte) (r *roster.Roster, rest [][]byte, err error) {
 	switch {
 	case g.Role == Application:
@@ -256,7 +256,7 @@ func (g *Grant) begin(root [32]byte) (r *roster.Roster, rest [][]byte, err error
 	return r, g.Roster[1:], err
 }
 
-// fields goes through TLV fields. each gets those that the form knows, and answers false to refuse a value.
+// fields goes through TLV fields. each gets those that the form knows, and returns false to refuse a value.
 func fields(b []byte, f form, each func(tag uint8, value []byte) bool) error {
 	var seen uint8
 	r := wire.NewReader(b)

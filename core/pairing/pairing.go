@@ -1,7 +1,7 @@
 // Package pairing lets a new device into a circle: from a link to two users' yes, on both screens, to six digits that agree.
 //
 // A Machine is one side of one pairing. The device that is in shows a Link and runs Host; the one that opens it runs Joiner.
-// Both meet in Link.Mailbox at the Sync Server. Each call tells the machine what happened and answers what to send, one body of
+// Both meet in Link.Mailbox at the Sync Server. Each call tells the machine what happened and returns what to send, one body of
 // DATA each; State says what to show, and Deadline when to call Tick.
 //
 //	out := m.Peer(now, present)       // the other side came or left; also when the own connection is lost
@@ -11,7 +11,7 @@
 //	out := m.Grant(now, g)            // host, at BothYes: takes Joined in, as pending until their first session
 //	out := m.Tick(now)                // Deadline has come
 //
-// A pairing ends at Granted or Failed; then all its secrets are gone but those that Granted answers. It fails closed: whatever
+// A pairing ends at Granted or Failed; then all its secrets are gone but those that Granted returns. It fails closed: whatever
 // is not exactly as expected ends it, and the link is worth nothing any more once State.Spent. A host should leave the mailbox
 // only after the joiner has: its last message could be lost otherwise.
 //

@@ -59,9 +59,9 @@ type (
 	}
 	// Tick: the time that WakeAt asked for has come. A Tick too many does no harm.
 	Tick struct{}
-	// Committed answers Commit. Err is nil, storage.ErrExists, storage.ErrQuota or another error.
+	// Committed returns Commit. Err is nil, storage.ErrExists, storage.ErrQuota or another error.
 	Committed struct{ Err error }
-	// Loaded answers Load. Data is nil where there is no such block. Err is what Load failed with.
+	// Loaded returns Load. Data is nil where there is no such block. Err is what Load failed with.
 	Loaded struct {
 		Blocks []storage.Block
 		Err    error
@@ -90,7 +90,7 @@ func (*Op) isEvent()       {}
 // Verb is what an Op asks for. The numbers are those of the codec to JavaScript.
 type Verb uint8
 
-// The verbs, with what each takes from Op and answers in Reply.
+// The verbs, with what each takes from Op and returns in Reply.
 const (
 	Get       Verb = 1  // Key → Entries (one, or none)
 	Batch     Verb = 2  // Writes, Relaxed → nothing; a put or del is a batch of one, and a batch of none waits for what was before it
@@ -192,7 +192,7 @@ const (
 type Action interface{ isAction() }
 
 type (
-	// Reply answers an Op, once.
+	// Reply returns an Op, once.
 	Reply struct {
 		Op       uint64
 		Err      Code
@@ -278,7 +278,7 @@ type Change struct {
 	PrevKind wire.Kind
 	Previous []byte
 	Client   uint32 // the Op.Client that wrote it here, 0 if it came from another device
-	Others   int    // how many versions Conflicts answers
+	Others   int    // how many versions Conflicts returns
 	Device   string // the name of the device that it came from, "device" if that is not known; "" if it was written here
 }
 

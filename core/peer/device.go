@@ -163,7 +163,7 @@ func (d *device) shares(n *namespace) bool {
 	return d.domain.namespace == nil || d.domain.namespace == n
 }
 
-// in answers how far the device has got with a namespace.
+// in returns how far the device has got with a namespace.
 func (d *device) in(n *namespace) *progress {
 	for _, p := range d.progress {
 		if p.namespace == n {

@@ -351,7 +351,7 @@ func (n *node) do(op Op) uint64 {
 	return op.ID
 }
 
-// must does op and answers its reply, which must come and not be an error.
+// must does op and returns its reply, which must come and not be an error.
 func (n *node) must(op Op) Reply {
 	n.m.t.Helper()
 	id := n.do(op)

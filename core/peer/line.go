@@ -348,7 +348,7 @@ func (l *line) data(body []byte) {
 	}
 }
 
-// result carries out what the link answered. It answers false when the line is down.
+// result carries out what the link answered. It returns false when the line is down.
 func (l *line) result(res session.Result) bool {
 	if res.Up || res.Down {
 		l.sessionDown()

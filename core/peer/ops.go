@@ -9,7 +9,7 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// task is an operation on a namespace. run answers ledger.ErrWait, having changed nothing, when blocks are missing; it is
+// task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing; it is
 // run again from its start when they are there.
 type task struct {
 	run   func() error
@@ -220,7 +220,7 @@ func (n *namespace) batch(op *Op) {
 	})
 }
 
-// checked answers the batch with each key once, the last write of it, or why it cannot be.
+// checked returns the batch with each key once, the last write of it, or why it cannot be.
 func (n *namespace) checked(in []Write) ([]replica.Write, Code) {
 	if len(in) > wire.MaxBatchOps {
 		return nil, ETooBig
@@ -250,7 +250,7 @@ func (n *namespace) checked(in []Write) ([]replica.Write, Code) {
 	return out, OK
 }
 
-// lastOf answers the place of each key's last write, nil if there is but one.
+// lastOf returns the place of each key's last write, nil if there is but one.
 func lastOf(in []Write) map[string]int {
 	if len(in) == 1 {
 		return nil

@@ -80,7 +80,7 @@ func (e *Engine) invite(op *Op) {
 	e.startPairing(&pairingRun{e: e, op: op.ID, host: true, domain: dom, link: link, m: m})
 }
 
-// inviting answers the domain that an invite is into: a local store's circle or, with an application, that one's peers; else the
+// inviting returns the domain that an invite is into: a local store's circle or, with an application, that one's peers; else the
 // domain that this device is in.
 func (e *Engine) inviting(app string) (*domain, Code) {
 	if err := e.foundCircle(); err != nil {

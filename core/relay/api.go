@@ -123,7 +123,7 @@ type (
 		Code   uint16
 		Reason Reason
 	}
-	// Reserved answers a Reserve. Nameplate is empty if too many are reserved.
+	// Reserved returns a Reserve. Nameplate is empty if too many are reserved.
 	Reserved struct {
 		ID        uint64
 		Nameplate string

@@ -101,7 +101,7 @@ func (s *Server) givePlate(id uint64, name string, out *Actions) {
 	out.add(Reserved{id, name})
 }
 
-// plateClaimed answers another node that wants a nameplate. Of two that want the same at once the higher number has it.
+// plateClaimed returns another node that wants a nameplate. Of two that want the same at once the higher number has it.
 func (s *Server) plateClaimed(by uint64, name string, out *Actions) {
 	mine := s.claimOf(name)
 	switch {

@@ -92,7 +92,7 @@ type Stats struct {
 	Gaps             uint64 // how often a message to or from another node may have been lost, by channel
 }
 
-// Stats answers the counters as they are.
+// Stats returns the counters as they are.
 func (s *Server) Stats() Stats {
 	out := s.stats
 	out.Waiting, out.Joined = s.waiting.Len(), s.joined.Len()

@@ -102,7 +102,7 @@ func (l *Limits) setDefaults() {
 	l.FrameBytes = min(l.FrameBytes, wire.MaxFrame)
 }
 
-// Limits answers the limits in force.
+// Limits returns the limits in force.
 func (s *Server) Limits() Limits { return s.cfg.Limits }
 
 // Step tells the Server what happened, and at which time, and adds to out what is to be done.
@@ -136,7 +136,7 @@ func (s *Server) Step(now Millis, ev Event, out *Actions) {
 	}
 }
 
-// Next answers when the next Tick is due, false if none is.
+// Next returns when the next Tick is due, false if none is.
 func (s *Server) Next() (at Millis, ok bool) {
 	earliest := func(t Millis) {
 		if !ok || t < at {
@@ -385,7 +385,7 @@ func (s *Server) drainSome(ev Drain, out *Actions) {
 }
 
 // restart sends c away for the time of a restart, and the other side of its channel with it: neither hears of a PEER that left. It
-// answers how many went.
+// returns how many went.
 func (s *Server) restart(c *conn, out *Actions) int {
 	both := []*conn{c}
 	if r := c.room; r != nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // Where a platform puts a server to sleep while its connections stay open, and forgets all but a few bytes that are attached to each
-// connection, those that Save answers are enough: New, Restore for each connection, and the Server goes on as before. Its
+// connection, those that Save returns are enough: New, Restore for each connection, and the Server goes on as before. Its
 // counters begin anew.
 //
 //	waiting = 1 ‖ since u64 ‖ kind u8 ‖ lv8(name) ‖ nonce(32) ‖ host
@@ -19,7 +19,7 @@ const (
 	savedJoined  = 2
 )
 
-// MaxSaved is the most bytes that Save answers.
+// MaxSaved is the most bytes that Save returns.
 const MaxSaved = 1 + 8 + 1 + 1 + 32 + 32 + maxHost
 
 const maxHost = 253 + len(":65535") // a DNS name and a port
@@ -27,7 +27,7 @@ const maxHost = 253 + len(":65535") // a DNS name and a port
 // ErrSaved is the error for bytes that are not Save's, or are of a connection that cannot stand beside those restored before.
 var ErrSaved = errors.New("relay: these bytes are no connection's that was saved")
 
-// Save answers what Restore needs; nil if the connection has ended.
+// Save returns what Restore needs; nil if the connection has ended.
 func (s *Server) Save(conn uint64) []byte {
 	c := s.conns[conn]
 	if c == nil {
@@ -46,7 +46,7 @@ func (s *Server) Save(conn uint64) []byte {
 	return wire.AppendU64(append(b, c.side), c.room.born)
 }
 
-// name answers which channel or mailbox c is for.
+// name returns which channel or mailbox c is for.
 func (c *conn) name() (wire.RelayKind, []byte) {
 	if c.greet != nil {
 		return c.greet.kind, c.greet.name

@@ -8,7 +8,7 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// amnesic makes each harness’s Server forget everything before every step but what Save answers.
+// amnesic makes each harness’s Server forget everything before every step but what Save returns.
 var amnesic bool
 
 // TestAmnesic repeats the tests of what a Server does with one that forgets.

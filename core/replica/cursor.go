@@ -14,7 +14,7 @@ import (
 // prefetch is how many segments are asked for ahead of the one that a cursor waits for.
 const prefetch = 4
 
-// Next answers the records from position pos on that a device with this vector lacks, about maxBytes of them but at least one batch,
+// Next returns the records from position pos on that a device with this vector lacks, about maxBytes of them but at least one batch,
 // encoded, and the position to go on from. What came by session from is left out, and what is superseded. end: the log's end is
 // reached, and all before it was answered.
 //
@@ -46,7 +46,7 @@ type cursor struct {
 	next uint64
 }
 
-// segments walks what lies in segments. It answers true when enough is gathered, or nothing more may be sent yet.
+// segments walks what lies in segments. It returns true when enough is gathered, or nothing more may be sent yet.
 func (c *cursor) segments() (stop bool, err error) {
 	segs := c.r.segs
 	i, _ := slices.BinarySearchFunc(segs, c.next, func(s *segment, p uint64) int { return cmp.Compare(s.behind, p+1) })
@@ -149,7 +149,7 @@ func (r *Replica) sendable(pos uint64, d wire.Dot) bool {
 	return pos < n.pos || pos < n.reservedPos && (d.Writer != r.writer.id || n.writer == d.Writer && d.Seq < n.reservedSeq)
 }
 
-// ChangesSince answers the keys written at position pos or behind it, each with what Get answers now.
+// ChangesSince returns the keys written at position pos or behind it, each with what Get returns now.
 func (r *Replica) ChangesSince(pos uint64) ([]Change, error) {
 	keys := map[string]struct{}{}
 	var missing error

@@ -166,7 +166,7 @@ func (r *Replica) Reissue() error {
 	return nil
 }
 
-// byDot answers which of vs belong to the same batch, by their numbers, in the order of the first of each.
+// byDot returns which of vs belong to the same batch, by their numbers, in the order of the first of each.
 func byDot(vs []*version) [][]int {
 	var out [][]int
 	place := map[wire.Dot]int{}
@@ -182,7 +182,7 @@ func byDot(vs []*version) [][]int {
 	return out
 }
 
-// Drop forgets everything, and answers what that changes. A checkpoint is due before the next commit. ledger.ErrWait: blocks are
+// Drop forgets everything, and returns what that changes. A checkpoint is due before the next commit. ledger.ErrWait: blocks are
 // missing, and nothing has changed.
 func (r *Replica) Drop() ([]Change, error) {
 	keys, _, err := r.find(&Query{KeysOnly: true})

@@ -89,7 +89,7 @@ func (o *opened) put(now uint64, key, value string) {
 	})
 }
 
-// news answers what a device with nothing is given.
+// news returns what a device with nothing is given.
 func (o *opened) news() []wire.Record {
 	o.t.Helper()
 	var recs []wire.Record

@@ -269,7 +269,7 @@ func (g *harness) all() string {
 	return strings.TrimSpace(b.String())
 }
 
-// next answers the records from pos on, one call of Next.
+// next returns the records from pos on, one call of Next.
 func (g *harness) next(peer wire.Vector, from uint32, pos uint64, max int) (recs []wire.Record, next uint64, end bool) {
 	g.t.Helper()
 	g.do(func() error {
@@ -284,7 +284,7 @@ func (g *harness) next(peer wire.Vector, from uint32, pos uint64, max int) (recs
 	return recs, next, end
 }
 
-// give commits, and sends to what it lacks, to the end. It answers how many records that were.
+// give commits, and sends to what it lacks, to the end. It returns how many records that were.
 func (g *harness) give(to *harness, from uint32) (n int) {
 	g.t.Helper()
 	g.commit()

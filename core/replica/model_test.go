@@ -57,7 +57,7 @@ func (m facts) has(f *fact) bool {
 	return slices.ContainsFunc(m[f.key], func(o *fact) bool { return o == f || o.sees(f) })
 }
 
-// values are what Get answers, and then Conflicts.
+// values are what Get returns, and then Conflicts.
 func (m facts) values(key string) []string {
 	live := slices.DeleteFunc(slices.Clone(m[key]), func(f *fact) bool { return f.kind == wire.Deleted })
 	slices.SortFunc(live, func(a, b *fact) int {

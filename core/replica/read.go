@@ -9,7 +9,7 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Get answers the version of a key that counts, and whether there is one.
+// Get returns the version of a key that counts, and whether there is one.
 func (r *Replica) Get(key string) (wire.Record, bool, error) {
 	vs, err := r.lookup(key)
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *Replica) Get(key string) (wire.Record, bool, error) {
 	return w.record(value), err == nil, err
 }
 
-// Conflicts answers the versions of a key that Get does not choose, newest first; deletions are left out.
+// Conflicts returns the versions of a key that Get does not choose, newest first; deletions are left out.
 func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
 	vs, err := r.lookup(key)
 	if err != nil {
@@ -35,7 +35,7 @@ func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
 	return r.records(rest, false)
 }
 
-// records answers versions with their values. It asks for all that is missing at once.
+// records returns versions with their values. It asks for all that is missing at once.
 func (r *Replica) records(vs []*version, keysOnly bool) ([]wire.Record, error) {
 	out := make([]wire.Record, len(vs))
 	values := valueReader{r: r}
@@ -97,7 +97,7 @@ func prefixEnd(p string) string {
 	return ""
 }
 
-// Range answers the keys that q selects, in their order, with what Get answers for each, and whether there are more.
+// Range returns the keys that q selects, in their order, with what Get returns for each, and whether there are more.
 func (r *Replica) Range(q Query) (recs []wire.Record, more bool, err error) {
 	found, more, err := r.find(&q)
 	if err != nil {
@@ -107,7 +107,7 @@ func (r *Replica) Range(q Query) (recs []wire.Record, more bool, err error) {
 	return recs, more, err
 }
 
-// find answers the versions that q selects.
+// find returns the versions that q selects.
 func (r *Replica) find(q *Query) (found []*version, more bool, err error) {
 	lo, hi := q.bounds()
 	if hi != "" && hi <= lo {
@@ -189,7 +189,7 @@ type keyed struct {
 	stored []*version
 }
 
-// keysIn answers the keys of a span, in memory and in its page, ascending.
+// keysIn returns the keys of a span, in memory and in its page, ascending.
 func (r *Replica) keysIn(s span) ([]keyed, error) {
 	mem := r.memKeys()
 	i, j := within(mem, s.lo, s.hi)
@@ -205,7 +205,7 @@ func (r *Replica) keysIn(s span) ([]keyed, error) {
 	return merged(mem, p.keys[i:j], p.versions[i:j]), nil
 }
 
-// memKeys answers the keys that are in memory, ascending. Only who reads a range needs their order: writing keeps none, because to
+// memKeys returns the keys that are in memory, ascending. Only who reads a range needs their order: writing keeps none, because to
 // insert each key where it belongs moves half of all.
 func (r *Replica) memKeys() []string {
 	late := r.late
@@ -230,7 +230,7 @@ func (r *Replica) memKeys() []string {
 	return keys
 }
 
-// within answers where the keys from lo on and below hi are.
+// within returns where the keys from lo on and below hi are.
 func within(keys []string, lo, hi string) (i, j int) {
 	i, _ = slices.BinarySearch(keys, lo)
 	j = len(keys)

@@ -2,7 +2,7 @@
 // ledger's blocks. It merges exactly: what one write had not seen of another is never lost by it.
 //
 // Open it on an opened ledger. Write takes local writes, Apply records of other devices, Join what their END says; Get, Conflicts
-// and Range read; Next walks the log for another device. A call that needs blocks which are not loaded answers ledger.ErrWait and has
+// and Range read; Next walks the log for another device. A call that needs blocks which are not loaded returns ledger.ErrWait and has
 // changed nothing: have them loaded and call again. The driver calls Begin and Committed around each of the ledger's commits, and
 // Checkpoint when NeedsCheckpoint says so.
 //
@@ -173,7 +173,7 @@ func (r *Replica) random(b []byte) {
 	}
 }
 
-// Begin notes what the ledger's commit that is about to be taken contains, and answers how it must be committed: as asked for, or
+// Begin notes what the ledger's commit that is about to be taken contains, and returns how it must be committed: as asked for, or
 // storage.Strict when it reserves numbers or has a checkpoint.
 func (r *Replica) Begin(d storage.Durability) storage.Durability {
 	r.snapshot()

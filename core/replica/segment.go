@@ -155,7 +155,7 @@ func (w *segmentWriter) close() {
 	*w = segmentWriter{r: w.r}
 }
 
-// segmentBlock answers a segment's block, in a format that is known.
+// segmentBlock returns a segment's block, in a format that is known.
 func (r *Replica) segmentBlock(id storage.ID) (*ledger.Block, error) {
 	b, err := r.led.Block(id)
 	if err != nil {

@@ -24,7 +24,7 @@ func (r *Replica) voided(d wire.Dot, pos uint64) bool {
 	return slices.ContainsFunc(r.voids, func(x void) bool { return x.hits(d) && pos < x.before })
 }
 
-// lookup answers the versions of a key, none of which another one's context reaches. They must not be changed.
+// lookup returns the versions of a key, none of which another one's context reaches. They must not be changed.
 func (r *Replica) lookup(key string) ([]*version, error) {
 	stored, err := r.storedVersions(key)
 	return r.living(key, stored), err
@@ -66,7 +66,7 @@ func (r *Replica) superseded(key string, d wire.Dot, before uint64) bool {
 		slices.ContainsFunc(r.mem[key], func(v *version) bool { return v.pos < before && wire.Sees(v.ctx, d) })
 }
 
-// winner is the version that Get answers: the one with the highest (time, writer) that is not a deletion; nil if there is none.
+// winner is the version that Get returns: the one with the highest (time, writer) that is not a deletion; nil if there is none.
 func winner(vs []*version) *version {
 	var best *version
 	for _, v := range vs {
@@ -152,7 +152,7 @@ func addPair(ctx []wire.Dot, p wire.Dot) []wire.Dot {
 	return slices.Replace(ctx, i, j, slices.Insert(rest, k, p)...)
 }
 
-// valueOf answers a version's value; ledger.ErrWait if its segment is not loaded.
+// valueOf returns a version's value; ledger.ErrWait if its segment is not loaded.
 func (r *Replica) valueOf(v *version) ([]byte, error) {
 	reader := valueReader{r: r}
 	return reader.of(v)

@@ -15,14 +15,14 @@ type Write struct {
 	Value []byte // kept
 }
 
-// A Change is a key for which Get or Conflicts answers something else than before.
+// A Change is a key for which Get or Conflicts returns something else than before.
 type Change struct {
 	Key      string
 	Kind     wire.Kind // Deleted: nothing now
 	Value    []byte
 	PrevKind wire.Kind // Deleted: nothing before
 	Previous []byte    // only of keys that are watched
-	Others   int       // how many versions Conflicts answers
+	Others   int       // how many versions Conflicts returns
 }
 
 // aheadTolerance is how far a time may be ahead of the clock and still be adopted, in ms.
@@ -175,7 +175,7 @@ func (r *Replica) stage(keys int) *stage {
 	return s
 }
 
-// of answers a key's place, nil if it was not looked up.
+// of returns a key's place, nil if it was not looked up.
 func (s *stage) of(key string) *staged {
 	if s.place != nil {
 		if i, ok := s.place[key]; ok {
@@ -207,7 +207,7 @@ func (s *stage) before(key string) {
 	s.keys = append(s.keys, staged{key, vs, vs})
 }
 
-// after answers a key's versions as they will be.
+// after returns a key's versions as they will be.
 func (s *stage) after(key string) []*version {
 	if x := s.of(key); x != nil {
 		return x.after
@@ -261,7 +261,7 @@ func (s *stage) changes() ([]Change, error) {
 	return out, s.err
 }
 
-// valuesBeside are the versions that Conflicts answers, w being the winner.
+// valuesBeside are the versions that Conflicts returns, w being the winner.
 func valuesBeside(vs []*version, w *version) []*version {
 	var out []*version
 	for _, v := range vs {
@@ -292,7 +292,7 @@ func (r *Replica) change(key string, was, is *version) (c Change, err error) {
 	return c, err
 }
 
-// arrive gives versions their positions, puts them into memory, and answers the log's item with them, without its head. They have
+// arrive gives versions their positions, puts them into memory, and returns the log's item with them, without its head. They have
 // about size bytes encoded.
 func (r *Replica) arrive(vs []*version, size int) []byte {
 	item := make([]byte, itemHead, itemHead+size)

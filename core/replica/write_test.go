@@ -49,7 +49,7 @@ func TestWriteAndRead(t *testing.T) {
 	}
 }
 
-// The version with the highest (time, writer) that is no deletion is the one that get answers.
+// The version with the highest (time, writer) that is no deletion is the one that get returns.
 func TestWinner(t *testing.T) {
 	rec := func(writer, time uint64, value string) wire.Record {
 		r := wire.Record{Dot: wire.Dot{Writer: writer, Seq: 4096}, Time: time, Key: "k", Kind: wire.JSON, Value: []byte(value)}

@@ -130,11 +130,11 @@ func (r *Replica) settleFinished() {
 	}
 }
 
-// Heard checks what another device says of this replica's own writing. It answers true when that cannot be: then this replica was
+// Heard checks what another device says of this replica's own writing. It returns true when that cannot be: then this replica was
 // copied or rolled back, and must recover: RecoverFork.
 func (r *Replica) Heard(v wire.Vector) (copied bool) { return r.conflict(v) != 0 }
 
-// conflict answers from which number on what this replica wrote is not known to be its own alone, when v shows that another writes as
+// conflict returns from which number on what this replica wrote is not known to be its own alone, when v shows that another writes as
 // the same writer; 0 if v does not.
 func (r *Replica) conflict(v wire.Vector) (from uint64) {
 	w := &r.writer

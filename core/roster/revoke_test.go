@@ -94,7 +94,7 @@ func say(r *Roster) string {
 	return fmt.Sprint(in, " out ", out)
 }
 
-// fill gives a roster the entries in an order, again and again until nothing is missing. It answers how many were refused.
+// fill gives a roster the entries in an order, again and again until nothing is missing. It returns how many were refused.
 func fill(t testing.TB, r *Roster, entries [][]byte) int {
 	t.Helper()
 	left := slices.Clone(entries)

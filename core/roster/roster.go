@@ -203,7 +203,7 @@ func (r *Roster) Revoked(ik [32]byte) bool { return find(r.current().out, ik) >=
 // RevokedMembers lists the devices that are Revoked.
 func (r *Roster) RevokedMembers() []Member { return slices.Clone(r.current().out) }
 
-// Relays answers the Sync Servers' URLs that hold: of the RELAYS entries that count, those of the one with the highest
+// Relays returns the Sync Servers' URLs that hold: of the RELAYS entries that count, those of the one with the highest
 // (version, id). None: nil.
 func (r *Roster) Relays() []string {
 	i := r.current().relays
@@ -230,11 +230,11 @@ func (r *Roster) Heads() []ID {
 	return out
 }
 
-// Behind answers the entries that a roster with these heads lacks, in an order in which it can Add them: those that are
+// Behind returns the entries that a roster with these heads lacks, in an order in which it can Add them: those that are
 // not among or behind the heads; all of them if none of the heads is known. The entries must not be changed.
 func (r *Roster) Behind(heads []ID) [][]byte { return r.lacks(r.all, heads) }
 
-// Notice answers what a device that is Revoked is shown, which has these heads: a REVOKE that put it out and that entry's past, less
+// Notice returns what a device that is Revoked is shown, which has these heads: a REVOKE that put it out and that entry's past, less
 // what is among or behind the heads. It is nothing newer, so that the device learns of no later member. Nil for any other device.
 func (r *Roster) Notice(ik [32]byte, heads []ID) [][]byte {
 	i := r.reason(ik)
@@ -375,7 +375,7 @@ func (r *Roster) Encode() []byte {
 }
 
 // Load reads what Encode wrote of a circle's roster. It checks all of it again but the signatures, for which the page that a user
-// has just opened would wait: b has to come from storage that nobody else can write to. It answers ErrVersion for what a newer Masq
+// has just opened would wait: b has to come from storage that nobody else can write to. It returns ErrVersion for what a newer Masq
 // wrote.
 func Load(b []byte) (*Roster, error) {
 	in := wire.NewReader(b)

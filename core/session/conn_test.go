@@ -53,7 +53,7 @@ func shake(t testing.TB, i, r *Conn) {
 	}
 }
 
-// deliver hands frames over and answers the last result.
+// deliver hands frames over and returns the last result.
 func deliver(t testing.TB, frames [][]byte, to *Conn) (res Result) {
 	t.Helper()
 	for _, f := range frames {

@@ -17,7 +17,7 @@ type Keys struct {
 	Secret [32]byte         // circle_secret
 }
 
-// ErrKeys is what NewPair answers to keys that no session can be built on: a missing or foreign key, a peer's key that is
+// ErrKeys is what NewPair returns for keys that no session can be built on: a missing or foreign key, a peer's key that is
 // this device's own, or a point of low order.
 var ErrKeys = errors.New("session: unusable keys")
 
@@ -86,7 +86,7 @@ func (p *Pair) Side() uint8 {
 // Day numbers the pair's day at a time in Unix milliseconds.
 func (p *Pair) Day(now uint64) uint64 { return (now/1000 + p.offset) / daySeconds }
 
-// OtherDay answers the neighbouring day whose channel a pair without a session holds as well, if now (Unix milliseconds) is
+// OtherDay returns the neighbouring day whose channel a pair without a session holds as well, if now (Unix milliseconds) is
 // less than ten minutes away from it.
 func (p *Pair) OtherDay(now uint64) (day uint64, near bool) {
 	today := p.Day(now)

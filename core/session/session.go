@@ -128,7 +128,7 @@ func (s *session) sealPieces(out [][]byte, msg []byte) [][]byte {
 	return append(out, s.frame(kindLast, len(msg), msg))
 }
 
-// open decrypts a body in place and answers the whole messages that are there with it. After an error the session is over.
+// open decrypts a body in place and returns the whole messages that are there with it. After an error the session is over.
 func (s *session) open(now uint64, body []byte) ([]byte, error) {
 	sealed := body[headSize:]
 	n := len(sealed) - overhead

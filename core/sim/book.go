@@ -55,7 +55,7 @@ func (b *book) add(by *device, key string, kind wire.Kind, size int) *write {
 	return x
 }
 
-// find answers the write of a value, nil if nobody ever wrote that to this key.
+// find returns the write of a value, nil if nobody ever wrote that to this key.
 func (b *book) find(key string, kind wire.Kind, value []byte) *write {
 	id := -1
 	switch kind {
@@ -84,7 +84,7 @@ func (x *write) sees(s *write) {
 	s.after = append(s.after, x)
 }
 
-// content is what a device shows: for each key the values that it has, the one that get answers first.
+// content is what a device shows: for each key the values that it has, the one that get returns first.
 type content struct {
 	keys   []string
 	values map[string][]*write
@@ -109,7 +109,7 @@ func (c *content) has(x *write) bool {
 	return false
 }
 
-// inconsistent answers what must never be seen together: a value with one that it has replaced, or half a batch. It is "" if
+// inconsistent returns what must never be seen together: a value with one that it has replaced, or half a batch. It is "" if
 // there is none. Values of devices that went back in time are left out.
 func (c *content) inconsistent() string {
 	for _, key := range c.keys {
@@ -125,7 +125,7 @@ func (c *content) inconsistent() string {
 	return ""
 }
 
-// replacedBy answers a value here that x has replaced.
+// replacedBy returns a value here that x has replaced.
 func (c *content) replacedBy(x *write) *write {
 	for _, s := range x.saw {
 		if c.has(s) && !s.by.shaky && !x.by.shaky {
@@ -135,7 +135,7 @@ func (c *content) replacedBy(x *write) *write {
 	return nil
 }
 
-// missingOf answers a part of x's batch that is neither here nor replaced.
+// missingOf returns a part of x's batch that is neither here nor replaced.
 func (c *content) missingOf(x *write) *write {
 	if x.by.shaky {
 		return nil

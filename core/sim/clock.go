@@ -9,7 +9,7 @@ type Clock struct {
 	Drift  int64 // ms that it gains in 1,000,000 ms
 }
 
-// At answers what the clock shows, in Unix ms, at a simulated time in µs.
+// At returns what the clock shows, in Unix ms, at a simulated time in µs.
 func (c *Clock) At(now uint64) uint64 {
 	passed := int64(now / ms)
 	return uint64(epoch + passed + passed*c.Drift/1_000_000 + c.Offset)

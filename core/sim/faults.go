@@ -94,7 +94,7 @@ func (w *simulation) disturb() {
 	w.after(w.around(w.profile.calamity), w.disturb)
 }
 
-// running picks a device whose engine runs, or answers nil.
+// running picks a device whose engine runs, or returns nil.
 func (w *simulation) running() *device {
 	if d := pick(w, w.devices); d.run != nil && !d.run.closing {
 		return d

@@ -83,7 +83,7 @@ func (n *network) dial(p *proc, conn uint32, url string) *link {
 	switch reachable := !p.d.cutOff && w.server.up; {
 	case reachable:
 		w.carry(&l.up, 600, func() { l.arrive(path) })
-	case w.chance(0.2): // nothing answers, and nothing says so for long
+	case w.chance(0.2): // nothing returns, and nothing says so for long
 		w.after(w.between(20*second, 2*minute), func() { l.tell(0) })
 	default:
 		w.after(w.latency()+w.upTo(second), func() { l.tell(0) })
@@ -184,7 +184,7 @@ func (l *link) silence() {
 	}
 }
 
-// standing answers the links that a fault may hit.
+// standing returns the links that a fault may hit.
 func (n *network) standing() []*link {
 	var out []*link
 	for _, l := range n.links {

@@ -99,7 +99,7 @@ func (w *simulation) waitQuiet() {
 	}
 }
 
-// quiet answers what is left to do, "" if nothing is.
+// quiet returns what is left to do, "" if nothing is.
 func (w *simulation) quiet() string {
 	for _, d := range w.devices {
 		p := d.run
@@ -227,7 +227,7 @@ func (w *simulation) compareAside() {
 	}
 }
 
-// difference answers the first difference between what two devices show.
+// difference returns the first difference between what two devices show.
 func difference(a, b *content) string {
 	for _, pair := range [][2]*content{{a, b}, {b, a}} {
 		for _, key := range pair[0].keys {

@@ -31,7 +31,7 @@ func (w *simulation) pairSomebody() {
 	w.pairNext()
 }
 
-// pairNext answers false when nobody is left to be paired.
+// pairNext returns false when nobody is left to be paired.
 func (w *simulation) pairNext() bool {
 	var in, out []*device
 	left := 0

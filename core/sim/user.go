@@ -151,7 +151,7 @@ func (u *user) changed(c peer.Changed, catchUp bool) {
 	}
 }
 
-// genuine answers whose value it is; that nobody wrote it is the worst that can happen.
+// genuine returns whose value it is; that nobody wrote it is the worst that can happen.
 func (u *user) genuine(key string, kind wire.Kind, value []byte) *write {
 	x := u.w.book.find(key, kind, value)
 	if x == nil {

@@ -37,7 +37,7 @@ const MaxBlock = 16 << 20
 
 // A Commit is committed as a whole or not at all.
 type Commit struct {
-	Adds []Block // must not exist yet: if one does, nothing of the commit is written and Commit answers ErrExists
+	Adds []Block // must not exist yet: if one does, nothing of the commit is written and Commit returns ErrExists
 	Puts []Block // replace what is there
 	Dels []ID    // may be missing
 }
@@ -45,7 +45,7 @@ type Commit struct {
 // Empty reports whether the commit has nothing to do.
 func (g *Commit) Empty() bool { return len(g.Adds)+len(g.Puts)+len(g.Dels) == 0 }
 
-// Durability says when Commit answers.
+// Durability says when Commit returns.
 type Durability uint8
 
 const (
@@ -65,9 +65,9 @@ type Store interface {
 	// Commit makes the commit's changes, all or none. Commits are durable in their order: a later one is never there
 	// without an earlier one. It keeps none of the commit's memory.
 	Commit(g Commit, d Durability) error
-	// Load answers the blocks in the order of ids, with Data nil where there is none.
+	// Load returns the blocks in the order of ids, with Data nil where there is none.
 	Load(ids []ID) ([]Block, error)
-	// List answers the numbers of all blocks, ascending.
+	// List returns the numbers of all blocks, ascending.
 	List() ([]ID, error)
 	// Close lets go of the data. Further calls answer ErrClosed.
 	Close() error

@@ -42,7 +42,7 @@ type Vault struct {
 	rand io.Reader
 }
 
-// New answers a Vault for a store key, from which it derives a key of its own. rand must be of cryptographic quality: nonces
+// New returns a Vault for a store key, from which it derives a key of its own. rand must be of cryptographic quality: nonces
 // are read from it.
 func New(key [32]byte, rand io.Reader) *Vault {
 	blockKey, err := hkdf.Key(sha256.New, key[:], nil, "masq/1 blocks", chacha20poly1305.KeySize)
@@ -58,7 +58,7 @@ func New(key [32]byte, rand io.Reader) *Vault {
 	return &Vault{aead: aead, rand: rand}
 }
 
-// Seal answers plaintext as the block to store under id, Overhead bytes longer and in new memory. It panics when the source
+// Seal returns plaintext as the block to store under id, Overhead bytes longer and in new memory. It panics when the source
 // of randomness fails: nothing may be sealed then.
 func (v *Vault) Seal(id storage.ID, plaintext []byte) []byte {
 	block := make([]byte, header, Overhead+len(plaintext))
@@ -70,7 +70,7 @@ func (v *Vault) Seal(id storage.ID, plaintext []byte) []byte {
 	return v.aead.Seal(block, block[1:header], plaintext, ad[:])
 }
 
-// Open answers the plaintext of a block that was stored under id, in new memory. It answers ErrVersion for a format that is
+// Open returns the plaintext of a block that was stored under id, in new memory. It returns ErrVersion for a format that is
 // newer than this package, and ErrDamaged for whatever else it cannot open.
 func (v *Vault) Open(id storage.ID, block []byte) ([]byte, error) {
 	if len(block) > 0 && block[0] > format {

@@ -128,7 +128,7 @@ func TestNoRandomness(t *testing.T) {
 	New(testKey, bytes.NewReader(make([]byte, 23))).Seal(storage.Log, nil)
 }
 
-// FuzzOpen: no bytes make Open panic, and it answers only its two errors.
+// FuzzOpen: no bytes make Open panic, and it returns only its two errors.
 func FuzzOpen(f *testing.F) {
 	v := testVault()
 	f.Add(uint64(storage.Log|1), v.Seal(storage.Log|1, []byte("plaintext")))

@@ -82,7 +82,7 @@ func (r *Reader) Len() int {
 // Fail marks the input as malformed.
 func (r *Reader) Fail() { r.bad = true }
 
-// Err answers ErrMalformed after a failed read.
+// Err returns ErrMalformed after a failed read.
 func (r *Reader) Err() error {
 	if r.bad {
 		return ErrMalformed
@@ -90,7 +90,7 @@ func (r *Reader) Err() error {
 	return nil
 }
 
-// Done answers ErrMalformed after a failed read or when bytes are left over.
+// Done returns ErrMalformed after a failed read or when bytes are left over.
 func (r *Reader) Done() error {
 	if r.bad || len(r.s) != 0 {
 		return ErrMalformed

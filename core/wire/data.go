@@ -99,7 +99,7 @@ func ReadRecord(r *Reader) Record {
 	return rec
 }
 
-// ReadValue reads a record and answers its value alone, of which it aliases the bytes. It looks at nothing else: for records that
+// ReadValue reads a record and returns its value alone, of which it aliases the bytes. It looks at nothing else: for records that
 // were read before they were kept.
 func ReadValue(r *Reader) []byte {
 	r.Bytes(1 + 16 + 8)

@@ -40,7 +40,7 @@ const MaxJoin = 2 + ed25519.SignatureSize
 // RelayFrame is any one frame between a device and the Sync Server. Fields that its Type does not have are zero.
 type RelayFrame struct {
 	Type    RelayType
-	Body    []byte // DATA; ParseRelay answers a part of its input
+	Body    []byte // DATA; ParseRelay returns a part of its input
 	Version uint8  // HELLO; when it is not RelayVersion, nothing else of HELLO is parsed
 	Nonce   [32]byte
 	Time    uint64 // the server's clock, Unix ms
@@ -292,7 +292,7 @@ func IsNameplate(s string) bool {
 	return true
 }
 
-// ParseRelayPath answers the kind and the raw name in a path; a prefix before /v1/ is allowed. kind is 0 if it is
+// ParseRelayPath returns the kind and the raw name in a path; a prefix before /v1/ is allowed. kind is 0 if it is
 // no path of the Sync Server's.
 func ParseRelayPath(path string) (kind RelayKind, name []byte) {
 	for _, k := range [...]struct {

@@ -26,7 +26,7 @@ func (v Vector) find(writer uint64) (int, bool) {
 	return slices.BinarySearchFunc(v, writer, func(e Element, w uint64) int { return cmpU64(e.Writer, w) })
 }
 
-// Of answers the element of a writer, a zero one if there is none.
+// Of returns the element of a writer, a zero one if there is none.
 func (v Vector) Of(writer uint64) Element {
 	if i, ok := v.find(writer); ok {
 		return v[i]
@@ -121,7 +121,7 @@ func join(a, b Element) Element {
 	return out
 }
 
-// longest answers, for each block of which a or b has a tail, the longer one; blocks ascending.
+// longest returns, for each block of which a or b has a tail, the longer one; blocks ascending.
 func longest(a, b []Tail) []Tail {
 	var out []Tail
 	for len(a) > 0 && len(b) > 0 {

@@ -27,6 +27,6 @@ const (
 // BlockBits is the size of a reserved block of sequence numbers: 1<<BlockBits of them.
 const BlockBits = 12
 
-// ErrMalformed is what every parser answers to bytes that are not in its form. It carries no detail on purpose: nothing
+// ErrMalformed is what every parser returns for bytes that are not in its form. It carries no detail on purpose: nothing
 // that came from outside goes into an error.
 var ErrMalformed = errors.New("malformed message")

@@ -28,7 +28,7 @@ const titles = {
   'peer.CatchUp': '1 % changed on each of two devices, until equal, both sides',
 }
 
-/** run answers { 'package.Benchmark': { ns, heap } }, the medians. */
+/** run returns { 'package.Benchmark': { ns, heap } }, the medians. */
 function run(what, args, env) {
   console.log(`running the benchmarks ${what}`)
   const text = execFileSync('go', ['test', ...args, ...flags, ...packages], {

@@ -10,7 +10,7 @@ const waitMs = 60_000
 /** Thrown when a page has not answered in time, or has failed by itself. */
 export class NoAnswer extends Error {}
 
-/** freshFolder empties a folder for what a run leaves behind, and answers its path. */
+/** freshFolder empties a folder for what a run leaves behind, and returns its path. */
 export function freshFolder(name) {
   const folder = join(place, 'profiles', name)
   rmSync(folder, { recursive: true, force: true })
@@ -51,7 +51,7 @@ export class Device {
     if (process.env.DEBUG) this.page.on('console', (message) => console.error(message.text()))
   }
 
-  /** open goes to a page and answers what its opened does: times, in ms from the beginning of the navigation. */
+  /** open goes to a page and returns what its opened does: times, in ms from the beginning of the navigation. */
   async open(url) {
     await this.page.goto(url, { waitUntil: 'commit' })
     return this.#opened()

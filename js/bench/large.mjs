@@ -18,7 +18,7 @@ const partings = 3 // times each that both change keys while they are apart
 const patienceMs = 120_000 // for each step: who takes longer has no figure
 
 /**
- * large answers { name: rows }, rows by the names of rows.mjs, one value or a list of samples each, as far as a system got. failed is
+ * large returns { name: rows }, rows by the names of rows.mjs, one value or a list of samples each, as far as a system got. failed is
  * a Set of what an earlier run waited for in vain, which is not tried again.
  */
 export async function large(names, site, failed) {
@@ -148,7 +148,7 @@ class Trial {
     this.rows.serverLarge = this.server.memory() - this.idle
   }
 
-  /** #apart has both devices change their part while they are cut off, and answers how long until both have all, and the kB on the wire. */
+  /** #apart has both devices change their part while they are cut off, and returns how long until both have all, and the kB on the wire. */
   async #apart(a, b) {
     const both = (what, ...args) => Promise.all([a.run(what, ...args), b.run(what, ...args)])
     await both('network', false)

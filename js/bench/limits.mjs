@@ -1,7 +1,7 @@
 // The raw limits of the browser, in the same run as everything else.
 import { Device, freshFolder } from './device.mjs'
 
-/** measureLimits answers, by the names of limitRows, one value each. */
+/** measureLimits returns, by the names of limitRows, one value each. */
 export async function measureLimits(site) {
   const device = new Device(freshFolder('limits'))
   try {

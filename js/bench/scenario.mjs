@@ -13,7 +13,7 @@ const again = ['second', 'third']
 const shortMs = 1000
 const repeats = { separate: 4, batch: 20, burst: 5, many: 3 }
 
-/** scenario answers, by the names of rows.mjs, one value or a list of samples each. quick: nothing is done again. */
+/** scenario returns, by the names of rows.mjs, one value or a list of samples each. quick: nothing is done again. */
 export async function scenario(name, system, site, quick) {
   const folder = freshFolder(name)
   const server = await Server.start(system, folder)
@@ -117,7 +117,7 @@ async function onceMore({ rows, system, a, c, url, again }) {
 
 const mean = (samples) => samples.reduce((a, b) => a + b) / samples.length
 
-/** repeat takes more samples of what is short, and answers how many. */
+/** repeat takes more samples of what is short, and returns how many. */
 async function repeat(samples, times, work) {
   if (samples[0] > shortMs) return 0
   for (let i = 1; i <= times; i++) samples.push(await work(i))
@@ -129,14 +129,14 @@ async function bothWays(a, b, prefix) {
   return [...(await across(a, b, `there ${prefix}`)), ...(await across(b, a, `back ${prefix}`))]
 }
 
-/** across answers how long each of some writes took to be seen on the other device. */
+/** across returns how long each of some writes took to be seen on the other device. */
 async function across(from, to, prefix) {
   const wrote = await from.run('paced', prefix, counts.eachWay, paceMs)
   const saw = new Map(await to.run('saw', prefix, counts.eachWay))
   return wrote.map(([key, at]) => saw.get(key) - at)
 }
 
-/** burst answers how long it took until all of many writes were seen on the other device. */
+/** burst returns how long it took until all of many writes were seen on the other device. */
 async function burst(from, to, prefix) {
   const start = await from.run('burst', prefix, counts.burst)
   const saw = await to.run('saw', prefix, counts.burst)

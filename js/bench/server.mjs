@@ -5,7 +5,7 @@ import { connect, createServer } from 'node:net'
 
 const waitMs = 20_000
 
-/** freePort answers a port that nobody listens at. */
+/** freePort returns a port that nobody listens at. */
 export async function freePort() {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -11,7 +11,7 @@ const isolated = {
   'cross-origin-embedder-policy': 'require-corp',
 }
 
-/** compress writes nothing: it answers the body as it is sent. */
+/** compress writes nothing: it returns the body as it is sent. */
 function compress(file) {
   const body = readFileSync(file)
   const params = { [constants.BROTLI_PARAM_SIZE_HINT]: body.length }

@@ -11,7 +11,7 @@ let workerd
 before(async () => (workerd = await Workerd.start()))
 after(() => workerd?.stop())
 
-/** suite runs it, and answers what each case came to, by its name, and what it printed. */
+/** suite runs it, and returns what each case came to, by its name, and what it printed. */
 async function suite(url) {
   const env = { ...process.env, MASQ_CONFORMANCE_URL: url, MASQ_CONFORMANCE_OTHER: '', MASQ_CONFORMANCE_NOCAPS: '1' }
   const child = spawn(program, ['-test.v', '-test.run=^TestServer$'], { env, stdio: ['ignore', 'pipe', 'inherit'] })

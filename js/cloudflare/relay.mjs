@@ -7,13 +7,13 @@ import module from './channel.wasm'
 export const event = { open: 1, binary: 2, text: 3, closed: 4, tick: 5 }
 export const action = { send: 1, text: 2, close: 3, keep: 4 }
 
-/** What turn answers as next when nothing is due. */
+/** What turn returns as next when nothing is due. */
 export const never = 0xffffffff
 
 let program
 
 /**
- * turn hands an event at connection number conn to the program, with what is known of each connection: { saved, heard }. It answers
+ * turn hands an event at connection number conn to the program, with what is known of each connection: { saved, heard }. It returns
  * what there is to do, as { action, conn, data }, and in how many ms a tick is due.
  */
 export function turn(env, known, kind, conn, data) {

@@ -54,7 +54,7 @@ describe('two devices', () => {
     await run(page, `masq.put('${key}', '${value}')`)
   }
 
-  /** sees waits until a device has a value. It answers how long after start that was. */
+  /** sees waits until a device has a value. It returns how long after start that was. */
   async function sees(page, key, start = performance.now()) {
     const text = `new Promise((resolve) => {
       const look = async () => (await masq.get('${key}')) === '${expected.get(key)}' && (stop(), resolve());

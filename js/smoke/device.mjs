@@ -55,7 +55,7 @@ export class Device extends Browser {
     await this.shot('asking')
   }
 
-  /** invite shows an invite and answers its link. */
+  /** invite shows an invite and returns its link. */
   async invite() {
     await this.page.locator('#sync').click()
     await this.button('Add a device').click()
@@ -75,7 +75,7 @@ export class Device extends Browser {
     await this.button('Continue').click()
   }
 
-  /** compare waits for the digits, and answers them with the other device's name. */
+  /** compare waits for the digits, and returns them with the other device's name. */
   async compare() {
     await this.page.getByRole('heading', { name: 'The same digits on both devices?' }).waitFor()
     await this.shot('compare')

@@ -32,14 +32,14 @@ export class Manager {
     await this.#shot('allowed')
   }
 
-  /** addComputer shows a link for another store, and answers it. */
+  /** addComputer shows a link for another store, and returns it. */
   async addComputer() {
     await this.#goTo('Devices')
     await this.#button('Add a computer').click()
     return this.#link()
   }
 
-  /** openOnPhone shows a link to an application for a device without a store, and answers it. */
+  /** openOnPhone shows a link to an application for a device without a store, and returns it. */
   async openOnPhone(app) {
     await this.#goTo('Applications')
     const item = this.#page.getByRole('listitem').filter({ hasText: app })
@@ -62,7 +62,7 @@ export class Manager {
     await this.#button('Join').click()
   }
 
-  /** readDigits waits for the digits that are to be typed on the other computer, and answers them. */
+  /** readDigits waits for the digits that are to be typed on the other computer, and returns them. */
   async readDigits() {
     await this.#heading('Type these digits on the other computer')
     await this.#shot('digits')
@@ -77,7 +77,7 @@ export class Manager {
     await this.#button('Let it in').click()
   }
 
-  /** compare waits for the digits that both sides show, and answers them. */
+  /** compare waits for the digits that both sides show, and returns them. */
   async compare() {
     await this.#heading('The same digits on both devices?')
     await this.#shot('compare')

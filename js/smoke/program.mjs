@@ -29,7 +29,7 @@ export class Program {
     return value
   }
 
-  /** says waits for a line that pattern matches, and answers what the pattern has in parentheses. */
+  /** says waits for a line that pattern matches, and returns what the pattern has in parentheses. */
   async says(pattern) {
     for (;;) {
       const [, found] = pattern.exec(await this.line()) ?? []
@@ -42,7 +42,7 @@ export class Program {
     this.#child.stdin.write(line + '\n')
   }
 
-  /** output waits until it has ended well, and answers what it printed and nobody has read. */
+  /** output waits until it has ended well, and returns what it printed and nobody has read. */
   async output() {
     this.#child.stdin.end()
     let text = ''

@@ -28,7 +28,7 @@ export function needles(word) {
   return found
 }
 
-/** finds answers what of words is in data, as sentences. */
+/** finds returns what of words is in data, as sentences. */
 export function finds(words, data, where) {
   return words
     .flatMap(needles)
@@ -54,7 +54,7 @@ const siteStorage = [
   'databases',
 ]
 
-/** searchProfile looks for words in the site storage of a closed profile. It answers sentences. */
+/** searchProfile looks for words in the site storage of a closed profile. It returns sentences. */
 export function searchProfile(dir, words) {
   return siteStorage.flatMap((name) => searchFolder(join(dir, 'Default', name), words))
 }

@@ -18,7 +18,7 @@ export async function step(what, run) {
 /** seconds is how long ago start was. */
 export const seconds = (start) => `${((Date.now() - start) / 1000).toFixed(1)} s`
 
-/** until waits for a condition: the value that look answers, once it is neither false nor undefined. */
+/** until waits for a condition: the value that look returns, once it is neither false nor undefined. */
 export async function until(what, look, limitMs = waitMs) {
   const end = Date.now() + limitMs
   for (;;) {

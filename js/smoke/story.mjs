@@ -30,7 +30,7 @@ export function bothWays(one, other) {
 
 /**
  * story goes on from there: an outage while two devices write, then everything on the stage is closed and started again. It
- * answers what all devices hold.
+ * returns what all devices hold.
  */
 export async function story(stage, writers) {
   await step('the Sync Server is away for 5 s while both write, the same note too', () => outage(stage.tap, writers))
@@ -65,7 +65,7 @@ async function outage(tap, writers) {
   await tap.tell('start')
 }
 
-/** converged waits until all devices hold the same, and answers it. Both versions of the shared note must be in it. */
+/** converged waits until all devices hold the same, and returns it. Both versions of the shared note must be in it. */
 export async function converged(devices) {
   const same = await until('all hold the same', async () => {
     const [one, ...others] = await Promise.all(devices.map((device) => device.contents()))

@@ -32,14 +32,14 @@ export class Tap {
     await this.#program?.stop()
   }
 
-  /** tell tells the server something: stop (an outage), start (its end), flip (a bit in the next frame). It answers its counts. */
+  /** tell tells the server something: stop (an outage), start (its end), flip (a bit in the next frame). It returns its counts. */
   async tell(what) {
     const answer = await fetch(`${this.control}/${what}`, { method: 'POST' })
     if (!answer.ok) throw new Error(`tap: ${what}: ${await answer.text()}`)
     return answer.json()
   }
 
-  /** frames answers what has passed so far: the bodies of all DATA frames. */
+  /** frames returns what has passed so far: the bodies of all DATA frames. */
   frames() {
     const all = readFileSync(this.#file)
     const bodies = []

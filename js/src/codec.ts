@@ -85,7 +85,7 @@ export interface RawChange extends Entry {
   had: boolean
   previousKind: number
   previous: Uint8Array
-  others: number // how many versions `conflicts` answers
+  others: number // how many versions `conflicts` returns
   client: number // the tab that wrote it, 0 if none of this engine's
   device: string // the device that it came from, '' if written here
 }

@@ -112,7 +112,7 @@ class Walk {
     if (typeof toJSON === 'function') {
       const instead = toJSON.call(v, String(key)) as unknown
       // As a Date does that is none. Whoever means null can put null.
-      if (instead === null || instead === undefined) throw new Refusal(`its toJSON() answers ${instead}`)
+      if (instead === null || instead === undefined) throw new Refusal(`its toJSON() returns ${instead}`)
       if (typeof instead !== 'object') return this.write(instead, key)
       v = instead
     }

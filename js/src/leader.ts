@@ -15,7 +15,7 @@ import { workerMakers, type Maker } from './spawn.js'
 export interface LeadershipEvents {
   /** There is a new engine, which knows nothing of this tab: ask again for everything. */
   welcome(): void
-  /** The new engine has opened its data; `data` says which. Before that it answers nothing. */
+  /** The new engine has opened its data; `data` says which. Before that it returns nothing. */
   opened(data: string): void
   /** Messages of the codec. */
   out(bytes: Uint8Array): void
@@ -84,7 +84,7 @@ export class Leadership {
     this.#compete(false) // not after the other lock: who leads needs it only when another takes over
   }
 
-  /** Sends ops. If there is no engine now it answers false and drops them: a welcome will follow. */
+  /** Sends ops. If there is no engine now it returns false and drops them: a welcome will follow. */
   post(bytes: Uint8Array): boolean {
     if (this.#engine) this.#send({ t: 'ops', client: this.client, engine: this.#engine, bytes })
     return this.#engine !== 0

@@ -111,9 +111,9 @@ export class Masq extends EventTarget {
   }
 
   /**
-   * Stores a value, at most 1 MiB of it: bytes (an ArrayBuffer, or a view of one), which `get` answers as Uint8Array, or what
+   * Stores a value, at most 1 MiB of it: bytes (an ArrayBuffer, or a view of one), which `get` returns as Uint8Array, or what
    * JSON can say: null, booleans, finite numbers, text, and arrays and objects of those, at most 1,000 levels deep. What has a
-   * `toJSON` method is stored as what that answers, a Date as text. Properties that are undefined are left out; of an instance of
+   * `toJSON` method is stored as what that returns, a Date as text. Properties that are undefined are left out; of an instance of
    * a class its own enumerable properties are stored. Whatever else would be lost or changed is E_VALUE, which says where: bytes
    * within JSON, undefined in an array, a Map, an Error, a function.
    *
@@ -208,7 +208,7 @@ export class Masq extends EventTarget {
   }
 
   /**
-   * Resolves with the values that other devices wrote at the same time as the one that `get` answers; mostly none. The next
+   * Resolves with the values that other devices wrote at the same time as the one that `get` returns; mostly none. The next
    * `put` or `del` of the key settles it.
    */
   async conflicts<T = unknown>(key: string): Promise<T[]> {

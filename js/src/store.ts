@@ -12,7 +12,7 @@ export interface Change<T = unknown> {
   /** The value before; undefined if there was none. */
   readonly previous: T | undefined
   readonly deleted: boolean
-  /** How many versions `conflicts(key)` answers now. A change of these alone is told too, with the same value as before. */
+  /** How many versions `conflicts(key)` returns now. A change of these alone is told too, with the same value as before. */
   readonly conflicts: number
   /**
    * Who wrote it: `here`, this very object; `tab`, another tab of this browser, or with a local store anything on this computer;

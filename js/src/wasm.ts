@@ -4,7 +4,7 @@ import './wasm_exec.js' // from the Go toolchain at build; defines globalThis.Go
 
 /** The engine's program. */
 export interface Program {
-  /** Takes a time in Unix ms and the first `n` bytes of events; answers actions, as a view that is valid until the next call. */
+  /** Takes a time in Unix ms and the first `n` bytes of events; returns actions, as a view that is valid until the next call. */
   step(now: number, n: number, events: Uint8Array): Uint8Array<ArrayBuffer>
   /**
    * Lets what goes on in the background go on, until it waits: the garbage collector. Without that it would hold up the steps

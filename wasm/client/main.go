@@ -9,9 +9,9 @@
 //
 // and calls what the program exports:
 //
-//	input(n)      answers where n bytes of events are to be written
-//	step(now, n)  takes the time in Unix ms and these events, and answers how many bytes of actions there are; see package codec
-//	output()      answers where these actions are, valid until the next call of input or step
+//	input(n)      returns where n bytes of events are to be written
+//	step(now, n)  takes the time in Unix ms and these events, and returns how many bytes of actions there are; see package codec
+//	output()      returns where these actions are, valid until the next call of input or step
 //
 // step never throws: a panic in the engine comes out as the action failed, E_INTERNAL, and so does every step after it. Nothing that is
 // called by step may wait for anything (the runtime does not return to the host before the function does): the engine does no I/O.

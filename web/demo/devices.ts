@@ -251,7 +251,7 @@ interface Field {
   [attribute: string]: string | number
 }
 
-// fold is a form of one field that is out of sight until it is wanted. run answers what is wrong, if something is.
+// fold is a form of one field that is out of sight until it is wanted. run returns what is wrong, if something is.
 function fold(
   title: string,
   { label, submit, ...attributes }: Field,

@@ -146,7 +146,7 @@ export class Drafts {
     private readonly told: (event: DraftEvent) => void,
   ) {}
 
-  /** open answers a note's draft: the one with what could not be saved yet, if there is one. */
+  /** open returns a note's draft: the one with what could not be saved yet, if there is one. */
   open(id: string, note: Note): Draft {
     const draft = this.all.get(id) ?? new Draft(id, note, this.book, (event) => this.hear(event))
     draft.open = true

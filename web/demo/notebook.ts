@@ -117,8 +117,8 @@ export class Notebook extends EventTarget {
   }
 
   /**
-   * save writes a note, and copies as notes of their own, and answers when all are durable. Versions that arrived meanwhile and that
-   * nobody has seen are not overwritten unseen: they become notes of their own, too, and save answers how many.
+   * save writes a note, and copies as notes of their own, and returns when all are durable. Versions that arrived meanwhile and that
+   * nobody has seen are not overwritten unseen: they become notes of their own, too, and save returns how many.
    */
   async save(id: string, note: Note, copies: Note[] = []): Promise<number> {
     const others = (await this.others(id)).filter((other) => !same(other, note))

@@ -16,7 +16,7 @@ export interface PairingOptions {
   close(): void
 }
 
-/** showPairing draws a pairing into root, step by step, until it has ended. It answers a function that ends and cancels it. */
+/** showPairing draws a pairing into root, step by step, until it has ended. It returns a function that ends and cancels it. */
 export function showPairing(root: HTMLElement, pairing: Pairing, options: PairingOptions): () => void {
   let shown = ''
   const draw = () => {

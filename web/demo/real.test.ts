@@ -26,7 +26,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-/** run starts masq, and answers what it says of itself. */
+/** run starts masq, and returns what it says of itself. */
 function run(...args: string[]): Promise<{ program: ChildProcess; said: Record<string, string> }> {
   const program = spawn(masq, [...args, '--no-keyring', '--json'], { stdio: ['ignore', 'pipe', 'ignore'] })
   started.push(program)

@@ -78,7 +78,7 @@ const closing = (m: Manager, label = t('cancel')): Element => button(label, () =
 
 const trouble = (m: Manager): Child => m.problem && problem(m.problem)
 
-// A form of one field. run answers whether the dialog is done.
+// A form of one field. run returns whether the dialog is done.
 function form(
   m: Manager,
   field: Element,

@@ -1,6 +1,6 @@
 // The secrets that the page may be opened with.
 
-/** takeFragment takes a secret out of the address bar, and answers the address with it, if there is one. */
+/** takeFragment takes a secret out of the address bar, and returns the address with it, if there is one. */
 export function takeFragment(): string | undefined {
   const address = location.href
   if (!/^#masq(-open)?=/.test(location.hash)) return undefined

@@ -26,7 +26,7 @@ type Answer = (params: Record<string, unknown>) => unknown
 /** Failure makes a method fail. */
 export class Failure extends Error {}
 
-/** ScriptedStore is a store of which the test says what it answers. It lets in whoever knows its secret or its session. */
+/** ScriptedStore is a store of which the test says what it returns. It lets in whoever knows its secret or its session. */
 export class ScriptedStore {
   readonly calls: { method: string; params: Record<string, unknown> }[] = []
   answers: Record<string, Answer> = {}
@@ -62,7 +62,7 @@ export class ScriptedStore {
     socket.onMessage((data) => this.take(JSON.parse(data as string)))
   }
 
-  /** called waits until a method has been called, and answers the parameters of the last call. */
+  /** called waits until a method has been called, and returns the parameters of the last call. */
   async called(method: string): Promise<Record<string, unknown>> {
     for (let i = 0; i < 400; i++) {
       const found = this.calls.filter((c) => c.method === method).at(-1)

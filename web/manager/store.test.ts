@@ -40,7 +40,7 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true })
 })
 
-// run starts masq and answers the port that it says it listens on.
+// run starts masq and returns the port that it says it listens on.
 function run(...args: string[]): Promise<{ port: string; program: ChildProcess }> {
   const program = spawn(masq, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   started.push(program)
@@ -137,7 +137,7 @@ const put = (page: Page, key: string): Promise<unknown> =>
     })
   }, key)
 
-// pair opens the link that the host shows at the joiner, and answers the digits that it shows.
+// pair opens the link that the host shows at the joiner, and returns the digits that it shows.
 async function pair(host: Computer, joiner: Computer): Promise<string> {
   const link = await host.page.getByRole('textbox', { name: 'Pairing link' }).inputValue()
   await joiner.page.goto(link.replace(/localhost:\d+/, `localhost:${joiner.port}`))

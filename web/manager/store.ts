@@ -4,10 +4,10 @@ import { exchange, forget, kept, prove } from './session'
 import type { State } from './state'
 
 /**
- * Stand is how the page stands with the store:
+ * Phase is how the page stands with the store:
  * locked: it has no session; opening; live; away: the store does not answer, and is tried again.
  */
-export type Stand = 'locked' | 'opening' | 'live' | 'away'
+export type Phase = 'locked' | 'opening' | 'live' | 'away'
 
 /** Why a page is locked: it was opened without the link; the link was not good any more; the store has been restarted. */
 export type Why = 'no-link' | 'old-link' | 'restarted'
@@ -21,7 +21,7 @@ const shutOut = 4018
 
 /** Store tells changed whenever something is different. */
 export class Store {
-  phase: Stand = 'opening'
+  phase: Phase = 'opening'
   why: Why = 'no-link'
   state: State | undefined
   private rpc: Rpc | undefined

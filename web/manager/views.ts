@@ -34,7 +34,7 @@ export function topView(m: Manager): Child[] {
     state
       ? h('nav', { 'aria-label': t('pages') }, tab('applications'), tab('devices'), tab('help'))
       : h('span', { class: 'top-end' }, languageChoice(m)),
-    state && summary(state, m.store.harness === 'away'),
+    state && summary(state, m.store.phase === 'away'),
   ]
 }
 

@@ -27,7 +27,7 @@ export function linkProblem(link: string, origin: string, sync: string): LinkPro
   return relay === undefined ? undefined : relayProblem(relay, sync)
 }
 
-/** takeRest takes what is left of a link that was cut off out of the address bar, or a newer Masq's, and answers the address with it. */
+/** takeRest takes what is left of a link that was cut off out of the address bar, or a newer Masq's, and returns the address with it. */
 export function takeRest(): string | undefined {
   const address = location.href
   if (split(address)[1] === undefined) return undefined

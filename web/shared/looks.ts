@@ -20,7 +20,7 @@ export async function shot(page: Page, name: string): Promise<void> {
   if (more > 0) await page.setViewportSize(before)
 }
 
-/** accessible answers what axe finds wrong. */
+/** accessible returns what axe finds wrong. */
 export async function accessible(page: Page): Promise<string[]> {
   await page.evaluate(axe.source)
   const { violations } = await page.evaluate(() =>
@@ -29,7 +29,7 @@ export async function accessible(page: Page): Promise<string[]> {
   return violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`)
 }
 
-/** overflowing answers the elements that stick out of the page to the side, but for what is cut off there. */
+/** overflowing returns the elements that stick out of the page to the side, but for what is cut off there. */
 export const overflowing = (page: Page): Promise<string[]> =>
   page.evaluate(() => {
     const cut = (el: Element): boolean => {

@@ -63,7 +63,7 @@ func (e *rpcError) Error() string { return e.Message }
 // params are a call's.
 type params = map[string]any
 
-// call asks the store for something and decodes what it answers into result, unless that is nil.
+// call asks the store for something and decodes what it returns into result, unless that is nil.
 func (c *client) call(ctx context.Context, method string, p params, result any) error {
 	defer c.ui.during("waiting for the store")()
 	if p == nil {

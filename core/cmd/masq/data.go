@@ -154,7 +154,7 @@ func (u *ui) put(ctx context.Context, cmd *cli.Command) error {
 	})(ctx, cmd)
 }
 
-// valueOf answers the value that a put is given: an argument, standard input or a file.
+// valueOf returns the value that a put is given: an argument, standard input or a file.
 func (u *ui) valueOf(cmd *cli.Command) ([]byte, error) {
 	if file := cmd.String("file"); file != "" {
 		f, err := os.Open(file)

@@ -84,7 +84,7 @@ func (a *authority) file() string {
 	return name
 }
 
-// listenTLS answers a listener and its port; without a configuration it has no TLS.
+// listenTLS returns a listener and its port; without a configuration it has no TLS.
 func listenTLS(t *testing.T, config *tls.Config) (net.Listener, string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -33,7 +33,7 @@ func untilSignal() context.Context {
 	return ctx
 }
 
-// run is main with what it uses handed in. It answers the exit code.
+// run is main with what it uses handed in. It returns the exit code.
 func run(ctx context.Context, args []string, u *ui) int {
 	err := command(u).Run(ctx, args)
 	if err != nil {

@@ -124,7 +124,7 @@ func orDash(s string) string {
 	return s
 }
 
-// find answers the one element that a name or id fits.
+// find returns the one element that a name or id fits.
 func find[T any](all []T, what, wanted string, names func(T) []string) (T, error) {
 	var found []T
 	for _, e := range all {

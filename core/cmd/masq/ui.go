@@ -45,7 +45,7 @@ func (u *ui) fail(err error) {
 // patience is how long something may take before people are told what it is.
 const patience = 2 * time.Second
 
-// during says what is going on if it takes long. Call what it answers when that is over.
+// during says what is going on if it takes long. Call what it returns when that is over.
 func (u *ui) during(format string, args ...any) (over func()) {
 	t := time.AfterFunc(patience, func() { u.say(format, args...) })
 	return func() { t.Stop() }

@@ -12,7 +12,7 @@ import (
 
 const root = "../../.."
 
-// goreleaser answers the value of a setting in .goreleaser.yaml that is a list in brackets.
+// goreleaser returns the value of a setting in .goreleaser.yaml that is a list in brackets.
 func goreleaser(t *testing.T, setting string) []string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(root, ".goreleaser.yaml"))

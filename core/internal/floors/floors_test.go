@@ -119,7 +119,7 @@ func TestMatches(t *testing.T) {
 	}
 }
 
-// floorOf answers a package's floor with the pattern that gave it, or -1.
+// floorOf returns a package's floor with the pattern that gave it, or -1.
 func floorOf(name string) (int, string) {
 	for n, patterns := range floors {
 		for _, pattern := range patterns {

@@ -17,7 +17,7 @@ import (
 	"github.com/masqdev/masq/core/localstore"
 )
 
-// request sends a plain request over TCP, header by header as given, and answers the response with its body.
+// request sends a plain request over TCP, header by header as given, and returns the response with its body.
 func (b *harness) request(method, path, host string, header ...string) (*http.Response, string) {
 	b.t.Helper()
 	r, err := http.NewRequest(method, "http://"+b.host()+path, nil)

@@ -12,7 +12,7 @@ import (
 
 // driveOptions say what is driven, and with what.
 type driveOptions struct {
-	// Step lets the machine take in events that happened at once, in their order, and answers what is to be done by calls of
+	// Step lets the machine take in events that happened at once, in their order, and returns what is to be done by calls of
 	// act. An event is one of package peer's, or one that was handed to put. One goroutine calls it.
 	Step func(now peer.Millis, events []any, act func(action any))
 	// Other carries out the actions that are not the drive's, peer.Failed among them, in order. It is called inside of Step
@@ -208,7 +208,7 @@ func (d *drive) size() func() {
 }
 
 // close ends everything: no step and no dialling any more; it waits for the commits that were asked for, lets each connection
-// take what was sent on it, for a while, and closes storage, whose error it answers. It is called once.
+// take what was sent on it, for a while, and closes storage, whose error it returns. It is called once.
 func (d *drive) close() error {
 	d.mu.Lock()
 	d.closed = true

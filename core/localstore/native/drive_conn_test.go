@@ -101,7 +101,7 @@ func (s *server) unstarted() *httptest.Server {
 	}))
 }
 
-// echo answers what it gets, until it gets bye, which it tells gone.
+// echo returns what it gets, until it gets bye, which it tells gone.
 func echo(gone chan<- bool) *server {
 	return &server{
 		do: func(ws *gws.Conn) { ws.WriteMessage(gws.OpcodeBinary, []byte("hello")) },

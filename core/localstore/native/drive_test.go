@@ -305,7 +305,7 @@ func TestKilled(t *testing.T) {
 	t.Logf("%d puts were answered", next)
 }
 
-// putAndKill starts this test in a program of its own and kills it when it has answered so many puts. It answers how many are
+// putAndKill starts this test in a program of its own and kills it when it has answered so many puts. It returns how many are
 // known to be answered in all.
 func putAndKill(t *testing.T, path string, next, count int) int {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestKilled$")

@@ -107,7 +107,7 @@ type rpc struct {
 // closed is the answer to a call of a connection that ended first.
 const closed = "closed"
 
-// call answers the code of the error, "" for success, or closed. Notifications are dropped.
+// call returns the code of the error, "" for success, or closed. Notifications are dropped.
 func (r *rpc) call(method string, params, result any) string {
 	r.t.Helper()
 	return r.answer(r.send(method, params), result)
@@ -162,7 +162,7 @@ func (r *rpc) answer(id int, result any) string {
 	}
 }
 
-// end waits until the other end closes, and answers the code.
+// end waits until the other end closes, and returns the code.
 func (r *rpc) end() uint16 {
 	r.t.Helper()
 	late := time.After(3 * time.Minute) // which ends only what hangs
@@ -337,7 +337,7 @@ func (b *harness) allowBy(a *rpc, origin string) {
 
 var b64 = base64.RawURLEncoding
 
-// prove proves a token. label is "client" or "manager". It answers the code of the second half, with what it sent.
+// prove proves a token. label is "client" or "manager". It returns the code of the second half, with what it sent.
 func (r *rpc) prove(app, label string, t token) (code string, proof object) {
 	r.t.Helper()
 	cn := make([]byte, 32)

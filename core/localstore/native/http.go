@@ -63,7 +63,7 @@ func isBrowser(h http.Header) bool {
 	return h.Get("Sec-Fetch-Site") != "" || h.Get("Sec-Fetch-Dest") != "" || strings.HasPrefix(h.Get("User-Agent"), "Mozilla/")
 }
 
-// refuse answers an error in the form that JSON-RPC's errors have.
+// refuse returns an error in the form that JSON-RPC's errors have.
 func refuse(w http.ResponseWriter, status int, code, message string) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")

@@ -102,7 +102,7 @@ func (in *inspection) read(app string) error {
 	}
 }
 
-// call asks the store and goes on until it answers. Time passes only when nothing else is left to do.
+// call asks the store and goes on until it returns. Time passes only when nothing else is left to do.
 func (in *inspection) call(method string, params, result any) error {
 	text, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 	if err != nil {

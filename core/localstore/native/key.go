@@ -42,7 +42,7 @@ type keys interface {
 	set(name, text string) error
 }
 
-// storeKey answers the key of the store in dir, and makes one if there is neither a key nor data. ring is nil when the
+// storeKey returns the key of the store in dir, and makes one if there is neither a key nor data. ring is nil when the
 // keyring is not to be used.
 func storeKey(dir string, ring keys) ([32]byte, error) {
 	key, err := readKey(dir, ring)
@@ -77,7 +77,7 @@ func keep(ring keys, name string, key [32]byte) bool {
 	return err == nil && got == text
 }
 
-// readKey answers the key that masq.key says, os.ErrNotExist if there is no such file.
+// readKey returns the key that masq.key says, os.ErrNotExist if there is no such file.
 func readKey(dir string, ring keys) (key [32]byte, err error) {
 	f, err := os.Open(filepath.Join(dir, keyName))
 	if err != nil {

@@ -132,7 +132,7 @@ type EngineError struct{ Code peer.Code }
 func (e *EngineError) Error() string { return "the store has stopped with " + string(e.Code) }
 
 // Serve serves on the listeners, which have one port and which it closes, until ctx ends or the store fails. At the end it
-// tells everybody, writes what is left, and takes a few seconds for that. It answers nil when ctx has ended.
+// tells everybody, writes what is left, and takes a few seconds for that. It returns nil when ctx has ended.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	s.closing.Do(func() {}) // from here on the data is the drive's
 	s.port = uint16(listeners[0].Addr().(*net.TCPAddr).Port)

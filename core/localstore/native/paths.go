@@ -38,7 +38,7 @@ func DefaultDir() string {
 	return filepath.Join(base, "masq")
 }
 
-// prepareDir makes the data directory if it is not there, and checks that it is the user's alone. It answers its full path.
+// prepareDir makes the data directory if it is not there, and checks that it is the user's alone. It returns its full path.
 func prepareDir(dir string) (string, error) {
 	if dir == "" {
 		return "", ErrNoDir

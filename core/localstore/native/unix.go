@@ -25,7 +25,7 @@ var ErrSocketPath = errors.New("the data directory's path is too long for the so
 // maxSocketPath is how many bytes a Unix socket's path may have: 107 on Linux, 103 on macOS and BSD.
 const maxSocketPath = len(syscall.RawSockaddrUnix{}.Path) - 1
 
-// SocketPath answers where the Unix socket of a data directory is.
+// SocketPath returns where the Unix socket of a data directory is.
 func SocketPath(dir string) (string, error) {
 	path := filepath.Join(dir, SocketName)
 	if len(path) > maxSocketPath {

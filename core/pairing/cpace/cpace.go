@@ -67,12 +67,12 @@ func New(secret, ci, sid []byte, rand io.Reader) (*Exchange, error) {
 // Share is what the other side has to get, 32 bytes.
 func (x *Exchange) Share() []byte { return x.share }
 
-// Initiator answers the key, 64 bytes, of the side whose share and associated data come first.
+// Initiator returns the key, 64 bytes, of the side whose share and associated data come first.
 func (x *Exchange) Initiator(ad, peerShare, peerAD []byte) ([]byte, error) {
 	return x.key(peerShare, lvCat(x.share, ad, peerShare, peerAD))
 }
 
-// Responder answers the key, 64 bytes, of the other side.
+// Responder returns the key, 64 bytes, of the other side.
 func (x *Exchange) Responder(ad, peerShare, peerAD []byte) ([]byte, error) {
 	return x.key(peerShare, lvCat(peerShare, peerAD, x.share, ad))
 }

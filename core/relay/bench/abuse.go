@@ -155,7 +155,7 @@ func startFlood(s *server, kind int) (*aFlood, error) {
 	return f, f.cmd.Start()
 }
 
-// end ends a flood and answers how many there were.
+// end ends a flood and returns how many there were.
 func (f *aFlood) end() (n int) {
 	f.stop.Close()
 	f.cmd.Wait()

@@ -113,7 +113,7 @@ func (c *client) put(b []byte) error {
 	return err
 }
 
-// take handles the frames that are whole in b and answers how much that was.
+// take handles the frames that are whole in b and returns how much that was.
 func (c *client) take(b []byte) (taken int, err error) {
 	for {
 		first, payload, n := c.cut(b[taken:])
@@ -127,7 +127,7 @@ func (c *client) take(b []byte) (taken int, err error) {
 	}
 }
 
-// cut answers the first frame in b, its first byte and its length; 0: it is not whole.
+// cut returns the first frame in b, its first byte and its length; 0: it is not whole.
 func (c *client) cut(b []byte) (first byte, payload []byte, n int) {
 	head, size := 0, messageSize
 	if c.p != nil {

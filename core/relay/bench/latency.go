@@ -47,7 +47,7 @@ func newTimes(perSecond int, long time.Duration) *times {
 	return &t
 }
 
-// quantile answers it in ms; 0: there are none. t is sorted.
+// quantile returns it in ms; 0: there are none. t is sorted.
 func (t times) quantile(p float64) float64 {
 	if len(t) == 0 {
 		return 0
@@ -127,7 +127,7 @@ type runner struct {
 	servers []*server
 }
 
-// latencies sends at a steady rate, spread over the pairs of each of all by turns, and answers how long messages of messageSize take
+// latencies sends at a steady rate, spread over the pairs of each of all by turns, and returns how long messages of messageSize take
 // from one client to the other. By turns, so that the machine is the same for all. The CPU time is that of each of the servers, in the
 // last turn.
 func latencies(all []runner, perSecond int, long time.Duration) ([]string, error) {
@@ -213,7 +213,7 @@ func (l *loop) end(all ...*times) error {
 	return l.ended
 }
 
-// measure lets a loop count for so long, when it has run for a while, and answers its rate and each process' CPU time for a message.
+// measure lets a loop count for so long, when it has run for a while, and returns its rate and each process' CPU time for a message.
 func (l *loop) measure(t *times, long time.Duration, servers []*server) string {
 	time.Sleep(2 * time.Second)
 	before := cpuTimes(servers)

@@ -156,7 +156,7 @@ func keepAwake(all func() [][2]*client, stop <-chan struct{}) {
 	}
 }
 
-// idle answers the resident bytes for each connection, as the slope between two numbers of them, and the CPU time of a connection's
+// idle returns the resident bytes for each connection, as the slope between two numbers of them, and the CPU time of a connection's
 // coming.
 func idle(sys system, low, high int) (string, error) {
 	s, err := serve(sys)
@@ -241,7 +241,7 @@ func throughput(sys system, other *server, s *server, n, size, window int, long 
 		float64(messages)*float64(size)/spent.Seconds()/1e6, (after.cpu-before.cpu).Seconds()*1e6/float64(max(1, messages))), nil
 }
 
-// restart ends a server with n clients by SIGTERM and starts it again, and answers how long it takes until all are back.
+// restart ends a server with n clients by SIGTERM and starts it again, and returns how long it takes until all are back.
 func restart(sys system, n int) (string, error) {
 	s, err := serve(sys)
 	if err != nil {

@@ -20,13 +20,13 @@ type system struct {
 	name string
 	// start runs a server on a port; more arguments say more.
 	start func(port int, more ...string) (*exec.Cmd, error)
-	// open answers a client that is not connected yet.
+	// open returns a client that is not connected yet.
 	open func(url string, key ed25519.PrivateKey, side uint8) protocol
 }
 
 // protocol is what a client of a system says.
 type protocol interface {
-	// address answers its URL and further lines for the request's header.
+	// address returns its URL and further lines for the request's header.
 	address() (url, header string)
 	// begin takes messages until it reports that the client is ready to send and receive.
 	begin(c *client, m []byte) (ready bool, err error)

@@ -29,7 +29,7 @@ func TestTwoNodes(t *testing.T) {
 	Run(t, Target{URL: serve(t, opt), Other: serve(t, opt)})
 }
 
-// serve runs a native server and answers its URL.
+// serve runs a native server and returns its URL.
 func serve(t *testing.T, opt native.Options) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

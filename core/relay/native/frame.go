@@ -45,7 +45,7 @@ type head struct {
 
 var errProtocol = errors.New("not a client's WebSocket frame")
 
-// headSize answers how long a frame's header is, from its first two bytes.
+// headSize returns how long a frame's header is, from its first two bytes.
 func headSize(b []byte) int {
 	switch b[1] & 0x7f {
 	case 126:

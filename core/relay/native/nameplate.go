@@ -11,7 +11,7 @@ import (
 // nameplatePatience is how long a nameplate may take: other nodes are asked.
 const nameplatePatience = 5 * time.Second
 
-// newNameplate answers POST /v1/pair/new, from pages of any origin.
+// newNameplate returns POST /v1/pair/new, from pages of any origin.
 func (s *Server) newNameplate(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")

@@ -55,7 +55,7 @@ type Options struct {
 	Log          *slog.Logger
 	LogAddresses bool
 
-	// Tap, for tests only, sees the body of every DATA frame that arrives, with its sender's side, and answers the body to
+	// Tap, for tests only, sees the body of every DATA frame that arrives, with its sender's side, and returns the body to
 	// pass on. It may be called from several goroutines at once.
 	Tap func(side byte, body []byte) []byte
 }
@@ -136,7 +136,7 @@ func New(opt Options) *Server {
 	return s
 }
 
-// Stats answers the counters as they are.
+// Stats returns the counters as they are.
 func (s *Server) Stats() relay.Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,7 +144,7 @@ func (s *Server) Stats() relay.Stats {
 }
 
 // Serve serves on the listeners, which it closes, until ctx ends or a listener fails. At the end it tells every device that the
-// server restarts, some at a time, and is done within 30 s (and DrainDelay). It answers nil when ctx has ended.
+// server restarts, some at a time, and is done within 30 s (and DrainDelay). It returns nil when ctx has ended.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	srv := &http.Server{
 		Handler:           s,

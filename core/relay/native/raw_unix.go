@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// rawConn answers a connection's file descriptor to wait for, nil if there is none or if more lies between.
+// rawConn returns a connection's file descriptor to wait for, nil if there is none or if more lies between.
 func rawConn(c net.Conn) syscall.RawConn {
 	tcp, ok := c.(*net.TCPConn)
 	if !ok {

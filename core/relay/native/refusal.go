@@ -47,7 +47,7 @@ var refusals = [numRefusals]struct {
 // refused counts refusals.
 type refused [numRefusals]atomic.Uint64
 
-// refuse counts a refusal and answers it.
+// refuse counts a refusal and returns it.
 func (s *Server) refuse(w http.ResponseWriter, why refusal) {
 	s.refused[why].Add(1)
 	h := w.Header()

@@ -241,7 +241,7 @@ func TestBurst(t *testing.T) {
 	}
 }
 
-// TestOrder: messages and answers in both directions of many channels at once arrive as they were sent, over connections of each
+// TestOrder: messages and returns in both directions of many channels at once arrive as they were sent, over connections of each
 // kind. Where buffers are tight, some are written by turns, others by goroutines, and some by both.
 func TestOrder(t *testing.T) {
 	raised := Options{Loopback: AddressLimits{Waiting: 1000, Joined: 1000, NewPerMinute: 100_000}, Limits: relay.Limits{QueueBytes: 100_000}}

@@ -89,7 +89,7 @@ func (c *stream) poll(fd uintptr) bool {
 	return true
 }
 
-// buffered answers how much is read ahead.
+// buffered returns how much is read ahead.
 func (c *stream) buffered() int {
 	if c.in == nil {
 		return 0
@@ -105,7 +105,7 @@ func (c *stream) rest() {
 	}
 }
 
-// peek answers the next n bytes, at most maxHead, without taking them.
+// peek returns the next n bytes, at most maxHead, without taking them.
 func (c *stream) peek(n int) ([]byte, error) {
 	in := c.in
 	if in.to-in.from < n && in.from > len(in.buf)-maxHead {

@@ -97,7 +97,7 @@ func (f *forwarder) Serve(ctx context.Context, listeners ...net.Listener) error 
 	return err
 }
 
-// Stats answers how many have joined.
+// Stats returns how many have joined.
 func (f *forwarder) Stats() relay.Stats {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -279,7 +279,7 @@ func (l *leg) Dial(network, addr string) (net.Conn, error) {
 	return patient{c}, nil
 }
 
-// accept answers a device.
+// accept returns a device.
 func (l *leg) accept(w http.ResponseWriter, r *http.Request, subprotocol string) bool {
 	conn, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {

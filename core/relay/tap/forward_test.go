@@ -16,7 +16,7 @@ import (
 	"github.com/masqdev/masq/core/relay/native"
 )
 
-// serve runs a Sync Server and answers where it is.
+// serve runs a Sync Server and returns where it is.
 func serve(t *testing.T, opt native.Options) (*native.Server, *url.URL) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +63,7 @@ func nodes(t *testing.T) (servers []*native.Server, urls []*url.URL) {
 	return servers, urls
 }
 
-// inFront runs a forwarder and answers its URL.
+// inFront runs a forwarder and returns its URL.
 func inFront(t *testing.T, r *recorder, nodes ...*url.URL) (*outage, string) {
 	page := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("the page")) })
 	o := &outage{addr: "127.0.0.1:0", make: func() server { return newForwarder(nodes, page, r.tap) }}

@@ -14,7 +14,7 @@
 //	/stop     an outage: cuts every connection and stops listening
 //	/start    ends the outage, on the same address
 //
-// Each answers the counts, when it is done.
+// Each returns the counts, when it is done.
 package main
 
 import (

@@ -8,11 +8,11 @@
 // left as it is (ErrDamaged): its structure is gone through before bbolt sees it, because bbolt trusts what it reads. What
 // is inside the blocks is sealed, and checked by whoever opens the seal.
 //
-// A commit answers when it is on stable storage, whatever its durability: bbolt writes the changed pages, syncs, writes one
+// A commit returns when it is on stable storage, whatever its durability: bbolt writes the changed pages, syncs, writes one
 // of two meta pages that lead to them, and syncs again. Without the syncs the disk may write the meta page first, and after
 // a power cut the file leads to pages that were never written. Relaxed allows a commit to be lost, not that. Nor is it
 // answered early and written with the next: then a program that is killed would lose what it said the system had, and a
-// last commit would wait for one that never comes. The engine answers relaxed puts itself, before it commits, so
+// last commit would wait for one that never comes. The engine returns relaxed puts itself, before it commits, so
 // that only few wait for this.
 package bolt
 
@@ -32,7 +32,7 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// Errors of Open. A Store answers ErrDamaged, too, once it has met damage.
+// Errors of Open. A Store returns ErrDamaged, too, once it has met damage.
 var (
 	ErrLocked  = errors.New("the database is in use by another program: stop that one first")
 	ErrDamaged = errors.New("the database is damaged: it was left as it is; restore a backup, or move it away to begin anew")
@@ -204,8 +204,8 @@ func checkVersion(v []byte) error {
 	return nil
 }
 
-// Commit implements storage.Store. It is on stable storage when it answers. After storage.ErrQuota nothing is lost and the
-// Store goes on when there is room; after another error but storage.ErrExists every later call answers the same, because
+// Commit implements storage.Store. It is on stable storage when it returns. After storage.ErrQuota nothing is lost and the
+// Store goes on when there is room; after another error but storage.ErrExists every later call returns the same, because
 // nobody knows what the disk has.
 func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 	return s.do(func() error {
@@ -239,7 +239,7 @@ func write(blocks *bbolt.Bucket, g storage.Commit) error {
 
 func keyOf(id storage.ID) []byte { return binary.BigEndian.AppendUint64(nil, uint64(id)) }
 
-// Load implements storage.Store. What it answers is the caller's.
+// Load implements storage.Store. What it returns is the caller's.
 func (s *Store) Load(ids []storage.ID) (out []storage.Block, err error) {
 	err = s.read(func(blocks *bbolt.Bucket) error {
 		out = make([]storage.Block, len(ids))
@@ -274,7 +274,7 @@ func (s *Store) List() (ids []storage.ID, err error) {
 	return ids, nil
 }
 
-// Bytes answers how much of the file is in use. Space that deletions leave is used again, but the file never shrinks.
+// Bytes returns how much of the file is in use. Space that deletions leave is used again, but the file never shrinks.
 func (s *Store) Bytes() (n uint64) {
 	s.do(func() error {
 		return s.db.View(func(tx *bbolt.Tx) error { n = uint64(tx.Size()); return nil })

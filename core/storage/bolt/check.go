@@ -47,7 +47,7 @@ type checker struct {
 // visit is told of each value that check comes by: its bucket, its key, and where in the file it is.
 type visit func(bucket, key []byte, at, size int64) error
 
-// check answers ErrDamaged if bbolt could read, write or loop where it must not. It reads pages' headers and keys, not values. value may
+// check returns ErrDamaged if bbolt could read, write or loop where it must not. It reads pages' headers and keys, not values. value may
 // be nil.
 func check(f *os.File, value visit) error {
 	info, err := f.Stat()
@@ -74,7 +74,7 @@ func damaged(format string, args ...any) error {
 	return fmt.Errorf("%w (%s)", ErrDamaged, fmt.Sprintf(format, args...))
 }
 
-// findMeta answers the meta page that counts, as bbolt finds it: the page size is that of the first valid one, the content
+// findMeta returns the meta page that counts, as bbolt finds it: the page size is that of the first valid one, the content
 // that of the newer.
 func findMeta(f io.ReaderAt) ([]byte, error) {
 	first := readMeta(f, 0)
@@ -102,7 +102,7 @@ func sameSize(a, b []byte) error {
 	return nil
 }
 
-// readMeta answers the meta page at an offset if it is valid, else nil.
+// readMeta returns the meta page at an offset if it is valid, else nil.
 func readMeta(f io.ReaderAt, at int64) []byte {
 	b := make([]byte, headerSize+metaSize)
 	if _, err := f.ReadAt(b, at); err != nil {
@@ -160,7 +160,7 @@ func (c *checker) use(n uint64) error {
 	return nil
 }
 
-// bytes answers n bytes at an offset of the page.
+// bytes returns n bytes at an offset of the page.
 func (p *page) bytes(at, n uint64) ([]byte, error) {
 	if at > p.size || n > p.size-at {
 		return nil, damaged("a page leads out of itself")
@@ -245,7 +245,7 @@ func (c *checker) leaf(p *page, above bool, low, high []byte) error {
 	return nil
 }
 
-// key answers the key of element i, whose position counts from the element itself.
+// key returns the key of element i, whose position counts from the element itself.
 func (p *page) key(i uint64, at, size uint32, low, high []byte) ([]byte, error) {
 	from := headerSize + i*elementSize + uint64(at)
 	if size == 0 || from < headerSize+p.count*elementSize {

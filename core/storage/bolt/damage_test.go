@@ -17,7 +17,7 @@ import (
 
 const pageSize = 4096
 
-// written answers the file of a store with branches, leaves, overflowing values, free pages and both meta pages in use.
+// written returns the file of a store with branches, leaves, overflowing values, free pages and both meta pages in use.
 func written(t testing.TB) []byte {
 	path := filepath.Join(t.TempDir(), "masq.db")
 	s := open(t, path)
@@ -37,7 +37,7 @@ func written(t testing.TB) []byte {
 	return file
 }
 
-// resealed answers file with the checksums of its meta pages made to fit what they say.
+// resealed returns file with the checksums of its meta pages made to fit what they say.
 func resealed(file []byte) []byte {
 	for at := 0; at+80 <= len(file) && at <= pageSize; at += pageSize {
 		sum := fnv.New64a()
@@ -47,7 +47,7 @@ func resealed(file []byte) []byte {
 	return file
 }
 
-// use opens a file, and if that is possible reads and writes with it. It answers Open's error, and fails t at a panic, at
+// use opens a file, and if that is possible reads and writes with it. It returns Open's error, and fails t at a panic, at
 // errors that do not say that the file is damaged, and if a file that cannot be opened was changed.
 func use(t testing.TB, file []byte) error {
 	t.Helper()

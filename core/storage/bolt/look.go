@@ -113,7 +113,7 @@ func (l *Look) bytes(s span) ([]byte, error) {
 	return b, err
 }
 
-// List answers the blocks that there are.
+// List returns the blocks that there are.
 func (l *Look) List() []storage.ID {
 	ids := make([]storage.ID, 0, len(l.blocks))
 	for id := range l.blocks {
@@ -123,7 +123,7 @@ func (l *Look) List() []storage.ID {
 	return ids
 }
 
-// Block answers a block's data, nil if there is none.
+// Block returns a block's data, nil if there is none.
 func (l *Look) Block(id storage.ID) ([]byte, error) {
 	s, ok := l.blocks[id]
 	if !ok {

@@ -27,10 +27,10 @@ type disk struct {
 
 var _ storage.Store = (*Store)(nil)
 
-// New answers an empty store.
+// New returns an empty store.
 func New() *Store { return &Store{disk: &disk{blocks: map[storage.ID][]byte{}}} }
 
-// Reopen answers another Store on the same data: what a program that is started again gets, or, while s is still open, a
+// Reopen returns another Store on the same data: what a program that is started again gets, or, while s is still open, a
 // second engine. Each may be used by a goroutine of its own.
 func (s *Store) Reopen() *Store { return &Store{disk: s.disk} }
 
@@ -58,7 +58,7 @@ func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 	return nil
 }
 
-// Load implements storage.Store. What it answers is the caller's.
+// Load implements storage.Store. What it returns is the caller's.
 func (s *Store) Load(ids []storage.ID) ([]storage.Block, error) {
 	if s.closed {
 		return nil, storage.ErrClosed

@@ -6,7 +6,7 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// step is one commit and what it answers. After each, everything that is stored is compared with what must be there.
+// step is one commit and what it returns. After each, everything that is stored is compared with what must be there.
 type step struct {
 	commit storage.Commit
 	err    error

@@ -20,7 +20,7 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// Run runs the suite, each part on a new Store. open answers one that is empty and no other part's; reopen closes s, which is
+// Run runs the suite, each part on a new Store. open returns one that is empty and no other part's; reopen closes s, which is
 // still open, and opens the same data again. Both fail t when they cannot. Run closes what it was given.
 func Run(t *testing.T, open func(t *testing.T) storage.Store, reopen func(t *testing.T, s storage.Store) storage.Store) {
 	start := func(t *testing.T) *checked {

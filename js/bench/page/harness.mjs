@@ -8,7 +8,7 @@
 //   durable()               resolves when all that was written is in the database (how firmly: see the README)
 //   get(key), range(from, limit), count()   from the key `from` on, in the order of the keys, [[key, value], ...]
 //   watch(told)             calls told(key, value) for every key that changes from now on, wherever
-//   share()                 what another device needs to know: answers a text
+//   share()                 what another device needs to know: returns a text
 //   online(yes)             joins and leaves the network
 
 /** now is the time that all devices of this machine agree on, in ms: this page's time alone begins with the page. */
@@ -43,7 +43,7 @@ export function offer(adapter) {
     return { ready, shown: performance.now() }
   }
 
-  /** timed answers how long work takes, in ms. */
+  /** timed returns how long work takes, in ms. */
   async function timed(work) {
     const start = performance.now()
     await work()
@@ -92,7 +92,7 @@ export function offer(adapter) {
       return times
     },
 
-    /** paced writes a key every gap ms and answers when it wrote each. */
+    /** paced writes a key every gap ms and returns when it wrote each. */
     async paced(prefix, n, gap) {
       const times = []
       for (const [key, value] of random(prefix, n)) {
@@ -104,7 +104,7 @@ export function offer(adapter) {
       return times
     },
 
-    /** burst writes n keys and answers when it began. */
+    /** burst writes n keys and returns when it began. */
     async burst(prefix, n) {
       const entries = random(prefix, n)
       const start = now()
@@ -122,7 +122,7 @@ export function offer(adapter) {
     /** rewrite gives the n keys of a prefix other values. */
     rewrite: (prefix, n, lot) => inLots(random(prefix, n), lot),
 
-    /** ranges answers how long each of some ranges of length keys took, from somewhere among the n keys of prefix on. */
+    /** ranges returns how long each of some ranges of length keys took, from somewhere among the n keys of prefix on. */
     async ranges(prefix, n, length) {
       const times = []
       for (let i = 0; i < 20; i++) {
@@ -135,21 +135,21 @@ export function offer(adapter) {
       return times
     },
 
-    /** network joins or leaves, and answers when. */
+    /** network joins or leaves, and returns when. */
     async network(yes) {
       const start = now()
       await adapter.online?.(yes)
       return start
     },
 
-    /** sawAgain waits until this page has been told of n keys of a prefix after a time, and answers when the last was. */
+    /** sawAgain waits until this page has been told of n keys of a prefix after a time, and returns when the last was. */
     async sawAgain(prefix, n, since) {
       const late = () => [...told.get(prefix).values()].filter((at) => at > since)
       await until(() => late().length >= n)
       return Math.max(...late())
     },
 
-    /** saw waits until this page has been told of n keys that begin with prefix/, and answers when, for each. */
+    /** saw waits until this page has been told of n keys that begin with prefix/, and returns when, for each. */
     async saw(prefix, n) {
       await until(() => (told.get(prefix)?.size ?? 0) >= n)
       return [...told.get(prefix)]

@@ -17,7 +17,7 @@ const done = (tx) =>
 const value = () => btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(75))))
 const values = (n) => Array.from({ length: n }, value)
 
-/** each answers the microseconds for each of the writes, lot of which share a transaction that `put` fills. */
+/** each returns the microseconds for each of the writes, lot of which share a transaction that `put` fills. */
 async function each(lot, durability, put) {
   const lots = Array.from({ length: writes / lot }, () => values(lot))
   const start = performance.now()

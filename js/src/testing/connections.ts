@@ -13,7 +13,7 @@ export class MemoryConnections implements Connections {
   #relay: () => Relay | undefined
   #ended = false
 
-  /** `relay` answers undefined while the device has no network. */
+  /** `relay` returns undefined while the device has no network. */
   constructor(events: SocketEvents, relay: () => Relay | undefined) {
     this.#events = events
     this.#relay = relay

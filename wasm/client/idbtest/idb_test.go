@@ -38,7 +38,7 @@ func TestStore(t *testing.T) {
 	storagetest.Run(t, open, reopen)
 }
 
-// evaluate runs the bundle and answers the class BlockStore in it.
+// evaluate runs the bundle and returns the class BlockStore in it.
 func evaluate(t *testing.T) safejs.Value {
 	code, err := fs.ReadFile(web.FS(), "storage.js")
 	if err != nil {

@@ -9,7 +9,7 @@
 //	output(n)      makes a new Uint8Array of n bytes, for what this turn asks for, and returns it
 //	ready(turn)    takes the function below; it is called once
 //
-// and calls turn(now, input) with the time in Unix ms and a Uint8Array; see package codec. turn answers a text that says what
+// and calls turn(now, input) with the time in Unix ms and a Uint8Array; see package codec. turn returns a text that says what
 // went wrong, or an empty one. It never throws: a panic comes out as such a text, and the next turn is as good as any.
 package main
 

@@ -38,7 +38,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newNameplate answers pages of any origin.
+// newNameplate returns pages of any origin.
 func newNameplate(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
