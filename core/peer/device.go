@@ -20,8 +20,8 @@ type device struct {
 	pair   *session.Pair
 	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
 
-	lines []*line      // at most two: today's channel and, near the change of day, its neighbour
-	repl  *replication // while one of the lines has a session
+	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
+	repl     *replication // while one of the channels has a session
 
 	progress  []*progress // for each namespace that something is known of
 	lastHeard Millis
@@ -260,13 +260,13 @@ func (d *device) id() string { return deviceID(d.ik) }
 
 func deviceID(ik [32]byte) string { return base64.RawURLEncoding.EncodeToString(ik[:]) }
 
-// drop ends the device's session and hangs its lines up.
+// drop ends the device's session and hangs its channels up.
 func (d *device) drop() {
 	if d.repl != nil {
 		d.repl.dead = true
 		d.repl = nil
 	}
-	d.dropLines(func(*line) bool { return false })
+	d.dropChannels(func(*channel) bool { return false })
 }
 
 // revoke shuts a device out, for good, wherever it is listed.

@@ -69,7 +69,7 @@ const (
 	failed
 )
 
-// connUser is what stands behind a connection: a line to a device, or a pairing.
+// connUser is what stands behind a connection: a channel to a device, or a pairing.
 type connUser interface {
 	opened()
 	frame(data []byte)

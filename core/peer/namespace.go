@@ -220,7 +220,7 @@ func (e *Engine) prefer(op *Op) {
 func (e *Engine) resync(with func(*device) bool) {
 	for _, d := range e.devices {
 		if d.repl != nil && with(d) {
-			d.repl.l.renew()
+			d.repl.via.renew()
 		}
 	}
 }

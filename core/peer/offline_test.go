@@ -206,7 +206,7 @@ func TestPairingWaitsForTheNetwork(t *testing.T) {
 			p.m.offline(p.a, false)
 		}},
 	} {
-		for end, within := range map[networkEnd]Millis{told: 0, untold: pairingOffline} {
+		for end, within := range map[networkEnd]Millis{told: 0, untold: mailboxMost} {
 			h := meshAt(t, away, "Laptop", "Phone")
 			p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 			c.before(p)

@@ -17,21 +17,16 @@ type pairingRun struct {
 	domain   *domain // host: what the other device is let into
 	link     pairing.Link
 	m        *pairing.Machine
-	conn     uint32
-	phase    linePhase
-	dialBy   Millis
+	box      relayConn // at the mailbox
 	replied  bool
 	step     PairingStep
 	last     PairingState // sent
 	bring    bool
 	nk       [32]byte // the other device, once paired
 	stood    bool     // a mailbox has stood
-	redial   Millis   // there is none: when to open one again
-	patience Millis   // until when that is tried although it does not work
-	pingAt   Millis
-	pongBy   Millis
-	alone    Millis // the joiner: how long to wait for a host that is not there
-	until    Millis // Paired: when the first session is given up
+	patience Millis   // until when another is opened although it does not work
+	alone    Millis   // the joiner: how long to wait for a host that is not there
+	until    Millis   // Paired: when the first session is given up
 }
 
 // inviteGuard slows down whoever guesses at invites: after three that were spent in a row the next one waits.
@@ -46,7 +41,7 @@ const (
 	spentWait    = 30_000
 	pendingLives = 600_000
 
-	pairingOffline  = 5_000  // between two dials while the device is offline: less than a joiner waits for its host
+	mailboxMost     = 5_000  // between two dials of a mailbox: less than a joiner waits for its host
 	pairingPatience = 30_000 // a network that has come back may take a while to carry anything
 )
 
@@ -187,13 +182,14 @@ func (e *Engine) pairingSelf() pairing.Self {
 func (e *Engine) startPairing(p *pairingRun) {
 	e.pairing = p
 	p.step = Waiting
-	p.dial()
+	p.box = relayConn{e: e, user: p, relay: p.link.Relay, path: wire.PairPath(p.link.Mailbox()), most: mailboxMost}
+	p.box.dial()
 	p.tellOffline()
 }
 
 // offline reports whether the mailbox is not reached because this device is offline.
 func (p *pairingRun) offline() bool {
-	return p.step < Paired && p.phase < lineJoined && p.e.away(p.link.Relay)
+	return p.step < Paired && p.box.phase < relayJoined && p.e.away(p.link.Relay)
 }
 
 // tellOffline has who asked hear at once that this device is offline: the link is good when it is not any more.
@@ -211,92 +207,63 @@ func (p *pairingRun) network(wasOffline bool) {
 	if wasOffline && !p.e.offline {
 		p.patience = p.e.now + pairingPatience
 	}
-	switch {
-	case p.phase == lineJoined && p.pongBy == 0:
-		p.pingAt = p.e.now
-	case p.redial != 0 && !p.e.offline:
-		p.redial = p.e.now
-	}
+	p.box.network(!p.e.offline)
 	p.tellOffline()
 }
 
-func (p *pairingRun) dial() {
-	p.redial, p.dialBy, p.phase = 0, p.e.now+dialTimeout, lineDialling
-	p.conn = p.e.dial(p.link.Relay+wire.PairPath(p.link.Mailbox()), p)
-	p.e.need(p.dialBy)
+func (p *pairingRun) greeting(*wire.RelayFrame) []byte {
+	side := uint8(1)
+	if p.host {
+		side = 0
+	}
+	return wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayPair, Side: side})
 }
 
-func (p *pairingRun) opened() { p.phase = lineHello }
+func (p *pairingRun) joined() {
+	p.stood = true
+	p.answer()
+}
 
-func (p *pairingRun) pong() { p.pongBy = 0 }
+func (p *pairingRun) body(data []byte) { p.do(p.m.Receive(p.e.now, data)) }
 
-func (p *pairingRun) closed(code uint16) {
-	had := p.phase == lineJoined
-	p.conn, p.phase, p.pongBy = 0, lineDown, 0
+func (p *pairingRun) tick() {}
+
+// slack: an exchange that has begun ends by its own time.
+func (p *pairingRun) slack() Millis {
+	if p.m.State().Spent {
+		return pendingLives
+	}
+	return 0
+}
+
+// lost reports whether the mailbox is opened again: where nothing that the link is good for was spent in the one that ended.
+func (p *pairingRun) lost(code uint16, stood bool) bool {
 	relayCode, refused := wire.RelayCodeOf(code)
 	spent := p.m.State().Spent
-	if had && !spent {
+	if stood && !spent {
 		p.patience = p.e.now + pairingPatience
 	}
+	patient := p.e.now < max(p.patience, p.box.restarting) || p.offline()
 	switch {
 	case p.step >= Paired: // the mailbox has done its work
 	case relayCode == wire.RelayECrowded:
 		p.end(ECrowded)
-	case !spent && p.host && p.stood: // a joiner came and left, or the server went: the invite still stands
-		p.again()
-	case !spent && !refused && (p.offline() || p.e.now < p.patience):
-		p.again()
+	case !spent && (p.host && p.stood || !refused && patient): // a joiner came and left, or the server went: the link is as good as before
+		p.alone = 0
+		p.do(p.m.Peer(p.e.now, false))
+		return p.step < Paired
 	case relayCode == wire.RelayEExpired:
 		p.end(EExpired)
-	case had && spent:
+	case stood && spent:
 		p.end(EDenied)
 	default:
 		p.end(ESync)
 	}
+	return false
 }
 
-// again opens the mailbox anew in a while: nothing that the link is good for was spent in the one that ended.
-func (p *pairingRun) again() {
-	wait := Millis(retryFirst)
-	if p.offline() {
-		wait = pairingOffline
-	}
-	p.alone, p.redial = 0, p.e.now+wait
-	p.e.need(p.redial)
-	p.do(p.m.Peer(p.e.now, false))
-}
-
-func (p *pairingRun) frame(data []byte) {
-	f, err := wire.ParseRelay(data)
-	if err != nil {
-		p.end(ESync)
-		return
-	}
-	switch {
-	case f.Type == wire.RelayHello && p.phase == lineHello && f.Version == wire.RelayVersion:
-		side := uint8(1)
-		if p.host {
-			side = 0
-		}
-		p.e.out.add(Send{Conn: p.conn, Data: wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayPair, Side: side})})
-		p.phase = lineJoining
-	case f.Type == wire.RelayJoined && p.phase == lineJoining:
-		p.phase, p.stood, p.pingAt = lineJoined, true, p.e.now+pingEvery
-		p.answer()
-		p.present(f.Present)
-	case f.Type == wire.RelayPeer && p.phase == lineJoined:
-		p.present(f.Present)
-	case f.Type == wire.RelayData && p.phase == lineJoined:
-		p.do(p.m.Receive(p.e.now, f.Body))
-	case f.Type == wire.RelayErr:
-		// The close that follows carries the code.
-	default:
-		p.end(ESync)
-	}
-}
-
-// present notes whether the other side is at the mailbox. The host of an invite that still stands always is.
-func (p *pairingRun) present(yes bool) {
+// peer notes whether the other side is at the mailbox. The host of an invite that still stands always is.
+func (p *pairingRun) peer(yes bool) {
 	p.alone = 0
 	if !yes && !p.host {
 		p.alone = p.e.now + hostTimeout
@@ -336,9 +303,7 @@ func (p *pairingRun) do(bodies [][]byte) {
 
 func (p *pairingRun) send(bodies [][]byte) {
 	for _, b := range bodies {
-		if p.conn != 0 {
-			p.e.out.add(Send{Conn: p.conn, Data: wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayData, Body: b})})
-		}
+		p.box.send(wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayData, Body: b}))
 	}
 }
 
@@ -440,8 +405,7 @@ func (p *pairingRun) paired(nk [32]byte) {
 	p.nk, p.step = nk, Paired
 	p.until = p.e.now + pendingLives
 	if !p.host {
-		p.e.hangup(p.conn)
-		p.conn = 0
+		p.box.hangup()
 	}
 	p.e.statusDirty = true
 }
@@ -497,8 +461,7 @@ func (p *pairingRun) end(code Code) {
 
 func (p *pairingRun) close() {
 	p.m.Close()
-	p.e.hangup(p.conn)
-	p.conn = 0
+	p.box.hangup()
 	if p.e.pairing == p {
 		p.e.pairing = nil
 	}
@@ -557,22 +520,8 @@ func (e *Engine) pairingTimers() {
 		p.do(p.m.Tick(e.now))
 	case p.replied && e.due(p.alone):
 		p.end(EExpired)
-	case p.redial != 0:
-		if e.due(p.redial) {
-			p.dial()
-		}
-	case p.phase < lineJoined:
-		if e.due(p.dialBy) {
-			e.hangup(p.conn)
-			p.closed(0)
-		}
-	case e.due(p.pongBy) && !p.m.State().Spent:
-		e.hangup(p.conn)
-		p.closed(0)
-	case e.due(p.pingAt):
-		p.pingAt, p.pongBy = e.now+pingEvery, e.now+pongTimeout
-		e.need(p.pongBy)
-		e.out.add(Ping{Conn: p.conn})
+	case p.step < Paired:
+		p.box.timers()
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // replication is what two devices say to each other in a session, once a handshake is confirmed: rosters first, then namespaces, then vectors, then
 // data both ways until one leaves. See core/PROTOCOL.md, "Inside the session".
 type replication struct {
-	l    *line
+	via  *channel
 	d    *device
 	e    *Engine
 	id   uint32 // marks records that came by it
@@ -41,8 +41,8 @@ const (
 	codeDenied  = 18
 )
 
-func newReplication(l *line, id uint32) *replication {
-	return &replication{l: l, d: l.d, e: l.d.e, id: id}
+func newReplication(c *channel, id uint32) *replication {
+	return &replication{via: c, d: c.d, e: c.d.e, id: id}
 }
 
 func (r *replication) begin() {
@@ -74,7 +74,7 @@ func (r *replication) release() {
 	}
 	r.sendHeads()
 	if r.heldHeads != nil && r.onHeads(r.heldHeads) != nil && !r.dead {
-		r.l.fail()
+		r.via.fail()
 	}
 }
 
@@ -89,19 +89,19 @@ func (r *replication) flush() {
 	if r.dead || len(r.queue) == 0 {
 		return
 	}
-	frames, err := r.l.link.Seal(r.e.now, r.frames[:0], r.queue...)
+	frames, err := r.via.sess.Seal(r.e.now, r.frames[:0], r.queue...)
 	clear(r.queue)
 	r.queue = r.queue[:0]
 	for _, f := range frames {
-		r.l.send(f)
+		r.via.send(f)
 	}
 	clear(frames)
 	r.frames = frames
 	if err != nil {
-		r.l.fail()
+		r.via.fail()
 		return
 	}
-	r.e.need(r.l.link.Deadline())
+	r.e.need(r.via.sess.Deadline())
 }
 
 // flushFrames seals what the Step has queued, so that messages of one Step share frames.
@@ -121,7 +121,7 @@ func (r *replication) bye(reason wire.ByeReason, code uint8) {
 func (r *replication) abort(code uint8) {
 	r.bye(wire.ByeError, code)
 	r.flush()
-	r.l.fail()
+	r.via.fail()
 }
 
 // sendHeads says what this side has of the roster, and its name. An application's peers learn no name of its user's stores.
@@ -430,7 +430,7 @@ func (r *replication) onData(fields []byte) error {
 	if !f.receiving {
 		f.receiving, r.e.statusDirty = true, true
 	}
-	r.l.moved = true
+	r.via.moved = true
 	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) }})
 	return nil
 }
@@ -486,7 +486,7 @@ func (r *replication) onAck(fields []byte) error {
 	if err != nil || f == nil {
 		return wire.ErrMalformed
 	}
-	r.progress, r.l.moved = r.e.now, true
+	r.progress, r.via.moved = r.e.now, true
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
 		f.p.has(f.ends[0].vec)
 		f.ends = f.ends[1:]
@@ -526,21 +526,21 @@ func (r *replication) onBye(fields []byte) error {
 		return err
 	}
 	if m.Reason == wire.ByeRenew {
-		r.l.renewed()
+		r.via.renewed()
 		return nil
 	}
-	l := r.l
-	l.sessionDown()
-	l.link.Drop()
+	c := r.via
+	c.sessionDown()
+	c.sess.Drop()
 	if m.Reason == wire.ByeError {
-		l.fail()
+		c.fail()
 	}
 	return nil
 }
 
 func (r *replication) timers() {
 	if r.out > 0 && r.e.due(r.progress+ackTimeout+r.allowance()) {
-		r.l.fail()
+		r.via.fail()
 	}
 }
 

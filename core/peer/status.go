@@ -90,8 +90,8 @@ func (e *Engine) syncState() Sync {
 		if d.repl != nil {
 			return SyncOnline
 		}
-		for _, l := range d.lines {
-			if l.phase == lineJoined {
+		for _, c := range d.channels {
+			if c.phase == relayJoined {
 				best = SyncWaiting
 			}
 		}

@@ -1,0 +1,320 @@
+package peer
+
+import (
+	"crypto/ed25519"
+	"slices"
+	"strings"
+
+	"github.com/masqdev/masq/core/session"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// channel is one relay channel to a device: a connection to the Sync Server, and on it the attempts and the session of one session.Conn.
+type channel struct {
+	relayConn
+	d       *device
+	day     uint64
+	key     ed25519.PrivateKey
+	sess    *session.Conn // while the connection stands
+	present bool          // the other side is at the channel
+	upAt    Millis        // when the session came up
+	moved   bool          // the session has moved data
+}
+
+// Times of core/PROTOCOL.md, in ms.
+const (
+	ackTimeout     = 10_000
+	clockTolerance = 5 * 60_000
+	goodSession    = 30_000
+	dayCheck       = 60_000
+)
+
+func newChannel(d *device, day uint64, relay string) *channel {
+	c := &channel{d: d, day: day, key: d.pair.ChannelKey(day)}
+	c.relayConn = relayConn{e: d.e, user: c, relay: relay, path: wire.ChannelPath(c.chanID()), most: retryMost}
+	return c
+}
+
+// timers does what has come due and notes what will.
+func (e *Engine) timers() {
+	if e.closing != nil {
+		return
+	}
+	for _, d := range e.devices {
+		d.keepChannels()
+		for _, c := range d.channels {
+			c.timers()
+		}
+		if d.repl != nil {
+			d.repl.timers()
+		}
+	}
+	e.pairingTimers()
+	e.dropPending()
+}
+
+// keepChannels is at today’s channel, and near the change of day without a session on its neighbour's.
+func (d *device) keepChannels() {
+	relay := d.e.relay()
+	if relay == "" || !d.reachable() {
+		d.dropChannels(func(*channel) bool { return d.repl != nil }) // a session that stands ends itself
+		return
+	}
+	if d.repl != nil { // the session’s channel stays whatever its day; the others go
+		d.dropChannels(func(c *channel) bool { return c == d.repl.via })
+		return
+	}
+	days := d.days()
+	d.dropChannels(func(c *channel) bool { return c.relay == relay && slices.Contains(days, c.day) })
+	for _, day := range days {
+		if !slices.ContainsFunc(d.channels, func(c *channel) bool { return c.day == day }) {
+			d.channels = append(d.channels, newChannel(d, day, relay))
+		}
+	}
+	d.e.need(d.e.now + dayCheck)
+	d.beginSomewhere()
+}
+
+// reachable reports whether there is anything to say to the device.
+func (d *device) reachable() bool {
+	switch n := d.domain.namespace; {
+	case d.domain.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
+		return false
+	case n != nil && (n.gone || !n.on):
+		return false
+	}
+	return true // a member, one that is being added, or one that is to be told that it is out
+}
+
+// busy reports whether a channel has an attempt under way.
+func (d *device) busy() bool {
+	return d.repl != nil || slices.ContainsFunc(d.channels, func(c *channel) bool { return c.sess != nil && c.sess.Pending() })
+}
+
+func (d *device) busyElsewhere(c *channel) bool {
+	return d.repl != nil && d.repl.via != c ||
+		slices.ContainsFunc(d.channels, func(o *channel) bool { return o != c && o.sess != nil && o.sess.Pending() })
+}
+
+// beginSomewhere has the initiator begin on a channel where the other device is. There is one attempt at a time: with two, on
+// the channels of two days, each side might keep another one.
+func (d *device) beginSomewhere() {
+	if !d.pair.Initiator() || d.busy() {
+		return
+	}
+	for _, c := range d.channels {
+		if c.phase == relayJoined && c.present {
+			c.begin()
+			return
+		}
+	}
+}
+
+// days are the days whose channels the pair holds while it has no session.
+func (d *device) days() []uint64 {
+	now := d.e.relayTime()
+	days := []uint64{d.pair.Day(now)}
+	if other, near := d.pair.OtherDay(now); near {
+		days = append(days, other)
+	}
+	return days
+}
+
+func (d *device) dropChannels(keep func(*channel) bool) {
+	d.channels = slices.DeleteFunc(d.channels, func(c *channel) bool {
+		if keep(c) {
+			return false
+		}
+		c.hangup()
+		return true
+	})
+}
+
+// relayTime is the time, by the relay's clock when the two are more than five minutes apart.
+func (e *Engine) relayTime() Millis { return uint64(int64(e.wall) + e.clockSkew) }
+
+func (c *channel) chanID() [32]byte { return [32]byte(c.key.Public().(ed25519.PublicKey)) }
+
+// tick does what is due in the session.
+func (c *channel) tick() {
+	if c.result(c.sess.Tick(c.e.now)) {
+		c.e.need(c.sess.Deadline())
+	}
+}
+
+// slack: data that is on its way holds a pong back.
+func (c *channel) slack() Millis {
+	if r := c.d.repl; r != nil && r.via == c {
+		return r.allowance()
+	}
+	return 0
+}
+
+func (c *channel) lost(uint16, bool) bool {
+	c.sessionDown()
+	c.endSession()
+	return true
+}
+
+// hangup leaves the channel.
+func (c *channel) hangup() {
+	c.relayConn.hangup()
+	c.endSession()
+}
+
+func (c *channel) endSession() {
+	if c.sess != nil {
+		c.sess.Drop()
+	}
+	c.sess, c.present = nil, false
+}
+
+func (c *channel) greeting(hello *wire.RelayFrame) []byte {
+	e := c.e
+	skew := int64(hello.Time) - int64(e.wall)
+	if -clockTolerance <= skew && skew <= clockTolerance {
+		skew = 0
+	}
+	if off := skew - e.clockSkew; off < -clockTolerance || off > clockTolerance {
+		e.clockSkew = skew
+		c.dialIn(1) // the channel's day was reckoned by the wrong clock
+		return nil
+	}
+	side := c.d.pair.Side()
+	sig := wire.SignJoin(c.key, hostOf(c.relay), hello.Nonce, side)
+	return wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: sig})
+}
+
+func (c *channel) joined() { c.sess = session.NewConn(c.d.pair, c.chanID(), c.e.rand) }
+
+func (c *channel) peer(present bool) {
+	c.present = present
+	switch {
+	case !present:
+		c.sessionDown()
+		c.sess.Drop()
+	case !c.d.pair.Initiator() || !c.d.busyElsewhere(c):
+		c.begin()
+	}
+}
+
+// begin starts a handshake. The session that stands stays until the new one does.
+func (c *channel) begin() {
+	m1, err := c.sess.Begin(c.e.now)
+	if err != nil {
+		c.fail()
+		return
+	}
+	if m1 != nil {
+		c.send(m1)
+	}
+	c.e.need(c.sess.Deadline())
+}
+
+// body takes one from the other device.
+func (c *channel) body(body []byte) {
+	res := c.sess.Receive(c.e.now, body)
+	if r := c.d.repl; res.Taken && r != nil && r.via == c {
+		r.progress = c.e.now
+	}
+	if c.result(res) {
+		c.e.need(c.sess.Deadline())
+	}
+}
+
+// result carries out what the link answered. It returns false when the channel is down.
+func (c *channel) result(res session.Result) bool {
+	if res.Up || res.Down {
+		c.sessionDown()
+	}
+	if res.Send != nil {
+		c.send(res.Send)
+	}
+	if res.Up {
+		c.sessionUp()
+	}
+	c.messages(res.Messages)
+	if c.phase != relayJoined {
+		return false
+	}
+	if res.Err != nil {
+		c.fail()
+		return false
+	}
+	if res.Renew {
+		c.renew()
+	}
+	return c.phase == relayJoined
+}
+
+func (c *channel) messages(b []byte) {
+	for len(b) > 0 {
+		r := c.d.repl
+		if r == nil || r.via != c {
+			return
+		}
+		typ, fields, rest, err := wire.NextMessage(b)
+		if err == nil {
+			err = r.handle(typ, fields)
+		}
+		if err != nil {
+			if !r.dead {
+				c.fail()
+			}
+			return
+		}
+		b = rest
+	}
+}
+
+func (c *channel) sessionUp() {
+	d := c.d
+	if d.repl != nil { // on another day's channel
+		d.repl.via.sessionDown()
+	}
+	c.upAt, c.moved = d.e.now, false
+	d.lastHeard, d.unsaved = d.e.wall, true
+	d.e.lastReplication++
+	d.repl = newReplication(c, d.e.lastReplication)
+	d.e.statusDirty = true
+	d.repl.begin()
+}
+
+func (c *channel) sessionDown() {
+	r := c.d.repl
+	if r == nil || r.via != c {
+		return
+	}
+	if c.moved || c.e.now-c.upAt >= goodSession {
+		c.failed = 0
+	}
+	r.dead = true
+	c.d.repl = nil
+	c.d.lastHeard, c.d.unsaved = c.e.wall, true
+	c.e.statusDirty = true
+}
+
+// renew ends the session at its limits. The initiator begins the next at once; the responder's BYE asks for that.
+func (c *channel) renew() {
+	if r := c.d.repl; r != nil && r.via == c {
+		r.bye(wire.ByeRenew, 0)
+		r.flush()
+	}
+	c.renewed()
+}
+
+// renewed goes on after either side's BYE{renew}.
+func (c *channel) renewed() {
+	c.sessionDown()
+	c.sess.Drop()
+	if c.present && c.phase == relayJoined {
+		c.begin()
+	}
+}
+
+// hostOf is URL.host of a relay's URL: what stands between "//" and the next "/".
+func hostOf(url string) string {
+	_, rest, _ := strings.Cut(url, "//")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}
