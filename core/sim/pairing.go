@@ -10,7 +10,12 @@ import (
 type pairing struct {
 	w     *simulation
 	sides [2]*side // 0: the one with the invite
+	shown uint64   // when its link was
+	set   int64    // how far the clock was ahead that it counts by
 }
+
+// inviteLives is for how long a link that nobody opens is good.
+const inviteLives = 5 * minute
 
 // side is one of the two, with the screen in front of it.
 type side struct {
@@ -19,6 +24,7 @@ type side struct {
 	p      *proc
 	op     uint64
 	screen peer.PairingState
+	met    bool // it has shown digits
 	over   bool
 	done   bool
 }
@@ -95,6 +101,7 @@ func (w *simulation) pair(host, joiner *device) {
 			a.end(r.Err)
 			return
 		}
+		t.shown, t.set = w.now, host.clock.Offset
 		w.after(w.between(second, 15*second), func() {
 			b.ask(&peer.Op{Verb: peer.Join, Client: me, Key: r.Text}, func(r peer.Reply) {
 				if r.Err != "" {
@@ -128,6 +135,7 @@ func (s *side) see(state peer.PairingState) {
 	s.screen = state
 	switch state.Step {
 	case peer.Compare:
+		s.met = true
 		if before != peer.Compare {
 			s.t.w.after(s.t.w.between(second, 12*second), s.decide)
 		}
@@ -180,6 +188,9 @@ func (s *side) end(why peer.Code) {
 	s.over = true
 	delete(s.p.calls, s.op)
 	s.t.w.log(s.p.name(), "pairing ends", 0, why)
+	if s == s.t.sides[0] && s.t.endsEarly(why) {
+		s.t.w.failf("%s: an invite that nobody has opened ends early: %s", s.p.name(), why)
+	}
 	switch {
 	case s.op == 0 || s.other.op == 0: // it did not get further than the invite
 		if s.other.op != 0 && !s.other.over {
@@ -190,6 +201,18 @@ func (s *side) end(why peer.Code) {
 	case s.other.over:
 		s.t.finish()
 	}
+}
+
+// endsEarly reports whether the invite is over before its time although nobody has opened it: whatever becomes of the Sync Server and of
+// sockets, it is as good as before.
+func (t *pairing) endsEarly(why peer.Code) bool {
+	host := t.sides[0]
+	if t.shown == 0 || host.met {
+		return false
+	}
+	opened := host.other.op != 0 // an exchange that has begun has a time of its own
+	early := t.w.now-t.shown < inviteLives*99/100 && host.p.d.clock.Offset == t.set
+	return why == peer.ESync || why == peer.EExpired && early && !opened
 }
 
 func (t *pairing) finish() {
