@@ -3,23 +3,10 @@ package peer
 import (
 	"crypto/ed25519"
 	"slices"
-	"strings"
 
 	"github.com/masqdev/masq/core/session"
 	"github.com/masqdev/masq/core/wire"
 )
-
-// channel is one relay channel to a device: a connection to the Sync Server, and on it the attempts and the session of one session.Conn.
-type channel struct {
-	relayConn
-	d       *device
-	day     uint64
-	key     ed25519.PrivateKey
-	sess    *session.Conn // while the connection stands
-	present bool          // the other side is at the channel
-	upAt    Millis        // when the session came up
-	moved   bool          // the session has moved data
-}
 
 // Times of core/PROTOCOL.md, in ms.
 const (
@@ -33,24 +20,6 @@ func newChannel(d *device, day uint64, relay string) *channel {
 	c := &channel{d: d, day: day, key: d.pair.ChannelKey(day)}
 	c.relayConn = relayConn{e: d.e, user: c, relay: relay, path: wire.ChannelPath(c.chanID()), most: retryMost}
 	return c
-}
-
-// timers does what has come due and notes what will.
-func (e *Engine) timers() {
-	if e.closing != nil {
-		return
-	}
-	for _, d := range e.devices {
-		d.keepChannels()
-		for _, c := range d.channels {
-			c.timers()
-		}
-		if d.repl != nil {
-			d.repl.timers()
-		}
-	}
-	e.pairingTimers()
-	e.dropPending()
 }
 
 // keepChannels is at today’s channel, and near the change of day without a session on its neighbour's.
@@ -130,44 +99,16 @@ func (d *device) dropChannels(keep func(*channel) bool) {
 	})
 }
 
-// relayTime is the time, by the relay's clock when the two are more than five minutes apart.
-func (e *Engine) relayTime() Millis { return uint64(int64(e.wall) + e.clockSkew) }
+// drop ends the device's session and hangs its channels up.
+func (d *device) drop() {
+	if d.repl != nil {
+		d.repl.dead = true
+		d.repl = nil
+	}
+	d.dropChannels(func(*channel) bool { return false })
+}
 
 func (c *channel) chanID() [32]byte { return [32]byte(c.key.Public().(ed25519.PublicKey)) }
-
-// tick does what is due in the session.
-func (c *channel) tick() {
-	if c.result(c.sess.Tick(c.e.now)) {
-		c.e.need(c.sess.Deadline())
-	}
-}
-
-// slack: data that is on its way holds a pong back.
-func (c *channel) slack() Millis {
-	if r := c.d.repl; r != nil && r.via == c {
-		return r.allowance()
-	}
-	return 0
-}
-
-func (c *channel) lost(uint16, bool) bool {
-	c.sessionDown()
-	c.endSession()
-	return true
-}
-
-// hangup leaves the channel.
-func (c *channel) hangup() {
-	c.relayConn.hangup()
-	c.endSession()
-}
-
-func (c *channel) endSession() {
-	if c.sess != nil {
-		c.sess.Drop()
-	}
-	c.sess, c.present = nil, false
-}
 
 func (c *channel) greeting(hello *wire.RelayFrame) []byte {
 	e := c.e
@@ -220,6 +161,40 @@ func (c *channel) body(body []byte) {
 	if c.result(res) {
 		c.e.need(c.sess.Deadline())
 	}
+}
+
+// tick does what is due in the session.
+func (c *channel) tick() {
+	if c.result(c.sess.Tick(c.e.now)) {
+		c.e.need(c.sess.Deadline())
+	}
+}
+
+// slack: data that is on its way holds a pong back.
+func (c *channel) slack() Millis {
+	if r := c.d.repl; r != nil && r.via == c {
+		return r.allowance()
+	}
+	return 0
+}
+
+func (c *channel) lost(uint16, bool) bool {
+	c.sessionDown()
+	c.endSession()
+	return true
+}
+
+// hangup leaves the channel.
+func (c *channel) hangup() {
+	c.relayConn.hangup()
+	c.endSession()
+}
+
+func (c *channel) endSession() {
+	if c.sess != nil {
+		c.sess.Drop()
+	}
+	c.sess, c.present = nil, false
 }
 
 // result carries out what the link answered. It returns false when the channel is down.
@@ -312,9 +287,12 @@ func (c *channel) renewed() {
 	}
 }
 
-// hostOf is URL.host of a relay's URL: what stands between "//" and the next "/".
-func hostOf(url string) string {
-	_, rest, _ := strings.Cut(url, "//")
-	host, _, _ := strings.Cut(rest, "/")
-	return host
+// resync begins the sessions with some devices anew: what is synced with them is another thing now, and what is on its way in the
+// old sessions belongs to what was.
+func (e *Engine) resync(with func(*device) bool) {
+	for _, d := range e.devices {
+		if d.repl != nil && with(d) {
+			d.repl.via.renew()
+		}
+	}
 }

@@ -8,42 +8,6 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// commits is group commit: one commit is in flight while the next one fills.
-type commits struct {
-	flying    bool
-	gathering bool  // a checkpoint waits for blocks
-	held      bool  // and nothing may be committed before it is taken
-	next      batch // what the commit that fills carries
-	flight    batch // what the commit in flight carries
-}
-
-// batch is what waits for one commit.
-type batch struct {
-	strict bool
-	ops    []uint64 // to be answered
-	then   []func() // to be done
-	acks   []ack    // to be sent, one for each flow
-}
-
-// after has f done when everything logged so far is durable.
-func (e *Engine) after(f func()) {
-	e.commits.next.strict = true
-	e.commits.next.then = append(e.commits.next.then, f)
-}
-
-// strictly has everything logged so far committed strictly, though nobody waits for it.
-func (e *Engine) strictly() { e.commits.next.strict = true }
-
-// answer replies to op when everything logged so far is durable, or at once if it is relaxed.
-func (e *Engine) answer(op *Op) {
-	if op.Relaxed {
-		e.reply(Reply{Op: op.ID})
-		return
-	}
-	e.commits.next.strict = true
-	e.commits.next.ops = append(e.commits.next.ops, op.ID)
-}
-
 // commit hands the commit that filled to storage, if none is in flight.
 func (e *Engine) commit() {
 	c := &e.commits

@@ -12,19 +12,6 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// domain is a trust domain: the devices that go by one roster, and have one secret to find each other by. It is the circle, whose devices have every namespace, or
-// a namespace's application peers with the full devices. A local store is in its circle, and in a domain for each namespace that has
-// application peers; an application peer is in one domain and no circle.
-type domain struct {
-	e         *Engine
-	namespace *namespace // nil: the circle
-	secret    [32]byte
-	root      []byte   // the entropy behind the recovery key, on the device that founded the circle; else empty
-	ns        [32]byte // in an application peer: the namespace's name, which it cannot compute
-	roster    *roster.Roster
-	told      [][32]byte // the roster's heads when the sessions that stand were last told what is new
-}
-
 // The names of the settings that the ledger keeps for domains.
 const (
 	metaCircle  = "circle"
@@ -33,37 +20,6 @@ const (
 	metaPeers   = "peers/" // and the namespace's number: its roster
 	metaRevoked = "revoked/"
 )
-
-// noticeFor is how long a device that is out is still met, to be told so, in ms.
-const noticeFor = 30 * 24 * 3600_000
-
-// home is the domain that this device belongs to: its circle, or, in an application peer, its namespace's. Nil: it is by itself.
-func (e *Engine) home() *domain {
-	if e.circle != nil || e.isStore() || len(e.namespaces) == 0 {
-		return e.circle
-	}
-	return e.namespaces[0].peers
-}
-
-func (e *Engine) isStore() bool { return e.cfg.App == "" }
-
-func (e *Engine) kind() uint8 {
-	if e.isStore() {
-		return roster.Store
-	}
-	return roster.Embedded
-}
-
-// out reports whether this device was shut out of the domain.
-func (dom *domain) out() bool { return dom.roster.Revoked(dom.e.publicIK()) }
-
-// in reports whether this device is a member; else it was granted the domain and not added yet, or it is out.
-func (dom *domain) in() bool { return dom.member(dom.e.publicIK()) }
-
-func (dom *domain) member(ik [32]byte) bool {
-	_, ok := dom.roster.Member(ik)
-	return ok
-}
 
 // foundCircle makes this device the first of a circle, if it is in none.
 func (e *Engine) foundCircle() error {
@@ -99,9 +55,6 @@ func (dom *domain) save() {
 	}
 	dom.saveRoster()
 }
-
-// guest reports whether this device is in the domain as an application peer.
-func (dom *domain) guest() bool { return dom.ns != [32]byte{} }
 
 // saveRoster is strict: what others have been told of the domain must not be forgotten here.
 func (dom *domain) saveRoster() {
@@ -200,83 +153,6 @@ func (n *namespace) haveDomain() *domain {
 	return dom
 }
 
-// tend keeps the rosters of the namespaces' application peers up to the circle's. Every full device that is in has a FULL, for those too
-// who trust this device alone, because it let them in: so each device sees to that, and signs nothing where it holds already. Who is out has a
-// REVOKE: by the device that shut it out and, because two changes may not have known of each other, by the one with the smallest ik.
-func (e *Engine) tend(changed bool) {
-	c := e.circle
-	if c == nil || !c.in() {
-		return
-	}
-	for _, n := range e.namespaces {
-		if n.peers != nil {
-			n.peers.tend(changed)
-		}
-	}
-}
-
-func (dom *domain) tend(changed bool) {
-	ik, before := dom.e.self.ik, dom.roster.Len()
-	for _, m := range dom.e.circle.roster.Members() {
-		dom.roster.Trust(m.IK)
-		_, _ = dom.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
-	}
-	for _, m := range dom.e.circle.roster.RevokedMembers() {
-		if dom.member(m.IK) && (changed || dom.smallest()) {
-			_, _ = dom.roster.SignRevoke(ik, m.IK)
-		}
-	}
-	if dom.roster.Len() != before {
-		dom.changed(nil)
-	}
-}
-
-// smallest reports whether no full device that is in has a smaller ik.
-func (dom *domain) smallest() bool {
-	me := dom.e.publicIK()
-	for _, m := range dom.e.circle.roster.Members() {
-		if dom.member(m.IK) && bytes.Compare(m.IK[:], me[:]) < 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// changed saves the roster, goes by it, and sends the news to every session that wants it once it is durable. from has brought it.
-func (dom *domain) changed(from *replication) {
-	e := dom.e
-	dom.saveRoster()
-	e.refreshDevices(dom)
-	e.after(func() {
-		news := dom.roster.Behind(dom.told)
-		dom.told = dom.roster.Heads()
-		if len(news) == 0 {
-			return
-		}
-		for _, d := range e.devices {
-			r := d.repl
-			switch {
-			case r == nil || r == from || !d.member():
-			case d.domain == dom && r.sentDone:
-				r.send(wire.AppendRosterEntries(nil, news))
-			case dom.namespace != nil && d.domain == e.circle && r.lists(dom.namespace):
-				r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: dom.namespace.num, Entries: news}))
-			}
-		}
-	})
-	if dom.out() {
-		e.shutOut()
-	}
-}
-
-// shutOut stops syncing because this device is no longer one of its circle.
-func (e *Engine) shutOut() {
-	e.syncErr, e.statusDirty = ERevoked, true
-	for _, d := range e.devices {
-		d.drop()
-	}
-}
-
 // relay is the Sync Server that this device meets others at; "" if there is none.
 func (e *Engine) relay() string {
 	if urls := e.relays(); len(urls) > 0 {
@@ -315,50 +191,4 @@ func (e *Engine) saveGuestRelays(urls []string) {
 		b = wire.AppendLV(b, []byte(u))
 	}
 	e.led.SetMeta(metaGuestRelays, b)
-}
-
-// setRelays changes the Sync Servers that the circle meets at.
-func (e *Engine) setRelays(op *Op) {
-	if err := e.foundCircle(); err != nil {
-		e.reply(Reply{Op: op.ID, Err: ESync})
-		return
-	}
-	for _, u := range op.List {
-		if !roster.SafeRelay(u) {
-			e.reply(Reply{Op: op.ID, Err: ESync})
-			return
-		}
-	}
-	if _, err := e.circle.roster.SignRelays(e.self.ik, op.List); err != nil {
-		e.reply(Reply{Op: op.ID, Err: EValue})
-		return
-	}
-	e.circle.changed(nil)
-	e.statusDirty = true
-	e.answer(op)
-}
-
-// leave forgets the domain that this device is in, and every device, so that it can found or join another one.
-func (e *Engine) leave() {
-	for _, d := range e.devices {
-		d.drop()
-		d.forget()
-	}
-	e.devices = nil
-	for _, name := range []string{metaCircle, metaRoster, metaGuest, metaGuestRelays, metaPending} {
-		e.led.SetMeta(name, nil)
-	}
-	for _, n := range e.namespaces {
-		e.led.SetMeta(metaPeers+n.number(), nil)
-		n.peers = nil
-	}
-	e.circle, e.syncErr, e.statusDirty = nil, OK, true
-}
-
-// renewSelf takes new keys, because the old ones are out for good.
-func (e *Engine) renewSelf() {
-	name := e.self.name
-	e.newSelf()
-	e.self.name = name
-	e.saveName()
 }

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/wire"
@@ -19,29 +20,49 @@ const (
 // unnamed is whom a change comes from when it is a store of the user's whose name an application peer does not learn.
 const unnamed = "device"
 
-// flow is one namespace within a session: a cursor over this device's log, and how far the other's has been taken.
-type flow struct {
-	repl      *replication
-	namespace *namespace
-	p         *progress // of the other device
-	number    uint16    // the other's number for it
-
-	ready bool        // the other's VECTOR is here: sending may begin
-	peer  wire.Vector // what the other has, or will have once it has taken what was sent
-	pos   uint64      // the cursor
-	dirty bool        // DATA went out since the last END
-	ends  []sentEnd   // not acknowledged yet
-
-	told      wire.Vector      // what the other knows this device to have durably
-	toldAt    Millis           // when HAVE was last sent
-	receiving bool             // DATA came since the last END
-	taken     int              // bytes since the cursor was last saved
-	theirLog  wire.Incarnation // the incarnation of the other's log
+func (r *replication) flow(number uint16) *flow {
+	i := slices.IndexFunc(r.flows, func(f *flow) bool { return f.number == number })
+	if i < 0 {
+		return nil
+	}
+	return r.flows[i]
 }
 
-type sentEnd struct {
-	pos uint64
-	vec wire.Vector
+func (r *replication) onVector(fields []byte) error {
+	m, err := wire.ParseVectorMsg(fields)
+	f := r.flow(m.Number)
+	if err != nil || f == nil || f.ready {
+		return wire.ErrMalformed
+	}
+	f.namespace.heard(m.Vector)
+	f.p.startsAnew(m.Vector)
+	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
+	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
+		f.pos = m.Cursor.Position
+	}
+	r.e.statusDirty = true
+	return nil
+}
+
+func (r *replication) onData(fields []byte) error {
+	m, err := wire.ParseData(fields)
+	f := r.flow(m.Number)
+	if err != nil || f == nil {
+		return wire.ErrMalformed
+	}
+	recs, err := wire.ParseRecords(m.Records)
+	if err != nil {
+		return err
+	}
+	if err := r.counted(fields); err != nil {
+		return err
+	}
+	if !f.receiving {
+		f.receiving, r.e.statusDirty = true, true
+	}
+	r.via.moved = true
+	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) }})
+	return nil
 }
 
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
@@ -65,28 +86,89 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	return nil
 }
 
-// counted notes a DATA or END that came. A device that sends more than it has credit for is cut off.
-func (r *replication) counted(fields []byte) error {
-	if r.in >= wire.CreditWindow {
+func (r *replication) onEnd(fields []byte) error {
+	m, err := wire.ParseEnd(fields)
+	f := r.flow(m.Number)
+	if err != nil || f == nil {
 		return wire.ErrMalformed
 	}
-	r.in += len(fields) + wire.MessageHeader
+	if err := r.counted(fields); err != nil {
+		return err
+	}
+	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
+		if r.dead {
+			return nil // the next session's END says it again
+		}
+		if f.namespace.rep.Heard(m.Vector) {
+			return f.namespace.recoverFork(m.Vector)
+		}
+		f.namespace.rep.Join(m.Vector)
+		f.peer = f.peer.Join(m.Vector)
+		f.receiving = false
+		r.take(len(fields) + wire.MessageHeader)
+		r.e.statusDirty = true
+		if f.taken = 0; f.cursorSaved() {
+			f.saveCursor(0)
+		}
+		f.ackWhenDurable(m.Position)
+		r.e.after(func() { f.told = f.told.Join(m.Vector) }) // ACK says it, without a HAVE
+		if !f.p.heard {
+			f.p.heard = true
+			f.namespace.settleIfHeard()
+		}
+		return nil
+	}})
 	return nil
 }
 
-// take notes bytes that were taken, to be returned as credit.
-func (r *replication) take(n int) {
-	r.credit += n
-	if r.credit >= creditAtOnce {
-		r.returnCredit()
+func (r *replication) onCredit(fields []byte) error {
+	n, err := wire.ParseCredit(fields)
+	if err != nil || int64(n) > int64(r.out) {
+		return wire.ErrMalformed
 	}
+	r.out -= int(n)
+	r.progress = r.e.now
+	return nil
 }
 
-func (r *replication) returnCredit() {
-	if r.credit > 0 {
-		r.send(wire.AppendCredit(nil, uint32(r.credit)))
-		r.in, r.credit = r.in-r.credit, 0
+func (r *replication) onAck(fields []byte) error {
+	m, err := wire.ParseAck(fields)
+	f := r.flow(m.Number)
+	if err != nil || f == nil {
+		return wire.ErrMalformed
 	}
+	r.progress, r.via.moved = r.e.now, true
+	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
+		f.p.has(f.ends[0].vec)
+		f.ends = f.ends[1:]
+		f.namespace.collect()
+	}
+	if m.Position <= f.pos {
+		f.p.reached(m.Position)
+	}
+	r.e.statusDirty = true
+	return nil
+}
+
+func (r *replication) onHave(fields []byte) error {
+	m, err := wire.ParseHave(fields)
+	if err != nil {
+		return err
+	}
+	f := r.flow(m.Number)
+	if f == nil {
+		return nil // of a namespace that this device does not have, or before VECTOR
+	}
+	f.namespace.heard(m.Vector)
+	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) {
+		d.in(f.namespace).has(m.Vector)
+		if d == r.d {
+			f.peer = f.peer.Join(m.Vector)
+		}
+	}
+	r.e.statusDirty = true
+	f.namespace.collect()
+	return nil
 }
 
 // ackWhenDurable has the other side told once all that it sent up to pos is durable.
@@ -100,12 +182,6 @@ func (f *flow) ackWhenDurable(pos uint64) {
 		}
 	}
 	b.acks = append(b.acks, ack{f, pos})
-}
-
-// ack is an ACK that waits for a commit.
-type ack struct {
-	f   *flow
-	pos uint64
 }
 
 func (a ack) send() {
@@ -179,14 +255,6 @@ func (f *flow) holding() bool {
 		return false
 	}
 	return !f.repl.e.due(f.namespace.foreign+forwardAfter) && f.pos < f.namespace.rep.Position()
-}
-
-func (r *replication) sendCounted(msg []byte) {
-	if r.out == 0 {
-		r.progress = r.e.now
-	}
-	r.out += len(msg)
-	r.send(msg)
 }
 
 // tell says HAVE when the other side does not know what this one has durably.

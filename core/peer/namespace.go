@@ -1,38 +1,14 @@
 package peer
 
 import (
-	"bytes"
 	"slices"
 	"sort"
 	"strconv"
 
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/roster"
-	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
-
-// namespace is a namespace on this device: its replica, what waits to be done to it, and who watches it.
-type namespace struct {
-	e     *Engine
-	num   uint16
-	app   string
-	name  string     // the application's, for people
-	on    bool       // it is synced at all
-	gone  bool       // it was dropped: there is no data, and nothing is synced until the application is added again
-	off   [][32]byte // the iks of devices of the circle that it is not synced with
-	rep   *replica.Replica
-	peers *domain // its application peers; nil if there never were any
-
-	named   [32]byte // its name among devices of the circle namedBy
-	namedBy *domain
-
-	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
-	watches []*watch
-	foreign Millis // when a record of another device last arrived
-	own     uint64 // position after the last record written here
-	moving  bool   // it is being made another circle's: no sync until that is done
-}
 
 const (
 	metaNamespace = "ns/" // and the namespace's number: flags u8 ‖ lv8(application id) ‖ lv8(its name) ‖ ik(32)*
@@ -42,8 +18,6 @@ const (
 	embeddedNamespace = 1    // the number of an embedded store's one namespace
 	maxNamespaces     = 1000 // in a local store
 )
-
-func (n *namespace) number() string { return strconv.Itoa(int(n.num)) }
 
 func (n *namespace) save() {
 	flags := byte(0)
@@ -104,16 +78,6 @@ func (e *Engine) openNamespace(n *namespace) error {
 	return n.loadPeers()
 }
 
-// namespaceOf is the namespace of an application, nil if there is none; an embedded store has one for everything.
-func (e *Engine) namespaceOf(app string) *namespace {
-	for _, n := range e.namespaces {
-		if !e.isStore() || n.app == app {
-			return n
-		}
-	}
-	return nil
-}
-
 // newNamespace makes the namespace of an application that is new here.
 func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	switch {
@@ -137,102 +101,6 @@ func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	}
 	e.statusDirty = true
 	return n, OK
-}
-
-// addApp sees to it that an application has a namespace here.
-func (e *Engine) addApp(op *Op) {
-	n := e.namespaceOf(op.App)
-	switch {
-	case n == nil:
-		var code Code
-		if n, code = e.newNamespace(op.App, op.Key); code != OK {
-			e.reply(Reply{Op: op.ID, Err: code})
-			return
-		}
-		e.announce(n)
-	case n.gone:
-		n.gone, n.on, n.off, n.name = false, true, nil, roster.CleanName(op.Key)
-		n.save()
-		e.resync(func(*device) bool { return true })
-	case op.Key != "" && n.name != roster.CleanName(op.Key):
-		n.name = roster.CleanName(op.Key)
-		n.save()
-	}
-	e.statusDirty = true
-	e.answer(op)
-}
-
-// dropApp deletes an application's data from this device. Its number stays its own, and its roster: other devices may still
-// have to be told who is out.
-func (e *Engine) dropApp(op *Op) {
-	n := e.namespaceOf(op.App)
-	if n == nil || n.gone {
-		e.reply(Reply{Op: op.ID, Err: EApp})
-		return
-	}
-	n.gone = true
-	n.save()
-	e.resync(func(*device) bool { return true })
-	for _, d := range e.devices {
-		d.forgetNamespace(n)
-	}
-	n.enqueue(task{fail: func(c Code) { n.refuse(op, c) }, run: func() error {
-		changes, err := n.rep.Drop()
-		if err != nil {
-			return err
-		}
-		n.notify(changes, op.Client, "")
-		e.statusDirty = true
-		e.answer(op)
-		return nil
-	}})
-}
-
-// prefer says whether an application is synced, with one device or at all.
-func (e *Engine) prefer(op *Op) {
-	n := e.namespaceOf(op.App)
-	if n == nil || n.gone {
-		e.reply(Reply{Op: op.ID, Err: EApp})
-		return
-	}
-	if op.Key == "" {
-		n.on = op.On
-		e.resync(func(*device) bool { return true })
-	} else {
-		d := e.deviceByID(op.Key)
-		if d == nil || d.domain != e.circle {
-			e.reply(Reply{Op: op.ID, Err: EValue})
-			return
-		}
-		n.off = slices.DeleteFunc(n.off, func(ik [32]byte) bool { return ik == d.ik })
-		if !op.On {
-			n.off = append(n.off, d.ik)
-		}
-		e.resync(func(o *device) bool { return o == d })
-	}
-	n.save()
-	e.statusDirty = true
-	e.answer(op)
-}
-
-// resync begins the sessions with some devices anew: what is synced with them is another thing now, and what is on its way in the
-// old sessions belongs to what was.
-func (e *Engine) resync(with func(*device) bool) {
-	for _, d := range e.devices {
-		if d.repl != nil && with(d) {
-			d.repl.via.renew()
-		}
-	}
-}
-
-// announce lists a namespace that is new here in the sessions that stand.
-func (e *Engine) announce(n *namespace) {
-	for _, d := range e.devices {
-		if d.repl != nil && d.repl.listed && d.shares(n) {
-			d.repl.list(n)
-			d.repl.match(n)
-		}
-	}
 }
 
 // wanted reports whether this device syncs the namespace with d.
@@ -272,40 +140,4 @@ func (n *namespace) collect() {
 	if !first {
 		n.rep.Collect(all)
 	}
-}
-
-// metaKeep names the settings that the driver keeps.
-const (
-	metaKeep = "keep/"
-	maxKept  = 64 << 10 // bytes in one
-	// They all stand in the manifest, which is one block.
-	maxKeptAll = storage.MaxBlock / 2
-)
-
-func (e *Engine) keep(op *Op) {
-	if op.Key == "" || len(op.Key) > wire.MaxKey || len(op.Value) > maxKept || len(op.Value) > 0 && e.keptBytes(op) > maxKeptAll {
-		e.reply(Reply{Op: op.ID, Err: ETooBig})
-		return
-	}
-	e.led.SetMeta(metaKeep+op.Key, op.Value)
-	e.answer(op)
-}
-
-// keptBytes is how much the settings take with that of op.
-func (e *Engine) keptBytes(op *Op) int {
-	n := len(op.Key) + len(op.Value)
-	for _, key := range e.led.MetaKeys(metaKeep) {
-		if key != metaKeep+op.Key {
-			n += len(key) + len(e.led.Meta(key))
-		}
-	}
-	return n
-}
-
-func (e *Engine) kept(op *Op) {
-	r := Reply{Op: op.ID}
-	for _, key := range e.led.MetaKeys(metaKeep + op.Range.Prefix) {
-		r.Entries = append(r.Entries, Entry{Key: key[len(metaKeep):], Kind: wire.Bytes, Value: bytes.Clone(e.led.Meta(key))})
-	}
-	e.reply(r)
 }

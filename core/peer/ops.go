@@ -2,58 +2,10 @@ package peer
 
 import (
 	"errors"
-	"strings"
 
-	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/wire"
 )
-
-// task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing; it is
-// run again from its start when they are there.
-type task struct {
-	run   func() error
-	fail  func(Code)
-	probe func() // asks for the blocks that run will want; may be nil
-}
-
-type watch struct {
-	id     uint64
-	prefix string
-}
-
-// probeAhead is for how many waiting operations blocks are asked for at once.
-const probeAhead = 256
-
-func (n *namespace) enqueue(t task) { n.queue = append(n.queue, t) }
-
-// run does what waits, in order, as far as the blocks are there.
-func (n *namespace) run() {
-	done := 0
-	for done < len(n.queue) && n.e.state == open {
-		err := n.queue[done].run()
-		if errors.Is(err, ledger.ErrWait) {
-			for _, t := range n.queue[done+1 : min(len(n.queue), done+probeAhead)] {
-				if t.probe != nil {
-					t.probe()
-				}
-			}
-			break
-		}
-		if err != nil {
-			n.e.fail(storageCode(err))
-			return
-		}
-		done++
-	}
-	if n.e.state != open {
-		return
-	}
-	if rest := copy(n.queue, n.queue[done:]); done > 0 {
-		clear(n.queue[rest:])
-		n.queue = n.queue[:rest]
-	}
-}
 
 // op takes an operation in.
 func (e *Engine) op(op *Op) {
@@ -115,8 +67,6 @@ func (n *namespace) op(op *Op) {
 		n.refuse(op, EValue)
 	}
 }
-
-func (n *namespace) refuse(op *Op, code Code) { n.e.reply(Reply{Op: op.ID, Err: code}) }
 
 func (n *namespace) readKey(op *Op, read func(*Op) error) {
 	if !wire.ValidKey(op.Key) {
@@ -260,79 +210,4 @@ func lastOf(in []Write) map[string]int {
 		last[w.Key] = i
 	}
 	return last
-}
-
-func (n *namespace) watched(key string) bool {
-	for _, w := range n.watches {
-		if strings.HasPrefix(key, w.prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// maxWatches bounds the watches of one engine, all tabs together.
-const maxWatches = 10_000
-
-func (n *namespace) watch(op *Op) {
-	if len(n.watches) >= maxWatches {
-		n.refuse(op, EBusy)
-		return
-	}
-	n.enqueue(task{
-		run: func() error {
-			var missed []replica.Change
-			if op.Since != 0 {
-				all, err := n.rep.ChangesSince(op.Since)
-				if err != nil {
-					return err
-				}
-				missed = all
-			}
-			w := &watch{id: op.ID, prefix: op.Range.Prefix}
-			n.watches = append(n.watches, w)
-			n.e.reply(Reply{Op: op.ID, Position: n.rep.Position()})
-			n.tell(w, missed, 0, "")
-			return nil
-		},
-		fail: func(c Code) { n.refuse(op, c) },
-	})
-}
-
-func (n *namespace) unwatch(op *Op) {
-	n.enqueue(task{
-		run: func() error {
-			for i, w := range n.watches {
-				if w.id == op.Target {
-					n.watches = append(n.watches[:i], n.watches[i+1:]...)
-					break
-				}
-			}
-			n.e.reply(Reply{Op: op.ID})
-			return nil
-		},
-		fail: func(c Code) { n.refuse(op, c) },
-	})
-}
-
-func (n *namespace) notify(changes []replica.Change, client uint32, device string) {
-	for _, w := range n.watches {
-		n.tell(w, changes, client, device)
-	}
-}
-
-func (n *namespace) tell(w *watch, changes []replica.Change, client uint32, device string) {
-	var out []Change
-	for _, c := range changes {
-		if strings.HasPrefix(c.Key, w.prefix) {
-			out = append(out, Change{
-				Key: c.Key, Kind: c.Kind, Value: c.Value,
-				HadValue: c.PrevKind != wire.Deleted, PrevKind: c.PrevKind, Previous: c.Previous,
-				Others: c.Others, Client: client, Device: device,
-			})
-		}
-	}
-	if len(out) > 0 {
-		n.e.out.add(Changed{Watch: w.id, Position: n.rep.Position(), Changes: out})
-	}
 }

@@ -1,54 +1,10 @@
 package peer
 
 import (
+	"strings"
+
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
-)
-
-// relayConn is a connection to a Sync Server, at a relay channel or a mailbox. It dials, asks to be let in, keeps the connection alive,
-// notices one that died silently, and dials again. What comes is its user's.
-type relayConn struct {
-	e     *Engine
-	user  relayUser
-	relay string // the Sync Server's URL
-	path  string
-	most  Millis // between two dials
-
-	conn       uint32
-	phase      relayPhase
-	over       bool   // it is not dialled again
-	failed     int    // dials or sessions that failed in a row
-	retryAt    Millis // down: when to dial again; before relayJoined: when to give up
-	restartIn  Millis // what RESTARTING said, until the close that follows it; 0: nothing
-	restarting Millis // until when failures are the restart's, and the waits do not grow
-	pingAt     Millis
-	pongBy     Millis
-}
-
-// relayUser is whom a relayConn is for.
-type relayUser interface {
-	// greeting is JOIN or PAIR; nil: the user has ended the connection.
-	greeting(hello *wire.RelayFrame) []byte
-	joined()
-	// peer is called when the other side comes or goes, behind joined in any case.
-	peer(present bool)
-	body(data []byte)
-	// tick does what is due while the connection stands.
-	tick()
-	// lost is called when the connection has ended, or could not be made; code is the close code, 0 if there is none. It reports
-	// whether to dial again.
-	lost(code uint16, stood bool) bool
-	// slack is how much longer than pongTimeout a pong may take.
-	slack() Millis
-}
-
-type relayPhase uint8
-
-const (
-	relayDown relayPhase = iota
-	relayDialling
-	relayHello   // waiting for HELLO
-	relayJoining // waiting for JOINED
-	relayJoined
 )
 
 // Times of core/PROTOCOL.md, in ms.
@@ -217,3 +173,16 @@ func (r *relayConn) send(frame []byte) {
 
 // away reports whether this device is said to be offline and a Sync Server at url is not on it.
 func (e *Engine) away(url string) bool { return e.offline && !onLoopback(url) }
+
+// onLoopback reports whether url leads to this computer, which no network is needed for.
+func onLoopback(url string) bool {
+	_, host, _, ok := roster.SplitURL(url)
+	return ok && wire.IsLoopbackHost(host)
+}
+
+// hostOf is URL.host of a relay's URL: what stands between "//" and the next "/".
+func hostOf(url string) string {
+	_, rest, _ := strings.Cut(url, "//")
+	host, _, _ := strings.Cut(rest, "/")
+	return host
+}

@@ -1,6 +1,8 @@
 package peer
 
-import "slices"
+import (
+	"slices"
+)
 
 // statusEvery is the least time between two statuses that differ in nothing but counts, in ms.
 const statusEvery = 250
@@ -98,6 +100,9 @@ func (e *Engine) syncState() Sync {
 	}
 	return best
 }
+
+// saysOffline reports whether that is why nothing is reached: not where any Sync Server is on this computer.
+func (e *Engine) saysOffline() bool { return e.offline && !slices.ContainsFunc(e.relays(), onLoopback) }
 
 func (d *device) receiving(n *namespace) bool {
 	return d.repl != nil && slices.ContainsFunc(d.repl.flows, func(f *flow) bool { return f.namespace == n && f.receiving })

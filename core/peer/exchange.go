@@ -1,0 +1,314 @@
+package peer
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/wire"
+)
+
+func (r *replication) begin() {
+	dom := r.d.domain
+	if dom.roster.Revoked(r.d.ik) {
+		r.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{})) // says nothing, and confirms the handshake; its heads are waited for
+		return
+	}
+	if p := r.d.adds; p != nil && !r.d.member() {
+		if _, err := dom.roster.SignAdd(r.e.self.ik, p.member, p.acceptance); err != nil {
+			r.abort(codeDenied)
+			return
+		}
+		dom.changed(r)
+		r.e.tend(true)
+		r.held = true
+		r.e.after(r.release)
+		return
+	}
+	r.sendHeads()
+}
+
+// release begins the exchange of rosters, when an ADD that this session is the first to tell of is durable: signed again after a
+// crash it could be another one, and there is only one for each device.
+func (r *replication) release() {
+	r.held = false
+	if r.dead {
+		return
+	}
+	r.sendHeads()
+	if r.heldHeads != nil && r.onHeads(r.heldHeads) != nil && !r.dead {
+		r.via.fail()
+	}
+}
+
+// handle takes one message. An error ends the session, unless that is over already.
+func (r *replication) handle(typ wire.MessageType, fields []byte) error {
+	switch typ {
+	case wire.MsgRosterHeads:
+		return r.onHeads(fields)
+	case wire.MsgRosterEntries:
+		return r.onEntries(fields)
+	case wire.MsgRosterDone:
+		return r.onDone()
+	case wire.MsgNamespaces:
+		return r.onNamespaces(fields)
+	case wire.MsgVector:
+		return r.onVector(fields)
+	case wire.MsgData:
+		return r.onData(fields)
+	case wire.MsgEnd:
+		return r.onEnd(fields)
+	case wire.MsgCredit:
+		return r.onCredit(fields)
+	case wire.MsgAck:
+		return r.onAck(fields)
+	case wire.MsgHave:
+		return r.onHave(fields)
+	case wire.MsgBye:
+		return r.onBye(fields)
+	case wire.MsgNamespaceHeads:
+		return r.onNamespaceHeads(fields)
+	case wire.MsgNamespaceEntries:
+		return r.onNamespaceEntries(fields)
+	}
+	return nil // a newer Masq's
+}
+
+func (r *replication) onHeads(fields []byte) error {
+	m, err := wire.ParseRosterHeads(fields)
+	if err != nil {
+		return err
+	}
+	if roster.ValidName(m.Name) && m.Name != r.d.name {
+		r.d.name, r.d.unsaved, r.e.statusDirty = m.Name, true, true
+	}
+	if r.d.domain.roster.Revoked(r.d.ik) {
+		r.notice(m.Heads)
+		return wire.ErrMalformed
+	}
+	if r.held {
+		r.heldHeads = bytes.Clone(fields)
+		return nil
+	}
+	if r.sentDone { // only the name was new
+		return nil
+	}
+	if lacks := r.d.domain.roster.Behind(m.Heads); len(lacks) > 0 {
+		r.send(wire.AppendRosterEntries(nil, lacks))
+	}
+	r.send(wire.AppendRosterDone(nil))
+	r.sentDone = true
+	return r.rostersEqual()
+}
+
+func (r *replication) onEntries(fields []byte) error {
+	entries, err := wire.ParseRosterEntries(fields)
+	if err != nil {
+		return err
+	}
+	dom := r.d.domain
+	before := dom.roster.Len()
+	if err := r.addEntries(dom, entries); err != nil {
+		return err
+	}
+	if dom.roster.Len() != before {
+		dom.changed(r)
+		r.e.tend(false)
+	}
+	if r.dead { // the news was that this device, or that one, is out
+		return wire.ErrMalformed
+	}
+	return nil
+}
+
+func (r *replication) addEntries(dom *domain, entries [][]byte) error {
+	for _, entry := range entries {
+		if err := dom.roster.Add(entry); err != nil {
+			if errors.Is(err, roster.ErrVersion) {
+				r.e.syncErr, r.e.statusDirty = EVersion, true
+				r.abort(codeVersion)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *replication) onDone() error {
+	r.gotDone = true
+	return r.rostersEqual()
+}
+
+// rostersEqual goes on to the namespaces once both sides have the same roster, with both of them in it.
+func (r *replication) rostersEqual() error {
+	if !r.sentDone || !r.gotDone || r.listed {
+		return nil
+	}
+	if !r.d.member() || !r.d.domain.in() {
+		r.abort(codeDenied)
+		return wire.ErrMalformed
+	}
+	r.listed = true
+	r.list(r.namespaces()...)
+	r.e.paired(r.d)
+	return nil
+}
+
+// namespaces are the namespaces that this session is about.
+func (r *replication) namespaces() []*namespace {
+	if only := r.d.domain.namespace; only != nil {
+		return []*namespace{only}
+	}
+	return r.e.namespaces
+}
+
+// list tells of namespaces, and what is known of how far others have got with them.
+func (r *replication) list(namespaces ...*namespace) {
+	var list []wire.Namespace
+	for _, n := range namespaces {
+		list = append(list, wire.Namespace{Number: n.num, NS: n.ns(), On: n.wanted(r.d), App: n.app, Name: n.name})
+	}
+	r.send(wire.AppendNamespaces(nil, list))
+	for _, n := range namespaces {
+		n.heldBy(func(d *device, p *progress) {
+			if d != r.d && len(p.have) > 0 && n.wanted(r.d) {
+				r.send(wire.AppendHave(nil, &wire.Have{Number: n.num, Vector: p.have, NK: d.nk}))
+			}
+		})
+	}
+}
+
+// onNamespaces takes what the other side lists: all at first, later what is new there. A local store that has not heard of one of
+// its circle's applications takes it in.
+func (r *replication) onNamespaces(fields []byte) error {
+	list, err := wire.ParseNamespaces(fields)
+	if err != nil || !r.listed || len(r.theirs)+len(list) > wire.MaxNamespaces {
+		return wire.ErrMalformed
+	}
+	r.theirs = append(r.theirs, list...)
+	for _, l := range list {
+		n := r.namespaceOf(l.NS)
+		if n == nil && l.On && r.e.isStore() && r.d.domain == r.e.circle && r.e.namespaceOf(l.App) == nil {
+			n, _ = r.e.newNamespace(l.App, l.Name) // if it cannot be, it is not synced
+			if n != nil && n.ns() == l.NS {
+				r.e.announce(n)
+				continue
+			}
+		}
+		if n != nil {
+			r.match(n)
+		}
+	}
+	return nil
+}
+
+func (r *replication) namespaceOf(ns [32]byte) *namespace {
+	for _, n := range r.namespaces() {
+		if n.ns() == ns {
+			return n
+		}
+	}
+	return nil
+}
+
+// match begins to sync a namespace that both sides have listed, if both want it, and exchanges the roster of its application peers.
+func (r *replication) match(n *namespace) {
+	ns := n.ns()
+	i := slices.IndexFunc(r.theirs, func(l wire.Namespace) bool { return l.NS == ns })
+	if i < 0 || slices.ContainsFunc(r.flows, func(f *flow) bool { return f.namespace == n }) {
+		return
+	}
+	l := r.theirs[i]
+	if r.d.domain == r.e.circle && r.e.isStore() {
+		m := wire.NamespaceRoster{Number: n.num}
+		if n.peers != nil {
+			m.Heads = n.peers.roster.Heads()
+		}
+		r.send(wire.AppendNamespaceHeads(nil, &m))
+	}
+	p := r.d.in(n)
+	p.theirs, r.e.statusDirty = l.On, true
+	if !l.On || !n.wanted(r.d) {
+		return
+	}
+	f := &flow{repl: r, namespace: n, p: p, number: l.Number}
+	r.flows = append(r.flows, f)
+	r.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
+		Number: n.num, Vector: n.rep.Vector(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
+	}))
+}
+
+// theirNamespace is this device's namespace behind a number of the other side's.
+func (r *replication) theirNamespace(number uint16) *namespace {
+	for _, l := range r.theirs {
+		if l.Number == number {
+			return r.namespaceOf(l.NS)
+		}
+	}
+	return nil
+}
+
+func (r *replication) onNamespaceHeads(fields []byte) error {
+	m, err := wire.ParseNamespaceHeads(fields)
+	if err != nil || r.d.domain != r.e.circle {
+		return wire.ErrMalformed
+	}
+	n := r.theirNamespace(m.Number)
+	if n == nil || n.peers == nil {
+		return nil
+	}
+	if lacks := n.peers.roster.Behind(m.Heads); len(lacks) > 0 {
+		r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: n.num, Entries: lacks}))
+	}
+	return nil
+}
+
+func (r *replication) onNamespaceEntries(fields []byte) error {
+	m, err := wire.ParseNamespaceEntries(fields)
+	if err != nil || r.d.domain != r.e.circle {
+		return wire.ErrMalformed
+	}
+	n := r.theirNamespace(m.Number)
+	if n == nil {
+		return nil
+	}
+	dom := n.haveDomain()
+	before := dom.roster.Len()
+	if err := r.addEntries(dom, m.Entries); err != nil {
+		return err
+	}
+	if dom.roster.Len() != before {
+		dom.changed(r)
+		r.e.tend(false)
+	}
+	return nil
+}
+
+func (r *replication) onBye(fields []byte) error {
+	m, err := wire.ParseBye(fields)
+	if err != nil {
+		return err
+	}
+	if m.Reason == wire.ByeRenew {
+		r.via.renewed()
+		return nil
+	}
+	c := r.via
+	c.sessionDown()
+	c.sess.Drop()
+	if m.Reason == wire.ByeError {
+		c.fail()
+	}
+	return nil
+}
+
+// announce lists a namespace that is new here in the sessions that stand.
+func (e *Engine) announce(n *namespace) {
+	for _, d := range e.devices {
+		if d.repl != nil && d.repl.listed && d.shares(n) {
+			d.repl.list(n)
+			d.repl.match(n)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+package peer
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// noticeFor is how long a device that is out is still met, to be told so, in ms.
+const noticeFor = 30 * 24 * 3600_000
+
+// refreshDevices brings the list of devices up to a domain's roster. In a namespace's, the full devices are met as the circle's: also one
+// that an application peer has told of before the circle did.
+func (e *Engine) refreshDevices(dom *domain) {
+	me := e.publicIK()
+	for _, m := range dom.roster.Members() {
+		if m.IK == me || dom.namespace != nil && e.circle != nil && e.circle.member(m.IK) {
+			continue
+		}
+		d := e.deviceOf(m.NK)
+		if d != nil && d.domain != dom && dom == e.circle {
+			e.lose(d)
+			d = nil
+		}
+		if d == nil {
+			d = e.addDevice(dom, m.IK, m.NK, m.Kind, m.Name)
+		}
+		if d != nil && d.adds != nil {
+			d.adds = nil
+			e.savePending()
+		}
+	}
+	for _, m := range dom.roster.RevokedMembers() {
+		if m.IK != me && e.deviceOf(m.NK) == nil && e.mindful(m.IK) {
+			e.addDevice(dom, m.IK, m.NK, m.Kind, m.Name)
+		}
+	}
+	e.devices = slices.DeleteFunc(e.devices, func(d *device) bool {
+		if d.domain != dom || d.adds != nil || d.member() || dom.roster.Revoked(d.ik) && e.mindful(d.ik) {
+			return false
+		}
+		d.drop()
+		d.forget()
+		return true
+	})
+	for _, d := range e.devices {
+		if d.domain == dom && d.repl != nil && dom.roster.Revoked(d.ik) {
+			d.repl.notice(nil)
+		}
+	}
+	e.statusDirty = true
+}
+
+// lose ends what there is with a device in one domain, because it is met in another. What is known of it stays.
+func (e *Engine) lose(d *device) {
+	d.save()
+	d.drop()
+	e.devices = slices.DeleteFunc(e.devices, func(x *device) bool { return x == d })
+}
+
+// mindful reports whether a device that was shut out is still to be told so. It notes since when it is out.
+func (e *Engine) mindful(ik [32]byte) bool {
+	key := metaRevoked + string(ik[:])
+	saved := e.led.Meta(key)
+	if len(saved) != 8 {
+		e.led.SetMeta(key, wire.AppendU64(nil, e.wall))
+		return true
+	}
+	r := wire.NewReader(saved)
+	return e.wall < r.U64()+noticeFor
+}
+
+// tend keeps the rosters of the namespaces' application peers up to the circle's. Every full device that is in has a FULL, for those too
+// who trust this device alone, because it let them in: so each device sees to that, and signs nothing where it holds already. Who is out has a
+// REVOKE: by the device that shut it out and, because two changes may not have known of each other, by the one with the smallest ik.
+func (e *Engine) tend(changed bool) {
+	c := e.circle
+	if c == nil || !c.in() {
+		return
+	}
+	for _, n := range e.namespaces {
+		if n.peers != nil {
+			n.peers.tend(changed)
+		}
+	}
+}
+
+func (dom *domain) tend(changed bool) {
+	ik, before := dom.e.self.ik, dom.roster.Len()
+	for _, m := range dom.e.circle.roster.Members() {
+		dom.roster.Trust(m.IK)
+		_, _ = dom.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
+	}
+	for _, m := range dom.e.circle.roster.RevokedMembers() {
+		if dom.member(m.IK) && (changed || dom.smallest()) {
+			_, _ = dom.roster.SignRevoke(ik, m.IK)
+		}
+	}
+	if dom.roster.Len() != before {
+		dom.changed(nil)
+	}
+}
+
+// smallest reports whether no full device that is in has a smaller ik.
+func (dom *domain) smallest() bool {
+	me := dom.e.publicIK()
+	for _, m := range dom.e.circle.roster.Members() {
+		if dom.member(m.IK) && bytes.Compare(m.IK[:], me[:]) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// changed saves the roster, goes by it, and sends the news to every session that wants it once it is durable. from has brought it.
+func (dom *domain) changed(from *replication) {
+	e := dom.e
+	dom.saveRoster()
+	e.refreshDevices(dom)
+	e.after(func() {
+		news := dom.roster.Behind(dom.told)
+		dom.told = dom.roster.Heads()
+		if len(news) == 0 {
+			return
+		}
+		for _, d := range e.devices {
+			r := d.repl
+			switch {
+			case r == nil || r == from || !d.member():
+			case d.domain == dom && r.sentDone:
+				r.send(wire.AppendRosterEntries(nil, news))
+			case dom.namespace != nil && d.domain == e.circle && r.lists(dom.namespace):
+				r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: dom.namespace.num, Entries: news}))
+			}
+		}
+	})
+	if dom.out() {
+		e.shutOut()
+	}
+}
+
+// shutOut stops syncing because this device is no longer one of its circle.
+func (e *Engine) shutOut() {
+	e.syncErr, e.statusDirty = ERevoked, true
+	for _, d := range e.devices {
+		d.drop()
+	}
+}
+
+func (dom *domain) revoke(ik [32]byte) error {
+	if _, err := dom.roster.SignRevoke(dom.e.self.ik, ik); err != nil {
+		return err
+	}
+	dom.changed(nil)
+	return nil
+}
+
+// leave forgets the domain that this device is in, and every device, so that it can found or join another one.
+func (e *Engine) leave() {
+	for _, d := range e.devices {
+		d.drop()
+		d.forget()
+	}
+	e.devices = nil
+	for _, name := range []string{metaCircle, metaRoster, metaGuest, metaGuestRelays, metaPending} {
+		e.led.SetMeta(name, nil)
+	}
+	for _, n := range e.namespaces {
+		e.led.SetMeta(metaPeers+n.number(), nil)
+		n.peers = nil
+	}
+	e.circle, e.syncErr, e.statusDirty = nil, OK, true
+}

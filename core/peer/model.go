@@ -1,0 +1,415 @@
+package peer
+
+import (
+	"crypto/ecdh"
+	"crypto/ed25519"
+	"encoding/base64"
+	"io"
+	"strconv"
+
+	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/pairing"
+	"github.com/masqdev/masq/core/replica"
+	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/session"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Engine is one device. The zero value is not ready: use New.
+type Engine struct {
+	cfg     Config
+	rand    io.Reader
+	now     Millis   // of the Step that runs: never goes back, whatever the clock does; all timers are in it
+	wall    Millis   // the clock's time of the Step that runs
+	out     *Actions // of the Step that runs
+	replied bool     // in the Step that runs
+	wake    Millis   // the earliest time that something waits for, gathered anew in each Step
+	woke    Millis   // the last WakeAt
+
+	led   *ledger.Ledger
+	state state
+	err   Code  // why state is failed
+	over  bool  // and Failed has been asked for
+	early []*Op // operations that came before the engine was open
+
+	openedAt Millis // when the first Step after opening was
+	dialling bool   // others are dialled; see quiet
+
+	commits    commits
+	self       self
+	circle     *domain      // nil: this device is by itself, or an application peer
+	namespaces []*namespace // by number
+	devices    []*device    // of all domains
+	pairing    *pairingRun
+	invites    inviteGuard
+
+	conns           map[uint32]connUser
+	lastConn        uint32
+	lastReplication uint32
+	offline         bool  // the driver says so
+	clockSkew       int64 // ms that the relay's clock is ahead, when more than five minutes; else 0
+	syncErr         Code  // why sync has stopped for good, if it has
+	closing         *Op   // Shutdown, waiting for its commit
+
+	status      Status
+	statusAt    Millis
+	statusDirty bool
+	sent        bool // a status has been sent
+}
+
+type state uint8
+
+const (
+	unopened state = iota
+	opening
+	open
+	failed
+)
+
+// connUser is what stands behind a connection: a channel to a device, or a pairing.
+type connUser interface {
+	opened()
+	frame(data []byte)
+	pong()
+	closed(code uint16)
+}
+
+// self is this device: its keys and its name.
+type self struct {
+	ik   ed25519.PrivateKey
+	nk   *ecdh.PrivateKey
+	name string
+}
+
+// domain is a trust domain: the devices that go by one roster, and have one secret to find each other by. It is the circle, whose devices have every namespace, or
+// a namespace's application peers with the full devices. A local store is in its circle, and in a domain for each namespace that has
+// application peers; an application peer is in one domain and no circle.
+type domain struct {
+	e         *Engine
+	namespace *namespace // nil: the circle
+	secret    [32]byte
+	root      []byte   // the entropy behind the recovery key, on the device that founded the circle; else empty
+	ns        [32]byte // in an application peer: the namespace's name, which it cannot compute
+	roster    *roster.Roster
+	told      [][32]byte // the roster's heads when the sessions that stand were last told what is new
+}
+
+// namespace is a namespace on this device: its replica, what waits to be done to it, and who watches it.
+type namespace struct {
+	e     *Engine
+	num   uint16
+	app   string
+	name  string     // the application's, for people
+	on    bool       // it is synced at all
+	gone  bool       // it was dropped: there is no data, and nothing is synced until the application is added again
+	off   [][32]byte // the iks of devices of the circle that it is not synced with
+	rep   *replica.Replica
+	peers *domain // its application peers; nil if there never were any
+
+	named   [32]byte // its name among devices of the circle namedBy
+	namedBy *domain
+
+	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
+	watches []*watch
+	foreign Millis // when a record of another device last arrived
+	own     uint64 // position after the last record written here
+	moving  bool   // it is being made another circle's: no sync until that is done
+}
+
+// device is another device of a domain: how to reach it, and how far it has got.
+type device struct {
+	e      *Engine
+	domain *domain
+	ik     [32]byte
+	nk     [32]byte
+	kind   uint8
+	name   string
+	pair   *session.Pair
+	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
+
+	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
+	repl     *replication // while one of the channels has a session
+
+	progress  []*progress // for each namespace that something is known of
+	lastHeard Millis
+	unsaved   bool
+}
+
+// progress is how far a device has got with a namespace.
+type progress struct {
+	namespace *namespace
+	have      wire.Vector // what it is known to have durably
+	acked     uint64      // position in this device's log up to which it has everything durably
+	heard     bool        // it has sent all that it has since this start
+	theirs    bool        // it syncs it with this device, as it said last
+	unsaved   bool
+}
+
+// channel is one relay channel to a device: a connection to the Sync Server, and on it the attempts and the session of one session.Conn.
+type channel struct {
+	relayConn
+	d       *device
+	day     uint64
+	key     ed25519.PrivateKey
+	sess    *session.Conn // while the connection stands
+	present bool          // the other side is at the channel
+	upAt    Millis        // when the session came up
+	moved   bool          // the session has moved data
+}
+
+// relayConn is a connection to a Sync Server, at a relay channel or a mailbox. It dials, asks to be let in, keeps the connection alive,
+// notices one that died silently, and dials again. What comes is its user's.
+type relayConn struct {
+	e     *Engine
+	user  relayUser
+	relay string // the Sync Server's URL
+	path  string
+	most  Millis // between two dials
+
+	conn       uint32
+	phase      relayPhase
+	over       bool   // it is not dialled again
+	failed     int    // dials or sessions that failed in a row
+	retryAt    Millis // down: when to dial again; before relayJoined: when to give up
+	restartIn  Millis // what RESTARTING said, until the close that follows it; 0: nothing
+	restarting Millis // until when failures are the restart's, and the waits do not grow
+	pingAt     Millis
+	pongBy     Millis
+}
+
+// relayUser is whom a relayConn is for.
+type relayUser interface {
+	// greeting is JOIN or PAIR; nil: the user has ended the connection.
+	greeting(hello *wire.RelayFrame) []byte
+	joined()
+	// peer is called when the other side comes or goes, behind joined in any case.
+	peer(present bool)
+	body(data []byte)
+	// tick does what is due while the connection stands.
+	tick()
+	// lost is called when the connection has ended, or could not be made; code is the close code, 0 if there is none. It reports
+	// whether to dial again.
+	lost(code uint16, stood bool) bool
+	// slack is how much longer than pongTimeout a pong may take.
+	slack() Millis
+}
+
+type relayPhase uint8
+
+const (
+	relayDown relayPhase = iota
+	relayDialling
+	relayHello   // waiting for HELLO
+	relayJoining // waiting for JOINED
+	relayJoined
+)
+
+// replication is what two devices say to each other in a session, once a handshake is confirmed: rosters first, then namespaces, then vectors, then
+// data both ways until one leaves. See core/PROTOCOL.md, "Inside the session".
+type replication struct {
+	via  *channel
+	d    *device
+	e    *Engine
+	id   uint32 // marks records that came by it
+	dead bool
+
+	held      bool   // the roster is not to be told yet
+	heldHeads []byte // the other side's heads meanwhile
+
+	sentDone, gotDone bool
+	listed            bool
+	theirs            []wire.Namespace // what the other side has listed
+	flows             []*flow          // one for each namespace that both sync
+
+	out      int      // bytes of DATA and END without CREDIT
+	progress Millis   // when anything last came, or out left zero
+	in       int      // bytes of DATA and END that came and were not returned
+	credit   int      // of those, bytes taken
+	queue    [][]byte // messages for the next flush
+	frames   [][]byte // reused
+}
+
+// flow is one namespace within a session: a cursor over this device's log, and how far the other's has been taken.
+type flow struct {
+	repl      *replication
+	namespace *namespace
+	p         *progress // of the other device
+	number    uint16    // the other's number for it
+
+	ready bool        // the other's VECTOR is here: sending may begin
+	peer  wire.Vector // what the other has, or will have once it has taken what was sent
+	pos   uint64      // the cursor
+	dirty bool        // DATA went out since the last END
+	ends  []sentEnd   // not acknowledged yet
+
+	told      wire.Vector      // what the other knows this device to have durably
+	toldAt    Millis           // when HAVE was last sent
+	receiving bool             // DATA came since the last END
+	taken     int              // bytes since the cursor was last saved
+	theirLog  wire.Incarnation // the incarnation of the other's log
+}
+
+type sentEnd struct {
+	pos uint64
+	vec wire.Vector
+}
+
+// ack is an ACK that waits for a commit.
+type ack struct {
+	f   *flow
+	pos uint64
+}
+
+// commits is group commit: one commit is in flight while the next one fills.
+type commits struct {
+	flying    bool
+	gathering bool  // a checkpoint waits for blocks
+	held      bool  // and nothing may be committed before it is taken
+	next      batch // what the commit that fills carries
+	flight    batch // what the commit in flight carries
+}
+
+// batch is what waits for one commit.
+type batch struct {
+	strict bool
+	ops    []uint64 // to be answered
+	then   []func() // to be done
+	acks   []ack    // to be sent, one for each flow
+}
+
+// task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing; it is
+// run again from its start when they are there.
+type task struct {
+	run   func() error
+	fail  func(Code)
+	probe func() // asks for the blocks that run will want; may be nil
+}
+
+type watch struct {
+	id     uint64
+	prefix string
+}
+
+// pairingRun is one Invite or Join on its way: a mailbox's socket, and on it the state machine of package pairing.
+type pairingRun struct {
+	e        *Engine
+	op       uint64
+	host     bool
+	domain   *domain // host: what the other device is let into
+	link     pairing.Link
+	m        *pairing.Machine
+	box      relayConn // at the mailbox
+	replied  bool
+	step     PairingStep
+	last     PairingState // sent
+	bring    bool
+	nk       [32]byte // the other device, once paired
+	stood    bool     // a mailbox has stood
+	patience Millis   // until when another is opened although it does not work
+	alone    Millis   // the joiner: how long to wait for a host that is not there
+	until    Millis   // Paired: when the first session is given up
+}
+
+// inviteGuard slows down whoever guesses at invites: after three that were spent in a row the next one waits.
+type inviteGuard struct {
+	spent int
+	until Millis
+}
+
+// pendingAdd is a joiner whose ADD is signed when the first session with it stands.
+type pendingAdd struct {
+	domain     *domain
+	member     roster.Member
+	acceptance [64]byte
+	until      Millis
+}
+
+func (e *Engine) publicIK() [32]byte { return [32]byte(e.self.ik.Public().(ed25519.PublicKey)) }
+
+func (e *Engine) publicNK() [32]byte { return [32]byte(e.self.nk.PublicKey().Bytes()) }
+
+func (e *Engine) isStore() bool { return e.cfg.App == "" }
+
+func (e *Engine) kind() uint8 {
+	if e.isStore() {
+		return roster.Store
+	}
+	return roster.Embedded
+}
+
+// home is the domain that this device belongs to: its circle, or, in an application peer, its namespace's. Nil: it is by itself.
+func (e *Engine) home() *domain {
+	if e.circle != nil || e.isStore() || len(e.namespaces) == 0 {
+		return e.circle
+	}
+	return e.namespaces[0].peers
+}
+
+// domains are the circle and those of the namespaces' application peers.
+func (e *Engine) domains() []*domain {
+	var out []*domain
+	if e.circle != nil {
+		out = append(out, e.circle)
+	}
+	for _, n := range e.namespaces {
+		if n.peers != nil {
+			out = append(out, n.peers)
+		}
+	}
+	return out
+}
+
+// namespaceOf is the namespace of an application, nil if there is none; an embedded store has one for everything.
+func (e *Engine) namespaceOf(app string) *namespace {
+	for _, n := range e.namespaces {
+		if !e.isStore() || n.app == app {
+			return n
+		}
+	}
+	return nil
+}
+
+func (e *Engine) deviceOf(nk [32]byte) *device {
+	for _, d := range e.devices {
+		if d.nk == nk {
+			return d
+		}
+	}
+	return nil
+}
+
+func (e *Engine) deviceByID(id string) *device {
+	for _, d := range e.devices {
+		if d.id() == id {
+			return d
+		}
+	}
+	return nil
+}
+
+// out reports whether this device was shut out of the domain.
+func (dom *domain) out() bool { return dom.roster.Revoked(dom.e.publicIK()) }
+
+// in reports whether this device is a member; else it was granted the domain and not added yet, or it is out.
+func (dom *domain) in() bool { return dom.member(dom.e.publicIK()) }
+
+func (dom *domain) member(ik [32]byte) bool {
+	_, ok := dom.roster.Member(ik)
+	return ok
+}
+
+// guest reports whether this device is in the domain as an application peer.
+func (dom *domain) guest() bool { return dom.ns != [32]byte{} }
+
+func (n *namespace) number() string { return strconv.Itoa(int(n.num)) }
+
+// shares reports whether the device has to do with the namespace: those of the circle have with all.
+func (d *device) shares(n *namespace) bool {
+	return d.domain.namespace == nil || d.domain.namespace == n
+}
+
+func (d *device) member() bool { return d.domain.member(d.ik) }
+
+func (d *device) id() string { return deviceID(d.ik) }
+
+func deviceID(ik [32]byte) string { return base64.RawURLEncoding.EncodeToString(ik[:]) }

@@ -1,0 +1,54 @@
+package peer
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/ledger"
+)
+
+// probeAhead is for how many waiting operations blocks are asked for at once.
+const probeAhead = 256
+
+func (n *namespace) enqueue(t task) { n.queue = append(n.queue, t) }
+
+// run does what waits, in order, as far as the blocks are there.
+func (n *namespace) run() {
+	done := 0
+	for done < len(n.queue) && n.e.state == open {
+		err := n.queue[done].run()
+		if errors.Is(err, ledger.ErrWait) {
+			for _, t := range n.queue[done+1 : min(len(n.queue), done+probeAhead)] {
+				if t.probe != nil {
+					t.probe()
+				}
+			}
+			break
+		}
+		if err != nil {
+			n.e.fail(storageCode(err))
+			return
+		}
+		done++
+	}
+	if n.e.state != open {
+		return
+	}
+	if rest := copy(n.queue, n.queue[done:]); done > 0 {
+		clear(n.queue[rest:])
+		n.queue = n.queue[:rest]
+	}
+}
+
+// waiting reports whether an operation waits for blocks.
+func (e *Engine) waiting() bool {
+	return slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return len(n.queue) > 0 })
+}
+
+func (e *Engine) runNamespaces() {
+	for _, n := range e.namespaces {
+		n.run()
+	}
+}
+
+func (n *namespace) refuse(op *Op, code Code) { n.e.reply(Reply{Op: op.ID, Err: code}) }
