@@ -10,7 +10,6 @@ import (
 
 // Times of core/PROTOCOL.md, in ms.
 const (
-	ackTimeout     = 10_000
 	clockTolerance = 5 * 60_000
 	goodSession    = 30_000
 	dayCheck       = 60_000
@@ -156,7 +155,7 @@ func (c *channel) begin() {
 func (c *channel) body(body []byte) {
 	res := c.sess.Receive(c.e.now, body)
 	if r := c.d.repl; res.Taken && r != nil && r.via == c {
-		r.progress = c.e.now
+		r.credit.heard = c.e.now
 	}
 	if c.result(res) {
 		c.e.need(c.sess.Deadline())
@@ -173,7 +172,7 @@ func (c *channel) tick() {
 // slack: data that is on its way holds a pong back.
 func (c *channel) slack() Millis {
 	if r := c.d.repl; r != nil && r.via == c {
-		return r.allowance()
+		return r.credit.allowance()
 	}
 	return 0
 }
@@ -251,7 +250,7 @@ func (c *channel) sessionUp() {
 	d.lastHeard, d.unsaved = d.e.wall, true
 	d.e.lastReplication++
 	d.repl = newReplication(c, d.e.lastReplication)
-	d.e.statusDirty = true
+	d.e.touch()
 	d.repl.begin()
 }
 
@@ -266,7 +265,7 @@ func (c *channel) sessionDown() {
 	r.dead = true
 	c.d.repl = nil
 	c.d.lastHeard, c.d.unsaved = c.e.wall, true
-	c.e.statusDirty = true
+	c.e.touch()
 }
 
 // renew ends the session at its limits. The initiator begins the next at once; the responder's BYE asks for that.

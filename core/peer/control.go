@@ -28,7 +28,7 @@ func (e *Engine) addApp(op *Op) {
 		n.name = roster.CleanName(op.Key)
 		n.save()
 	}
-	e.statusDirty = true
+	e.touch()
 	e.answer(op)
 }
 
@@ -52,7 +52,7 @@ func (e *Engine) dropApp(op *Op) {
 			return err
 		}
 		n.notify(changes, op.Client, "")
-		e.statusDirty = true
+		e.touch()
 		e.answer(op)
 		return nil
 	}})
@@ -81,7 +81,7 @@ func (e *Engine) prefer(op *Op) {
 		e.resync(func(o *device) bool { return o == d })
 	}
 	n.save()
-	e.statusDirty = true
+	e.touch()
 	e.answer(op)
 }
 
@@ -97,7 +97,7 @@ func (e *Engine) revoke(op *Op) {
 		return
 	}
 	e.tend(true)
-	e.statusDirty = true
+	e.touch()
 	e.answer(op)
 }
 
@@ -116,7 +116,7 @@ func (e *Engine) revokeOf(op *Op) {
 			}
 		}
 	}
-	e.statusDirty = true
+	e.touch()
 	e.answer(op)
 }
 
@@ -137,7 +137,7 @@ func (e *Engine) setRelays(op *Op) {
 		return
 	}
 	e.circle.changed(nil)
-	e.statusDirty = true
+	e.touch()
 	e.answer(op)
 }
 
@@ -153,7 +153,7 @@ func (e *Engine) rename(op *Op) {
 			d.repl.sendHeads()
 		}
 	}
-	e.statusDirty = true
+	e.touch()
 	e.answer(op)
 }
 

@@ -15,6 +15,9 @@ func (e *Engine) reply(r Reply) {
 	e.replied = true
 }
 
+// touch notes that something has changed that the status tells.
+func (e *Engine) touch() { e.revision++ }
+
 // answer replies to op when everything logged so far is durable, or at once if it is relaxed.
 func (e *Engine) answer(op *Op) {
 	if op.Relaxed {

@@ -81,7 +81,8 @@ func (r *replication) onHeads(fields []byte) error {
 		return err
 	}
 	if roster.ValidName(m.Name) && m.Name != r.d.name {
-		r.d.name, r.d.unsaved, r.e.statusDirty = m.Name, true, true
+		r.d.name, r.d.unsaved = m.Name, true
+		r.e.touch()
 	}
 	if r.d.domain.roster.Revoked(r.d.ik) {
 		r.notice(m.Heads)
@@ -126,7 +127,8 @@ func (r *replication) addEntries(dom *domain, entries [][]byte) error {
 	for _, entry := range entries {
 		if err := dom.roster.Add(entry); err != nil {
 			if errors.Is(err, roster.ErrVersion) {
-				r.e.syncErr, r.e.statusDirty = EVersion, true
+				r.e.syncErr = EVersion
+				r.e.touch()
 				r.abort(codeVersion)
 			}
 			return err
@@ -228,7 +230,8 @@ func (r *replication) match(n *namespace) {
 		r.send(wire.AppendNamespaceHeads(nil, &m))
 	}
 	p := r.d.in(n)
-	p.theirs, r.e.statusDirty = l.On, true
+	p.theirs = l.On
+	r.e.touch()
 	if !l.On || !n.wanted(r.d) {
 		return
 	}

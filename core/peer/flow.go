@@ -13,7 +13,6 @@ const (
 	forwardAfter = 2_000
 	haveEvery    = 500
 	dataMessage  = 32 << 10
-	creditAtOnce = 32 << 10
 	cursorEvery  = 256 << 10
 )
 
@@ -40,7 +39,7 @@ func (r *replication) onVector(fields []byte) error {
 	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
 		f.pos = m.Cursor.Position
 	}
-	r.e.statusDirty = true
+	r.e.touch()
 	return nil
 }
 
@@ -54,11 +53,12 @@ func (r *replication) onData(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := r.counted(fields); err != nil {
+	if err := r.credit.came(len(fields) + wire.MessageHeader); err != nil {
 		return err
 	}
 	if !f.receiving {
-		f.receiving, r.e.statusDirty = true, true
+		f.receiving = true
+		r.e.touch()
 	}
 	r.via.moved = true
 	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) }})
@@ -76,7 +76,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 		name = unnamed
 	}
 	f.namespace.notify(changes, 0, name)
-	f.repl.e.statusDirty = true
+	f.repl.e.touch()
 	f.repl.take(size)
 	if f.taken += size; f.taken >= cursorEvery {
 		f.taken = 0
@@ -92,7 +92,7 @@ func (r *replication) onEnd(fields []byte) error {
 	if err != nil || f == nil {
 		return wire.ErrMalformed
 	}
-	if err := r.counted(fields); err != nil {
+	if err := r.credit.came(len(fields) + wire.MessageHeader); err != nil {
 		return err
 	}
 	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
@@ -106,7 +106,7 @@ func (r *replication) onEnd(fields []byte) error {
 		f.peer = f.peer.Join(m.Vector)
 		f.receiving = false
 		r.take(len(fields) + wire.MessageHeader)
-		r.e.statusDirty = true
+		r.e.touch()
 		if f.taken = 0; f.cursorSaved() {
 			f.saveCursor(0)
 		}
@@ -123,12 +123,10 @@ func (r *replication) onEnd(fields []byte) error {
 
 func (r *replication) onCredit(fields []byte) error {
 	n, err := wire.ParseCredit(fields)
-	if err != nil || int64(n) > int64(r.out) {
-		return wire.ErrMalformed
+	if err != nil {
+		return err
 	}
-	r.out -= int(n)
-	r.progress = r.e.now
-	return nil
+	return r.credit.returned(n, r.e.now)
 }
 
 func (r *replication) onAck(fields []byte) error {
@@ -137,7 +135,7 @@ func (r *replication) onAck(fields []byte) error {
 	if err != nil || f == nil {
 		return wire.ErrMalformed
 	}
-	r.progress, r.via.moved = r.e.now, true
+	r.credit.heard, r.via.moved = r.e.now, true
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
 		f.p.has(f.ends[0].vec)
 		f.ends = f.ends[1:]
@@ -146,7 +144,7 @@ func (r *replication) onAck(fields []byte) error {
 	if m.Position <= f.pos {
 		f.p.reached(m.Position)
 	}
-	r.e.statusDirty = true
+	r.e.touch()
 	return nil
 }
 
@@ -166,7 +164,7 @@ func (r *replication) onHave(fields []byte) error {
 			f.peer = f.peer.Join(m.Vector)
 		}
 	}
-	r.e.statusDirty = true
+	r.e.touch()
 	f.namespace.collect()
 	return nil
 }
@@ -205,7 +203,7 @@ func (d *device) pump() {
 
 func (f *flow) pump() {
 	r, rep := f.repl, f.namespace.rep
-	for r.out < wire.CreditWindow && !f.holding() {
+	for r.credit.open() && !f.holding() {
 		recs, next, end, err := rep.Next(f.peer, r.id, f.pos, dataMessage)
 		if errors.Is(err, ledger.ErrWait) {
 			return
@@ -238,7 +236,7 @@ func (f *flow) end() {
 	if !f.dirty && f.peer.CoversAll(v) {
 		if len(f.ends) == 0 && f.p.acked < f.pos { // all that came since came from there
 			f.p.reached(f.pos)
-			f.repl.e.statusDirty = true
+			f.repl.e.touch()
 		}
 		return
 	}

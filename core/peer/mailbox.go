@@ -218,7 +218,7 @@ func (p *pairingRun) paired(nk [32]byte) {
 	if !p.host {
 		p.box.hangup()
 	}
-	p.e.statusDirty = true
+	p.e.touch()
 }
 
 // paired is called when a session with d has both in one roster.

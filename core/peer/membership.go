@@ -49,7 +49,7 @@ func (e *Engine) refreshDevices(dom *domain) {
 			d.repl.notice(nil)
 		}
 	}
-	e.statusDirty = true
+	e.touch()
 }
 
 // lose ends what there is with a device in one domain, because it is met in another. What is known of it stays.
@@ -142,7 +142,8 @@ func (dom *domain) changed(from *replication) {
 
 // shutOut stops syncing because this device is no longer one of its circle.
 func (e *Engine) shutOut() {
-	e.syncErr, e.statusDirty = ERevoked, true
+	e.syncErr = ERevoked
+	e.touch()
 	for _, d := range e.devices {
 		d.drop()
 	}
@@ -170,5 +171,6 @@ func (e *Engine) leave() {
 		e.led.SetMeta(metaPeers+n.number(), nil)
 		n.peers = nil
 	}
-	e.circle, e.syncErr, e.statusDirty = nil, OK, true
+	e.circle, e.syncErr = nil, OK
+	e.touch()
 }

@@ -51,10 +51,11 @@ type Engine struct {
 	syncErr         Code  // why sync has stopped for good, if it has
 	closing         *Op   // Shutdown, waiting for its commit
 
-	status      Status
-	statusAt    Millis
-	statusDirty bool
-	sent        bool // a status has been sent
+	status   Status
+	statusAt Millis
+	revision uint64 // of what the status tells
+	reported uint64 // the revision that the last status told
+	sent     bool   // a status has been sent
 }
 
 type state uint8
@@ -221,12 +222,9 @@ type replication struct {
 	theirs            []wire.Namespace // what the other side has listed
 	flows             []*flow          // one for each namespace that both sync
 
-	out      int      // bytes of DATA and END without CREDIT
-	progress Millis   // when anything last came, or out left zero
-	in       int      // bytes of DATA and END that came and were not returned
-	credit   int      // of those, bytes taken
-	queue    [][]byte // messages for the next flush
-	frames   [][]byte // reused
+	credit credit
+	queue  [][]byte // messages for the next flush
+	frames [][]byte // reused
 }
 
 // flow is one namespace within a session: a cursor over this device's log, and how far the other's has been taken.

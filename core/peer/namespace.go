@@ -99,7 +99,7 @@ func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	if len(e.devices) == 0 {
 		n.rep.SettleOwn()
 	}
-	e.statusDirty = true
+	e.touch()
 	return n, OK
 }
 

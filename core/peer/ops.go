@@ -161,7 +161,7 @@ func (n *namespace) batch(op *Op) {
 			}
 			n.own = n.rep.Position()
 			n.notify(changes, op.Client, "")
-			n.e.statusDirty = true
+			n.e.touch()
 			n.e.answer(op)
 			return nil
 		},

@@ -71,6 +71,6 @@ func (e *Engine) dropPending() {
 	e.devices = kept
 	if changed {
 		e.savePending()
-		e.statusDirty = true
+		e.touch()
 	}
 }

@@ -26,6 +26,7 @@ func (n *namespace) run() {
 			break
 		}
 		if err != nil {
+			n.queue = n.queue[done:] // what is done is answered
 			n.e.fail(storageCode(err))
 			return
 		}

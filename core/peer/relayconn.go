@@ -54,7 +54,7 @@ func (r *relayConn) dial() {
 	r.phase, r.retryAt = relayDialling, e.now+dialTimeout
 	r.conn = e.dial(r.relay+r.path, r)
 	e.need(r.retryAt)
-	e.statusDirty = true
+	e.touch()
 }
 
 func (r *relayConn) opened() {
@@ -78,7 +78,7 @@ func (r *relayConn) end(code uint16) {
 	e, was := r.e, r.phase
 	r.hangup()
 	again := r.user.lost(code, was == relayJoined)
-	e.statusDirty = true
+	e.touch()
 	if r.over = !again; r.over {
 		return
 	}
@@ -146,7 +146,7 @@ func (r *relayConn) frame(data []byte) {
 		}
 	case f.Type == wire.RelayJoined && r.phase == relayJoining:
 		r.phase, r.pingAt = relayJoined, r.e.now+pingEvery
-		r.e.statusDirty = true
+		r.e.touch()
 		if r.user.joined(); r.phase == relayJoined {
 			r.user.peer(f.Present)
 		}

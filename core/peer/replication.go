@@ -24,10 +24,7 @@ func (r *replication) send(msg []byte) {
 }
 
 func (r *replication) sendCounted(msg []byte) {
-	if r.out == 0 {
-		r.progress = r.e.now
-	}
-	r.out += len(msg)
+	r.credit.sent(len(msg), r.e.now)
 	r.send(msg)
 }
 
@@ -94,35 +91,21 @@ func (r *replication) lists(n *namespace) bool {
 	return slices.ContainsFunc(r.theirs, func(l wire.Namespace) bool { return l.NS == ns })
 }
 
-// counted notes a DATA or END that came. A device that sends more than it has credit for is cut off.
-func (r *replication) counted(fields []byte) error {
-	if r.in >= wire.CreditWindow {
-		return wire.ErrMalformed
-	}
-	r.in += len(fields) + wire.MessageHeader
-	return nil
-}
-
-// take notes bytes that were taken, to be returned as credit.
+// take notes bytes that were taken, to be given back as credit.
 func (r *replication) take(n int) {
-	r.credit += n
-	if r.credit >= creditAtOnce {
+	if r.credit.take(n) {
 		r.returnCredit()
 	}
 }
 
 func (r *replication) returnCredit() {
-	if r.credit > 0 {
-		r.send(wire.AppendCredit(nil, uint32(r.credit)))
-		r.in, r.credit = r.in-r.credit, 0
+	if n := r.credit.giveBack(); n > 0 {
+		r.send(wire.AppendCredit(nil, n))
 	}
 }
 
 func (r *replication) timers() {
-	if r.out > 0 && r.e.due(r.progress+ackTimeout+r.allowance()) {
+	if r.e.due(r.credit.lateAt()) {
 		r.via.fail()
 	}
 }
-
-// allowance is how much longer to wait because data is on its way: a line of 8 KiB a second is slow, not dead.
-func (r *replication) allowance() Millis { return Millis(r.out) / 8 }

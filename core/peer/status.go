@@ -9,18 +9,18 @@ const statusEvery = 250
 
 // reportStatus sends the status if something in it has changed.
 func (e *Engine) reportStatus() {
-	if e.state != open || !e.statusDirty && e.sent {
+	if e.state != open || e.revision == e.reported && e.sent {
 		return
 	}
 	s := e.currentStatus()
 	if e.sent && s.equal(&e.status) {
-		e.statusDirty = false
+		e.reported = e.revision
 		return
 	}
 	if e.sent && s.sameState(&e.status) && !e.due(e.statusAt+statusEvery) {
 		return
 	}
-	e.status, e.statusAt, e.statusDirty, e.sent = s, e.now, false, true
+	e.status, e.statusAt, e.reported, e.sent = s, e.now, e.revision, true
 	e.out.add(StatusChanged{Status: s})
 }
 

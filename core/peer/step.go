@@ -75,7 +75,7 @@ func (e *Engine) take(ev Event) {
 	case Closed:
 		if u := e.conns[ev.Conn]; u != nil {
 			delete(e.conns, ev.Conn)
-			e.statusDirty = true
+			e.touch()
 			u.closed(ev.Code)
 		}
 	case Committed:
@@ -242,7 +242,8 @@ func (e *Engine) loaded(ev Loaded) {
 // that the network is back. So it changes how soon the Sync Server is dialled again, never whether.
 func (e *Engine) setOnline(yes bool) {
 	wasOffline := e.offline
-	e.offline, e.statusDirty = !yes, true
+	e.offline = !yes
+	e.touch()
 	for _, d := range e.devices {
 		for _, c := range d.channels {
 			c.network(yes)
