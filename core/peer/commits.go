@@ -8,6 +8,29 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
+// commits is group commit: one commit is in flight while the next one fills.
+type commits struct {
+	flying    bool
+	gathering bool  // a checkpoint waits for blocks
+	held      bool  // and nothing may be committed before it is taken
+	next      batch // what the commit that fills carries
+	flight    batch // what the commit in flight carries
+}
+
+// batch is what waits for one commit.
+type batch struct {
+	strict bool
+	ops    []uint64 // to be answered
+	then   []func() // to be done
+	acks   []ack    // to be sent, one for each flow
+}
+
+// ack is an ACK that waits for a commit.
+type ack struct {
+	f   *flow
+	pos uint64
+}
+
 // commit hands the commit that filled to storage, if none is in flight.
 func (e *Engine) commit() {
 	c := &e.commits

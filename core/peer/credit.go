@@ -1,6 +1,8 @@
 package peer
 
-import "github.com/masqdev/masq/core/wire"
+import (
+	"github.com/masqdev/masq/core/wire"
+)
 
 // credit is the flow control of one session, both ways: of DATA and END at most wire.CreditWindow bytes are on their way, and
 // CREDIT gives back what was taken.

@@ -10,13 +10,13 @@ import (
 	"github.com/masqdev/masq/core/vault"
 )
 
+// touch notes that something has changed that the status tells.
+func (e *Engine) touch() { e.revision++ }
+
 func (e *Engine) reply(r Reply) {
 	e.out.add(r)
 	e.replied = true
 }
-
-// touch notes that something has changed that the status tells.
-func (e *Engine) touch() { e.revision++ }
 
 // answer replies to op when everything logged so far is durable, or at once if it is relaxed.
 func (e *Engine) answer(op *Op) {

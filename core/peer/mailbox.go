@@ -8,6 +8,32 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
+// pairingRun is one Invite or Join on its way: a mailbox's socket, and on it the state machine of package pairing.
+type pairingRun struct {
+	e        *Engine
+	op       uint64
+	host     bool
+	domain   *domain // host: what the other device is let into
+	link     pairing.Link
+	m        *pairing.Machine
+	box      relayConn // at the mailbox
+	replied  bool
+	step     PairingStep
+	last     PairingState // sent
+	bring    bool
+	nk       [32]byte // the other device, once paired
+	stood    bool     // a mailbox has stood
+	patience Millis   // until when another is opened although it does not work
+	alone    Millis   // the joiner: how long to wait for a host that is not there
+	until    Millis   // Paired: when the first session is given up
+}
+
+// inviteGuard slows down whoever guesses at invites: after three that were spent in a row the next one waits.
+type inviteGuard struct {
+	spent int
+	until Millis
+}
+
 const (
 	hostTimeout  = 15_000
 	spentMost    = 3

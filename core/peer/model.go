@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"github.com/masqdev/masq/core/ledger"
-	"github.com/masqdev/masq/core/pairing"
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/session"
@@ -82,9 +81,9 @@ type self struct {
 	name string
 }
 
-// domain is a trust domain: the devices that go by one roster, and have one secret to find each other by. It is the circle, whose devices have every namespace, or
-// a namespace's application peers with the full devices. A local store is in its circle, and in a domain for each namespace that has
-// application peers; an application peer is in one domain and no circle.
+// domain is a trust domain: the devices that go by one roster, and have one secret to find each other by. It is the circle, whose
+// devices have every namespace, or a namespace's application peers with the full devices. A local store is in its circle, and in a
+// domain for each namespace that has application peers; an application peer is in one domain and no circle.
 type domain struct {
 	e         *Engine
 	namespace *namespace // nil: the circle
@@ -158,55 +157,8 @@ type channel struct {
 	moved   bool          // the session has moved data
 }
 
-// relayConn is a connection to a Sync Server, at a relay channel or a mailbox. It dials, asks to be let in, keeps the connection alive,
-// notices one that died silently, and dials again. What comes is its user's.
-type relayConn struct {
-	e     *Engine
-	user  relayUser
-	relay string // the Sync Server's URL
-	path  string
-	most  Millis // between two dials
-
-	conn       uint32
-	phase      relayPhase
-	over       bool   // it is not dialled again
-	failed     int    // dials or sessions that failed in a row
-	retryAt    Millis // down: when to dial again; before relayJoined: when to give up
-	restartIn  Millis // what RESTARTING said, until the close that follows it; 0: nothing
-	restarting Millis // until when failures are the restart's, and the waits do not grow
-	pingAt     Millis
-	pongBy     Millis
-}
-
-// relayUser is whom a relayConn is for.
-type relayUser interface {
-	// greeting is JOIN or PAIR; nil: the user has ended the connection.
-	greeting(hello *wire.RelayFrame) []byte
-	joined()
-	// peer is called when the other side comes or goes, behind joined in any case.
-	peer(present bool)
-	body(data []byte)
-	// tick does what is due while the connection stands.
-	tick()
-	// lost is called when the connection has ended, or could not be made; code is the close code, 0 if there is none. It reports
-	// whether to dial again.
-	lost(code uint16, stood bool) bool
-	// slack is how much longer than pongTimeout a pong may take.
-	slack() Millis
-}
-
-type relayPhase uint8
-
-const (
-	relayDown relayPhase = iota
-	relayDialling
-	relayHello   // waiting for HELLO
-	relayJoining // waiting for JOINED
-	relayJoined
-)
-
-// replication is what two devices say to each other in a session, once a handshake is confirmed: rosters first, then namespaces, then vectors, then
-// data both ways until one leaves. See core/PROTOCOL.md, "Inside the session".
+// replication is what two devices say to each other in a session: rosters first, then namespaces, then vectors, then data both ways
+// until one leaves. The field calls that anti-entropy. See core/PROTOCOL.md, "Inside the session".
 type replication struct {
 	via  *channel
 	d    *device
@@ -250,76 +202,6 @@ type flow struct {
 type sentEnd struct {
 	pos uint64
 	vec wire.Vector
-}
-
-// ack is an ACK that waits for a commit.
-type ack struct {
-	f   *flow
-	pos uint64
-}
-
-// commits is group commit: one commit is in flight while the next one fills.
-type commits struct {
-	flying    bool
-	gathering bool  // a checkpoint waits for blocks
-	held      bool  // and nothing may be committed before it is taken
-	next      batch // what the commit that fills carries
-	flight    batch // what the commit in flight carries
-}
-
-// batch is what waits for one commit.
-type batch struct {
-	strict bool
-	ops    []uint64 // to be answered
-	then   []func() // to be done
-	acks   []ack    // to be sent, one for each flow
-}
-
-// task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing; it is
-// run again from its start when they are there.
-type task struct {
-	run   func() error
-	fail  func(Code)
-	probe func() // asks for the blocks that run will want; may be nil
-}
-
-type watch struct {
-	id     uint64
-	prefix string
-}
-
-// pairingRun is one Invite or Join on its way: a mailbox's socket, and on it the state machine of package pairing.
-type pairingRun struct {
-	e        *Engine
-	op       uint64
-	host     bool
-	domain   *domain // host: what the other device is let into
-	link     pairing.Link
-	m        *pairing.Machine
-	box      relayConn // at the mailbox
-	replied  bool
-	step     PairingStep
-	last     PairingState // sent
-	bring    bool
-	nk       [32]byte // the other device, once paired
-	stood    bool     // a mailbox has stood
-	patience Millis   // until when another is opened although it does not work
-	alone    Millis   // the joiner: how long to wait for a host that is not there
-	until    Millis   // Paired: when the first session is given up
-}
-
-// inviteGuard slows down whoever guesses at invites: after three that were spent in a row the next one waits.
-type inviteGuard struct {
-	spent int
-	until Millis
-}
-
-// pendingAdd is a joiner whose ADD is signed when the first session with it stands.
-type pendingAdd struct {
-	domain     *domain
-	member     roster.Member
-	acceptance [64]byte
-	until      Millis
 }
 
 func (e *Engine) publicIK() [32]byte { return [32]byte(e.self.ik.Public().(ed25519.PublicKey)) }

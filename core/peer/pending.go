@@ -3,8 +3,17 @@ package peer
 import (
 	"strings"
 
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
 )
+
+// pendingAdd is a joiner whose ADD is signed when the first session with it stands.
+type pendingAdd struct {
+	domain     *domain
+	member     roster.Member
+	acceptance [64]byte
+	until      Millis
+}
 
 const metaPending = "pending"
 

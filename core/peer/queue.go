@@ -7,6 +7,14 @@ import (
 	"github.com/masqdev/masq/core/ledger"
 )
 
+// task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing; it is
+// run again from its start when they are there.
+type task struct {
+	run   func() error
+	fail  func(Code)
+	probe func() // asks for the blocks that run will want; may be nil
+}
+
 // probeAhead is for how many waiting operations blocks are asked for at once.
 const probeAhead = 256
 

@@ -7,6 +7,53 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
+// relayConn is a connection to a Sync Server, at a relay channel or a mailbox. It dials, asks to be let in, keeps the connection alive,
+// notices one that died silently, and dials again. What comes is its user's.
+type relayConn struct {
+	e     *Engine
+	user  relayUser
+	relay string // the Sync Server's URL
+	path  string
+	most  Millis // between two dials
+
+	conn       uint32
+	phase      relayPhase
+	over       bool   // it is not dialled again
+	failed     int    // dials or sessions that failed in a row
+	retryAt    Millis // down: when to dial again; before relayJoined: when to give up
+	restartIn  Millis // what RESTARTING said, until the close that follows it; 0: nothing
+	restarting Millis // until when failures are the restart's, and the waits do not grow
+	pingAt     Millis
+	pongBy     Millis
+}
+
+// relayUser is whom a relayConn is for.
+type relayUser interface {
+	// greeting is JOIN or PAIR; nil: the user has ended the connection.
+	greeting(hello *wire.RelayFrame) []byte
+	joined()
+	// peer is called when the other side comes or goes, behind joined in any case.
+	peer(present bool)
+	body(data []byte)
+	// tick does what is due while the connection stands.
+	tick()
+	// lost is called when the connection has ended, or could not be made; code is the close code, 0 if there is none. It reports
+	// whether to dial again.
+	lost(code uint16, stood bool) bool
+	// slack is how much longer than pongTimeout a pong may take.
+	slack() Millis
+}
+
+type relayPhase uint8
+
+const (
+	relayDown relayPhase = iota
+	relayDialling
+	relayHello   // waiting for HELLO
+	relayJoining // waiting for JOINED
+	relayJoined
+)
+
 // Times of core/PROTOCOL.md, in ms.
 const (
 	dialTimeout  = 15_000

@@ -7,6 +7,11 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
+type watch struct {
+	id     uint64
+	prefix string
+}
+
 // maxWatches bounds the watches of one engine, all tabs together.
 const maxWatches = 10_000
 
