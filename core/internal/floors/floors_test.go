@@ -18,7 +18,7 @@ const module = "github.com/masqdev/masq/"
 var floors = [][]string{
 	{"core/wire", "core/storage", "core/internal/floors", "core/internal/wsock"},
 	{"core/storage/mem", "core/storage/bolt", "core/storage/storagetest", "core/vault", "core/roster", "core/session", "core/relay"},
-	{"core/ledger", "core/pairing/..."},
+	{"core/ledger", "core/pairing/...", "core/relay/client"},
 	{"core/replica"},
 	{"core/peer"},
 	{"core/localstore"},
