@@ -134,7 +134,7 @@ func TestAbuse(t *testing.T) {
 	path, mailbox := channelPath(k), wire.PairPath([16]byte{1})
 	sign := func(host string, side uint8) func(*harness) wire.RelayFrame {
 		return func(r *harness) wire.RelayFrame {
-			return wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, host, r.nonce[1], side)}
+			return wire.JoinFrame(k, host, r.nonce[1], side)
 		}
 	}
 	bad := sign("localhost", 0)
@@ -149,7 +149,7 @@ func TestAbuse(t *testing.T) {
 	}{
 		{"signed for another host", path, send(bad), "E_AUTH", BadSignature},
 		{"signed by another key", path, func(r *harness) {
-			r.frame(1, wire.RelayFrame{Type: wire.RelayJoin, Sig: wire.SignJoin(key(2), "localhost:6280", r.nonce[1], 0)})
+			r.frame(1, wire.JoinFrame(key(2), "localhost:6280", r.nonce[1], 0))
 		}, "E_AUTH", BadSignature},
 		{"signed for the other side", path, func(r *harness) {
 			f := good(r)
@@ -417,8 +417,7 @@ func FuzzServer(f *testing.F) {
 				r.frame(id, wire.RelayFrame{Type: wire.RelayPair, Side: arg >> 3 & 1})
 			case 2:
 				side := arg >> 3 & 1
-				sig := wire.SignJoin(key(1), "localhost", r.nonce[id], side)
-				r.frame(id, wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: sig})
+				r.frame(id, wire.JoinFrame(key(1), "localhost", r.nonce[id], side))
 			case 3:
 				r.data(id, "x")
 			case 4:
