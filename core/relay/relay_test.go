@@ -268,6 +268,27 @@ func TestTimeouts(t *testing.T) {
 	r.empty()
 }
 
+// TestClockSetBack: time goes on at once when the clock is set back, and Next is in the clock's time.
+func TestClockSetBack(t *testing.T) {
+	r := newHarness(t, Config{})
+	r.join(1, key(1), 0)
+	r.want(1, "ok", "JOINED false")
+	r.now += 30_000
+	r.step(Tick{})
+	r.now -= 3_600_000
+	r.step(Tick{})
+	if at, ok := r.s.Next(); !ok || at != r.now+60_000 {
+		t.Errorf("next in %d ms", int64(at-r.now))
+	}
+	r.now += 59_999
+	r.step(Tick{})
+	r.want(1)
+	r.now++
+	r.step(Tick{})
+	r.want(1, "E_EXPIRED", "close 4003")
+	r.empty()
+}
+
 func TestHelloSaysTimeAndLimits(t *testing.T) {
 	s := New(Config{Limits: Limits{FrameBytes: 1 << 30, Mailbox: 7}})
 	var out Actions
