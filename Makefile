@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 GO_NATIVE := ./core/... ./web/...
 # What runs inside the browser, and is therefore tested there again.
-ENGINE := wire storage storage/mem storage/storagetest vault ledger replica roster session pairing pairing/cpace peer relay
+ENGINE := internal/clock wire storage storage/mem storage/storagetest vault ledger replica roster session pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
 IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser
@@ -23,7 +23,7 @@ WORKER_BUDGET := 3000
 # What js/dist and web/dist are made of.
 WEB_SOURCES := go.mod LICENSE $(shell find core wasm js/src js/declarations js/scripts js/package.json js/tsconfig*.json web/demo web/manager web/shared -type f ! -name '*_test.go')
 
-WORKER_SOURCES := go.mod $(shell find core/relay core/wire wasm/syncserver js/cloudflare -type f ! -name '*_test.go' ! -name '*.md')
+WORKER_SOURCES := go.mod $(shell find core/internal core/relay core/wire wasm/syncserver js/cloudflare -type f ! -name '*_test.go' ! -name '*.md')
 
 comma := ,
 
@@ -184,7 +184,7 @@ lint-go: need $(BUILD)/bin/staticcheck
 	@bad=$$(gofmt -l core wasm web) && test -z "$$bad" || { echo "not formatted (make fmt):" $$bad; exit 1; }
 	@go vet $(GO_NATIVE)
 	@$(BUILD)/bin/staticcheck $(GO_NATIVE)
-	@go test -count 1 ./core/internal/floors
+	@go test -count 1 ./core/internal/floors ./core/internal/words
 
 lint-wasm: need $(BUILD)/bin/staticcheck
 	@GOOS=js GOARCH=wasm go vet $(GO_WASM)

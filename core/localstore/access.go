@@ -57,8 +57,8 @@ func (s *Store) request(k *call, p *params) {
 	}
 	s.lastNum++
 	r.num, r.again = s.lastNum, s.hasToken(r.owner, r.app)
-	r.asked, r.expires, r.until = s.clock.wall, s.clock.wall+requestTime, s.clock.in(requestTime)
-	s.clock.need(r.until)
+	r.asked, r.expires, r.until = s.clock.Wall(), s.clock.Wall()+requestTime, s.clock.In(requestTime)
+	s.clock.Need(r.until)
 	s.pending = append(s.pending, r)
 	c.asking, c.proving, s.dirty = r, nil, true
 	c.notify("asking", append(strconv.AppendUint([]byte(`{"expires":`), r.expires, 10), '}'))
@@ -167,7 +167,7 @@ func (s *Store) drop(r *request) bool {
 func (r *request) over(code peer.Code) {
 	c, s := r.c, r.c.s
 	c.asking = nil
-	c.until = s.clock.in(comeInTime)
-	s.clock.need(c.until)
+	c.until = s.clock.In(comeInTime)
+	s.clock.Need(c.until)
 	r.call.fail(code)
 }

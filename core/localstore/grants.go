@@ -99,7 +99,7 @@ func (s *Store) tokensOf(app string) []*token {
 // issue makes a token, and tells when it is durable, or why it is not. What an application says of itself counts; what a
 // program says of another's does not, unless nothing is known.
 func (s *Store) issue(owner, id string, a about, by Agent, then func(*token, peer.Code)) {
-	t := &token{id: encodeURL(s.random(idBytes)), key: s.random(keyBytes), App: id, Owner: owner, Since: s.clock.wall, Agent: by}
+	t := &token{id: encodeURL(s.random(idBytes)), key: s.random(keyBytes), App: id, Owner: owner, Since: s.clock.Wall(), Agent: by}
 	t.Key = encodeURL(t.key)
 	s.tokens[t.id] = t
 	if owner != id {
@@ -156,13 +156,13 @@ func (s *Store) used(t *token) { s.usedBy(t, t.Agent) }
 // usedBy notes it, and at once if it is another browser than before: one that has a new name.
 func (s *Store) usedBy(t *token, by Agent) {
 	other := by != Agent{} && by != t.Agent
-	if !other && s.clock.wall < t.LastUsed+usedEvery || s.tokens[t.id] != t {
+	if !other && s.clock.Wall() < t.LastUsed+usedEvery || s.tokens[t.id] != t {
 		return
 	}
 	if other {
 		t.Agent = by
 	}
-	t.LastUsed = s.clock.wall
+	t.LastUsed = s.clock.Wall()
 	s.dirty = true
 	s.do(keep(keepToken+t.id, t), func(peer.Reply) {})
 }

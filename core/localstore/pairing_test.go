@@ -15,12 +15,12 @@ const syncServer = "ws://localhost:6280"
 
 // network is a Sync Server and the stores that use it.
 type network struct {
-	t     *testing.T
-	relay *relay.Server
-	rigs  []*harness
-	queue []func()
-	last  uint64
-	ends  map[uint64]end
+	t         *testing.T
+	relay     *relay.Server
+	harnesses []*harness
+	queue     []func()
+	last      uint64
+	ends      map[uint64]end
 }
 
 // end is a connection as a store sees it.
@@ -35,7 +35,7 @@ func newNetwork(t *testing.T, names ...string) *network {
 		h := &harness{t: t, name: name, sync: []string{syncServer}, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{2, byte(i)}), disk: mem.New()}
 		h.other = func(a Action) bool { return n.act(h, a) }
 		h.start()
-		n.rigs = append(n.rigs, h)
+		n.harnesses = append(n.harnesses, h)
 	}
 	return n
 }
@@ -83,7 +83,7 @@ func (n *network) act(h *harness, a Action) bool {
 
 func (n *network) step(ev relay.Event) {
 	var out relay.Actions
-	n.relay.Step(n.rigs[0].now, ev, &out)
+	n.relay.Step(n.harnesses[0].now, ev, &out)
 	for _, a := range out.List {
 		switch a := a.(type) {
 		case *relay.Send:
@@ -115,7 +115,7 @@ func (n *network) until(what string, ok func() bool) {
 		if ok() {
 			return
 		}
-		for _, h := range n.rigs {
+		for _, h := range n.harnesses {
 			h.wait(50)
 		}
 		n.step(relay.Tick{})
@@ -132,7 +132,7 @@ func (h *harness) pairingNow() statePairing {
 
 func TestPairing(t *testing.T) {
 	n := newNetwork(t, "Desk", "Laptop")
-	a, b := n.rigs[0], n.rigs[1]
+	a, b := n.harnesses[0], n.harnesses[1]
 	first, _ := a.app(notes)
 	first.must("put", `{"key":"note/1","value":"from the desk"}`)
 	first.must("status", `{}`)
@@ -220,7 +220,7 @@ func TestPairing(t *testing.T) {
 
 func TestPairingRefusals(t *testing.T) {
 	n := newNetwork(t, "Desk", "Laptop")
-	a, b := n.rigs[0], n.rigs[1]
+	a, b := n.harnesses[0], n.harnesses[1]
 	a.app(notes)
 	program := a.native()
 	program.letIn(`{"app":{"name":"N"},"id":"org.example.x"}`)
@@ -288,7 +288,7 @@ func TestPairingRefusals(t *testing.T) {
 	if p := a.pairingNow(); p.Step != "failed" || p.Error != peer.EDenied || p.Link != "" {
 		t.Errorf("cancelled: %+v", p)
 	}
-	n.rigs[0].wait(60_000) // three invites in a row make the next wait
+	n.harnesses[0].wait(60_000) // three invites in a row make the next wait
 	if _, link = begin(`{"app":"https://notes.example"}`); !strings.HasPrefix(link, "https://notes.example/app/?lang=en#masq=1.") {
 		t.Errorf("to the application's own address: %s", link)
 	}

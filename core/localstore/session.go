@@ -26,7 +26,7 @@ func (s *Store) open(k *call, p *params) {
 	if len(s.links) == maxOpenLinks {
 		s.links = s.links[1:]
 	}
-	l := openLink{secret: s.random(secretBytes), until: s.clock.in(openLinkTime)}
+	l := openLink{secret: s.random(secretBytes), until: s.clock.In(openLinkTime)}
 	s.links = append(s.links, l)
 	k.result(append(appendString([]byte(`{"link":`), s.managerURL()+"#masq-open="+encodeURL(l.secret)), '}'))
 }
@@ -46,7 +46,7 @@ func (s *Store) exchange(k *call, p *params) {
 	}
 	found := -1
 	for i, l := range s.links {
-		if subtle.ConstantTimeCompare(l.secret, secret) == 1 && s.clock.now < l.until {
+		if subtle.ConstantTimeCompare(l.secret, secret) == 1 && s.clock.Now() < l.until {
 			found = i
 		}
 	}

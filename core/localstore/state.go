@@ -219,7 +219,7 @@ func (s *Store) tellManagers() {
 			return
 		}
 		if now == nil {
-			if waiting = !s.clock.due(s.toldAt + stateEvery); waiting {
+			if waiting = !s.clock.Due(s.toldAt + stateEvery); waiting {
 				return
 			}
 			now = encode(s.state())
@@ -230,7 +230,7 @@ func (s *Store) tellManagers() {
 		}
 	})
 	if s.dirty = waiting; now != nil {
-		s.toldAt = s.clock.now
+		s.toldAt = s.clock.Now()
 	}
 }
 

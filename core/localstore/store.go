@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/masqdev/masq/core/internal/clock"
 	"github.com/masqdev/masq/core/peer"
 )
 
@@ -14,8 +15,10 @@ type Store struct {
 	cfg    Config
 	rand   io.Reader
 	engine *peer.Engine
-	clock  clock
+	clock  clock.Clock
 	out    *Actions // of the Step that runs
+
+	engineAt uint64 // when the engine wants to be woken, in wall time; 0: never
 
 	acts   peer.Actions
 	todo   peer.Events // for the engine, in this Step
@@ -64,7 +67,7 @@ func New(cfg Config) *Store {
 
 // Step takes in what happened at now (Unix milliseconds) and appends to out what is to be done. It never blocks.
 func (s *Store) Step(now uint64, ev Event, out *Actions) {
-	s.clock.step(now)
+	s.clock.Step(now)
 	s.out = out
 	s.take(ev)
 	s.timers()
@@ -112,7 +115,8 @@ func (s *Store) peer(ev peer.Event) {
 	case peer.Start:
 		s.begin()
 	case peer.Tick:
-		s.clock.ticked()
+		s.clock.Ticked()
+		s.engineAt = 0 // it asks again for what it still waits for
 	}
 }
 
@@ -121,7 +125,7 @@ func (s *Store) settle() {
 	for len(s.todo) > 0 {
 		todo := s.todo
 		s.todo = nil
-		s.engine.Step(s.clock.wall, todo, &s.acts)
+		s.engine.Step(s.clock.Wall(), todo, &s.acts)
 		for _, a := range s.acts.List {
 			s.act(a)
 		}
@@ -154,7 +158,7 @@ func (s *Store) act(a peer.Action) {
 	case peer.PairingState:
 		s.pairingState(a)
 	case peer.WakeAt:
-		s.clock.engine = a.At
+		s.engineAt = a.At
 	case peer.Dial:
 		s.cfg.Peer.Conn = a.Conn
 		s.out.add(a)
@@ -197,7 +201,7 @@ func (s *Store) meet(ev ClientOpened) {
 	if ev.Client == 0 || s.clients[ev.Client] != nil {
 		return
 	}
-	c := &client{s: s, num: ev.Client, who: ev.Who, agent: ev.Agent, until: s.clock.in(comeInTime), watches: map[uint64]*watch{}}
+	c := &client{s: s, num: ev.Client, who: ev.Who, agent: ev.Agent, until: s.clock.In(comeInTime), watches: map[uint64]*watch{}}
 	s.clients[c.num] = c
 	switch {
 	case s.stopped:
@@ -205,7 +209,7 @@ func (s *Store) meet(ev ClientOpened) {
 	case ev.Who.Kind == Admin:
 		c.in = true
 	default:
-		s.clock.need(c.until)
+		s.clock.Need(c.until)
 	}
 }
 
@@ -228,7 +232,7 @@ func (s *Store) hear(ev ClientMessage) {
 func (s *Store) begin() {
 	if s.opened { // the one before has stopped, and answered all that it was asked
 		s.engine, s.watches = peer.New(s.cfg.Peer), map[uint64]*watch{}
-		s.clock.engine = 0
+		s.engineAt = 0
 	}
 	s.todo = s.todo[len(s.todo)-1:] // what came before Start was meant for the one before
 	again := s.opened
@@ -254,8 +258,8 @@ func (s *Store) failed(f peer.Failed) {
 		return
 	}
 	s.wait = min(max(2*s.wait, reopenFirst), reopenMost)
-	s.reopen = s.clock.in(s.wait)
-	s.clock.need(s.reopen)
+	s.reopen = s.clock.In(s.wait)
+	s.clock.Need(s.reopen)
 }
 
 // load reads what is kept, then hears who has waited for it.

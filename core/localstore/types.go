@@ -2,9 +2,9 @@
 // come in, what each may see, and the user's choices. Its front (package native) has the sockets; this package does no I/O and
 // asks no clock, as the engine below it. A Store is for one goroutine.
 //
-//	s := store.New(store.Config{Peer: peer.Config{Key: key}, Port: 6277})
-//	var out store.Actions
-//	s.Step(now, store.Peer{Event: peer.Start{Blocks: ids}}, &out) // first, with what storage lists
+//	s := localstore.New(localstore.Config{Peer: peer.Config{Key: key}, Port: 6277})
+//	var out localstore.Actions
+//	s.Step(now, localstore.Peer{Event: peer.Start{Blocks: ids}}, &out) // first, with what storage lists
 //	for { carry out out.List, in order; out.Reset(); s.Step(now, next event, &out) }
 //
 // Every request of HTTP is checked first with CheckHost, every upgrade to a WebSocket with ClassifyOrigin. What is spoken

@@ -45,26 +45,26 @@ func TestApplicationLetsAnotherIn(t *testing.T) {
 func TestRoles(t *testing.T) {
 	const s, e = roster.Store, roster.Embedded
 	for name, c := range map[string]struct {
-		rig        func(t testing.TB) *harness
+		make       func(t testing.TB) *harness
 		host, join uint8
 		change     func(r *harness)
 		hErr, jErr error
 	}{
-		"store, full, store":           {rig: newHarness, host: s, join: s},
-		"page, full, page":             {rig: newHarness, host: e, join: e},
-		"store, full, page":            {rig: newHarness, host: s, join: e, hErr: ErrRole, jErr: ErrDenied},
-		"page, full, store":            {rig: newHarness, host: e, join: s, hErr: ErrRole, jErr: ErrDenied},
-		"store, application, page":     {rig: newAppHarness, host: s, join: e},
-		"store, application, store":    {rig: newAppHarness, host: s, join: s, hErr: ErrDenied, jErr: ErrRole},
-		"another application":          {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.join.app = "https://other.example" }, hErr: ErrDenied, jErr: ErrLink},
-		"no application":               {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.join.app = "" }, hErr: ErrDenied, jErr: ErrLink},
-		"two applications":             {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.host.offer.Apps = []string{testApp, "x"} }, hErr: nil, jErr: ErrAuth},
-		"an unknown role":              {rig: newAppHarness, host: s, join: e, change: func(r *harness) { r.host.offer.Role = 3 }, hErr: ErrVersion, jErr: ErrVersion},
-		"the joiner says that it is s": {rig: newAppHarness, host: s, join: e, change: lieAbout(s, testApp), hErr: ErrRole, jErr: ErrDenied},
-		"the joiner tells another app": {rig: newAppHarness, host: s, join: e, change: lieAbout(e, "https://other.example"), hErr: ErrLink, jErr: ErrDenied},
-		"the joiner tells no app":      {rig: newAppHarness, host: s, join: e, change: lieAbout(e, ""), hErr: ErrLink, jErr: ErrDenied},
+		"store, full, store":           {make: newHarness, host: s, join: s},
+		"page, full, page":             {make: newHarness, host: e, join: e},
+		"store, full, page":            {make: newHarness, host: s, join: e, hErr: ErrRole, jErr: ErrDenied},
+		"page, full, store":            {make: newHarness, host: e, join: s, hErr: ErrRole, jErr: ErrDenied},
+		"store, application, page":     {make: newAppHarness, host: s, join: e},
+		"store, application, store":    {make: newAppHarness, host: s, join: s, hErr: ErrDenied, jErr: ErrRole},
+		"another application":          {make: newAppHarness, host: s, join: e, change: func(r *harness) { r.join.app = "https://other.example" }, hErr: ErrDenied, jErr: ErrLink},
+		"no application":               {make: newAppHarness, host: s, join: e, change: func(r *harness) { r.join.app = "" }, hErr: ErrDenied, jErr: ErrLink},
+		"two applications":             {make: newAppHarness, host: s, join: e, change: func(r *harness) { r.host.offer.Apps = []string{testApp, "x"} }, hErr: nil, jErr: ErrAuth},
+		"an unknown role":              {make: newAppHarness, host: s, join: e, change: func(r *harness) { r.host.offer.Role = 3 }, hErr: ErrVersion, jErr: ErrVersion},
+		"the joiner says that it is s": {make: newAppHarness, host: s, join: e, change: lieAbout(s, testApp), hErr: ErrRole, jErr: ErrDenied},
+		"the joiner tells another app": {make: newAppHarness, host: s, join: e, change: lieAbout(e, "https://other.example"), hErr: ErrLink, jErr: ErrDenied},
+		"the joiner tells no app":      {make: newAppHarness, host: s, join: e, change: lieAbout(e, ""), hErr: ErrLink, jErr: ErrDenied},
 	} {
-		r := c.rig(t)
+		r := c.make(t)
 		r.self[0].Kind, r.self[1].Kind = c.host, c.join
 		r.begin()
 		if c.change != nil {

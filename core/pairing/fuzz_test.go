@@ -25,8 +25,8 @@ var stages = []struct {
 // FuzzReceive gives any bytes to a machine in each state. None that the other side did not send gets it to a yes or a
 // grant.
 func FuzzReceive(f *testing.F) {
-	rigs := []func(testing.TB) *harness{newHarness, newAppHarness}
-	for role, begin := range rigs {
+	harnesses := []func(testing.TB) *harness{newHarness, newAppHarness}
+	for role, begin := range harnesses {
 		r := begin(f).begin()
 		r.tamper = func(_ bool, b []byte) [][]byte {
 			for i := range stages {
@@ -39,7 +39,7 @@ func FuzzReceive(f *testing.F) {
 	f.Add(uint8(0), []byte{})
 	f.Add(uint8(5), []byte{msgPX, 1})
 	f.Fuzz(func(t *testing.T, stage uint8, body []byte) {
-		r := rigs[int(stage)/len(stages)%len(rigs)](t)
+		r := harnesses[int(stage)/len(stages)%len(harnesses)](t)
 		r.link.Secret[0]++ // another pairing than that of the seeds
 		r.joinLink = r.link
 		m := stages[int(stage)%len(stages)].at(r.begin())

@@ -78,7 +78,7 @@ func newHarness(t testing.TB) *harness {
 	return r
 }
 
-// newAppRig is a store that lets an application in, for itself alone.
+// newAppHarness is a store that lets an application in, for itself alone.
 func newAppHarness(t testing.TB) *harness {
 	r := newHarness(t)
 	r.self[0].Kind, r.self[0].App = roster.Store, ""

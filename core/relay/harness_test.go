@@ -130,8 +130,7 @@ func channelPath(k ed25519.PrivateKey) string {
 func (r *harness) join(id uint64, k ed25519.PrivateKey, side uint8) {
 	r.t.Helper()
 	r.open(id, channelPath(k))
-	sig := wire.SignJoin(k, "localhost:6280", r.nonce[id], side)
-	r.frame(id, wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: sig})
+	r.frame(id, wire.JoinFrame(k, "localhost:6280", r.nonce[id], side))
 }
 
 func (r *harness) pair(id uint64, mailbox byte, side uint8) {

@@ -56,7 +56,7 @@ func (s *Server) reserve(ev Reserve, out *Actions) {
 	case s.cfg.Node == 0:
 		s.givePlate(ev.ID, name, out)
 	default:
-		s.plates.claims.PushBack(&claim{ev.ID, name, s.now})
+		s.plates.claims.PushBack(&claim{ev.ID, name, s.clock.Now()})
 		s.publish(s.cfg.Topics+plateTopic, msgClaim, out, []byte(name))
 	}
 }
@@ -97,7 +97,7 @@ func (s *Server) claimOf(name string) *list.Element {
 }
 
 func (s *Server) givePlate(id uint64, name string, out *Actions) {
-	s.plates.reserved[name] = s.plates.list.PushBack(plate{name, s.now})
+	s.plates.reserved[name] = s.plates.list.PushBack(plate{name, s.clock.Now()})
 	out.add(Reserved{id, name})
 }
 
@@ -119,11 +119,11 @@ func (s *Server) redraw(e *list.Element, out *Actions) {
 }
 
 func (s *Server) tickPlates(out *Actions) {
-	for e := s.plates.claims.Front(); e != nil && e.Value.(*claim).since+plateWait <= s.now; e = s.plates.claims.Front() {
+	for e := s.plates.claims.Front(); e != nil && e.Value.(*claim).since+plateWait <= s.clock.Now(); e = s.plates.claims.Front() {
 		c := s.plates.claims.Remove(e).(*claim)
 		s.givePlate(c.id, c.name, out)
 	}
-	for e := s.plates.list.Front(); e != nil && e.Value.(plate).born+plateLife <= s.now; e = s.plates.list.Front() {
+	for e := s.plates.list.Front(); e != nil && e.Value.(plate).born+plateLife <= s.clock.Now(); e = s.plates.list.Front() {
 		delete(s.plates.reserved, s.plates.list.Remove(e).(plate).name)
 	}
 }

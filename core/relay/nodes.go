@@ -138,7 +138,7 @@ func (s *Server) announce(c *conn, ask bool, out *Actions) {
 func (s *Server) announceJoin(c *conn, out *Actions) {
 	s.announce(c, true, out)
 	if s.cfg.Node != 0 && !c.room.present(1-c.side) {
-		s.nodes.fresh.PushBack(fresh{c.id, s.now + announceIn})
+		s.nodes.fresh.PushBack(fresh{c.id, s.clock.Now() + announceIn})
 	}
 }
 
@@ -321,7 +321,7 @@ func (s *Server) linked(up bool, out *Actions) {
 		return
 	}
 	if s.nodes.spoken == 0 {
-		s.nodes.began = s.now
+		s.nodes.began = s.clock.Now()
 		out.add(Follow{s.cfg.Topics + nodesTopic})
 		out.add(Follow{s.cfg.Topics + plateTopic})
 	}
@@ -341,15 +341,15 @@ func (s *Server) announceAll(all bool, out *Actions) {
 }
 
 func (s *Server) sayAlive(out *Actions) {
-	s.nodes.spoken = s.now
-	s.publish(s.cfg.Topics+nodesTopic, msgAlive, out, wire.AppendU64(nil, s.now-s.nodes.began))
+	s.nodes.spoken = s.clock.Now()
+	s.publish(s.cfg.Topics+nodesTopic, msgAlive, out, wire.AppendU64(nil, s.clock.Now()-s.nodes.began))
 }
 
 // node is another node by its number. It counts as heard.
 func (s *Server) node(id uint64) *node {
 	n := s.nodes.all[id]
 	if n == nil {
-		n = &node{id: id, heard: s.now}
+		n = &node{id: id, heard: s.clock.Now()}
 		n.at = s.nodes.list.PushBack(n)
 		s.nodes.all[id] = n
 	}
@@ -360,7 +360,7 @@ func (s *Server) node(id uint64) *node {
 func (s *Server) alive(id uint64, since Millis, out *Actions) {
 	n := s.node(id)
 	missed := !n.alive && since > newNode
-	n.alive, n.heard = true, s.now
+	n.alive, n.heard = true, s.clock.Now()
 	s.nodes.list.MoveToBack(n.at)
 	if missed {
 		s.announceAll(false, out)
@@ -371,10 +371,10 @@ func (s *Server) tickNodes(out *Actions) {
 	if s.cfg.Node == 0 {
 		return
 	}
-	for e := s.nodes.fresh.Front(); e != nil && e.Value.(fresh).at <= s.now; e = s.nodes.fresh.Front() {
+	for e := s.nodes.fresh.Front(); e != nil && e.Value.(fresh).at <= s.clock.Now(); e = s.nodes.fresh.Front() {
 		s.announceIfAlone(s.conns[s.nodes.fresh.Remove(e).(fresh).conn], out)
 	}
-	for e := s.nodes.list.Front(); e != nil && e.Value.(*node).heard+nodeDead <= s.now; e = s.nodes.list.Front() {
+	for e := s.nodes.list.Front(); e != nil && e.Value.(*node).heard+nodeDead <= s.clock.Now(); e = s.nodes.list.Front() {
 		n := e.Value.(*node)
 		s.nodes.list.Remove(e)
 		delete(s.nodes.all, n.id)
@@ -383,7 +383,7 @@ func (s *Server) tickNodes(out *Actions) {
 			s.gone(e.Value.(*far), false, out)
 		}
 	}
-	if s.nodes.spoken != 0 && s.nodes.spoken+aliveEvery <= s.now && !s.nodes.down {
+	if s.nodes.spoken != 0 && s.nodes.spoken+aliveEvery <= s.clock.Now() && !s.nodes.down {
 		s.sayAlive(out)
 	}
 }

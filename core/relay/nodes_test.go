@@ -307,9 +307,9 @@ func TestNameplatesAreUniqueAcrossNodes(t *testing.T) {
 	}
 }
 
-// TestMeshConverges lets devices come, move and go while messages are lost and nodes cannot hear each other. When that is over, the
+// TestNodesConverge lets devices come, move and go while messages are lost and nodes cannot hear each other. When that is over, the
 // newest connection of each side gets what the other sends, and nobody ever gets what is not for them.
-func TestMeshConverges(t *testing.T) {
+func TestNodesConverge(t *testing.T) {
 	for seed := range uint64(300) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { converge(t, seed) })
 	}

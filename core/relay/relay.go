@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/masqdev/masq/core/internal/clock"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -14,10 +15,11 @@ import (
 type Server struct {
 	cfg   Config
 	hello []wire.RelayLimit
-	clock Millis // as told, for HELLO
-	now   Millis // the newest clock so far: a clock that is set back ends no connection early
-	conns map[uint64]*conn
-	rooms map[string]*room // by kind and raw name; a string, because a map clears the pointer of a deleted key but not plain bytes
+	clock clock.Clock
+	// The newest wall time so far, which says of connections on several nodes which is the newer one: wall time is what nodes share.
+	newest Millis
+	conns  map[uint64]*conn
+	rooms  map[string]*room // by kind and raw name; a string, because a map clears the pointer of a deleted key but not plain bytes
 	// Each list is in the order of its deadlines, because all in it have the same span; so nothing depends on a map's order.
 	waiting   list.List // *conn before JOIN or PAIR, oldest first
 	joined    list.List // *conn, the one longest silent first
@@ -31,13 +33,13 @@ type Server struct {
 // conn is one connection.
 type conn struct {
 	id    uint64
-	since Millis        // when it was opened; once joined, when it was last heard
+	since Millis        // when it was opened; once joined, when it was last heard; all such times are engine time (see package clock)
 	at    *list.Element // in waiting or joined
 	greet *greeting     // until JOIN or PAIR
 	room  *room         // from then on
 	side  uint8
 
-	joined Millis // when it joined
+	joined Millis // when it joined, by Server.newest
 	sent   uint32 // DATA frames sent to other nodes
 }
 
@@ -107,7 +109,8 @@ func (s *Server) Limits() Limits { return s.cfg.Limits }
 
 // Step tells the Server what happened, and at which time, and adds to out what is to be done.
 func (s *Server) Step(now Millis, ev Event, out *Actions) {
-	s.clock, s.now = now, max(s.now, now)
+	s.clock.Step(now)
+	s.newest = max(s.newest, now)
 	switch ev := ev.(type) {
 	case Open:
 		s.open(ev, out)
@@ -136,7 +139,7 @@ func (s *Server) Step(now Millis, ev Event, out *Actions) {
 	}
 }
 
-// Next returns when the next Tick is due, false if none is.
+// Next returns the time, as Step is told it, when the next Tick is due, false if none is.
 func (s *Server) Next() (at Millis, ok bool) {
 	earliest := func(t Millis) {
 		if !ok || t < at {
@@ -155,7 +158,7 @@ func (s *Server) Next() (at Millis, ok bool) {
 	}
 	s.plates.next(earliest)
 	s.nodes.next(earliest)
-	return at, ok
+	return s.clock.ToWall(at), ok
 }
 
 func (s *Server) open(ev Open, out *Actions) {
@@ -163,7 +166,7 @@ func (s *Server) open(ev Open, out *Actions) {
 		return // the driver's mistake: a number is used once
 	}
 	s.stats.Opened++
-	c := &conn{id: ev.Conn, since: s.now, greet: &greeting{host: ev.Host}}
+	c := &conn{id: ev.Conn, since: s.clock.Now(), greet: &greeting{host: ev.Host}}
 	c.at = s.waiting.PushBack(c)
 	s.conns[c.id] = c
 	if s.drain != nil {
@@ -176,7 +179,7 @@ func (s *Server) open(ev Open, out *Actions) {
 		return
 	}
 	s.send(c, out, &wire.RelayFrame{
-		Type: wire.RelayHello, Version: wire.RelayVersion, Nonce: c.greet.nonce, Time: s.clock, Limits: s.hello,
+		Type: wire.RelayHello, Version: wire.RelayVersion, Nonce: c.greet.nonce, Time: s.clock.Wall(), Limits: s.hello,
 	})
 	c.greet.kind, c.greet.name = wire.ParseRelayPath(ev.Path)
 	switch {
@@ -205,7 +208,7 @@ func (s *Server) allowed(host string) bool {
 
 func (s *Server) frame(c *conn, ev *Frame, out *Actions) {
 	if c.room != nil {
-		c.since = s.now
+		c.since = s.clock.Now()
 		s.joined.MoveToBack(c.at)
 	}
 	switch {
@@ -263,7 +266,7 @@ func (s *Server) join(c *conn, side uint8, out *Actions) {
 	key := roomKey(c.greet.kind, string(c.greet.name))
 	r := s.rooms[key]
 	if r == nil {
-		r = &room{key: key, born: s.now}
+		r = &room{key: key, born: s.clock.Now()}
 		s.rooms[key] = r
 		if c.greet.kind != wire.ChannelKind {
 			r.at = s.mailboxes.PushBack(r)
@@ -276,7 +279,7 @@ func (s *Server) join(c *conn, side uint8, out *Actions) {
 	}
 	s.replace(r, side, out)
 	s.waiting.Remove(c.at)
-	c.at, c.since, c.joined = s.joined.PushBack(c), s.now, s.now
+	c.at, c.since, c.joined = s.joined.PushBack(c), s.clock.Now(), s.newest
 	c.greet, c.room, c.side = nil, r, side
 	r.sides[side] = c
 	s.lose(r.far[side]) // it hears of this one and goes
@@ -351,13 +354,13 @@ func (s *Server) forget(r *room, out *Actions) {
 // tick ends what is overdue.
 func (s *Server) tick(out *Actions) {
 	l := s.cfg.Limits
-	for e := s.waiting.Front(); e != nil && e.Value.(*conn).since+Millis(l.Join) <= s.now; e = s.waiting.Front() {
+	for e := s.waiting.Front(); e != nil && e.Value.(*conn).since+Millis(l.Join) <= s.clock.Now(); e = s.waiting.Front() {
 		s.fail(e.Value.(*conn), LateJoin, out)
 	}
-	for e := s.joined.Front(); e != nil && e.Value.(*conn).since+Millis(l.Dead) <= s.now; e = s.joined.Front() {
+	for e := s.joined.Front(); e != nil && e.Value.(*conn).since+Millis(l.Dead) <= s.clock.Now(); e = s.joined.Front() {
 		s.fail(e.Value.(*conn), Silent, out)
 	}
-	for e := s.mailboxes.Front(); e != nil && e.Value.(*room).born+Millis(l.Mailbox) <= s.now; e = s.mailboxes.Front() {
+	for e := s.mailboxes.Front(); e != nil && e.Value.(*room).born+Millis(l.Mailbox) <= s.clock.Now(); e = s.mailboxes.Front() {
 		r := e.Value.(*room)
 		s.forget(r, out)
 		for _, c := range r.sides {

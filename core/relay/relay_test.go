@@ -134,7 +134,7 @@ func TestAbuse(t *testing.T) {
 	path, mailbox := channelPath(k), wire.PairPath([16]byte{1})
 	sign := func(host string, side uint8) func(*harness) wire.RelayFrame {
 		return func(r *harness) wire.RelayFrame {
-			return wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, host, r.nonce[1], side)}
+			return wire.JoinFrame(k, host, r.nonce[1], side)
 		}
 	}
 	bad := sign("localhost", 0)
@@ -149,7 +149,7 @@ func TestAbuse(t *testing.T) {
 	}{
 		{"signed for another host", path, send(bad), "E_AUTH", BadSignature},
 		{"signed by another key", path, func(r *harness) {
-			r.frame(1, wire.RelayFrame{Type: wire.RelayJoin, Sig: wire.SignJoin(key(2), "localhost:6280", r.nonce[1], 0)})
+			r.frame(1, wire.JoinFrame(key(2), "localhost:6280", r.nonce[1], 0))
 		}, "E_AUTH", BadSignature},
 		{"signed for the other side", path, func(r *harness) {
 			f := good(r)
@@ -265,6 +265,27 @@ func TestTimeouts(t *testing.T) {
 	r.now += 2 * 3_600_000
 	r.step(Tick{})
 	r.want(3, "E_EXPIRED", "close 4003")
+	r.empty()
+}
+
+// TestClockSetBack: time goes on at once when the clock is set back, and Next is in the clock's time.
+func TestClockSetBack(t *testing.T) {
+	r := newHarness(t, Config{})
+	r.join(1, key(1), 0)
+	r.want(1, "ok", "JOINED false")
+	r.now += 30_000
+	r.step(Tick{})
+	r.now -= 3_600_000
+	r.step(Tick{})
+	if at, ok := r.s.Next(); !ok || at != r.now+60_000 {
+		t.Errorf("next in %d ms", int64(at-r.now))
+	}
+	r.now += 59_999
+	r.step(Tick{})
+	r.want(1)
+	r.now++
+	r.step(Tick{})
+	r.want(1, "E_EXPIRED", "close 4003")
 	r.empty()
 }
 
@@ -417,8 +438,7 @@ func FuzzServer(f *testing.F) {
 				r.frame(id, wire.RelayFrame{Type: wire.RelayPair, Side: arg >> 3 & 1})
 			case 2:
 				side := arg >> 3 & 1
-				sig := wire.SignJoin(key(1), "localhost", r.nonce[id], side)
-				r.frame(id, wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: sig})
+				r.frame(id, wire.JoinFrame(key(1), "localhost", r.nonce[id], side))
 			case 3:
 				r.data(id, "x")
 			case 4:

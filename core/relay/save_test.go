@@ -33,7 +33,7 @@ func (r *harness) forget() {
 	r.t.Helper()
 	old := r.s
 	r.s = New(old.cfg)
-	r.s.now, r.s.stats, r.s.drain = old.now, old.stats, old.drain
+	r.s.clock, r.s.newest, r.s.stats, r.s.drain = old.clock, old.newest, old.stats, old.drain
 	var ids []uint64
 	for id := range old.conns {
 		ids = append(ids, id)

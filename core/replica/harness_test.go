@@ -28,7 +28,7 @@ type harness struct {
 	loads      int                // bytes that were loaded
 }
 
-// newRig makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
+// newHarness makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
 func newHarness(t testing.TB, seed byte, cold bool) *harness {
 	g := &harness{t: t, store: mem.New(), rand: rand.NewChaCha8([32]byte{seed}), strict: cold}
 	if cold {

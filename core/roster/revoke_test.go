@@ -17,7 +17,7 @@ type harness struct {
 	ids     map[string]ID
 }
 
-// newWorld is a circle of dev(1).
+// newHarness is a circle of dev(1).
 func newHarness(t testing.TB) *harness {
 	r := circle(t, dev(1))
 	return &harness{t: t, genesis: r.ID(), first: r, ids: map[string]ID{"G": r.ID()}}

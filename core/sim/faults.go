@@ -313,7 +313,7 @@ func night(w *simulation) {
 		return
 	}
 	long := w.between(2*hour, 26*hour)
-	w.log("world", "night", long/ms)
+	w.log("everybody", "night", long/ms)
 	w.profile.trouble += long
 	for _, d := range w.devices {
 		if d.run != nil && !d.run.closing && w.chance(0.8) {

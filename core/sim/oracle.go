@@ -17,8 +17,8 @@ const (
 	forgetTime = 4 * minute   // until the Sync Server has forgotten everybody
 )
 
-// judge heals everything, waits until the mesh is quiet and checks what has to hold then.
-func (w *simulation) judge() {
+// verify heals everything, waits until the mesh is quiet and checks what has to hold then.
+func (w *simulation) verify() {
 	w.heal()
 	w.pairRest()
 	w.waitQuiet()
@@ -33,7 +33,7 @@ func (w *simulation) judge() {
 
 // heal ends all trouble.
 func (w *simulation) heal() {
-	w.log("world", "heal", 0)
+	w.log("everybody", "heal", 0)
 	w.calm = true
 	w.net.slow, w.net.flips = 1, 0
 	w.startServer()

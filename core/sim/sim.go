@@ -67,7 +67,7 @@ type simulation struct {
 
 // Run simulates one seed. A panic of the engine is a failure.
 func Run(seed uint64, opt Options) (res Result) {
-	w := newWorld(seed, opt)
+	w := newSimulation(seed, opt)
 	defer func() {
 		if p := recover(); p != nil {
 			w.failf("panic: %v\n%s", p, debug.Stack())
@@ -75,11 +75,11 @@ func Run(seed uint64, opt Options) (res Result) {
 		res = w.result()
 	}()
 	w.live()
-	w.judge()
+	w.verify()
 	return
 }
 
-func newWorld(seed uint64, opt Options) *simulation {
+func newSimulation(seed uint64, opt Options) *simulation {
 	w := &simulation{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), opt: opt, trace: opt.Trace, digest: 14695981039346656037}
 	w.res.Seed = seed
 	w.profile = w.newProfile()

@@ -19,12 +19,12 @@ func TestSeeds(t *testing.T) {
 // Devices that say that they are offline from the beginning, although the network works, pair and sync.
 func TestEverybodySaysOffline(t *testing.T) {
 	for _, seed := range []uint64{10, 31, 33} {
-		w := newWorld(seed, Options{})
+		w := newSimulation(seed, Options{})
 		for _, d := range w.devices {
 			d.offline = true
 		}
 		w.live()
-		w.judge()
+		w.verify()
 		for _, what := range w.res.Failures {
 			t.Errorf("seed %d (%s): %s", seed, w.profile.name, what)
 		}

@@ -69,6 +69,6 @@ type Store interface {
 	Load(ids []ID) ([]Block, error)
 	// List returns the numbers of all blocks, ascending.
 	List() ([]ID, error)
-	// Close lets go of the data. Further calls answer ErrClosed.
+	// Close lets go of the data. Further calls return ErrClosed.
 	Close() error
 }

@@ -234,6 +234,11 @@ func SignJoin(key ed25519.PrivateKey, host string, nonce [32]byte, side uint8) (
 	return sig
 }
 
+// JoinFrame is JOIN for a side, signed with the channel's private key.
+func JoinFrame(key ed25519.PrivateKey, host string, nonce [32]byte, side uint8) RelayFrame {
+	return RelayFrame{Type: RelayJoin, Side: side, Sig: SignJoin(key, host, nonce, side)}
+}
+
 // VerifyJoin reports whether sig is JOIN's signature by the channel's key.
 func VerifyJoin(channel [32]byte, host string, nonce [32]byte, side uint8, sig []byte) bool {
 	return len(host) < 1<<16 && ed25519.Verify(channel[:], JoinMessage(host, nonce, channel, side), sig)

@@ -20,7 +20,7 @@ import (
 //	app PORT ask ID NAME         asks for access, waits, and prints the token
 //	app PORT use ID TOKEN KEY    proves a token
 //
-// Once it is in it prints "in" and sends each line of its input as a call (method, space, parameters). It prints every answer.
+// Once it is in it prints "in" and sends each line of its input as a call (the method, and its parameters with a space between). It prints every answer.
 // A page's address as ID is sent as the origin.
 func application() {
 	port, verb, id, args := os.Args[1], os.Args[2], os.Args[3], os.Args[4:]

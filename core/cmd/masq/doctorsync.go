@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -14,8 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/lxzan/gws"
-
+	relayclient "github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -25,13 +23,9 @@ type probe struct {
 	*doctor
 	url     string
 	u       *url.URL
-	frames  chan wire.RelayFrame
-	pongs   chan struct{}
-	closed  chan error
-	ws      *gws.Conn
+	conn    *relayclient.Conn
 	key     ed25519.PrivateKey // of a channel of nobody's
-	hello   wire.RelayFrame
-	started time.Time // when HELLO was waited for
+	started time.Time          // when HELLO was waited for
 	came    time.Time
 }
 
@@ -41,15 +35,15 @@ const probePatience = 10 * time.Second
 func (d *doctor) syncServer(ctx context.Context, address string) {
 	ctx, stop := context.WithTimeout(ctx, 4*probePatience)
 	defer stop()
-	p := &probe{doctor: d, url: address, frames: make(chan wire.RelayFrame, 16), pongs: make(chan struct{}, 16), closed: make(chan error, 1)}
+	p := &probe{doctor: d, url: address, key: relayclient.NewKey()}
 	defer d.during("waiting for %s", address)()
 	for _, step := range []func(context.Context) bool{p.address, p.reach, p.certificate, p.greeting, p.clock, p.limits, p.join, p.roundTrip} {
 		if !step(ctx) {
 			break
 		}
 	}
-	if p.ws != nil {
-		p.ws.NetConn().Close()
+	if p.conn != nil {
+		p.conn.Close()
 	}
 }
 
@@ -128,50 +122,44 @@ func (p *probe) certificate(ctx context.Context) bool {
 
 func (p *probe) greeting(ctx context.Context) bool {
 	const check = "protocol"
-	_, key, _ := ed25519.GenerateKey(rand.Reader)
-	p.key = key
 	p.started = time.Now()
-	header := http.Header{}
-	header.Set("Sec-WebSocket-Protocol", wire.Subprotocol) // in this form, or that the answer has it is not looked at
-	ws, resp, err := gws.NewClient(probing{p}, &gws.ClientOption{
-		Addr: p.url + wire.ChannelPath([32]byte(key.Public().(ed25519.PublicKey))), HandshakeTimeout: probePatience, ReadMaxPayloadSize: wire.MaxFrame,
-		RequestHeader: header, Logger: quiet{},
-		NewDialer: func() (gws.Dialer, error) { return &net.Dialer{Timeout: probePatience}, nil },
-	})
-	if err != nil {
-		todo, status := "check the address: no Sync Server is there, or a proxy does not let WebSockets pass", ""
-		if resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
-			status = " (HTTP " + resp.Status + ")"
-			if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
-				todo = "it is full, or has had too many connections from here: try again in a minute"
-			}
-		}
-		p.bad(check, todo, "%s does not answer as a Sync Server%s: %v", p.url, status, err)
-		return false
-	}
-	p.ws = ws
-	go ws.ReadLoop()
-	f, err := p.next(ctx)
+	conn, err := relayclient.Dial(ctx, p.url, relayclient.ChannelPath(p.key), relayclient.Options{Timeout: probePatience})
+	p.came = time.Now()
+	var noSocket *relayclient.DialError
+	var restarting *relayclient.RestartingError
+	var version *relayclient.VersionError
 	switch {
-	case err != nil:
-		p.bad(check, "check the address", "no HELLO came: %v", err)
-	case f.Type == wire.RelayRestarting:
+	case errors.As(err, &noSocket):
+		p.noSyncServer(check, noSocket)
+	case errors.As(err, &restarting):
 		p.bad(check, "try again in a minute", "the server restarts")
-	case f.Type != wire.RelayHello:
-		p.bad(check, "check the address", "the first frame is no HELLO")
-	case f.Version != wire.RelayVersion:
-		p.bad(check, "update masq, here or there", "it speaks version %d, this masq version %d", f.Version, wire.RelayVersion)
+	case errors.As(err, &version):
+		p.bad(check, "update masq, here or there", "it speaks version %d, this masq version %d", version.Version, wire.RelayVersion)
+	case err != nil:
+		p.bad(check, "check the address", "%v", err)
 	default:
-		p.came, p.hello = time.Now(), f
-		p.ok(check, "version %d", f.Version)
+		p.conn = conn
+		p.ok(check, "version %d", conn.Hello.Version)
 		return true
 	}
 	return false
 }
 
+// noSyncServer says why there is no WebSocket.
+func (p *probe) noSyncServer(check string, err *relayclient.DialError) {
+	todo, status := "check the address: no Sync Server is there, or a proxy does not let WebSockets pass", ""
+	if err.StatusCode != 0 {
+		status = " (" + err.Error() + ")"
+	}
+	if err.StatusCode == http.StatusTooManyRequests || err.StatusCode == http.StatusServiceUnavailable {
+		todo = "it is full, or has had too many connections from here: try again in a minute"
+	}
+	p.bad(check, todo, "%s does not answer as a Sync Server%s: %v", p.url, status, err.Err)
+}
+
 func (p *probe) clock(context.Context) bool {
 	const skewed = 5 * time.Minute
-	skew := time.UnixMilli(int64(p.hello.Time)).Sub(p.started.Add(p.came.Sub(p.started) / 2)).Round(time.Millisecond)
+	skew := time.UnixMilli(int64(p.conn.Hello.Time)).Sub(p.started.Add(p.came.Sub(p.started) / 2)).Round(time.Millisecond)
 	if skew.Abs() > skewed {
 		p.bad("clock", "set the clock, here or there; devices go by the server's until then", "the clocks are %v apart", skew.Abs())
 	} else {
@@ -181,10 +169,7 @@ func (p *probe) clock(context.Context) bool {
 }
 
 func (p *probe) limits(context.Context) bool {
-	got := map[wire.RelayLimitID]uint32{}
-	for _, l := range p.hello.Limits {
-		got[l.ID] = l.Value
-	}
+	got := p.conn.Limits()
 	frame, silence := got[wire.LimitFrameBytes], got[wire.LimitDead]
 	switch {
 	case frame != 0 && frame < wire.MaxFrame:
@@ -201,18 +186,12 @@ func (p *probe) roundTrip(ctx context.Context) bool {
 	const check, slow = "round trip", time.Second
 	var took []time.Duration
 	for range 5 {
-		start := time.Now()
-		p.ws.WriteString(wire.PingText)
-		select {
-		case <-p.pongs:
-			took = append(took, time.Since(start))
-			continue
-		case <-ctx.Done():
-		case <-time.After(probePatience):
-		case <-p.closed:
+		d, err := p.conn.Ping(ctx)
+		if err != nil {
+			p.bad(check, "something on the way holds WebSocket messages back", "a ping is not answered")
+			return false
 		}
-		p.bad(check, "something on the way holds WebSocket messages back", "a ping is not answered")
-		return false
+		took = append(took, d)
 	}
 	slices.Sort(took)
 	if median := took[len(took)/2]; median > slow {
@@ -225,71 +204,20 @@ func (p *probe) roundTrip(ctx context.Context) bool {
 
 // join joins a channel of nobody's, which tells whether the server takes its own name.
 func (p *probe) join(ctx context.Context) bool {
-	sig := wire.SignJoin(p.key, p.u.Host, p.hello.Nonce, 0)
-	p.ws.WriteMessage(gws.OpcodeBinary, wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayJoin, Sig: sig}))
-	f, err := p.next(ctx)
+	_, err := p.conn.Join(ctx, p.key, 0)
+	var closed *relayclient.CloseError
 	switch {
-	case err != nil:
-		p.bad("join", "try again", "a channel cannot be joined: %v", err)
-	case f.Type == wire.RelayErr && f.Code == wire.RelayEAuth:
-		p.bad("join", fmt.Sprintf("start the server with --host %s, and have a proxy in front pass Host on", p.u.Host), "the server does not take the name %s", p.u.Host)
-	case f.Type == wire.RelayErr && f.Code == wire.RelayERate:
-		p.bad("join", "wait a minute; behind a proxy the server needs --proxy, or all its devices count as one", "too many connections from here")
-	case f.Type != wire.RelayJoined:
-		p.bad("join", "update masq, here or there", "JOIN is answered by something else: %v", f.Code)
-	default:
+	case err == nil:
 		p.ok("join", "the server takes the name %s", p.u.Host)
 		return true
+	case errors.Is(err, wire.RelayEAuth):
+		p.bad("join", fmt.Sprintf("start the server with --host %s, and have a proxy in front pass Host on", p.u.Host), "the server does not take the name %s", p.u.Host)
+	case errors.Is(err, wire.RelayERate):
+		p.bad("join", "wait a minute; behind a proxy the server needs --proxy, or all its devices count as one", "too many connections from here")
+	case errors.As(err, &closed), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		p.bad("join", "try again", "a channel cannot be joined: %v", err)
+	default:
+		p.bad("join", "update masq, here or there", "JOIN is answered by something else: %v", err)
 	}
 	return false
-}
-
-// next is the next frame. What came before the end of the connection comes before it here, too.
-func (p *probe) next(ctx context.Context) (wire.RelayFrame, error) {
-	select {
-	case f := <-p.frames:
-		return f, nil
-	case err := <-p.closed:
-		p.closed <- err // for who asks next
-		select {
-		case f := <-p.frames:
-			return f, nil
-		default:
-			return wire.RelayFrame{}, err
-		}
-	case <-ctx.Done():
-		return wire.RelayFrame{}, ctx.Err()
-	case <-time.After(probePatience):
-		return wire.RelayFrame{}, fmt.Errorf("nothing came in %v", probePatience)
-	}
-}
-
-type quiet struct{}
-
-func (quiet) Error(...any) {}
-
-// probing takes what comes.
-type probing struct{ p *probe }
-
-func (probing) OnOpen(*gws.Conn)                 {}
-func (probing) OnPing(ws *gws.Conn, b []byte)    { ws.WritePong(b) }
-func (probing) OnPong(*gws.Conn, []byte)         {}
-func (h probing) OnClose(_ *gws.Conn, err error) { h.p.closed <- err }
-func (h probing) OnMessage(_ *gws.Conn, m *gws.Message) {
-	defer m.Close()
-	if m.Opcode == gws.OpcodeText {
-		select {
-		case h.p.pongs <- struct{}{}:
-		default:
-		}
-		return
-	}
-	f, err := wire.ParseRelay(slices.Clone(m.Bytes()))
-	if err != nil {
-		f.Type = wire.RelayData // what is asked for is never DATA
-	}
-	select {
-	case h.p.frames <- f:
-	default:
-	}
 }

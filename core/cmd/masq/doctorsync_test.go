@@ -129,6 +129,11 @@ type greets struct {
 	ahead   time.Duration // of the clock
 }
 
+// quiet drops what gws logs.
+type quiet struct{}
+
+func (quiet) Error(...any) {}
+
 func (g greets) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	up := gws.NewUpgrader(g, &gws.ServerOption{SubProtocols: []string{wire.Subprotocol}, Logger: quiet{}})
 	if ws, err := up.Upgrade(w, r); err == nil {

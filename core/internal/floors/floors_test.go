@@ -16,9 +16,9 @@ const module = "github.com/masqdev/masq/"
 // floors lists the packages from the bottom up. A pattern with /... is a folder and what is in it. The first that matches counts.
 // Packages on one floor do not import each other, but for those inside one /... pattern.
 var floors = [][]string{
-	{"core/wire", "core/storage", "core/internal/floors", "core/internal/wsock"},
+	{"core/wire", "core/storage", "core/internal/clock", "core/internal/floors", "core/internal/words", "core/internal/wsock"},
 	{"core/storage/mem", "core/storage/bolt", "core/storage/storagetest", "core/vault", "core/roster", "core/session", "core/relay"},
-	{"core/ledger", "core/pairing/..."},
+	{"core/ledger", "core/pairing/...", "core/relay/client"},
 	{"core/replica"},
 	{"core/peer"},
 	{"core/localstore"},
@@ -29,8 +29,8 @@ var floors = [][]string{
 // engine is what runs unchanged natively, in the browser and in the simulator. It gets time and randomness handed in and does
 // nothing by itself, so that a run can be repeated from its seed.
 var engine = []string{
-	"core/wire", "core/storage", "core/vault", "core/ledger", "core/replica", "core/roster", "core/session", "core/pairing/...",
-	"core/peer", "core/relay",
+	"core/internal/clock", "core/wire", "core/storage", "core/vault", "core/ledger", "core/replica", "core/roster", "core/session",
+	"core/pairing/...", "core/peer", "core/relay",
 }
 
 // driven is what does nothing by itself: the engine, and the local store around it, which need not be light.

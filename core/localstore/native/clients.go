@@ -20,8 +20,8 @@ const (
 	maxHeldPerOrigin = 64 << 20
 )
 
-// line is what a client's texts go out by.
-type line interface {
+// transport is what a client's texts go out by.
+type transport interface {
 	write(text []byte) error
 	ping() error
 	end(code uint16, reason string) // tells why, where that can be told, and closes
@@ -30,9 +30,9 @@ type line interface {
 
 // client is one connection. One goroutine reads it, and another writes while its queue holds something.
 type client struct {
-	id   uint32
-	who  localstore.Who
-	line line
+	id        uint32
+	who       localstore.Who
+	transport transport
 
 	// Guarded by clients.mu.
 	came    int // bytes of a message that is not handed on yet
@@ -144,11 +144,11 @@ func (c *clients) leave(who localstore.Who, as admission) {
 }
 
 // add gives somebody who was admitted a number.
-func (c *clients) add(who localstore.Who, l line) *client {
+func (c *clients) add(who localstore.Who, t transport) *client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	k := &client{id: c.last, who: who, line: l}
+	k := &client{id: c.last, who: who, transport: t}
 	c.all[k.id] = k
 	if c.stopped {
 		c.push(k, message{code: closeStopping, reason: "the store stops"})
@@ -248,7 +248,7 @@ func (c *clients) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, k := range c.all {
-		k.line.drop()
+		k.transport.drop()
 	}
 }
 
@@ -261,7 +261,7 @@ func (c *clients) push(k *client, m message) {
 	k.bytes += m.size()
 	if fits := c.hold(k, m.size()); !fits || k.bytes > maxQueue && k.bytes > m.size() {
 		c.mute(k)
-		k.line.drop()
+		k.transport.drop()
 		return
 	}
 	k.closing = m.code != 0
@@ -283,14 +283,14 @@ func (c *clients) write(k *client) {
 		var err error
 		switch {
 		case m.code != 0:
-			k.line.end(m.code, m.reason)
+			k.transport.end(m.code, m.reason)
 		case m.ping:
-			err = k.line.ping()
+			err = k.transport.ping()
 		default:
-			err = k.line.write(m.text)
+			err = k.transport.write(m.text)
 		}
 		if err != nil {
-			k.line.drop() // the reader ends
+			k.transport.drop() // the reader ends
 		}
 		c.mu.Lock()
 		k.bytes -= m.size()

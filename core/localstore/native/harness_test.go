@@ -94,7 +94,7 @@ func loopback(t *testing.T) []net.Listener {
 
 func (b *harness) host() string { return fmt.Sprintf("localhost:%d", b.port) }
 
-// rpc is JSON-RPC over either kind of line.
+// rpc is JSON-RPC over either kind of transport.
 type rpc struct {
 	t     *testing.T
 	write func([]byte) error

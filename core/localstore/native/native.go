@@ -264,8 +264,8 @@ func hostName() string {
 }
 
 // open lets a client speak with the store.
-func (s *Server) open(who localstore.Who, by localstore.Agent, l line) *client {
-	c := s.clients.add(who, l)
+func (s *Server) open(who localstore.Who, by localstore.Agent, t transport) *client {
+	c := s.clients.add(who, t)
 	s.drive.put(localstore.ClientOpened{Client: c.id, Who: who, Agent: by}, 0)
 	return c
 }

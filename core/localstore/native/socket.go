@@ -23,7 +23,7 @@ const (
 	closeNotJSON  = 4009 // not JSON-RPC
 )
 
-// socket is a WebSocket as a line.
+// socket is a WebSocket as a transport.
 type socket struct {
 	ws     *gws.Conn
 	stream *stream

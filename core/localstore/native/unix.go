@@ -98,7 +98,7 @@ func (s *Server) runLocal(l local, who localstore.Who) {
 	}
 }
 
-// local is a connection on the Unix socket as a line.
+// local is a connection on the Unix socket as a transport.
 type local struct{ net.Conn }
 
 func (l local) write(text []byte) error {

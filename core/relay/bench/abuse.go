@@ -29,25 +29,25 @@ var floods = []struct {
 	{"connections", func(s *server, n int) { closeSoon(upgrade(s, n, wire.ChannelPath(randomName()))) }},
 	{"wrong signatures", func(s *server, n int) {
 		if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
-			c.Write(masked(2, append([]byte{byte(wire.RelayJoin), 0}, make([]byte, 64)...)))
+			c.Write(masked(opBinary, wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayJoin})))
 			closeSoon(c)
 		}
 	}},
 	{"nameplates", func(s *server, n int) {
 		if c := upgrade(s, n, wire.NameplatePath("7K2")); c != nil {
-			c.Write(masked(2, []byte{byte(wire.RelayPair), 1}))
+			c.Write(masked(opBinary, wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayPair, Side: 1})))
 			closeSoon(c)
 		}
 	}},
 	{"malformed frames", func(s *server, n int) {
 		if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
-			c.Write(masked(2, []byte{99, 1, 2, 3}))
+			c.Write(masked(opBinary, []byte{99, 1, 2, 3}))
 			closeSoon(c)
 		}
 	}},
 	{"oversized frames", func(s *server, n int) {
 		if c := upgrade(s, n, wire.ChannelPath(randomName())); c != nil {
-			c.Write(masked(2, make([]byte, 60_000)))
+			c.Write(masked(opBinary, make([]byte, 60_000)))
 			c.Write([]byte{0x82, 0xff, 0, 0, 0, 0, 0x7f, 0, 0, 0, 0, 0, 0, 0})
 			closeSoon(c)
 		}

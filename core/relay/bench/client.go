@@ -2,8 +2,6 @@ package main
 
 import (
 	"bufio"
-	"crypto/ed25519"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,7 +18,7 @@ import (
 )
 
 // client is a WebSocket of a system's, or a TCP connection that carries messages of messageSize bytes alone. It is not a WebSocket
-// package's: what that costs would be time that the servers are blamed for, as they share the machine with it.
+// package's, and not core/relay/client's: what those cost would be time that the servers are blamed for, as they share the machine with it.
 //
 // A goroutine reads it, until a loop takes it over.
 type client struct {
@@ -285,12 +283,4 @@ func plain(conn net.Conn, took func([]byte)) *client {
 	c := &client{conn: conn, took: took, ready: make(chan error, 2), ended: make(chan struct{})}
 	go c.read()
 	return c
-}
-
-func newKey() ed25519.PrivateKey {
-	_, k, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	return k
 }

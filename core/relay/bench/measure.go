@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	relayclient "github.com/masqdev/masq/core/relay/client"
 )
 
 // server is a server that runs.
@@ -102,7 +104,7 @@ func pairs(s, other *server, n int, took func(pair int) func([]byte)) ([][2]*cli
 	for w := range workers {
 		wg.Go(func() {
 			for i := w; i < n && failed.Load() == nil; i += workers {
-				key := newKey()
+				key := relayclient.NewKey()
 				for side, at := range []*server{s, other} {
 					var f func([]byte)
 					if side == 1 && took != nil {

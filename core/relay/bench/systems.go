@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	relayclient "github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -77,7 +78,7 @@ type masq struct {
 }
 
 func (m *masq) address() (url, header string) {
-	return m.url + wire.ChannelPath([32]byte(m.key.Public().(ed25519.PublicKey))), "Sec-WebSocket-Protocol: " + wire.Subprotocol + "\r\n"
+	return m.url + relayclient.ChannelPath(m.key), "Sec-WebSocket-Protocol: " + wire.Subprotocol + "\r\n"
 }
 
 func (m *masq) begin(c *client, b []byte) (bool, error) {
@@ -87,7 +88,7 @@ func (m *masq) begin(c *client, b []byte) (bool, error) {
 		return false, err
 	case f.Type == wire.RelayHello:
 		host := strings.TrimPrefix(m.url, "ws://")
-		join := wire.RelayFrame{Type: wire.RelayJoin, Side: m.side, Sig: wire.SignJoin(m.key, host, f.Nonce, m.side)}
+		join := wire.JoinFrame(m.key, host, f.Nonce, m.side)
 		return false, c.write(opBinary, wire.AppendRelay(nil, &join))
 	case f.Type == wire.RelayErr:
 		return false, f.Code

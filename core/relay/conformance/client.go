@@ -1,161 +1,107 @@
 package conformance
 
 import (
-	"bytes"
 	"context"
 	"crypto/ed25519"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/lxzan/gws"
-
+	"github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/wire"
 )
 
 // Patience is how long the suite waits for what has to come.
 const Patience = 20 * time.Second
 
-// Client is a WebSocket to a Sync Server that gives what it gets one by one.
+// Client is a connection to a Sync Server that gives what it gets one by one, as text.
 type Client struct {
-	Host  string // as dialled
-	Nonce [32]byte
-	Hello wire.RelayFrame
-
 	Reconnect time.Duration // what RESTARTING said, once that has come
 
-	t     testing.TB
-	ws    *gws.Conn
-	got   chan string
-	begun bool // HELLO has come; the reader's alone
+	t    testing.TB
+	conn *client.Conn
+	got  chan string
 }
 
-type handler struct {
-	gws.BuiltinEventHandler
-	c     *Client
-	hello chan wire.RelayFrame
-	early chan string // what comes before HELLO
-}
+// unread is how many messages a client holds for the test before it reads no more.
+const unread = 4096
 
-// say is what is got, in the order in which it came: HELLO may come at once with what follows it.
-func (h handler) say(what string) {
-	if h.c.begun {
-		h.c.got <- what
-	} else {
-		h.early <- what
-	}
-}
-
-func (h handler) OnClose(_ *gws.Conn, err error) {
-	code := uint16(0)
-	if ce := (*gws.CloseError)(nil); errors.As(err, &ce) {
-		code = ce.Code
-	}
-	h.say(fmt.Sprint("closed ", code))
-}
-
-func (h handler) OnPong(_ *gws.Conn, p []byte) { h.say("pong frame " + string(p)) }
-
-func (h handler) OnMessage(_ *gws.Conn, m *gws.Message) {
-	defer m.Close()
-	if m.Opcode == gws.OpcodeText {
-		h.say("text " + string(m.Bytes()))
-		return
-	}
-	f, err := wire.ParseRelay(bytes.Clone(m.Bytes()))
-	switch {
-	case err != nil:
-		h.say(err.Error())
-	case f.Type == wire.RelayHello:
-		h.c.begun = true
-		h.hello <- f
-	case f.Type == wire.RelayData:
-		h.say("DATA " + string(f.Body))
-	case f.Type == wire.RelayJoined:
-		h.say(fmt.Sprint("JOINED ", f.Present))
-	case f.Type == wire.RelayPeer:
-		h.say(fmt.Sprint("PEER ", f.Present))
-	case f.Type == wire.RelayErr:
-		h.say(f.Code.String())
-	case f.Type == wire.RelayRestarting:
-		h.c.Reconnect = time.Duration(f.ReconnectIn) * time.Millisecond
-		h.say("RESTARTING")
-	default:
-		h.say(fmt.Sprint("frame of type ", f.Type))
-	}
-}
-
-type quiet struct{}
-
-func (quiet) Error(...any) {}
-
-// TryDial opens a WebSocket below a relay URL, with the subprotocols given.
-func TryDial(t testing.TB, relayURL, path, subprotocols string) (*Client, *http.Response, error) {
-	u, err := url.Parse(relayURL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := &Client{Host: u.Host, t: t, got: make(chan string, 4096)}
-	h := handler{c: c, hello: make(chan wire.RelayFrame, 4), early: make(chan string, 4)}
-	header := http.Header{"Origin": {"https://notes.example"}}
-	if subprotocols != "" {
-		header.Set("Sec-WebSocket-Protocol", subprotocols)
-	}
-	ws, resp, err := gws.NewClient(h, &gws.ClientOption{
-		Addr: relayURL + path, RequestHeader: header, HandshakeTimeout: Patience, ReadMaxPayloadSize: 1 << 20, Logger: quiet{},
-		NewDialer: func() (gws.Dialer, error) { return &net.Dialer{Timeout: Patience}, nil },
+// TryDial opens a WebSocket below a relay URL, with the subprotocols given, and takes HELLO.
+func TryDial(t testing.TB, relayURL, path string, subprotocols ...string) (*Client, error) {
+	conn, err := client.Dial(context.Background(), relayURL, path, client.Options{
+		Origin: "https://notes.example", Subprotocols: append([]string{}, subprotocols...), Timeout: Patience,
 	})
 	if err != nil {
-		return nil, resp, err
+		return nil, err
 	}
-	c.ws = ws
-	t.Cleanup(func() { ws.NetConn().Close() })
-	go ws.ReadLoop()
-	select {
-	case c.Hello = <-h.hello:
-		c.Nonce = c.Hello.Nonce
-		return c, resp, nil
-	case what := <-h.early:
-		err = errors.New(what + " where HELLO was to come")
-	case <-time.After(Patience):
-		err = errors.New("no HELLO")
+	c := &Client{t: t, conn: conn, got: make(chan string, unread)}
+	t.Cleanup(conn.Close)
+	go c.read()
+	return c, nil
+}
+
+// read writes down what comes until the end.
+func (c *Client) read() {
+	for {
+		m, err := c.conn.Next(context.Background())
+		if end := (*client.CloseError)(nil); errors.As(err, &end) {
+			c.got <- fmt.Sprint("closed ", end.Code)
+			return
+		}
+		c.got <- c.describe(m, err)
 	}
-	ws.NetConn().Close()
-	return nil, resp, err
+}
+
+func (c *Client) describe(m client.Message, err error) string {
+	f := m.Frame
+	switch {
+	case err != nil:
+		return err.Error()
+	case m.Kind == client.TextMessage:
+		return "text " + m.Text
+	case m.Kind == client.PongMessage:
+		return "pong frame " + m.Text
+	case f.Type == wire.RelayData:
+		return "DATA " + string(f.Body)
+	case f.Type == wire.RelayJoined:
+		return fmt.Sprint("JOINED ", f.Present)
+	case f.Type == wire.RelayPeer:
+		return fmt.Sprint("PEER ", f.Present)
+	case f.Type == wire.RelayErr:
+		return f.Code.String()
+	case f.Type == wire.RelayRestarting:
+		c.Reconnect = time.Duration(f.ReconnectIn) * time.Millisecond
+		return "RESTARTING"
+	}
+	return fmt.Sprint("frame of type ", f.Type)
+}
+
+// refusedWith is the HTTP status in the place of a WebSocket, 0: there was none.
+func refusedWith(err error) int {
+	if refused := (*client.DialError)(nil); errors.As(err, &refused) {
+		return refused.StatusCode
+	}
+	return 0
 }
 
 // Dial opens a WebSocket and takes HELLO.
 func Dial(t testing.TB, relayURL, path string) *Client {
 	t.Helper()
-	c, resp, err := TryDial(t, relayURL, path, wire.Subprotocol)
+	c, err := TryDial(t, relayURL, path, wire.Subprotocol)
 	if err != nil {
-		t.Fatalf("%v: %v", err, resp)
+		t.Fatal(err)
 	}
 	return c
-}
-
-// Key is a channel's key that nobody else has.
-func Key() ed25519.PrivateKey {
-	_, k, _ := ed25519.GenerateKey(rand.Reader)
-	return k
-}
-
-// ChannelPath is the path of a key's channel.
-func ChannelPath(k ed25519.PrivateKey) string {
-	return wire.ChannelPath([32]byte(k.Public().(ed25519.PublicKey)))
 }
 
 // Join dials and joins a channel.
 func Join(t testing.TB, relayURL string, k ed25519.PrivateKey, side uint8) *Client {
 	t.Helper()
-	c := Dial(t, relayURL, ChannelPath(k))
-	c.Send(wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, c.Host, c.Nonce, side)})
+	c := Dial(t, relayURL, client.ChannelPath(k))
+	c.conn.SendJoin(k, side)
 	return c
 }
 
@@ -163,23 +109,15 @@ func Join(t testing.TB, relayURL string, k ed25519.PrivateKey, side uint8) *Clie
 func Pair(t testing.TB, relayURL, path string, side uint8) *Client {
 	t.Helper()
 	c := Dial(t, relayURL, path)
-	c.Send(wire.RelayFrame{Type: wire.RelayPair, Side: side})
+	c.conn.SendPair(side)
 	return c
 }
 
-// Send sends a frame.
-func (c *Client) Send(f wire.RelayFrame) { c.Raw(wire.AppendRelay(nil, &f)) }
-
-// Raw sends a binary WebSocket frame.
-func (c *Client) Raw(b []byte) { c.ws.WriteMessage(gws.OpcodeBinary, b) }
-
 // Text sends a text frame.
-func (c *Client) Text(s string) { c.ws.WriteString(s) }
+func (c *Client) Text(s string) { c.conn.Text(s) }
 
 // Data sends DATA.
-func (c *Client) Data(body string) {
-	c.Send(wire.RelayFrame{Type: wire.RelayData, Body: []byte(body)})
-}
+func (c *Client) Data(body string) { c.conn.Data([]byte(body)) }
 
 // Next is what comes next.
 func (c *Client) Next() string {
@@ -210,7 +148,7 @@ func (c *Client) None() {
 
 // Leave closes the socket and waits until the server knows.
 func (c *Client) Leave() {
-	c.ws.WriteClose(1000, nil)
+	c.conn.SendClose()
 	for {
 		if s := c.Next(); strings.HasPrefix(s, "closed") || strings.HasPrefix(s, "nothing") {
 			return

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -65,7 +66,7 @@ func Run(t *testing.T, g Target) {
 // couple is two parties of a new channel that have met.
 func couple(t *testing.T, g Target) (x, y *Client) {
 	t.Helper()
-	k := Key()
+	k := client.NewKey()
 	x = Join(t, g.URL, k, 0)
 	x.Want("JOINED false")
 	y = Join(t, g.other(), k, 1)
@@ -76,18 +77,16 @@ func couple(t *testing.T, g Target) (x, y *Client) {
 
 func hello(t *testing.T, g Target) {
 	before := time.Now()
-	c := Dial(t, g.URL, ChannelPath(Key()))
-	d := Dial(t, g.URL, ChannelPath(Key()))
-	if c.Hello.Version != wire.RelayVersion || c.Nonce == d.Nonce || c.Nonce == [32]byte{} {
-		t.Errorf("HELLO %+v", c.Hello)
+	c := Dial(t, g.URL, client.ChannelPath(client.NewKey()))
+	d := Dial(t, g.URL, client.ChannelPath(client.NewKey()))
+	hello := c.conn.Hello
+	if hello.Version != wire.RelayVersion || hello.Nonce == d.conn.Hello.Nonce || hello.Nonce == [32]byte{} {
+		t.Errorf("HELLO %+v", hello)
 	}
-	if skew := time.UnixMilli(int64(c.Hello.Time)).Sub(before).Abs(); skew > 5*time.Minute {
+	if skew := time.UnixMilli(int64(hello.Time)).Sub(before).Abs(); skew > 5*time.Minute {
 		t.Errorf("the server's clock is %v off", skew)
 	}
-	limits := map[wire.RelayLimitID]uint32{}
-	for _, l := range c.Hello.Limits {
-		limits[l.ID] = l.Value
-	}
+	limits := c.conn.Limits()
 	for id := wire.LimitFrameBytes; id <= wire.LimitMailbox; id++ {
 		if limits[id] == 0 {
 			t.Errorf("limit %d is not announced", id)
@@ -96,7 +95,7 @@ func hello(t *testing.T, g Target) {
 }
 
 func requests(t *testing.T, g Target) {
-	path := ChannelPath(Key())
+	path := client.ChannelPath(client.NewKey())
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -115,17 +114,17 @@ func requests(t *testing.T, g Target) {
 			t.Errorf("%s %s: %d, want %d", c.method, c.path, resp.StatusCode, c.status)
 		}
 	}
-	for _, sub := range []string{"", "masq.relay.v2"} {
-		if _, resp, err := TryDial(t, g.URL, path, sub); err == nil || resp == nil || resp.StatusCode != 400 {
-			t.Errorf("subprotocol %q: %v, %v", sub, resp, err)
+	for _, sub := range [][]string{{}, {"masq.relay.v2"}} {
+		if _, err := TryDial(t, g.URL, path, sub...); refusedWith(err) != 400 {
+			t.Errorf("subprotocol %q: %v", sub, err)
 		}
 	}
 	for _, wild := range []string{"*", ">", "masq.1.>", path[len("/v1/channel/"):len(path)-1] + "*"} {
-		if _, resp, err := TryDial(t, g.URL, "/v1/channel/"+wild, wire.Subprotocol); err == nil || resp == nil || resp.StatusCode != 404 {
-			t.Errorf("channel %q: %v, %v", wild, resp, err)
+		if _, err := TryDial(t, g.URL, "/v1/channel/"+wild, wire.Subprotocol); refusedWith(err) != 404 {
+			t.Errorf("channel %q: %v", wild, err)
 		}
 	}
-	if c, _, err := TryDial(t, g.URL, path, "other, "+wire.Subprotocol); err != nil || c.ws.SubProtocol() != wire.Subprotocol {
+	if c, err := TryDial(t, g.URL, path, "other", wire.Subprotocol); err != nil || c.conn.Subprotocol() != wire.Subprotocol {
 		t.Errorf("subprotocol among others: %v", err)
 	}
 }
@@ -152,7 +151,7 @@ func apart(t *testing.T, g Target) {
 		y.Want(fmt.Sprint("DATA x", i))
 		w.Want(fmt.Sprint("DATA v", i))
 	}
-	lone := Join(t, g.URL, Key(), 0)
+	lone := Join(t, g.URL, client.NewKey(), 0)
 	lone.Want("JOINED false")
 	lone.Data("into the void")
 	for _, c := range []*Client{x, y, v, w, lone} {
@@ -205,7 +204,7 @@ func sizes(t *testing.T, g Target) {
 }
 
 func replaced(t *testing.T, g Target) {
-	k := Key()
+	k := client.NewKey()
 	x := Join(t, g.URL, k, 0)
 	x.Want("JOINED false")
 	y := Join(t, g.URL, k, 1)
@@ -311,12 +310,13 @@ func nameplates(t *testing.T, g Target) {
 }
 
 func refusals(t *testing.T, g Target) {
-	k := Key()
-	path := ChannelPath(k)
+	k := client.NewKey()
+	path := client.ChannelPath(k)
 	join := func(c *Client, side uint8, sig [64]byte) {
-		c.Send(wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: sig})
+		c.conn.Send(wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: sig})
 	}
-	raw := func(b ...byte) func(*Client) { return func(c *Client) { c.Raw(b) } }
+	raw := func(b ...byte) func(*Client) { return func(c *Client) { c.conn.Binary(b) } }
+	sign := func(c *Client, side uint8) [64]byte { return wire.SignJoin(k, c.conn.Host(), c.conn.Hello.Nonce, side) }
 	old := Dial(t, g.URL, path)
 	x, y := couple(t, g) // whom nothing of this disturbs
 	for _, c := range []struct {
@@ -324,22 +324,22 @@ func refusals(t *testing.T, g Target) {
 		do         func(*Client)
 		code       wire.RelayCode
 	}{
-		{"a signature by another key", path, func(c *Client) { join(c, 0, wire.SignJoin(Key(), c.Host, c.Nonce, 0)) }, wire.RelayEAuth},
-		{"a signature for another host", path, func(c *Client) { join(c, 0, wire.SignJoin(k, "evil.example", c.Nonce, 0)) }, wire.RelayEAuth},
-		{"a signature for the other side", path, func(c *Client) { join(c, 1, wire.SignJoin(k, c.Host, c.Nonce, 0)) }, wire.RelayEAuth},
-		{"a replayed JOIN", path, func(c *Client) { join(c, 0, wire.SignJoin(k, c.Host, old.Nonce, 0)) }, wire.RelayEAuth},
+		{"a signature by another key", path, func(c *Client) { join(c, 0, wire.SignJoin(client.NewKey(), c.conn.Host(), c.conn.Hello.Nonce, 0)) }, wire.RelayEAuth},
+		{"a signature for another host", path, func(c *Client) { join(c, 0, wire.SignJoin(k, "evil.example", c.conn.Hello.Nonce, 0)) }, wire.RelayEAuth},
+		{"a signature for the other side", path, func(c *Client) { join(c, 1, sign(c, 0)) }, wire.RelayEAuth},
+		{"a replayed JOIN", path, func(c *Client) { join(c, 0, wire.SignJoin(k, c.conn.Host(), old.conn.Hello.Nonce, 0)) }, wire.RelayEAuth},
 		{"no signature", path, func(c *Client) { join(c, 0, [64]byte{}) }, wire.RelayEAuth},
-		{"a side that is none", path, func(c *Client) { join(c, 2, wire.SignJoin(k, c.Host, c.Nonce, 2)) }, wire.RelayEFrame},
+		{"a side that is none", path, func(c *Client) { join(c, 2, sign(c, 2)) }, wire.RelayEFrame},
 		{"DATA before JOIN", path, raw(0, 1), wire.RelayEFrame},
 		{"PAIR on a channel", path, raw(7, 0), wire.RelayEFrame},
-		{"JOIN on a mailbox", newMailbox(), func(c *Client) { join(c, 0, wire.SignJoin(k, c.Host, c.Nonce, 0)) }, wire.RelayEFrame},
+		{"JOIN on a mailbox", newMailbox(), func(c *Client) { join(c, 0, sign(c, 0)) }, wire.RelayEFrame},
 		{"a frame of the server's", path, raw(4, 1), wire.RelayEFrame},
 		{"an unknown frame", path, raw(99, 1, 2), wire.RelayEFrame},
 		{"an empty frame", path, raw(), wire.RelayEFrame},
 		{"half a JOIN", path, raw(2, 0, 1, 2, 3), wire.RelayEFrame},
 		{"text", path, func(c *Client) { c.Text("hello") }, wire.RelayEFrame},
 		{"a second JOIN", path, func(c *Client) {
-			sig := wire.SignJoin(k, c.Host, c.Nonce, 0)
+			sig := sign(c, 0)
 			join(c, 0, sig)
 			c.Want("JOINED false")
 			join(c, 0, sig)
@@ -357,29 +357,27 @@ func refusals(t *testing.T, g Target) {
 
 func tooBig(t *testing.T, g Target) {
 	for _, n := range []int{wire.MaxFrame + 1, 1 << 20} {
-		z := Join(t, g.URL, Key(), 0)
+		z := Join(t, g.URL, client.NewKey(), 0)
 		z.Want("JOINED false")
-		go z.Raw(make([]byte, n)) // it may block: nobody reads all of it
+		go z.conn.Binary(make([]byte, n)) // it may block: nobody reads all of it
 		z.Want("E_TOOBIG", "closed 4006")
 	}
 }
 
 func ping(t *testing.T, g Target) {
-	c := Dial(t, g.URL, ChannelPath(Key()))
+	c := Dial(t, g.URL, client.ChannelPath(client.NewKey()))
 	for range 3 {
 		c.None()
 	}
-	c.ws.WritePing([]byte("p"))
+	c.conn.PingFrame([]byte("p"))
 	c.Want("pong frame p")
 }
 
 // late: without JOIN or PAIR in the time that HELLO says, E_EXPIRED, pings or not.
 func late(t *testing.T, g Target) {
-	c := Dial(t, g.URL, ChannelPath(Key()))
-	for _, l := range c.Hello.Limits {
-		if l.ID == wire.LimitJoin && l.Value > 15_000 {
-			t.Skipf("JOIN may take %d ms here", l.Value)
-		}
+	c := Dial(t, g.URL, client.ChannelPath(client.NewKey()))
+	if within := c.conn.Limits()[wire.LimitJoin]; within > 15_000 {
+		t.Skipf("JOIN may take %d ms here", within)
 	}
 	c.None()
 	c.Want("E_EXPIRED", "closed 4003")

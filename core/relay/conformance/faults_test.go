@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -46,12 +47,12 @@ func (d *device) run() {
 			return
 		default:
 		}
-		c, _, err := TryDial(d.t, d.nodes[n%len(d.nodes)], ChannelPath(d.key), wire.Subprotocol)
+		c, err := TryDial(d.t, d.nodes[n%len(d.nodes)], client.ChannelPath(d.key), wire.Subprotocol)
 		wait := 100 * time.Millisecond
 		if err == nil {
-			c.Send(wire.RelayFrame{Type: wire.RelayJoin, Side: d.side, Sig: wire.SignJoin(d.key, c.Host, c.Nonce, d.side)})
+			c.conn.SendJoin(d.key, d.side)
 			d.session(c)
-			c.ws.NetConn().Close()
+			c.conn.Close()
 			if c.Reconnect > 0 {
 				wait, n = c.Reconnect, n+1 // a load balancer would choose another
 			}
@@ -227,7 +228,7 @@ func newField(t *testing.T, channels int) *field {
 	}
 	stop := make(chan struct{})
 	for range channels {
-		k := Key()
+		k := client.NewKey()
 		for side := range 2 {
 			d := &device{
 				t: t, key: k, side: uint8(side), stop: stop, nodes: []string{f.node[side].url(), f.node[1-side].url()},

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -63,7 +64,7 @@ func crowd(t *testing.T, url string, pairs int, each func(k ed25519.PrivateKey, 
 	t.Helper()
 	var all []*Client
 	for i := range pairs {
-		k := Key()
+		k := client.NewKey()
 		x := Join(t, url, k, 0)
 		x.Want("JOINED false")
 		y := Join(t, url, k, 1)

@@ -7,15 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"reflect"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/lxzan/gws"
-
+	relayclient "github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -115,21 +113,19 @@ func (b *harness) end() {
 	}
 }
 
-// client is a WebSocket client that writes down what it gets.
+// client is a relay client that writes down what it gets.
 type client struct {
 	t        *testing.T
-	ws       *gws.Conn
+	conn     *relayclient.Conn
 	end      chan struct{} // closed when the socket is
 	mu       sync.Mutex
 	news     *sync.Cond
-	got      []string // frames not yet wanted
-	nonce    [32]byte
-	code     uint16
-	closedAt time.Time     // when that came
-	gate     chan struct{} // when not nil, the reader waits here behind each frame
+	got      []string      // messages not yet wanted
+	closedAt time.Time     // when the end came
+	gate     chan struct{} // when not nil, the reader waits here behind each message
 }
 
-// block makes the client read no more than one frame further, until the answer is called.
+// block makes the client read no more than two messages further, until the answer is called.
 func (c *client) block() (unblock func()) {
 	gate := make(chan struct{})
 	c.mu.Lock()
@@ -143,48 +139,41 @@ func (c *client) block() (unblock func()) {
 	}
 }
 
-func (c *client) OnOpen(*gws.Conn)         {}
-func (c *client) OnPing(*gws.Conn, []byte) {}
-func (c *client) OnPong(_ *gws.Conn, p []byte) {
-	c.note("pong frame " + string(p))
+// read writes down what comes until the end.
+func (c *client) read() {
+	defer close(c.end)
+	for {
+		m, err := c.conn.Next(context.Background())
+		if end := (*relayclient.CloseError)(nil); errors.As(err, &end) {
+			c.closedAt = time.Now()
+			c.note(fmt.Sprint("closed ", end.Code))
+			return
+		}
+		c.note(inWords(m, err))
+	}
 }
 
-func (c *client) OnClose(_ *gws.Conn, err error) {
-	var ce *gws.CloseError
-	if errors.As(err, &ce) {
-		c.code = ce.Code
-	}
-	c.closedAt = time.Now()
-	c.note(fmt.Sprint("closed ", c.code))
-	close(c.end)
-}
-
-func (c *client) OnMessage(_ *gws.Conn, m *gws.Message) {
-	defer m.Close()
-	if m.Opcode == gws.OpcodeText {
-		c.note(string(m.Bytes()))
-		return
-	}
-	f, err := wire.ParseRelay(m.Bytes())
+func inWords(m relayclient.Message, err error) string {
+	f := m.Frame
 	switch {
 	case err != nil:
-		c.note(err.Error())
-	case f.Type == wire.RelayHello:
-		c.mu.Lock()
-		c.nonce = f.Nonce
-		c.mu.Unlock()
-		c.note("HELLO")
+		return err.Error()
+	case m.Kind == relayclient.TextMessage:
+		return m.Text
+	case m.Kind == relayclient.PongMessage:
+		return "pong frame " + m.Text
 	case f.Type == wire.RelayData:
-		c.note("DATA " + string(f.Body))
+		return "DATA " + string(f.Body)
 	case f.Type == wire.RelayJoined:
-		c.note(fmt.Sprint("JOINED ", f.Present))
+		return fmt.Sprint("JOINED ", f.Present)
 	case f.Type == wire.RelayPeer:
-		c.note(fmt.Sprint("PEER ", f.Present))
+		return fmt.Sprint("PEER ", f.Present)
 	case f.Type == wire.RelayErr:
-		c.note(f.Code.String())
+		return f.Code.String()
 	case f.Type == wire.RelayRestarting:
-		c.note("RESTARTING")
+		return "RESTARTING"
 	}
+	return fmt.Sprint("frame of type ", f.Type)
 }
 
 func (c *client) note(what string) {
@@ -243,58 +232,62 @@ const host = "localhost:6280"
 
 func (b *harness) open(path string) *client {
 	b.t.Helper()
-	c, resp, err := b.tryOpen(path, wire.Subprotocol)
+	c, err := b.tryOpen(path, wire.Subprotocol)
 	if err != nil {
-		b.t.Fatalf("%v: %v", err, resp)
+		b.t.Fatal(err)
 	}
-	c.want("HELLO")
 	return c
 }
 
-func (b *harness) tryOpen(path, subprotocol string) (*client, *http.Response, error) {
-	c := &client{t: b.t, end: make(chan struct{})}
-	c.news = sync.NewCond(&c.mu)
-	header := http.Header{"Origin": {"https://notes.example"}}
-	if subprotocol != "" {
-		header.Set("Sec-WebSocket-Protocol", subprotocol)
-	}
-	ws, resp, err := gws.NewClientFromConn(c, &gws.ClientOption{Addr: "ws://" + host + path, RequestHeader: header}, b.dial())
+// patience is for what a client waits for: longer than what a server under test takes to give somebody up.
+const patience = 20 * time.Second
+
+func (b *harness) tryOpen(path string, subprotocols ...string) (*client, error) {
+	conn, err := relayclient.Dial(context.Background(), "ws://"+host, path, relayclient.Options{
+		Origin: "https://notes.example", Subprotocols: append([]string{}, subprotocols...), Timeout: patience,
+		Dial: func(context.Context, string, string) (net.Conn, error) { return b.dial(), nil },
+	})
 	if err != nil {
-		return nil, resp, err
+		return nil, err
 	}
-	c.ws = ws
-	go ws.ReadLoop()
-	return c, resp, nil
+	c := &client{t: b.t, conn: conn, end: make(chan struct{})}
+	c.news = sync.NewCond(&c.mu)
+	go c.read()
+	return c, nil
 }
 
-func (c *client) send(f wire.RelayFrame) {
-	c.ws.WriteMessage(gws.OpcodeBinary, wire.AppendRelay(nil, &f))
+// refusedWith is the HTTP status in the place of a WebSocket, 0: there was none.
+func refusedWith(err error) int {
+	if refused := (*relayclient.DialError)(nil); errors.As(err, &refused) {
+		return refused.StatusCode
+	}
+	return 0
 }
 
-func (c *client) data(body string) { c.send(wire.RelayFrame{Type: wire.RelayData, Body: []byte(body)}) }
+func (c *client) send(f wire.RelayFrame) { c.conn.Send(f) }
+
+func (c *client) data(body string) { c.conn.Data([]byte(body)) }
 
 func (c *client) leave() {
-	c.ws.WriteClose(1000, nil)
+	c.conn.SendClose()
 	<-c.end
 }
 
 func key(n byte) ed25519.PrivateKey { return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{n}, 32)) }
 
-func channelPath(k ed25519.PrivateKey) string {
-	return wire.ChannelPath([32]byte(k.Public().(ed25519.PublicKey)))
-}
+func channelPath(k ed25519.PrivateKey) string { return relayclient.ChannelPath(k) }
 
 func (b *harness) join(k ed25519.PrivateKey, side uint8) *client {
 	b.t.Helper()
 	c := b.open("/some/prefix" + channelPath(k))
-	c.send(wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, host, c.nonce, side)})
+	c.conn.SendJoin(k, side)
 	return c
 }
 
 func (b *harness) pair(mailbox byte, side uint8) *client {
 	b.t.Helper()
 	c := b.open(wire.PairPath([16]byte{mailbox}))
-	c.send(wire.RelayFrame{Type: wire.RelayPair, Side: side})
+	c.conn.SendPair(side)
 	return c
 }
 

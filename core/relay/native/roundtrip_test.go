@@ -234,7 +234,7 @@ func TestBurst(t *testing.T) {
 					sent = append(sent, "DATA "+fmt.Sprint(i)+strings.Repeat("x", i%119))
 					burst.WriteString(frame(0x82, "\x00"+sent[i][5:]))
 				}
-				go io.WriteString(x.ws.NetConn(), burst.String())
+				go io.WriteString(x.conn.NetConn(), burst.String())
 				y.want(sent...)
 			})
 		})
@@ -301,7 +301,7 @@ func someBodies(seed uint64) (all []string) {
 func (c *client) sendAll(bodies []string) {
 	for _, body := range bodies {
 		c.data(body)
-		c.ws.WriteString("ping")
+		c.conn.Text("ping")
 	}
 }
 

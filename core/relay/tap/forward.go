@@ -185,7 +185,7 @@ func (f *forwarder) webSocket(w http.ResponseWriter, r *http.Request) {
 			header[http.CanonicalHeaderKey(name)] = v
 		}
 	}
-	refused, err := server.dial(server, f.nodes[node].String()+r.URL.EscapedPath(), r.Host, header)
+	refused, err := server.dial(f.nodes[node].String()+r.URL.EscapedPath(), r.Host, header)
 	if err != nil {
 		refuse(w, refused)
 		return
@@ -257,9 +257,9 @@ type leg struct {
 }
 
 // dial connects to a node. When that refuses, the answer comes with the error.
-func (l *leg) dial(events gws.Event, address, host string, header http.Header) (refused *http.Response, err error) {
+func (l *leg) dial(address, host string, header http.Header) (refused *http.Response, err error) {
 	header.Set("Host", host) // the package takes it from there
-	l.ws, refused, err = gws.NewClient(events, &gws.ClientOption{
+	l.ws, refused, err = gws.NewClient(l, &gws.ClientOption{
 		Addr: address, RequestHeader: header, HandshakeTimeout: dialTimeout, ReadMaxPayloadSize: maxMessage, Logger: quiet{},
 		NewDialer: func() (gws.Dialer, error) { return l, nil },
 	})

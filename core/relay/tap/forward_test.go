@@ -12,6 +12,7 @@ import (
 
 	nats "github.com/nats-io/nats-server/v2/server"
 
+	"github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/relay/conformance"
 	"github.com/masqdev/masq/core/relay/native"
 )
@@ -94,7 +95,7 @@ func TestForwarderTaps(t *testing.T) {
 	servers, nodes := nodes(t)
 	r := &recorder{}
 	o, at := inFront(t, r, nodes...)
-	k := conformance.Key()
+	k := client.NewKey()
 	x := conformance.Join(t, at, k, 0)
 	x.Want("JOINED false")
 	y := conformance.Join(t, at, k, 1)

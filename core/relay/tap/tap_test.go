@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/masqdev/masq/core/relay/client"
 	"github.com/masqdev/masq/core/relay/conformance"
 	"github.com/masqdev/masq/core/relay/native"
 )
@@ -79,7 +80,7 @@ func TestOutageIsSudden(t *testing.T) {
 	defer s.stop()
 	var all []*conformance.Client
 	for range 50 {
-		k := conformance.Key()
+		k := client.NewKey()
 		x := conformance.Join(t, "ws://"+s.addr, k, 0)
 		x.Want("JOINED false")
 		y := conformance.Join(t, "ws://"+s.addr, k, 1)

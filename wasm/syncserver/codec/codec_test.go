@@ -105,7 +105,7 @@ func (p *platform) open(path, host string) int {
 func (p *platform) join(k ed25519.PrivateKey, side uint8) int {
 	p.t.Helper()
 	conn := p.open(wire.ChannelPath([32]byte(k.Public().(ed25519.PublicKey))), "localhost")
-	f := wire.RelayFrame{Type: wire.RelayJoin, Side: side, Sig: wire.SignJoin(k, "localhost", p.nonce, side)}
+	f := wire.JoinFrame(k, "localhost", p.nonce, side)
 	p.turn(evBinary, conn, wire.AppendRelay(nil, &f))
 	return conn
 }
