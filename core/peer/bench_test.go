@@ -21,8 +21,8 @@ func benchWrites(first, n int) []Write {
 	return writes
 }
 
-// filledMesh is a mesh whose first device has all of the keys.
-func filledMesh(b *testing.B) *harness {
+// filledHarness is a harness whose first device has all of the keys.
+func filledHarness(b *testing.B) *harness {
 	b.Helper()
 	h := newHarness(b, "Laptop")
 	for first := 0; first < benchKeys; first += 1000 {
@@ -32,7 +32,7 @@ func filledMesh(b *testing.B) *harness {
 }
 
 func BenchmarkPut(b *testing.B) {
-	n := filledMesh(b).nodes[0]
+	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		n.must(Op{Verb: Batch, Writes: benchWrites(i*7919, 1)})
@@ -40,7 +40,7 @@ func BenchmarkPut(b *testing.B) {
 }
 
 func BenchmarkBatchOf100(b *testing.B) {
-	n := filledMesh(b).nodes[0]
+	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		n.must(Op{Verb: Batch, Writes: benchWrites(i*100, 100)})
@@ -48,7 +48,7 @@ func BenchmarkBatchOf100(b *testing.B) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	n := filledMesh(b).nodes[0]
+	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		n.must(Op{Verb: Get, Key: benchWrites(i*7919, 1)[0].Key})
@@ -56,7 +56,7 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func BenchmarkRangeOf1000(b *testing.B) {
-	n := filledMesh(b).nodes[0]
+	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for b.Loop() {
 		if r := n.must(Op{Verb: List, Range: Range{Gte: "note/005000", Limit: 1000}}); len(r.Entries) != 1000 {
@@ -67,7 +67,7 @@ func BenchmarkRangeOf1000(b *testing.B) {
 
 // BenchmarkOpen opens all of the keys and reads one; what the engine has in memory then is heap-B.
 func BenchmarkOpen(b *testing.B) {
-	h := filledMesh(b)
+	h := filledHarness(b)
 	n := h.nodes[0]
 	for b.Loop() {
 		n.crash()
@@ -89,7 +89,7 @@ func heap() uint64 {
 func BenchmarkFirstCopy(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
-		h := filledMesh(b)
+		h := filledHarness(b)
 		phone := h.add("Phone", testApp)
 		b.StartTimer()
 		h.pair(h.nodes[0], phone)
@@ -99,7 +99,7 @@ func BenchmarkFirstCopy(b *testing.B) {
 
 // BenchmarkCatchUp has two devices each change a hundredth of the keys while they are apart, and brings them together.
 func BenchmarkCatchUp(b *testing.B) {
-	h := filledMesh(b)
+	h := filledHarness(b)
 	laptop, phone := h.nodes[0], h.add("Phone", testApp)
 	h.pair(laptop, phone)
 	h.until("first copy", func() bool { return phone.status.Entries == benchKeys })

@@ -39,7 +39,7 @@ func (d *device) keepChannels() {
 			d.channels = append(d.channels, newChannel(d, day, relay))
 		}
 	}
-	d.e.need(d.e.now + dayCheck)
+	d.e.clock.Need(d.e.clock.Now() + dayCheck)
 	d.beginSomewhere()
 }
 
@@ -111,7 +111,7 @@ func (c *channel) chanID() [32]byte { return [32]byte(c.key.Public().(ed25519.Pu
 
 func (c *channel) greeting(hello *wire.RelayFrame) []byte {
 	e := c.e
-	skew := int64(hello.Time) - int64(e.wall)
+	skew := int64(hello.Time) - int64(e.clock.Wall())
 	if -clockTolerance <= skew && skew <= clockTolerance {
 		skew = 0
 	}
@@ -140,7 +140,7 @@ func (c *channel) peer(present bool) {
 
 // begin starts a handshake. The session that stands stays until the new one does.
 func (c *channel) begin() {
-	m1, err := c.sess.Begin(c.e.now)
+	m1, err := c.sess.Begin(c.e.clock.Now())
 	if err != nil {
 		c.fail()
 		return
@@ -148,24 +148,24 @@ func (c *channel) begin() {
 	if m1 != nil {
 		c.send(m1)
 	}
-	c.e.need(c.sess.Deadline())
+	c.e.clock.Need(c.sess.Deadline())
 }
 
 // body takes one from the other device.
 func (c *channel) body(body []byte) {
-	res := c.sess.Receive(c.e.now, body)
+	res := c.sess.Receive(c.e.clock.Now(), body)
 	if r := c.d.repl; res.Taken && r != nil && r.via == c {
-		r.credit.heard = c.e.now
+		r.credit.heard = c.e.clock.Now()
 	}
 	if c.result(res) {
-		c.e.need(c.sess.Deadline())
+		c.e.clock.Need(c.sess.Deadline())
 	}
 }
 
 // tick does what is due in the session.
 func (c *channel) tick() {
-	if c.result(c.sess.Tick(c.e.now)) {
-		c.e.need(c.sess.Deadline())
+	if c.result(c.sess.Tick(c.e.clock.Now())) {
+		c.e.clock.Need(c.sess.Deadline())
 	}
 }
 
@@ -246,8 +246,8 @@ func (c *channel) sessionUp() {
 	if d.repl != nil { // on another day's channel
 		d.repl.via.sessionDown()
 	}
-	c.upAt, c.moved = d.e.now, false
-	d.lastHeard, d.unsaved = d.e.wall, true
+	c.upAt, c.moved = d.e.clock.Now(), false
+	d.lastHeard, d.unsaved = d.e.clock.Wall(), true
 	d.e.lastReplication++
 	d.repl = newReplication(c, d.e.lastReplication)
 	d.e.touch()
@@ -259,12 +259,12 @@ func (c *channel) sessionDown() {
 	if r == nil || r.via != c {
 		return
 	}
-	if c.moved || c.e.now-c.upAt >= goodSession {
+	if c.moved || c.e.clock.Now()-c.upAt >= goodSession {
 		c.failed = 0
 	}
 	r.dead = true
 	c.d.repl = nil
-	c.d.lastHeard, c.d.unsaved = c.e.wall, true
+	c.d.lastHeard, c.d.unsaved = c.e.clock.Wall(), true
 	c.e.touch()
 }
 

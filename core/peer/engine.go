@@ -37,32 +37,8 @@ func (e *Engine) after(f func()) {
 // strictly has everything logged so far committed strictly, though nobody waits for it.
 func (e *Engine) strictly() { e.commits.next.strict = true }
 
-// need asks for a Tick at t, or earlier.
-func (e *Engine) need(t Millis) {
-	if t != 0 && (e.wake == 0 || t < e.wake) {
-		e.wake = max(t, e.now+1)
-	}
-}
-
-// due reports whether t has come; if it has not, a Tick will come at t. 0 never comes.
-func (e *Engine) due(t Millis) bool {
-	if t != 0 && e.now >= t {
-		return true
-	}
-	e.need(t)
-	return false
-}
-
-// toWall is a time of the engine's own as the clock will show it. 0 stays 0.
-func (e *Engine) toWall(t Millis) Millis {
-	if t == 0 {
-		return 0
-	}
-	return uint64(int64(e.wall) + int64(t-e.now))
-}
-
 // relayTime is the time, by the relay's clock when the two are more than five minutes apart.
-func (e *Engine) relayTime() Millis { return uint64(int64(e.wall) + e.clockSkew) }
+func (e *Engine) relayTime() Millis { return uint64(int64(e.clock.Wall()) + e.clockSkew) }
 
 // dial opens a connection for u.
 func (e *Engine) dial(url string, u connUser) uint32 {

@@ -70,7 +70,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	if err != nil {
 		return err
 	}
-	f.namespace.foreign = f.repl.e.now
+	f.namespace.foreign = f.repl.e.clock.Now()
 	name := f.repl.d.name
 	if name == "" {
 		name = unnamed
@@ -126,7 +126,7 @@ func (r *replication) onCredit(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	return r.credit.returned(n, r.e.now)
+	return r.credit.returned(n, r.e.clock.Now())
 }
 
 func (r *replication) onAck(fields []byte) error {
@@ -135,7 +135,7 @@ func (r *replication) onAck(fields []byte) error {
 	if err != nil || f == nil {
 		return wire.ErrMalformed
 	}
-	r.credit.heard, r.via.moved = r.e.now, true
+	r.credit.heard, r.via.moved = r.e.clock.Now(), true
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
 		f.p.has(f.ends[0].vec)
 		f.ends = f.ends[1:]
@@ -252,16 +252,16 @@ func (f *flow) holding() bool {
 	if others < 2 || f.pos < f.namespace.own || f.namespace.foreign == 0 {
 		return false
 	}
-	return !f.repl.e.due(f.namespace.foreign+forwardAfter) && f.pos < f.namespace.rep.Position()
+	return !f.repl.e.clock.Due(f.namespace.foreign+forwardAfter) && f.pos < f.namespace.rep.Position()
 }
 
 // tell says HAVE when the other side does not know what this one has durably.
 func (f *flow) tell() {
 	v := f.namespace.rep.DurableVector()
-	if f.told.CoversAll(v) || !f.repl.e.due(f.toldAt+haveEvery) {
+	if f.told.CoversAll(v) || !f.repl.e.clock.Due(f.toldAt+haveEvery) {
 		return
 	}
-	f.toldAt, f.told = f.repl.e.now, v
+	f.toldAt, f.told = f.repl.e.clock.Now(), v
 	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: v, NK: f.repl.e.publicNK()}))
 }
 

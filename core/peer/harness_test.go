@@ -62,9 +62,9 @@ type node struct {
 	lastInvite uint64
 }
 
-// newMesh makes embedded stores of one application, newStores local stores.
+// newHarness makes embedded stores of one application, newStores local stores.
 func newHarness(t testing.TB, names ...string) *harness {
-	h := emptyMesh(t)
+	h := emptyHarness(t)
 	for _, name := range names {
 		h.add(name, testApp)
 	}
@@ -72,7 +72,7 @@ func newHarness(t testing.TB, names ...string) *harness {
 }
 
 func newStores(t testing.TB, names ...string) *harness {
-	h := emptyMesh(t)
+	h := emptyHarness(t)
 	for _, name := range names {
 		h.add(name, "")
 	}
@@ -87,7 +87,7 @@ func (h *harness) add(name, app string) *node {
 	return n
 }
 
-func emptyMesh(t testing.TB) *harness {
+func emptyHarness(t testing.TB) *harness {
 	h := &harness{t: t, now: 1_800_000_000_000, rand: rand.NewChaCha8([32]byte{1}), urls: []string{testRelay}, up: true, conns: map[uint64]*socket{}}
 	h.relay = h.newRelay()
 	return h
@@ -101,9 +101,9 @@ func (h *harness) newRelay() *relay.Server {
 	return relay.New(cfg)
 }
 
-// meshAt has its relay at urls.
-func meshAt(t testing.TB, urls []string, names ...string) *harness {
-	h := emptyMesh(t)
+// harnessAt has its relay at urls.
+func harnessAt(t testing.TB, urls []string, names ...string) *harness {
+	h := emptyHarness(t)
 	h.urls = urls
 	h.relay = h.newRelay()
 	for _, name := range names {

@@ -69,12 +69,12 @@ func (p *pairingRun) joined() {
 func (p *pairingRun) peer(yes bool) {
 	p.alone = 0
 	if !yes && !p.host {
-		p.alone = p.e.now + hostTimeout
+		p.alone = p.e.clock.Now() + hostTimeout
 	}
-	p.do(p.m.Peer(p.e.now, yes))
+	p.do(p.m.Peer(p.e.clock.Now(), yes))
 }
 
-func (p *pairingRun) body(data []byte) { p.do(p.m.Receive(p.e.now, data)) }
+func (p *pairingRun) body(data []byte) { p.do(p.m.Receive(p.e.clock.Now(), data)) }
 
 func (p *pairingRun) tick() {}
 
@@ -91,16 +91,16 @@ func (p *pairingRun) lost(code uint16, stood bool) bool {
 	relayCode, refused := wire.RelayCodeOf(code)
 	spent := p.m.State().Spent
 	if stood && !spent {
-		p.patience = p.e.now + pairingPatience
+		p.patience = p.e.clock.Now() + pairingPatience
 	}
-	patient := p.e.now < max(p.patience, p.box.restarting) || p.offline()
+	patient := p.e.clock.Now() < max(p.patience, p.box.restarting) || p.offline()
 	switch {
 	case p.step >= Paired: // the mailbox has done its work
 	case relayCode == wire.RelayECrowded:
 		p.end(ECrowded)
 	case !spent && (p.host && p.stood || !refused && patient): // a joiner came and left, or the server went: the link is as good as before
 		p.alone = 0
-		p.do(p.m.Peer(p.e.now, false))
+		p.do(p.m.Peer(p.e.clock.Now(), false))
 		return p.step < Paired
 	case relayCode == wire.RelayEExpired:
 		p.end(EExpired)
@@ -130,7 +130,7 @@ func (p *pairingRun) tellOffline() {
 // network goes on after the driver has said whether there is one.
 func (p *pairingRun) network(wasOffline bool) {
 	if wasOffline && !p.e.offline {
-		p.patience = p.e.now + pairingPatience
+		p.patience = p.e.clock.Now() + pairingPatience
 	}
 	p.box.network(!p.e.offline)
 	p.tellOffline()
@@ -194,7 +194,7 @@ func (p *pairingRun) grant() {
 		return
 	}
 	if !d.member() { // a member that lost its circle with its disk gets it again
-		d.adds = &pendingAdd{domain: dom, member: other, acceptance: acceptance, until: e.wall + pendingLives}
+		d.adds = &pendingAdd{domain: dom, member: other, acceptance: acceptance, until: e.clock.Wall() + pendingLives}
 		e.savePending()
 	}
 	e.invites = inviteGuard{}
@@ -202,7 +202,7 @@ func (p *pairingRun) grant() {
 	p.report()
 	e.after(func() { // the joiner must not be in a circle that has forgotten it after a crash
 		if e.pairing == p {
-			p.send(p.m.Grant(e.now, dom.grants()))
+			p.send(p.m.Grant(e.clock.Now(), dom.grants()))
 		}
 	})
 }
@@ -240,7 +240,7 @@ func (p *pairingRun) granted() {
 
 func (p *pairingRun) paired(nk [32]byte) {
 	p.nk, p.step = nk, Paired
-	p.until = p.e.now + pendingLives
+	p.until = p.e.clock.Now() + pendingLives
 	if !p.host {
 		p.box.hangup()
 	}
@@ -258,7 +258,7 @@ func (e *Engine) paired(d *device) {
 
 func (p *pairingRun) report() {
 	st := p.m.State()
-	out := PairingState{Op: p.op, Step: p.step, Digits: st.Digits, Name: st.Other.Name, Expires: p.e.toWall(p.m.Deadline())}
+	out := PairingState{Op: p.op, Step: p.step, Digits: st.Digits, Name: st.Other.Name, Expires: p.e.clock.ToWall(p.m.Deadline())}
 	if p.step < Paired {
 		switch st.Step {
 		case pairing.Compare:
@@ -307,7 +307,7 @@ func (p *pairingRun) close() {
 func (e *Engine) spentInvite() {
 	e.invites.spent++
 	if e.invites.spent >= spentMost {
-		e.invites = inviteGuard{until: e.now + spentWait}
+		e.invites = inviteGuard{until: e.clock.Now() + spentWait}
 	}
 }
 
@@ -322,12 +322,12 @@ func (e *Engine) pairingTimers() {
 	}
 	switch {
 	case p.step == Paired:
-		if e.due(p.until) {
+		if e.clock.Due(p.until) {
 			p.end(EExpired)
 		}
-	case p.replied && e.due(p.m.Deadline()):
-		p.do(p.m.Tick(e.now))
-	case p.replied && e.due(p.alone):
+	case p.replied && e.clock.Due(p.m.Deadline()):
+		p.do(p.m.Tick(e.clock.Now()))
+	case p.replied && e.clock.Due(p.alone):
 		p.end(EExpired)
 	case p.step < Paired:
 		p.box.timers()

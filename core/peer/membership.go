@@ -64,11 +64,11 @@ func (e *Engine) mindful(ik [32]byte) bool {
 	key := metaRevoked + string(ik[:])
 	saved := e.led.Meta(key)
 	if len(saved) != 8 {
-		e.led.SetMeta(key, wire.AppendU64(nil, e.wall))
+		e.led.SetMeta(key, wire.AppendU64(nil, e.clock.Wall()))
 		return true
 	}
 	r := wire.NewReader(saved)
-	return e.wall < r.U64()+noticeFor
+	return e.clock.Wall() < r.U64()+noticeFor
 }
 
 // tend keeps the rosters of the namespaces' application peers up to the circle's. Every full device that is in has a FULL, for those too

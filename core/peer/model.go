@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/masqdev/masq/core/internal/clock"
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/roster"
@@ -18,12 +19,9 @@ import (
 type Engine struct {
 	cfg     Config
 	rand    io.Reader
-	now     Millis   // of the Step that runs: never goes back, whatever the clock does; all timers are in it
-	wall    Millis   // the clock's time of the Step that runs
-	out     *Actions // of the Step that runs
-	replied bool     // in the Step that runs
-	wake    Millis   // the earliest time that something waits for, gathered anew in each Step
-	woke    Millis   // the last WakeAt
+	clock   clock.Clock // all timers are in its engine time
+	out     *Actions    // of the Step that runs
+	replied bool        // in the Step that runs
 
 	led   *ledger.Ledger
 	state state

@@ -30,7 +30,7 @@ func TestOfflineDialsLessOften(t *testing.T) {
 		"an address that looks like one":   {[]string{"wss://127.0.0.1.example.org"}, untold, 61_000, 9},
 		"on this computer, not told":       {loop, untold, 80_000, 30},
 	} {
-		h := meshAt(t, c.urls, "Laptop", "Phone")
+		h := harnessAt(t, c.urls, "Laptop", "Phone")
 		a, b := h.nodes[0], h.nodes[1]
 		h.pair(a, b)
 		h.cutOff(a, true)
@@ -55,7 +55,7 @@ func TestOfflineDialsLessOften(t *testing.T) {
 // A browser may say that it is offline while the network works.
 func TestOfflineIsNotBelieved(t *testing.T) {
 	for name, urls := range map[string][]string{"away": away, "on this computer": loop} {
-		h := meshAt(t, urls, "Laptop", "Phone")
+		h := harnessAt(t, urls, "Laptop", "Phone")
 		a, b := h.nodes[0], h.nodes[1]
 		a.step(Offline{})
 		h.pair(a, b)
@@ -76,7 +76,7 @@ func TestOfflineIsNotBelieved(t *testing.T) {
 
 // Being told again and again that it is offline does not put the next dial off.
 func TestOfflineSaidAgain(t *testing.T) {
-	h := meshAt(t, away, "Laptop", "Phone")
+	h := harnessAt(t, away, "Laptop", "Phone")
 	a := h.nodes[0]
 	h.pair(a, h.nodes[1])
 	h.offline(a, true)
@@ -113,7 +113,7 @@ func TestStatusSaysOffline(t *testing.T) {
 		"a name that begins as a loopback": {[]string{"wss://localhost.example.org"}, func(h *harness, a *node) { h.offline(a, true) }, SyncOffline},
 		"a name that ends nearly as one":   {[]string{"wss://notlocalhost"}, func(h *harness, a *node) { h.offline(a, true) }, SyncOffline},
 	} {
-		h := meshAt(t, c.urls, "Laptop", "Phone")
+		h := harnessAt(t, c.urls, "Laptop", "Phone")
 		a := h.nodes[0]
 		h.pair(a, h.nodes[1])
 		c.what(h, a)
@@ -207,7 +207,7 @@ func TestPairingWaitsForTheNetwork(t *testing.T) {
 		}},
 	} {
 		for end, within := range map[networkEnd]Millis{told: 0, untold: mailboxMost} {
-			h := meshAt(t, away, "Laptop", "Phone")
+			h := harnessAt(t, away, "Laptop", "Phone")
 			p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 			c.before(p)
 			n, op := p.a, p.invite
@@ -232,7 +232,7 @@ func TestPairingWaitsForTheNetwork(t *testing.T) {
 
 func TestPairingOfflineAndNotSo(t *testing.T) {
 	for name, urls := range map[string][]string{"away": away, "on this computer": loop} {
-		h := meshAt(t, urls, "Laptop", "Phone")
+		h := harnessAt(t, urls, "Laptop", "Phone")
 		p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 		p.a.step(Offline{})
 		p.b.step(Offline{})
@@ -259,7 +259,7 @@ func TestPairingOfflineEnds(t *testing.T) {
 		"the Sync Server is on this computer": {loop, 0, false, ESync},
 	} {
 		for _, verb := range []Verb{Invite, Join} {
-			h := meshAt(t, c.urls, "Laptop", "Phone")
+			h := harnessAt(t, c.urls, "Laptop", "Phone")
 			a, b := h.nodes[0], h.nodes[1]
 			op := Op{Verb: verb}
 			if verb == Join {
@@ -281,7 +281,7 @@ func TestPairingOfflineEnds(t *testing.T) {
 
 // A mailbox's socket that died without a word is noticed, and another one opened.
 func TestInviteNoticesASilentEnd(t *testing.T) {
-	h := meshAt(t, away, "Laptop", "Phone")
+	h := harnessAt(t, away, "Laptop", "Phone")
 	p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 	p.inviteNow()
 	h.silence(p.a)
@@ -293,7 +293,7 @@ func TestInviteNoticesASilentEnd(t *testing.T) {
 // Where the network may have changed, what stands is asked at once whether it still does.
 func TestSilentEndIsNoticedSoonerWhenTheNetworkChanges(t *testing.T) {
 	for name, ev := range map[string]Event{"offline": Offline{}, "online": Online{}} {
-		h := meshAt(t, away, "Laptop", "Phone")
+		h := harnessAt(t, away, "Laptop", "Phone")
 		a := h.nodes[0]
 		h.pair(a, h.nodes[1])
 		h.wait(1_000)
@@ -311,7 +311,7 @@ func TestSilentEndIsNoticedSoonerWhenTheNetworkChanges(t *testing.T) {
 
 // One that has stood for long, and whose browser says so to no purpose, goes on.
 func TestOnlineSaidToNoPurpose(t *testing.T) {
-	h := meshAt(t, away, "Laptop", "Phone")
+	h := harnessAt(t, away, "Laptop", "Phone")
 	p := &pairingOf{m: h, a: h.nodes[0], b: h.nodes[1]}
 	p.inviteNow()
 	for range 10 {

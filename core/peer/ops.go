@@ -151,7 +151,7 @@ func (n *namespace) batch(op *Op) {
 	}
 	n.enqueue(task{
 		run: func() error {
-			changes, err := write(n.e.wall, writes)
+			changes, err := write(n.e.clock.Wall(), writes)
 			if errors.Is(err, replica.ErrTooBig) {
 				n.refuse(op, ETooBig)
 				return nil

@@ -9,7 +9,7 @@ import (
 )
 
 func (e *Engine) invite(op *Op) {
-	if e.pairing != nil || e.now < e.invites.until {
+	if e.pairing != nil || e.clock.Now() < e.invites.until {
 		e.reply(Reply{Op: op.ID, Err: EBusy})
 		return
 	}
@@ -30,7 +30,7 @@ func (e *Engine) invite(op *Op) {
 		return
 	}
 	e.random(link.Secret[:])
-	m, err := pairing.Host(e.pairingSelf(), link, dom.offer(), e.rand, e.now)
+	m, err := pairing.Host(e.pairingSelf(), link, dom.offer(), e.rand, e.clock.Now())
 	if err != nil {
 		e.reply(Reply{Op: op.ID, Err: ELink})
 		return
@@ -102,7 +102,7 @@ func (e *Engine) join(op *Op) {
 		e.leave()
 		e.renewSelf() // what is out for good comes back as another device
 	}
-	m, err := pairing.Joiner(e.pairingSelf(), link, e.rand, e.now)
+	m, err := pairing.Joiner(e.pairingSelf(), link, e.rand, e.clock.Now())
 	if err != nil {
 		e.reply(Reply{Op: op.ID, Err: ELink})
 		return
@@ -146,16 +146,16 @@ func (e *Engine) confirm(op *Op) {
 		p.bring = op.Bring || !op.Discard
 		e.reply(Reply{Op: op.ID})
 		if p.m.State().Hidden {
-			p.do(p.m.YesWith(e.now, op.Key))
+			p.do(p.m.YesWith(e.clock.Now(), op.Key))
 		} else {
-			p.do(p.m.Yes(e.now))
+			p.do(p.m.Yes(e.clock.Now()))
 		}
 	}
 }
 
 func (e *Engine) cancel(op *Op) {
 	if p := e.pairing; p != nil && p.op == op.Target && p.step < Paired {
-		p.send(p.m.No(e.now))
+		p.send(p.m.No(e.clock.Now()))
 		p.end(EDenied)
 	}
 	e.reply(Reply{Op: op.ID})

@@ -70,7 +70,7 @@ func (e *Engine) dropPending() {
 	kept := e.devices[:0]
 	changed := false
 	for _, d := range e.devices {
-		if d.adds != nil && d.repl == nil && e.wall >= d.adds.until {
+		if d.adds != nil && d.repl == nil && e.clock.Wall() >= d.adds.until {
 			d.drop()
 			changed = true
 			continue

@@ -70,14 +70,14 @@ func (r *relayConn) timers() {
 	switch {
 	case r.over:
 	case r.phase == relayDown:
-		if r.retryAt == 0 || e.due(r.retryAt) {
+		if r.retryAt == 0 || e.clock.Due(r.retryAt) {
 			r.dial()
 		}
 	case r.phase < relayJoined:
-		if e.due(r.retryAt) {
+		if e.clock.Due(r.retryAt) {
 			r.fail()
 		}
-	case e.due(r.pongBy):
+	case e.clock.Due(r.pongBy):
 		r.fail()
 	default:
 		if r.user.tick(); r.phase == relayJoined {
@@ -88,19 +88,19 @@ func (r *relayConn) timers() {
 
 func (r *relayConn) keepAlive() {
 	e := r.e
-	if e.due(r.pingAt) {
+	if e.clock.Due(r.pingAt) {
 		e.out.add(Ping{Conn: r.conn})
-		r.pingAt, r.pongBy = e.now+pingEvery, e.now+pongTimeout+r.user.slack()
-		e.need(r.pongBy)
+		r.pingAt, r.pongBy = e.clock.In(pingEvery), e.clock.Now()+pongTimeout+r.user.slack()
+		e.clock.Need(r.pongBy)
 	}
-	e.need(r.pingAt)
+	e.clock.Need(r.pingAt)
 }
 
 func (r *relayConn) dial() {
 	e := r.e
-	r.phase, r.retryAt = relayDialling, e.now+dialTimeout
+	r.phase, r.retryAt = relayDialling, e.clock.In(dialTimeout)
 	r.conn = e.dial(r.relay+r.path, r)
-	e.need(r.retryAt)
+	e.clock.Need(r.retryAt)
 	e.touch()
 }
 
@@ -147,7 +147,7 @@ func (r *relayConn) end(code uint16) {
 func (r *relayConn) backOff() {
 	e := r.e
 	wait := Millis(retryFirst)
-	if e.now >= r.restarting {
+	if e.clock.Now() >= r.restarting {
 		for range r.failed {
 			wait = min(wait*3/2, r.most)
 		}
@@ -159,8 +159,8 @@ func (r *relayConn) backOff() {
 // dialIn dials after wait, or again after wait.
 func (r *relayConn) dialIn(wait Millis) {
 	r.hangup()
-	r.retryAt = r.e.now + wait
-	r.e.need(r.retryAt)
+	r.retryAt = r.e.clock.Now() + wait
+	r.e.clock.Need(r.retryAt)
 }
 
 func (r *relayConn) hangup() {
@@ -172,9 +172,9 @@ func (r *relayConn) hangup() {
 func (r *relayConn) network(yes bool) {
 	switch {
 	case r.phase == relayJoined && r.pongBy == 0: // the network may have changed below it
-		r.pingAt = r.e.now
+		r.pingAt = r.e.clock.Now()
 	case r.phase == relayDown && yes:
-		r.retryAt = r.e.now
+		r.retryAt = r.e.clock.Now()
 	}
 }
 
@@ -192,7 +192,7 @@ func (r *relayConn) frame(data []byte) {
 			r.send(greeting)
 		}
 	case f.Type == wire.RelayJoined && r.phase == relayJoining:
-		r.phase, r.pingAt = relayJoined, r.e.now+pingEvery
+		r.phase, r.pingAt = relayJoined, r.e.clock.In(pingEvery)
 		r.e.touch()
 		if r.user.joined(); r.phase == relayJoined {
 			r.user.peer(f.Present)
@@ -203,7 +203,7 @@ func (r *relayConn) frame(data []byte) {
 		r.user.body(f.Body)
 	case f.Type == wire.RelayRestarting:
 		r.restartIn = min(max(Millis(f.ReconnectIn), 1), retryMost)
-		r.restarting = r.e.now + r.restartIn + min(Millis(f.TryFor), tryForMost)
+		r.restarting = r.e.clock.Now() + r.restartIn + min(Millis(f.TryFor), tryForMost)
 	case f.Type == wire.RelayErr, f.Type == wire.RelayPeer, f.Type == wire.RelayData:
 		// Behind ERR comes a close, which says it too. Of what is not joined nothing counts.
 	default:

@@ -24,7 +24,7 @@ func (r *replication) send(msg []byte) {
 }
 
 func (r *replication) sendCounted(msg []byte) {
-	r.credit.sent(len(msg), r.e.now)
+	r.credit.sent(len(msg), r.e.clock.Now())
 	r.send(msg)
 }
 
@@ -33,7 +33,7 @@ func (r *replication) flush() {
 	if r.dead || len(r.queue) == 0 {
 		return
 	}
-	frames, err := r.via.sess.Seal(r.e.now, r.frames[:0], r.queue...)
+	frames, err := r.via.sess.Seal(r.e.clock.Now(), r.frames[:0], r.queue...)
 	clear(r.queue)
 	r.queue = r.queue[:0]
 	for _, f := range frames {
@@ -45,7 +45,7 @@ func (r *replication) flush() {
 		r.via.fail()
 		return
 	}
-	r.e.need(r.via.sess.Deadline())
+	r.e.clock.Need(r.via.sess.Deadline())
 }
 
 // flushFrames seals what the Step has queued, so that messages of one Step share frames.
@@ -105,7 +105,7 @@ func (r *replication) returnCredit() {
 }
 
 func (r *replication) timers() {
-	if r.e.due(r.credit.lateAt()) {
+	if r.e.clock.Due(r.credit.lateAt()) {
 		r.via.fail()
 	}
 }

@@ -17,10 +17,10 @@ func (e *Engine) reportStatus() {
 		e.reported = e.revision
 		return
 	}
-	if e.sent && s.sameState(&e.status) && !e.due(e.statusAt+statusEvery) {
+	if e.sent && s.sameState(&e.status) && !e.clock.Due(e.statusAt+statusEvery) {
 		return
 	}
-	e.status, e.statusAt, e.reported, e.sent = s, e.now, e.revision, true
+	e.status, e.statusAt, e.reported, e.sent = s, e.clock.Now(), e.revision, true
 	e.out.add(StatusChanged{Status: s})
 }
 

@@ -26,15 +26,11 @@ func New(cfg Config) *Engine {
 
 // Step takes in what happened at now and appends to out what is to be done. It never blocks.
 func (e *Engine) Step(now Millis, ev Event, out *Actions) {
-	if e.wall == 0 {
-		e.now = now
-	} else if now > e.wall {
-		e.now += now - e.wall
-	}
-	e.wall = now
-	e.out, e.wake, e.replied = out, 0, false
+	e.clock.Step(now)
+	e.clock.Clear()
+	e.out, e.replied = out, false
 	if e.state == open && e.openedAt == 0 {
-		e.openedAt = e.now
+		e.openedAt = e.clock.Now()
 	}
 	e.take(ev)
 	e.settle()
@@ -87,7 +83,7 @@ func (e *Engine) take(ev Event) {
 	case Online:
 		e.setOnline(true)
 	case Tick:
-		e.woke = 0 // it may have come a little early: then it is asked for again
+		e.clock.Ticked()
 	}
 }
 
@@ -124,8 +120,10 @@ func (e *Engine) settle() {
 			e.out.add(Load{IDs: ids})
 		}
 	}
-	if at := e.toWall(e.wake); at != e.woke && e.state != failed {
-		e.woke = at
+	if e.state == failed {
+		return
+	}
+	if at, changed := e.clock.Wake(0); changed {
 		e.out.add(WakeAt{At: at})
 	}
 }
@@ -136,15 +134,15 @@ func (e *Engine) quiet() bool {
 	if e.dialling {
 		return true
 	}
-	switch since := e.now - e.openedAt; {
+	switch since := e.clock.Now() - e.openedAt; {
 	case e.openedAt == 0: // opening may have taken longer than dialAfter: the time counts from the next Step
-		e.need(e.now)
+		e.clock.Need(e.clock.Now())
 	case since < dialAfter:
-		e.need(e.openedAt + dialAfter)
+		e.clock.Need(e.openedAt + dialAfter)
 	case since < dialAtLast && e.waiting():
-		e.need(e.openedAt + dialAtLast)
+		e.clock.Need(e.openedAt + dialAtLast)
 	case since < dialAtLast && e.replied: // which is to be on its way first
-		e.need(e.now)
+		e.clock.Need(e.clock.Now())
 	default:
 		e.dialling = true
 	}

@@ -51,7 +51,7 @@ var list = []retired{
 	}},
 	{
 		"line", "line", `\btype line (struct|interface)|\*line\b|\b(keep|drop) lines\b|\bline (down|dialling|hello|joining|joined|phase)\b|\bline to a device`,
-		"relayConn", []place{{"core/peer/*.go", ""}}, // until its line.go is gone
+		"channel (a relay channel to a device), relayConn", nil,
 	},
 	{"border", "border", `\bborders?\b`, "codec", []place{
 		{"web/**", `border(-[a-z-]+)?: |border-box`}, {"js/**", `border(-[a-z-]+)?: `}, // CSS
@@ -60,7 +60,7 @@ var list = []retired{
 	{"stand", "stand", `\b(new|type) stand\b|\*stand\b|\bstand (struct|:=)`, "harness", nil},
 	{
 		"mesh", "mesh", `\b(new|empty|filled|type) mesh\b|\*mesh\b|\bmesh (struct|:=)`,
-		"harness", []place{{"core/peer/*_test.go", ""}}, // until its harness is called one
+		"harness", nil,
 	},
 	{"world", "world", `\bworlds?\b`, "harness, or simulation", nil},
 	{"script, of a harness", "script", `\bnew script\b|\btype script (struct|interface)`, "harness", nil},
