@@ -271,7 +271,8 @@ func (d *device) drop() {
 
 // revoke shuts a device out, for good, wherever it is listed.
 func (e *Engine) revoke(op *Op) {
-	d := e.deviceByID(op.Key)
+	do := op.Do.(Revoke)
+	d := e.deviceByID(do.Device)
 	switch {
 	case d == nil || !d.member():
 		e.reply(Reply{Op: op.ID, Err: EValue})

@@ -319,17 +319,18 @@ func (e *Engine) saveGuestRelays(urls []string) {
 
 // setRelays changes the Sync Servers that the circle meets at.
 func (e *Engine) setRelays(op *Op) {
+	do := op.Do.(SetRelays)
 	if err := e.foundCircle(); err != nil {
 		e.reply(Reply{Op: op.ID, Err: ESync})
 		return
 	}
-	for _, u := range op.List {
+	for _, u := range do.URLs {
 		if !roster.SafeRelay(u) {
 			e.reply(Reply{Op: op.ID, Err: ESync})
 			return
 		}
 	}
-	if _, err := e.circle.roster.SignRelays(e.self.ik, op.List); err != nil {
+	if _, err := e.circle.roster.SignRelays(e.self.ik, do.URLs); err != nil {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}

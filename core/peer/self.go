@@ -74,11 +74,12 @@ func (e *Engine) publicIK() [32]byte { return [32]byte(e.self.ik.Public().(ed255
 func (e *Engine) publicNK() [32]byte { return [32]byte(e.self.nk.PublicKey().Bytes()) }
 
 func (e *Engine) rename(op *Op) {
-	if !roster.ValidName(op.Key) {
+	name := op.Do.(Rename).Name
+	if !roster.ValidName(name) {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}
-	e.self.name = op.Key
+	e.self.name = name
 	e.saveName()
 	for _, d := range e.devices {
 		if d.repl != nil {

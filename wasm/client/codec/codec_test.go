@@ -54,13 +54,13 @@ var events = map[string]peer.Event{
 	"event.offline":        peer.Offline{},
 	"event.online":         peer.Online{},
 	"event.pong":           peer.Pong{Conn: 9},
-	"event.op.get":         &peer.Op{ID: 5<<32 | 1, Client: 5, Verb: peer.Get, Key: "ключ"},
-	"event.op.list":        &peer.Op{ID: 5<<32 | 2, Client: 5, Verb: peer.List, Range: peer.Range{Prefix: "a/", Gte: "a/1", Lt: "a/9", After: "a/2", Reverse: true, KeysOnly: true, Limit: 1<<32 - 1}},
-	"event.op.watch":       &peer.Op{ID: 5<<32 | 3, Client: 5, Verb: peer.Watch, Since: 1<<53 - 1},
-	"event.op.confirm":     &peer.Op{ID: 5<<32 | 4, Client: 5, Verb: peer.Confirm, Target: 5<<32 | 3, Bring: true},
-	"event.op.discard":     &peer.Op{ID: 5<<32 | 4, Client: 5, Verb: peer.Confirm, Target: 5<<32 | 3, Discard: true},
-	"event.op.batch":       &peer.Op{ID: 1<<64 - 1, Client: 1<<32 - 1, Verb: peer.Batch, Relaxed: true, Writes: []peer.Write{{Key: "a", Kind: wire.JSON, Value: []byte("null")}, {Key: "b", Kind: wire.Bytes, Value: []byte{}}, {Key: "c", Value: []byte{}}}},
-	"event.op.byteordered": &peer.Op{ID: 5<<32 | 5, Client: 5, Verb: peer.Get, Key: "\ufeffmark"},
+	"event.op.get":         &peer.Op{ID: 5<<32 | 1, Client: 5, Do: peer.Get{Key: "ключ"}},
+	"event.op.list":        &peer.Op{ID: 5<<32 | 2, Client: 5, Do: peer.List{Prefix: "a/", Gte: "a/1", Lt: "a/9", After: "a/2", Reverse: true, KeysOnly: true, Limit: 1<<32 - 1}},
+	"event.op.watch":       &peer.Op{ID: 5<<32 | 3, Client: 5, Do: peer.Watch{Since: 1<<53 - 1}},
+	"event.op.confirm":     &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Confirm{Pairing: 5<<32 | 3, Bring: true}},
+	"event.op.discard":     &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Confirm{Pairing: 5<<32 | 3, Discard: true}},
+	"event.op.batch":       &peer.Op{ID: 1<<64 - 1, Client: 1<<32 - 1, Do: peer.Batch{Relaxed: true, Writes: []peer.Write{{Key: "a", Kind: wire.JSON, Value: []byte("null")}, {Key: "b", Kind: wire.Bytes, Value: []byte{}}, {Key: "c", Value: []byte{}}}}},
+	"event.op.byteordered": &peer.Op{ID: 5<<32 | 5, Client: 5, Do: peer.Get{Key: "\ufeffmark"}},
 }
 
 var actions = map[string]peer.Action{

@@ -142,28 +142,63 @@ func readLoaded(r *wire.Reader) peer.Event {
 }
 
 func readOp(r *wire.Reader) *peer.Op {
-	op := &peer.Op{ID: r.U64(), Verb: peer.Verb(r.U8())}
+	op := &peer.Op{ID: r.U64()}
 	op.Client = uint32(op.ID >> 32)
-	flags := r.U8()
-	op.Relaxed, op.Bring, op.Discard = flags&opRelaxed != 0, flags&opBring != 0, flags&opDiscard != 0
-	op.Target, op.Since = r.U64(), r.U64()
-	op.Range.Limit = r.U32()
-	op.Key = text(r)
-	op.Range.Prefix, op.Range.Gte, op.Range.Lt, op.Range.After = text(r), text(r), text(r), text(r)
-	op.Range.Reverse, op.Range.KeysOnly = flags&opReverse != 0, flags&opKeysOnly != 0
-	n := int(r.U16())
-	if n > r.Len()/7 || flags > opFlags {
+	verb, flags := peer.VerbID(r.U8()), r.U8()
+	target, since, limit, key := r.U64(), r.U64(), r.U32(), text(r)
+	list := peer.List{Prefix: text(r), Gte: text(r), Lt: text(r), After: text(r), Limit: limit}
+	list.Reverse, list.KeysOnly = flags&opReverse != 0, flags&opKeysOnly != 0
+	writes := readWrites(r)
+	if flags > opFlags {
 		r.Fail()
-		return op
+	}
+	switch verb {
+	case peer.VerbGet:
+		op.Do = peer.Get{Key: key}
+	case peer.VerbBatch:
+		op.Do = peer.Batch{Writes: writes, Relaxed: flags&opRelaxed != 0}
+	case peer.VerbList:
+		op.Do = list
+	case peer.VerbConflicts:
+		op.Do = peer.Conflicts{Key: key}
+	case peer.VerbWatch:
+		op.Do = peer.Watch{Prefix: list.Prefix, Since: since}
+	case peer.VerbUnwatch:
+		op.Do = peer.Unwatch{Watch: target}
+	case peer.VerbInvite:
+		op.Do = peer.Invite{URL: key}
+	case peer.VerbJoin:
+		op.Do = peer.Join{Link: key}
+	case peer.VerbConfirm:
+		op.Do = peer.Confirm{Pairing: target, Digits: key, Bring: flags&opBring != 0, Discard: flags&opDiscard != 0}
+	case peer.VerbCancel:
+		op.Do = peer.Cancel{Pairing: target}
+	case peer.VerbShutdown:
+		op.Do = peer.Shutdown{}
+	case peer.VerbRename:
+		op.Do = peer.Rename{Name: key}
+	case peer.VerbRevoke:
+		op.Do = peer.Revoke{Device: key}
+	default:
+		r.Fail()
+	}
+	return op
+}
+
+func readWrites(r *wire.Reader) (writes []peer.Write) {
+	n := int(r.U16())
+	if n > r.Len()/7 {
+		r.Fail()
+		return nil
 	}
 	for range n {
 		w := peer.Write{Kind: wire.Kind(r.U8()), Key: text(r), Value: bytes.Clone(r.LV32(maxOpValue))}
 		if w.Kind > wire.Bytes {
 			r.Fail()
 		}
-		op.Writes = append(op.Writes, w)
+		writes = append(writes, w)
 	}
-	return op
+	return writes
 }
 
 func text(r *wire.Reader) string { return string(r.LV(maxText)) }
