@@ -234,7 +234,7 @@ func (s *Store) watch(k *call, p *params) {
 				k.fail(r.Err)
 				return
 			}
-			k.result(append(w.at(r.Position), '}'))
+			k.result(append(w.at(r.Number), '}'))
 		})
 		s.watches[w.op] = w
 	})
@@ -272,7 +272,7 @@ func (w *watch) forget() {
 // end ends a watch, also one that has not begun yet: the engine keeps their order.
 func (w *watch) end() {
 	w.forget()
-	w.c.s.do(&peer.Op{App: w.app, Do: peer.Unwatch{Watch: w.op}}, func(peer.Reply) {})
+	w.c.s.do(&peer.Op{App: w.app, Do: peer.Unwatch{Target: w.op}}, func(peer.Reply) {})
 }
 
 // at begins what is told of a watch.

@@ -173,13 +173,13 @@ func (s *Store) confirm(k *call, p *params) {
 		p.wrong(peer.EValue, "discard")
 	}
 	s.onPairing(k, p, num, func(pairing uint64) peer.Verb {
-		do.Pairing = pairing
+		do.Target = pairing
 		return do
 	})
 }
 
 func (s *Store) cancel(k *call, p *params) {
-	s.onPairing(k, p, p.needNumber("pairing"), func(pairing uint64) peer.Verb { return peer.Cancel{Pairing: pairing} })
+	s.onPairing(k, p, p.needNumber("pairing"), func(pairing uint64) peer.Verb { return peer.Cancel{Target: pairing} })
 }
 
 // onPairing has the engine do what verb makes of the ID of its Invite or Join.

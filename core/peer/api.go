@@ -128,12 +128,12 @@ type Action interface{ isAction() }
 type (
 	// Reply returns an Op, once.
 	Reply struct {
-		Op       uint64
-		Err      Code
-		Entries  []Entry
-		Text     string
-		More     bool   // List: there are others after these
-		Position uint64 // Watch: how far this device's log has got
+		Op      uint64
+		Err     Code
+		Entries []Entry
+		Text    string
+		More    bool   // List: there are others after these
+		Number  uint64 // Watch: how far this device's log has got
 	}
 	// Changed tells a Watch what has changed, in order. Several keys of one batch come together.
 	Changed struct {

@@ -421,8 +421,8 @@ func (h *harness) pairFor(a, b *node, op Op) {
 	if x, y := a.pairing[invite], b.pairing[join]; x.Digits != y.Digits && x.Digits != "" || len(y.Digits) != 6 || x.Name != b.name || y.Name != a.name {
 		h.t.Fatalf("digits and names: %+v, %+v", x, y)
 	}
-	a.must(Op{Do: Confirm{Pairing: invite, Digits: b.pairing[join].Digits}})
-	b.must(Op{Do: Confirm{Pairing: join, Bring: true}})
+	a.must(Op{Do: Confirm{Target: invite, Digits: b.pairing[join].Digits}})
+	b.must(Op{Do: Confirm{Target: join, Bring: true}})
 	h.until("paired", func() bool { return a.pairing[invite].Step == Done && b.pairing[join].Step == Done })
 }
 

@@ -149,8 +149,8 @@ func (p *pairingOf) goOn(within Millis) bool {
 		h.t.Logf("invite %+v, join %+v", x, y)
 		return false
 	}
-	a.must(Op{Do: Confirm{Pairing: p.invite}})
-	b.must(Op{Do: Confirm{Pairing: p.join, Bring: true}})
+	a.must(Op{Do: Confirm{Target: p.invite}})
+	b.must(Op{Do: Confirm{Target: p.join, Bring: true}})
 	h.until("paired", func() bool { return a.pairing[p.invite].Step == Done && b.pairing[p.join].Step == Done })
 	return true
 }

@@ -327,7 +327,7 @@ func (n *namespace) watch(op *Op) {
 			}
 			w := &watch{id: op.ID, prefix: do.Prefix}
 			n.watches = append(n.watches, w)
-			n.e.reply(Reply{Op: op.ID, Position: n.rep.Position()})
+			n.e.reply(Reply{Op: op.ID, Number: n.rep.Position()})
 			n.tell(w, missed, 0, "")
 			return nil
 		},
@@ -340,7 +340,7 @@ func (n *namespace) unwatch(op *Op) {
 	n.enqueue(task{
 		run: func() error {
 			for i, w := range n.watches {
-				if w.id == do.Watch {
+				if w.id == do.Target {
 					n.watches = append(n.watches[:i], n.watches[i+1:]...)
 					break
 				}

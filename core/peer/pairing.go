@@ -517,7 +517,7 @@ func (e *Engine) confirm(op *Op) {
 	do := op.Do.(Confirm)
 	p := e.pairing
 	switch {
-	case p == nil || p.op != do.Pairing:
+	case p == nil || p.op != do.Target:
 		e.reply(Reply{Op: op.ID, Err: EExpired})
 	case p.step != Compare:
 		e.reply(Reply{Op: op.ID, Err: EBusy})
@@ -540,7 +540,7 @@ func (e *Engine) hasData() bool {
 
 func (e *Engine) cancel(op *Op) {
 	do := op.Do.(Cancel)
-	if p := e.pairing; p != nil && p.op == do.Pairing && p.step < Paired {
+	if p := e.pairing; p != nil && p.op == do.Target && p.step < Paired {
 		p.send(p.m.No(e.now))
 		p.end(EDenied)
 	}

@@ -186,7 +186,7 @@ func TestRefusals(t *testing.T) {
 		{"unknown verb", Op{Do: unknown{}}, EValue},
 		{"malformed link", Op{Do: Join{Link: "http://localhost:6280/#masq=1.x"}}, ELink},
 		{"another application's link", Op{Do: Join{Link: "http://localhost:9999/#masq=1.AAAAAAAAAAAAAAAAAAAAAA"}}, ELink},
-		{"confirm without a pairing", Op{Do: Confirm{Pairing: 99}}, EExpired},
+		{"confirm without a pairing", Op{Do: Confirm{Target: 99}}, EExpired},
 	} {
 		if r := a.replies[a.do(c.op)]; r.Err != c.want {
 			t.Errorf("%s: %q, want %q", c.name, r.Err, c.want)
@@ -195,10 +195,10 @@ func TestRefusals(t *testing.T) {
 	b.put("mine", "1")
 	invite := a.do(Op{Do: Invite{}})
 	join := b.do(Op{Do: Join{Link: a.replies[invite].Text}})
-	if r := b.replies[b.do(Op{Do: Confirm{Pairing: join}})]; r.Err != EData {
+	if r := b.replies[b.do(Op{Do: Confirm{Target: join}})]; r.Err != EData {
 		t.Errorf("confirm with data and neither bring nor discard: %q", r.Err)
 	}
-	b.must(Op{Do: Cancel{Pairing: join}})
+	b.must(Op{Do: Cancel{Target: join}})
 	if a.pairing[invite].Err != EDenied || b.pairing[join].Err != EDenied {
 		t.Errorf("after no: %+v %+v", a.pairing[invite], b.pairing[join])
 	}
@@ -250,7 +250,7 @@ func TestThirdPartyInMailbox(t *testing.T) {
 		t.Errorf("the two: %+v, %+v", a.pairing[invite], b.pairing[join])
 	}
 	c.do(Op{Do: Join{Link: a.replies[invite].Text}}) // after that the link is spent for everybody
-	a.must(Op{Do: Cancel{Pairing: invite}})
+	a.must(Op{Do: Cancel{Target: invite}})
 	again := c.do(Op{Do: Join{Link: a.replies[invite].Text}})
 	h.wait(16_000)
 	if got := c.pairing[again]; got.Err != EExpired {

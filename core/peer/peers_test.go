@@ -234,7 +234,7 @@ func TestWhoMayJoinWhat(t *testing.T) {
 		if r := c.who.replies[c.who.do(Op{Do: Join{Link: text}})]; r.Err != c.want {
 			t.Errorf("%s: %q, want %q", c.name, r.Err, c.want)
 		}
-		laptop.must(Op{Do: Cancel{Pairing: laptop.lastInvite}})
+		laptop.must(Op{Do: Cancel{Target: laptop.lastInvite}})
 	}
 	for name, op := range map[string]Op{
 		"no such application": {App: "https://x.example", Do: Invite{URL: notes + "/"}},

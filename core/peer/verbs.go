@@ -64,13 +64,13 @@ type (
 	}
 	// Conflicts → Entries: the versions that Get did not choose.
 	Conflicts struct{ Key string }
-	// Watch → Position. Changed actions with this Op's ID follow until Unwatch.
+	// Watch → Number: the position that it begins at. Changed actions with this Op's ID follow until Unwatch.
 	Watch struct {
 		Prefix string
 		Since  uint64 // first deliver what changed after this position (of an earlier Changed or Reply); 0: nothing
 	}
 	// Unwatch → nothing.
-	Unwatch struct{ Watch uint64 } // the Watch's ID
+	Unwatch struct{ Target uint64 } // the ID of Watch
 	// Invite → Text: the link. PairingState actions with this Op's ID follow. In a local store, App is the application that the
 	// other device is let into; empty: the circle.
 	Invite struct{ URL string } // the address that the link leads to, if Config has none
@@ -78,13 +78,13 @@ type (
 	Join struct{ Link string }
 	// Confirm → nothing.
 	Confirm struct {
-		Pairing uint64 // the ID of Invite or Join
+		Target  uint64 // the ID of Invite or Join
 		Digits  string // where they are hidden
 		Bring   bool   // hand over the data that is here already
 		Discard bool   // delete it from this device instead
 	}
 	// Cancel → nothing.
-	Cancel struct{ Pairing uint64 } // the ID of Invite or Join
+	Cancel struct{ Target uint64 } // the ID of Invite or Join
 	// Shutdown says BYE to every peer and commits what is left → nothing, when that is done.
 	Shutdown struct{}
 	// Rename → nothing.

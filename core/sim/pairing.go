@@ -159,7 +159,7 @@ func (s *side) decide() {
 	}
 	var say peer.Verb
 	if !w.calm && w.chance(0.05) {
-		say = peer.Cancel{Pairing: s.op}
+		say = peer.Cancel{Target: s.op}
 	} else {
 		say = s.yes(theirs.Digits)
 	}
@@ -169,7 +169,7 @@ func (s *side) decide() {
 }
 
 func (s *side) yes(digits string) peer.Confirm {
-	yes := peer.Confirm{Pairing: s.op, Digits: digits}
+	yes := peer.Confirm{Target: s.op, Digits: digits}
 	if s == s.t.sides[1] && s.screen.HasData {
 		yes.Discard = s.p.d.user.discards
 		yes.Bring = !yes.Discard
@@ -190,7 +190,7 @@ func (s *side) end(why peer.Code) {
 	switch {
 	case s.op == 0 || s.other.op == 0: // it did not get further than the invite
 		if s.other.op != 0 && !s.other.over {
-			s.other.p.do(call{op: &peer.Op{Client: me, Do: peer.Cancel{Pairing: s.other.op}}, reply: func(peer.Reply) {}})
+			s.other.p.do(call{op: &peer.Op{Client: me, Do: peer.Cancel{Target: s.other.op}}, reply: func(peer.Reply) {}})
 		}
 		s.other.over = true
 		s.t.finish()

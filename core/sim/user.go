@@ -50,7 +50,7 @@ func (u *user) opened(p *proc) {
 	watch := call{op: &peer.Op{Client: me, Do: peer.Watch{Since: since}}, reply: func(r peer.Reply) {
 		u.refused(r.Err)
 		if since != 0 {
-			u.w.log(u.d.name, "watch on", r.Position-since)
+			u.w.log(u.d.name, "watch on", r.Number-since)
 		}
 	}}
 	before := uint64(0)

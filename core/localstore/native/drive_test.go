@@ -218,8 +218,8 @@ func pair(t *testing.T, a, b *device) {
 	if x.Digits != y.Digits || len(x.Digits) != 6 || x.Name != "Phone" || y.Name != "Laptop" {
 		t.Fatalf("digits and names: %+v, %+v", x, y)
 	}
-	a.must(peer.Op{Do: peer.Confirm{Pairing: invite}})
-	b.must(peer.Op{Do: peer.Confirm{Pairing: join, Bring: true}})
+	a.must(peer.Op{Do: peer.Confirm{Target: invite}})
+	b.must(peer.Op{Do: peer.Confirm{Target: join, Bring: true}})
 	a.step(invite, peer.Done)
 	b.step(join, peer.Done)
 }

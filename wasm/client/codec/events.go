@@ -7,13 +7,7 @@ import (
 	"github.com/masqdev/masq/core/peer"
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
-)
-
-// Limits of what is parsed, in bytes where nothing else is said.
-const (
-	maxText    = 8 << 10 // a key, a prefix, a link or a URL: the engine has its own, tighter limits
-	maxOpValue = 8 << 20 // a value: the engine refuses those over wire.MaxValue with a code of its own
-	maxSync    = 8       // relay URLs
+	"github.com/masqdev/masq/wasm/client/codec/table"
 )
 
 // errStorage is any failure of storage that the engine does not tell from another.
@@ -38,7 +32,7 @@ func Parse(b []byte, in *Input) error {
 		if r.Err() != nil {
 			return wire.ErrMalformed
 		}
-		if kind == evConfig {
+		if kind == eventConfig {
 			in.Config = readConfig(&body)
 		} else if ev := readEvent(kind, &body); ev != nil {
 			in.Events = append(in.Events, ev)
@@ -57,7 +51,7 @@ func readConfig(r *wire.Reader) *peer.Config {
 	copy(c.Key[:], r.Bytes(len(c.Key)))
 	c.App, c.Name, c.URL = text(r), text(r), text(r)
 	n := int(r.U8())
-	if n > maxSync {
+	if n > table.MaxSync {
 		r.Fail()
 	}
 	for range n {
@@ -71,27 +65,27 @@ func readConfig(r *wire.Reader) *peer.Config {
 
 func readEvent(kind uint8, r *wire.Reader) peer.Event {
 	switch kind {
-	case evStart:
+	case eventStart:
 		return peer.Start{Blocks: readIDs(r)}
-	case evOpened:
+	case eventOpened:
 		return peer.Opened{Conn: r.U32()}
-	case evFrame:
+	case eventFrame:
 		return peer.Frame{Conn: r.U32(), Data: bytes.Clone(r.Bytes(r.Len()))}
-	case evClosed:
+	case eventClosed:
 		return peer.Closed{Conn: r.U32(), Code: r.U16()}
-	case evTick:
+	case eventTick:
 		return peer.Tick{}
-	case evCommitted:
+	case eventCommitted:
 		return peer.Committed{Err: readErr(r)}
-	case evLoaded:
+	case eventLoaded:
 		return readLoaded(r)
-	case evOffline:
+	case eventOffline:
 		return peer.Offline{}
-	case evOnline:
+	case eventOnline:
 		return peer.Online{}
-	case evOp:
+	case eventOp:
 		return readOp(r)
-	case evPong:
+	case eventPong:
 		return peer.Pong{Conn: r.U32()}
 	}
 	return nil
@@ -99,11 +93,11 @@ func readEvent(kind uint8, r *wire.Reader) peer.Event {
 
 func readErr(r *wire.Reader) error {
 	switch r.U8() {
-	case 0:
+	case storageFailureNone:
 		return nil
-	case 1:
+	case storageFailureExists:
 		return storage.ErrExists
-	case 2:
+	case storageFailureQuota:
 		return storage.ErrQuota
 	}
 	return errStorage
@@ -132,9 +126,9 @@ func readLoaded(r *wire.Reader) peer.Event {
 	ev.Blocks = make([]storage.Block, n)
 	for i := range ev.Blocks {
 		ev.Blocks[i].ID = storage.ID(r.U64())
-		there := r.U8()
+		there := readBool(r)
 		data := r.LV32(storage.MaxBlock)
-		if there == 1 {
+		if there {
 			ev.Blocks[i].Data = append([]byte{}, data...) // not nil, though empty
 		}
 	}
@@ -142,63 +136,32 @@ func readLoaded(r *wire.Reader) peer.Event {
 }
 
 func readOp(r *wire.Reader) *peer.Op {
-	op := &peer.Op{ID: r.U64()}
-	op.Client = uint32(op.ID >> 32)
-	verb, flags := peer.VerbID(r.U8()), r.U8()
-	target, since, limit, key := r.U64(), r.U64(), r.U32(), text(r)
-	list := peer.List{Prefix: text(r), Gte: text(r), Lt: text(r), After: text(r), Limit: limit}
-	list.Reverse, list.KeysOnly = flags&opReverse != 0, flags&opKeysOnly != 0
-	writes := readWrites(r)
-	if flags > opFlags {
-		r.Fail()
-	}
-	switch verb {
-	case peer.VerbGet:
-		op.Do = peer.Get{Key: key}
-	case peer.VerbBatch:
-		op.Do = peer.Batch{Writes: writes, Relaxed: flags&opRelaxed != 0}
-	case peer.VerbList:
-		op.Do = list
-	case peer.VerbConflicts:
-		op.Do = peer.Conflicts{Key: key}
-	case peer.VerbWatch:
-		op.Do = peer.Watch{Prefix: list.Prefix, Since: since}
-	case peer.VerbUnwatch:
-		op.Do = peer.Unwatch{Watch: target}
-	case peer.VerbInvite:
-		op.Do = peer.Invite{URL: key}
-	case peer.VerbJoin:
-		op.Do = peer.Join{Link: key}
-	case peer.VerbConfirm:
-		op.Do = peer.Confirm{Pairing: target, Digits: key, Bring: flags&opBring != 0, Discard: flags&opDiscard != 0}
-	case peer.VerbCancel:
-		op.Do = peer.Cancel{Pairing: target}
-	case peer.VerbShutdown:
-		op.Do = peer.Shutdown{}
-	case peer.VerbRename:
-		op.Do = peer.Rename{Name: key}
-	case peer.VerbRevoke:
-		op.Do = peer.Revoke{Device: key}
-	default:
-		r.Fail()
-	}
-	return op
+	id := r.U64()
+	return &peer.Op{ID: id, Client: uint32(id >> 32), Do: readVerb(peer.VerbID(r.U8()), r)}
 }
 
-func readWrites(r *wire.Reader) (writes []peer.Write) {
+func readWrites(r *wire.Reader) []peer.Write {
 	n := int(r.U16())
 	if n > r.Len()/7 {
 		r.Fail()
 		return nil
 	}
-	for range n {
-		w := peer.Write{Kind: wire.Kind(r.U8()), Key: text(r), Value: bytes.Clone(r.LV32(maxOpValue))}
-		if w.Kind > wire.Bytes {
+	writes := make([]peer.Write, n)
+	for i := range writes {
+		writes[i] = peer.Write{Kind: wire.Kind(r.U8()), Key: text(r), Value: bytes.Clone(r.LV32(maxOpValue))}
+		if writes[i].Kind > wire.Bytes {
 			r.Fail()
 		}
-		writes = append(writes, w)
 	}
 	return writes
+}
+
+func readBool(r *wire.Reader) bool {
+	v := r.U8()
+	if v > 1 {
+		r.Fail()
+	}
+	return v == 1
 }
 
 func text(r *wire.Reader) string { return string(r.LV(maxText)) }
