@@ -5,7 +5,7 @@ CHROMIUM := $(BUILD)/bin/headless_shell# the name under which wasmbrowsertest lo
 STEP := @.ci/step
 MAKEFLAGS += --no-print-directory
 
-GO_NATIVE := ./core/... ./web/...
+GO_NATIVE := ./core/... ./web/... ./wasm/client/codec/...
 # What runs inside the browser, and is therefore tested there again.
 ENGINE := internal/clock wire storage storage/mem storage/storagetest vault ledger replica roster session pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
@@ -223,6 +223,9 @@ bench-check: build chrome ## fail if Masq has become slower than js/bench/README
 
 bench-core: need chrome js/node_modules/.package-lock.json $(BUILD)/bin/wasmbrowsertest ## measure the engine alone, natively and in the browser
 	@cd js && CHROME=$(CHROMIUM) node bench/core.mjs
+
+generate: ## write js/src/codec.gen.ts, the codec's table in TypeScript
+	@go run ./wasm/client/codec/gen
 
 fmt: js/node_modules/.package-lock.json ## format all code
 	@gofmt -w core wasm web

@@ -44,7 +44,7 @@ func (s *Store) whenThere(k *call, id string, run func()) {
 		return
 	}
 	a := about{Name: "Command line"}
-	s.doAll([]*peer.Op{{Verb: peer.AddApp, App: id, Key: a.Name}, keep(keepApp+id, a)}, func(code peer.Code) {
+	s.doAll([]*peer.Op{{App: id, Do: peer.AddApp{Name: a.Name}}, keep(keepApp+id, a)}, func(code peer.Code) {
 		if code == peer.OK {
 			s.apps[id], s.dirty = &app{a}, true
 		}
@@ -53,7 +53,7 @@ func (s *Store) whenThere(k *call, id string, run func()) {
 }
 
 func (s *Store) get(k *call, p *params) {
-	op := &peer.Op{Verb: peer.Get, App: k.target(p), Key: p.key("key")}
+	op := &peer.Op{App: k.target(p), Do: peer.Get{Key: p.key("key")}}
 	if k.right(p) {
 		s.ask(k, op, func(r peer.Reply) {
 			b := []byte{'{'}
@@ -66,7 +66,7 @@ func (s *Store) get(k *call, p *params) {
 }
 
 func (s *Store) conflicts(k *call, p *params) {
-	op := &peer.Op{Verb: peer.Conflicts, App: k.target(p), Key: p.key("key")}
+	op := &peer.Op{App: k.target(p), Do: peer.Conflicts{Key: p.key("key")}}
 	if k.right(p) {
 		s.ask(k, op, func(r peer.Reply) {
 			k.result(append(appendEntries([]byte{'{'}, r.Entries, false), '}'))
@@ -75,13 +75,13 @@ func (s *Store) conflicts(k *call, p *params) {
 }
 
 func (s *Store) list(k *call, p *params) {
-	op := &peer.Op{Verb: peer.List, App: k.target(p), Range: peer.Range{
+	app, do := k.target(p), peer.List{
 		Prefix: p.text("prefix"), Gte: p.lowest(), Lt: p.highest(), After: p.text("after"),
 		Reverse: p.flag("reverse"), KeysOnly: p.flag("keysOnly"), Limit: uint32(p.number("limit", math.MaxUint32)),
-	}}
+	}
 	if k.right(p) {
-		s.ask(k, op, func(r peer.Reply) {
-			b := appendEntries([]byte{'{'}, r.Entries, op.Range.KeysOnly)
+		s.ask(k, &peer.Op{App: app, Do: do}, func(r peer.Reply) {
+			b := appendEntries([]byte{'{'}, r.Entries, do.KeysOnly)
 			b = strconv.AppendBool(append(b, `,"more":`...), r.More)
 			k.result(append(b, '}'))
 		})
@@ -117,26 +117,28 @@ func (p *params) highest() string {
 func (s *Store) put(k *call, p *params) {
 	w := peer.Write{Key: p.key("key")}
 	w.Kind, w.Value = p.write()
-	s.write(k, p, peer.Batch, []peer.Write{w})
+	s.write(k, p, []peer.Write{w})
 }
 
 func (s *Store) del(k *call, p *params) {
-	s.write(k, p, peer.Batch, []peer.Write{{Key: p.key("key")}})
+	s.write(k, p, []peer.Write{{Key: p.key("key")}})
 }
 
-func (s *Store) writes(k *call, p *params) { s.write(k, p, peer.Batch, p.operations()) }
+func (s *Store) writes(k *call, p *params) { s.write(k, p, p.operations()) }
 
 // bring is import: where a key has another value, both are kept.
 func (s *Store) bring(k *call, p *params) {
-	s.write(k, p, peer.Import, p.operations())
+	writes := p.operations()
+	s.change(k, p, &peer.Op{App: k.target(p), Do: peer.Import{Writes: writes}})
 }
 
-func (s *Store) write(k *call, p *params, verb peer.Verb, writes []peer.Write) {
-	op := &peer.Op{Verb: verb, App: k.target(p), Writes: writes}
-	if verb != peer.Import { // which brings along what was stored elsewhere
-		op.Relaxed = p.relaxed()
-		p.checkDepth(writes)
-	}
+func (s *Store) write(k *call, p *params, writes []peer.Write) {
+	op := &peer.Op{App: k.target(p), Do: peer.Batch{Writes: writes, Relaxed: p.relaxed()}}
+	p.checkDepth(writes) // which an import does not: it brings along what was stored elsewhere
+	s.change(k, p, op)
+}
+
+func (s *Store) change(k *call, p *params, op *peer.Op) {
 	if k.right(p) {
 		s.ask(k, op, func(peer.Reply) { k.result(empty) })
 	}
@@ -221,7 +223,7 @@ func (s *Store) watch(k *call, p *params) {
 	c.lastWatch++
 	w := &watch{c: c, num: c.lastWatch, app: app}
 	c.watches[w.num] = w
-	op := &peer.Op{Verb: peer.Watch, App: app, Client: c.num, Range: peer.Range{Prefix: prefix}, Since: since}
+	op := &peer.Op{App: app, Client: c.num, Do: peer.Watch{Prefix: prefix, Since: since}}
 	s.whenThere(k, app, func() {
 		if c.gone {
 			return
@@ -232,7 +234,7 @@ func (s *Store) watch(k *call, p *params) {
 				k.fail(r.Err)
 				return
 			}
-			k.result(append(w.at(r.Position), '}'))
+			k.result(append(w.at(r.Number), '}'))
 		})
 		s.watches[w.op] = w
 	})
@@ -270,7 +272,7 @@ func (w *watch) forget() {
 // end ends a watch, also one that has not begun yet: the engine keeps their order.
 func (w *watch) end() {
 	w.forget()
-	w.c.s.do(&peer.Op{Verb: peer.Unwatch, App: w.app, Target: w.op}, func(peer.Reply) {})
+	w.c.s.do(&peer.Op{App: w.app, Do: peer.Unwatch{Target: w.op}}, func(peer.Reply) {})
 }
 
 // at begins what is told of a watch.

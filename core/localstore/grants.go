@@ -45,11 +45,11 @@ const (
 
 // keep is the operation that keeps v, or forgets what is there if v is nil.
 func keep(key string, v any) *peer.Op {
-	op := &peer.Op{Verb: peer.Keep, Key: key}
+	do := peer.Keep{Key: key}
 	if v != nil {
-		op.Value = encode(v)
+		do.Value = encode(v)
 	}
-	return op
+	return &peer.Op{Do: do}
 }
 
 // loadEntry takes in what is kept. What it cannot read is of a newer masq, and left alone.
@@ -116,7 +116,7 @@ func (s *Store) issue(owner, id string, a about, by Agent, then func(*token, pee
 	delete(s.refused, owner)
 	s.dirty = true
 	s.doAll([]*peer.Op{
-		{Verb: peer.AddApp, App: id, Key: known.Name}, keep(keepApp+id, known), keep(keepToken+t.id, t), keep(keepRefused+owner, nil),
+		{App: id, Do: peer.AddApp{Name: known.Name}}, keep(keepApp+id, known), keep(keepToken+t.id, t), keep(keepRefused+owner, nil),
 	}, func(code peer.Code) {
 		if code == peer.OK && s.tokens[t.id] != t {
 			code = peer.EDenied // taken away meanwhile
@@ -263,13 +263,13 @@ func (s *Store) removeApp(k *call, p *params) {
 		k.fail(peer.EApp)
 		return
 	}
-	ops := []*peer.Op{{Verb: peer.RevokeOf, App: id}}
+	ops := []*peer.Op{{App: id, Do: peer.RevokeOf{}}}
 	for _, t := range s.tokensOf(id) {
 		ops = append(ops, s.forget(t))
 	}
 	if data {
 		delete(s.apps, id)
-		ops = append(ops, keep(keepApp+id, nil), &peer.Op{Verb: peer.DropApp, App: id})
+		ops = append(ops, keep(keepApp+id, nil), &peer.Op{App: id, Do: peer.DropApp{}})
 	}
 	s.finish(k, ops...)
 }

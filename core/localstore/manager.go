@@ -11,23 +11,23 @@ import (
 // What the manager does beside deciding who comes in: the engine's verbs for a store's user.
 
 func (s *Store) setSync(k *call, p *params) {
-	op := &peer.Op{Verb: peer.Prefer, App: p.needText("app"), Key: p.text("device")}
+	app, do := p.needText("app"), peer.Prefer{Device: p.text("device")}
 	if !p.has("on") {
 		p.wrong(peer.EValue, "on")
 	}
-	op.On = p.flag("on")
-	s.manage(k, p, op)
+	do.On = p.flag("on")
+	s.manage(k, p, &peer.Op{App: app, Do: do})
 }
 
 func (s *Store) rename(k *call, p *params) {
-	s.manage(k, p, &peer.Op{Verb: peer.Rename, Key: p.needText("name")})
+	s.manage(k, p, &peer.Op{Do: peer.Rename{Name: p.needText("name")}})
 }
 
 // maxRelays is how many Sync Servers a circle has.
 const maxRelays = 8
 
 func (s *Store) setRelays(k *call, p *params) {
-	op := &peer.Op{Verb: peer.SetRelays}
+	var do peer.SetRelays
 	if v := p.need("urls"); v != nil {
 		list, ok := elements(v, maxRelays)
 		if !ok || len(list) > maxRelays {
@@ -38,14 +38,14 @@ func (s *Store) setRelays(k *call, p *params) {
 			if !ok || !roster.ValidRelay(url) {
 				p.wrong(peer.EValue, "urls")
 			}
-			op.List = append(op.List, url)
+			do.URLs = append(do.URLs, url)
 		}
 	}
-	s.manage(k, p, op)
+	s.manage(k, p, &peer.Op{Do: do})
 }
 
 func (s *Store) revoke(k *call, p *params) {
-	s.manage(k, p, &peer.Op{Verb: peer.Revoke, Key: p.needText("device")})
+	s.manage(k, p, &peer.Op{Do: peer.Revoke{Device: p.needText("device")}})
 }
 
 // devices is a part of state, for who wants no more.
@@ -108,14 +108,14 @@ func (s *Store) pairingState(a peer.PairingState) {
 
 // invite makes a link for a device: to this store's manager, or to an application.
 func (s *Store) invite(k *call, p *params) {
-	op := &peer.Op{Verb: peer.Invite, App: p.text("app"), Key: s.managerURL()}
-	if op.App != "" {
-		if op.Key = s.addressOf(op.App); op.Key == "" {
+	app, url := p.text("app"), s.managerURL()
+	if app != "" {
+		if url = s.addressOf(app); url == "" {
 			p.wrong(peer.EValue, "app")
 		}
 	}
 	if k.right(p) {
-		s.pair(k, op, &pairing{host: true, app: op.App})
+		s.pair(k, &peer.Op{App: app, Do: peer.Invite{URL: url}}, &pairing{host: true, app: app})
 	}
 }
 
@@ -131,7 +131,7 @@ func (s *Store) addressOf(id string) string {
 }
 
 func (s *Store) join(k *call, p *params) {
-	op := &peer.Op{Verb: peer.Join, Key: p.needText("link")}
+	op := &peer.Op{Do: peer.Join{Link: p.needText("link")}}
 	if k.right(p) {
 		s.pair(k, op, &pairing{})
 	}
@@ -168,18 +168,22 @@ func (s *Store) current(num uint64) *pairing {
 
 func (s *Store) confirm(k *call, p *params) {
 	num := p.needNumber("pairing")
-	op := &peer.Op{Verb: peer.Confirm, Key: p.text("digits"), Bring: p.flag("bring"), Discard: p.flag("discard")}
-	if op.Bring && op.Discard {
+	do := peer.Confirm{Digits: p.text("digits"), Bring: p.flag("bring"), Discard: p.flag("discard")}
+	if do.Bring && do.Discard {
 		p.wrong(peer.EValue, "discard")
 	}
-	s.onPairing(k, p, num, op)
+	s.onPairing(k, p, num, func(pairing uint64) peer.Verb {
+		do.Target = pairing
+		return do
+	})
 }
 
 func (s *Store) cancel(k *call, p *params) {
-	s.onPairing(k, p, p.needNumber("pairing"), &peer.Op{Verb: peer.Cancel})
+	s.onPairing(k, p, p.needNumber("pairing"), func(pairing uint64) peer.Verb { return peer.Cancel{Target: pairing} })
 }
 
-func (s *Store) onPairing(k *call, p *params, num uint64, op *peer.Op) {
+// onPairing has the engine do what verb makes of the ID of its Invite or Join.
+func (s *Store) onPairing(k *call, p *params, num uint64, verb func(uint64) peer.Verb) {
 	if !k.right(p) {
 		return
 	}
@@ -188,8 +192,7 @@ func (s *Store) onPairing(k *call, p *params, num uint64, op *peer.Op) {
 		k.fail(peer.EExpired)
 		return
 	}
-	op.Target = run.op
-	s.finish(k, op)
+	s.finish(k, &peer.Op{Do: verb(run.op)})
 }
 
 // dismiss forgets a pairing that is over.

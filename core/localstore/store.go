@@ -236,7 +236,7 @@ func (s *Store) begin() {
 	}
 	s.todo = s.todo[len(s.todo)-1:] // what came before Start was meant for the one before
 	again := s.opened
-	s.do(&peer.Op{Verb: peer.Kept}, func(r peer.Reply) {
+	s.do(&peer.Op{Do: peer.Kept{}}, func(r peer.Reply) {
 		if !again || r.Err != peer.OK {
 			s.load(r)
 			return
@@ -290,7 +290,7 @@ func (s *Store) stop() {
 	}
 	s.stopped = true
 	s.eachClient(func(c *client) { c.close(CloseStop, peer.EClosed) })
-	s.do(&peer.Op{Verb: peer.Shutdown}, func(peer.Reply) {})
+	s.do(&peer.Op{Do: peer.Shutdown{}}, func(peer.Reply) {})
 }
 
 // eachClient calls f for every connection that there is, in their order.

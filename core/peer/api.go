@@ -27,7 +27,7 @@ type Config struct {
 	App  string    // an embedded store's application id: the origin on the web; at most 255 bytes. Empty: a local store
 	Name string    // this device's name, 1 to wire.MaxNameRunes characters; a default when empty
 	Sync []string  // relay URLs that a new circle starts with, at most 8; none: no sync
-	URL  string    // the application's address, to which an invite's link leads; empty: Op.Key has it
+	URL  string    // the application's address, to which an invite's link leads; empty: Invite.URL has it
 	Rand io.Reader // of cryptographic quality; nil: crypto/rand
 	// Conn is a number that no connection has that is dialled. The driver of an engine that follows another one sets it to the last
 	// that the other dialled: what is still on its way of those is then nobody's.
@@ -87,72 +87,6 @@ func (Offline) isEvent()   {}
 func (Online) isEvent()    {}
 func (*Op) isEvent()       {}
 
-// Verb is what an Op asks for. The numbers are those of the codec to JavaScript.
-type Verb uint8
-
-// The verbs, with what each takes from Op and returns in Reply.
-const (
-	Get       Verb = 1  // Key → Entries (one, or none)
-	Batch     Verb = 2  // Writes, Relaxed → nothing; a put or del is a batch of one, and a batch of none waits for what was before it
-	List      Verb = 3  // Range → Entries, at most 1,000 or about 1 MiB at once; More when there are others
-	Conflicts Verb = 4  // Key → Entries: the versions that get did not choose
-	Watch     Verb = 5  // Range.Prefix → nothing; Changed actions with this Op's ID follow until Unwatch
-	Unwatch   Verb = 6  // Target: the Watch's ID → nothing
-	Invite    Verb = 7  // Key: the address that the link leads to, if Config has none → Text: the link; then PairingState actions with this Op's ID
-	Join      Verb = 8  // Key: the link → nothing; then PairingState actions with this Op's ID
-	Confirm   Verb = 9  // Target: the ID of Invite or Join; Bring or Discard, where there is data already; Key: the digits, where they are hidden → nothing
-	Cancel    Verb = 10 // Target → nothing
-	Shutdown  Verb = 11 // says BYE to every peer, commits what is left → nothing, when that is done
-	Rename    Verb = 12 // Key: this device's new name → nothing
-	Import    Verb = 13 // Writes → nothing; as Batch, but where a key has another value both are kept
-	Revoke    Verb = 14 // Key: a device's id → nothing: it is out for good
-)
-
-// The verbs of a local store alone.
-const (
-	AddApp    Verb = 32 // App, Key: its name for people → nothing: its namespace is there, also when it was dropped before
-	DropApp   Verb = 33 // App → nothing: its data is deleted from this device, and not synced any more
-	Prefer    Verb = 34 // App, Key: a device's id, or "" for all of them; On → nothing: whether this device syncs it with them
-	SetRelays Verb = 35 // List: the circle's Sync Servers → nothing
-	Keep      Verb = 36 // Key, Value → nothing: a setting of the driver's, sealed with everything else; an empty Value deletes it
-	Kept      Verb = 37 // Range.Prefix → Entries: the settings
-	RevokeOf  Verb = 38 // App → nothing: its application peers are out for good
-)
-
-// Op is an operation of the application. Operations on one key keep their order.
-type Op struct {
-	ID      uint64 // chosen by the driver, unique among those not yet answered and watches
-	Client  uint32 // who asks (a tab); stands in the Changed that follow from it
-	Verb    Verb
-	Key     string
-	Writes  []Write
-	Range   Range
-	App     string // local store: the application whose namespace it is about. Invite: which it lets a device into; empty: the circle
-	Value   []byte
-	List    []string
-	On      bool
-	Target  uint64
-	Since   uint64 // Watch: first deliver what changed after this position (of an earlier Changed or Reply); 0: nothing
-	Relaxed bool   // answer as soon as the engine has taken it; else when it is durable
-	Bring   bool   // Confirm: hand over the data that is here already
-	Discard bool   // Confirm: delete it from this device instead
-}
-
-// Write is one put (JSON or Bytes) or deletion of a batch. A batch has each key at most once; the last one counts.
-type Write struct {
-	Key   string
-	Kind  wire.Kind
-	Value []byte // the engine keeps it
-}
-
-// Range selects keys: those with Prefix that are ≥ Gte and < Lt (empty: no bound), in ascending byte order or Reverse, at
-// most Limit (0: no limit). After continues behind that key (before it, when Reverse).
-type Range struct {
-	Prefix, Gte, Lt, After string
-	Reverse, KeysOnly      bool
-	Limit                  uint32
-}
-
 // Entry is a key with a value.
 type Entry struct {
 	Key   string
@@ -194,17 +128,17 @@ type Action interface{ isAction() }
 type (
 	// Reply returns an Op, once.
 	Reply struct {
-		Op       uint64
-		Err      Code
-		Entries  []Entry
-		Text     string
-		More     bool   // List: there are others after these
-		Position uint64 // Watch: how far this device's log has got
+		Op      uint64
+		Err     Code
+		Entries []Entry
+		Text    string
+		More    bool   // List: there are others after these
+		Number  uint64 // Watch: how far this device's log has got
 	}
 	// Changed tells a Watch what has changed, in order. Several keys of one batch come together.
 	Changed struct {
 		Watch    uint64
-		Position uint64 // for Op.Since after a restart
+		Position uint64 // for Watch.Since after a restart
 		Changes  []Change
 	}
 	// StatusChanged is the whole status, sent when something in it has changed.

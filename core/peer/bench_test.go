@@ -26,7 +26,7 @@ func filledHarness(b *testing.B) *harness {
 	b.Helper()
 	h := newHarness(b, "Laptop")
 	for first := 0; first < benchKeys; first += 1000 {
-		h.nodes[0].must(Op{Verb: Batch, Writes: benchWrites(first, 1000)})
+		h.nodes[0].must(Op{Do: Batch{Writes: benchWrites(first, 1000)}})
 	}
 	return h
 }
@@ -35,7 +35,7 @@ func BenchmarkPut(b *testing.B) {
 	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		n.must(Op{Verb: Batch, Writes: benchWrites(i*7919, 1)})
+		n.must(Op{Do: Batch{Writes: benchWrites(i*7919, 1)}})
 	}
 }
 
@@ -43,7 +43,7 @@ func BenchmarkBatchOf100(b *testing.B) {
 	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		n.must(Op{Verb: Batch, Writes: benchWrites(i*100, 100)})
+		n.must(Op{Do: Batch{Writes: benchWrites(i*100, 100)}})
 	}
 }
 
@@ -51,7 +51,7 @@ func BenchmarkGet(b *testing.B) {
 	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		n.must(Op{Verb: Get, Key: benchWrites(i*7919, 1)[0].Key})
+		n.must(Op{Do: Get{Key: benchWrites(i*7919, 1)[0].Key}})
 	}
 }
 
@@ -59,7 +59,7 @@ func BenchmarkRangeOf1000(b *testing.B) {
 	n := filledHarness(b).nodes[0]
 	b.ReportAllocs()
 	for b.Loop() {
-		if r := n.must(Op{Verb: List, Range: Range{Gte: "note/005000", Limit: 1000}}); len(r.Entries) != 1000 {
+		if r := n.must(Op{Do: List{Gte: "note/005000", Limit: 1000}}); len(r.Entries) != 1000 {
 			b.Fatal(len(r.Entries))
 		}
 	}
@@ -71,7 +71,7 @@ func BenchmarkOpen(b *testing.B) {
 	n := h.nodes[0]
 	for b.Loop() {
 		n.crash()
-		n.must(Op{Verb: Get, Key: "note/007777"})
+		n.must(Op{Do: Get{Key: "note/007777"}})
 	}
 	with := heap()
 	n.e = nil
@@ -106,9 +106,9 @@ func BenchmarkCatchUp(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		b.StopTimer()
 		h.offline(phone, true)
-		laptop.must(Op{Verb: Batch, Writes: benchWrites(0, benchKeys/100)})
+		laptop.must(Op{Do: Batch{Writes: benchWrites(0, benchKeys/100)}})
 		laptop.put("laptop", fmt.Sprint(i))
-		phone.must(Op{Verb: Batch, Writes: benchWrites(benchKeys/2, benchKeys/100)})
+		phone.must(Op{Do: Batch{Writes: benchWrites(benchKeys/2, benchKeys/100)}})
 		phone.put("phone", fmt.Sprint(i))
 		b.StartTimer()
 		h.offline(phone, false)

@@ -11,21 +11,22 @@ import (
 
 // addApp sees to it that an application has a namespace here.
 func (e *Engine) addApp(op *Op) {
+	do := op.Do.(AddApp)
 	n := e.namespaceOf(op.App)
 	switch {
 	case n == nil:
 		var code Code
-		if n, code = e.newNamespace(op.App, op.Key); code != OK {
+		if n, code = e.newNamespace(op.App, do.Name); code != OK {
 			e.reply(Reply{Op: op.ID, Err: code})
 			return
 		}
 		e.announce(n)
 	case n.gone:
-		n.gone, n.on, n.off, n.name = false, true, nil, roster.CleanName(op.Key)
+		n.gone, n.on, n.off, n.name = false, true, nil, roster.CleanName(do.Name)
 		n.save()
 		e.resync(func(*device) bool { return true })
-	case op.Key != "" && n.name != roster.CleanName(op.Key):
-		n.name = roster.CleanName(op.Key)
+	case do.Name != "" && n.name != roster.CleanName(do.Name):
+		n.name = roster.CleanName(do.Name)
 		n.save()
 	}
 	e.touch()
@@ -60,22 +61,23 @@ func (e *Engine) dropApp(op *Op) {
 
 // prefer says whether an application is synced, with one device or at all.
 func (e *Engine) prefer(op *Op) {
+	do := op.Do.(Prefer)
 	n := e.namespaceOf(op.App)
 	if n == nil || n.gone {
 		e.reply(Reply{Op: op.ID, Err: EApp})
 		return
 	}
-	if op.Key == "" {
-		n.on = op.On
+	if do.Device == "" {
+		n.on = do.On
 		e.resync(func(*device) bool { return true })
 	} else {
-		d := e.deviceByID(op.Key)
+		d := e.deviceByID(do.Device)
 		if d == nil || d.domain != e.circle {
 			e.reply(Reply{Op: op.ID, Err: EValue})
 			return
 		}
 		n.off = slices.DeleteFunc(n.off, func(ik [32]byte) bool { return ik == d.ik })
-		if !op.On {
+		if !do.On {
 			n.off = append(n.off, d.ik)
 		}
 		e.resync(func(o *device) bool { return o == d })
@@ -87,7 +89,8 @@ func (e *Engine) prefer(op *Op) {
 
 // revoke shuts a device out, for good, wherever it is listed.
 func (e *Engine) revoke(op *Op) {
-	d := e.deviceByID(op.Key)
+	do := op.Do.(Revoke)
+	d := e.deviceByID(do.Device)
 	switch {
 	case d == nil || !d.member():
 		e.reply(Reply{Op: op.ID, Err: EValue})
@@ -122,17 +125,18 @@ func (e *Engine) revokeOf(op *Op) {
 
 // setRelays changes the Sync Servers that the circle meets at.
 func (e *Engine) setRelays(op *Op) {
+	do := op.Do.(SetRelays)
 	if err := e.foundCircle(); err != nil {
 		e.reply(Reply{Op: op.ID, Err: ESync})
 		return
 	}
-	for _, u := range op.List {
+	for _, u := range do.URLs {
 		if !roster.SafeRelay(u) {
 			e.reply(Reply{Op: op.ID, Err: ESync})
 			return
 		}
 	}
-	if _, err := e.circle.roster.SignRelays(e.self.ik, op.List); err != nil {
+	if _, err := e.circle.roster.SignRelays(e.self.ik, do.URLs); err != nil {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}
@@ -142,11 +146,12 @@ func (e *Engine) setRelays(op *Op) {
 }
 
 func (e *Engine) rename(op *Op) {
-	if !roster.ValidName(op.Key) {
+	name := op.Do.(Rename).Name
+	if !roster.ValidName(name) {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}
-	e.self.name = op.Key
+	e.self.name = name
 	e.saveName()
 	for _, d := range e.devices {
 		if d.repl != nil {
@@ -183,19 +188,20 @@ const (
 )
 
 func (e *Engine) keep(op *Op) {
-	if op.Key == "" || len(op.Key) > wire.MaxKey || len(op.Value) > maxKept || len(op.Value) > 0 && e.keptBytes(op) > maxKeptAll {
+	do := op.Do.(Keep)
+	if do.Key == "" || len(do.Key) > wire.MaxKey || len(do.Value) > maxKept || len(do.Value) > 0 && e.keptBytes(do) > maxKeptAll {
 		e.reply(Reply{Op: op.ID, Err: ETooBig})
 		return
 	}
-	e.led.SetMeta(metaKeep+op.Key, op.Value)
+	e.led.SetMeta(metaKeep+do.Key, do.Value)
 	e.answer(op)
 }
 
-// keptBytes is how much the settings take with that of op.
-func (e *Engine) keptBytes(op *Op) int {
-	n := len(op.Key) + len(op.Value)
+// keptBytes is how much the settings take with that of do.
+func (e *Engine) keptBytes(do Keep) int {
+	n := len(do.Key) + len(do.Value)
 	for _, key := range e.led.MetaKeys(metaKeep) {
-		if key != metaKeep+op.Key {
+		if key != metaKeep+do.Key {
 			n += len(key) + len(e.led.Meta(key))
 		}
 	}
@@ -203,8 +209,9 @@ func (e *Engine) keptBytes(op *Op) int {
 }
 
 func (e *Engine) kept(op *Op) {
+	do := op.Do.(Kept)
 	r := Reply{Op: op.ID}
-	for _, key := range e.led.MetaKeys(metaKeep + op.Range.Prefix) {
+	for _, key := range e.led.MetaKeys(metaKeep + do.Prefix) {
 		r.Entries = append(r.Entries, Entry{Key: key[len(metaKeep):], Kind: wire.Bytes, Value: bytes.Clone(e.led.Meta(key))})
 	}
 	e.reply(r)

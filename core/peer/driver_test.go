@@ -40,7 +40,7 @@ func TestOthersAreDialledBehindTheFirstAnswers(t *testing.T) {
 		n.put(fmt.Sprintf("k/%03d", i), `"`+strings.Repeat("x", 40_000)+`"`)
 	}
 	const never = 2 * dialAtLast
-	get := &Op{ID: 1 << 40, Verb: Get, Key: "k/007"}
+	get := &Op{ID: 1 << 40, Do: Get{Key: "k/007"}}
 	for _, c := range []struct {
 		name   string
 		asks   Events
@@ -79,7 +79,7 @@ func TestNothingAfterFailed(t *testing.T) {
 	h.until("first copy", h.converged)
 	var out Actions
 	e := h.nodes[0].e
-	e.Step(h.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
+	e.Step(h.now, &Op{ID: 1 << 40, Do: Batch{Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}}, &out)
 	out.Reset()
 	e.Step(h.now+40_000, Committed{Err: errTest}, &out)
 	if n := len(out.List); n == 0 {
@@ -103,10 +103,10 @@ func TestBatchOfNone(t *testing.T) {
 		ev   Event
 		want []uint64
 	}{
-		{&Op{ID: put, Verb: Batch, Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("1")}}}, nil},
-		{&Op{ID: during, Verb: Batch}, nil},
+		{&Op{ID: put, Do: Batch{Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("1")}}}}, nil},
+		{&Op{ID: during, Do: Batch{}}, nil},
 		{Committed{}, []uint64{put, during}},
-		{&Op{ID: after, Verb: Batch}, []uint64{after}},
+		{&Op{ID: after, Do: Batch{}}, []uint64{after}},
 	} {
 		var out Actions
 		e.Step(h.now, c.ev, &out)
@@ -152,9 +152,9 @@ func TestFailedComesBehindEveryAnswer(t *testing.T) {
 	h := newHarness(t, "Laptop")
 	e := h.nodes[0].e
 	var out Actions
-	e.Step(h.now, &Op{ID: 1 << 40, Verb: Batch, Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}, &out)
+	e.Step(h.now, &Op{ID: 1 << 40, Do: Batch{Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}}, &out)
 	out.Reset()
-	e.Step(h.now, Events{Committed{Err: errTest}, &Op{ID: 1<<40 + 1, Verb: Get, Key: "k"}}, &out)
+	e.Step(h.now, Events{Committed{Err: errTest}, &Op{ID: 1<<40 + 1, Do: Get{Key: "k"}}}, &out)
 	if n := len(out.List); n != 3 {
 		t.Fatalf("%d actions: %#v", n, out.List)
 	} else if _, ok := out.List[n-1].(Failed); !ok {

@@ -114,7 +114,7 @@ func TestJoinAgainWhenNeverAdded(t *testing.T) {
 	if b.e.currentStatus().Devices != nil {
 		t.Error("the status shows devices, although this one was not added")
 	}
-	if r := b.replies[b.do(Op{Verb: Join, Key: "no link"})]; r.Err != ELink {
+	if r := b.replies[b.do(Op{Do: Join{Link: "no link"}})]; r.Err != ELink {
 		t.Errorf("join: %+v", r)
 	}
 	b.crash()

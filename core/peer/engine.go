@@ -18,12 +18,8 @@ func (e *Engine) reply(r Reply) {
 	e.replied = true
 }
 
-// answer replies to op when everything logged so far is durable, or at once if it is relaxed.
+// answer replies to op when everything logged so far is durable.
 func (e *Engine) answer(op *Op) {
-	if op.Relaxed {
-		e.reply(Reply{Op: op.ID})
-		return
-	}
 	e.commits.next.strict = true
 	e.commits.next.ops = append(e.commits.next.ops, op.ID)
 }

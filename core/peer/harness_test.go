@@ -343,6 +343,11 @@ func (h *harness) silence(n *node) {
 	}
 }
 
+// unknown is a verb that there is not.
+type unknown struct{}
+
+func (unknown) ID() VerbID { return 200 }
+
 func (n *node) do(op Op) uint64 {
 	n.lastOp++
 	op.ID, op.Client = n.lastOp, 1
@@ -357,27 +362,27 @@ func (n *node) must(op Op) Reply {
 	id := n.do(op)
 	r, ok := n.replies[id]
 	if !ok {
-		n.m.t.Fatalf("%s: verb %d is not answered", n.name, op.Verb)
+		n.m.t.Fatalf("%s: %T is not answered", n.name, op.Do)
 	}
 	if r.Err != OK {
-		n.m.t.Fatalf("%s: verb %d: %s", n.name, op.Verb, r.Err)
+		n.m.t.Fatalf("%s: %T: %s", n.name, op.Do, r.Err)
 	}
 	return r
 }
 
 func (n *node) put(key, value string) {
 	n.m.t.Helper()
-	n.must(Op{Verb: Batch, Writes: []Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}})
+	n.must(Op{Do: Batch{Writes: []Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}}})
 }
 
 func (n *node) del(key string) {
 	n.m.t.Helper()
-	n.must(Op{Verb: Batch, Writes: []Write{{Key: key}}})
+	n.must(Op{Do: Batch{Writes: []Write{{Key: key}}}})
 }
 
 func (n *node) get(key string) string {
 	n.m.t.Helper()
-	r := n.must(Op{Verb: Get, Key: key})
+	r := n.must(Op{Do: Get{Key: key}})
 	if len(r.Entries) == 0 {
 		return ""
 	}
@@ -388,9 +393,9 @@ func (n *node) get(key string) string {
 func (n *node) all() string {
 	n.m.t.Helper()
 	var b strings.Builder
-	for _, e := range n.must(Op{Verb: List}).Entries {
+	for _, e := range n.must(Op{Do: List{}}).Entries {
 		fmt.Fprintf(&b, "%s=%s", e.Key, e.Value)
-		for _, c := range n.must(Op{Verb: Conflicts, Key: e.Key}).Entries {
+		for _, c := range n.must(Op{Do: Conflicts{Key: e.Key}}).Entries {
 			fmt.Fprintf(&b, " / %s", c.Value)
 		}
 		b.WriteString("\n")
@@ -401,7 +406,7 @@ func (n *node) all() string {
 // pair has b join a, both users saying yes to the same digits. Where a hides them, its user types those that b shows.
 func (h *harness) pair(a, b *node) {
 	h.t.Helper()
-	h.pairFor(a, b, Op{Verb: Invite, Key: managerURL})
+	h.pairFor(a, b, Op{Do: Invite{URL: managerURL}})
 }
 
 func (h *harness) pairFor(a, b *node, op Op) {
@@ -411,13 +416,13 @@ func (h *harness) pairFor(a, b *node, op Op) {
 	if link.Err != OK || link.Text == "" {
 		h.t.Fatalf("invite: %+v", link)
 	}
-	join := b.do(Op{Verb: Join, Key: link.Text})
+	join := b.do(Op{Do: Join{Link: link.Text}})
 	h.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
 	if x, y := a.pairing[invite], b.pairing[join]; x.Digits != y.Digits && x.Digits != "" || len(y.Digits) != 6 || x.Name != b.name || y.Name != a.name {
 		h.t.Fatalf("digits and names: %+v, %+v", x, y)
 	}
-	a.must(Op{Verb: Confirm, Target: invite, Key: b.pairing[join].Digits})
-	b.must(Op{Verb: Confirm, Target: join, Bring: true})
+	a.must(Op{Do: Confirm{Target: invite, Digits: b.pairing[join].Digits}})
+	b.must(Op{Do: Confirm{Target: join, Bring: true}})
 	h.until("paired", func() bool { return a.pairing[invite].Step == Done && b.pairing[join].Step == Done })
 }
 

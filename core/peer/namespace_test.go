@@ -15,25 +15,25 @@ const (
 
 func (n *node) addApp(app, name string) {
 	n.m.t.Helper()
-	n.must(Op{Verb: AddApp, App: app, Key: name})
+	n.must(Op{App: app, Do: AddApp{Name: name}})
 }
 
 func (n *node) putIn(app, key, value string) {
 	n.m.t.Helper()
-	n.must(Op{Verb: Batch, App: app, Writes: []Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}})
+	n.must(Op{App: app, Do: Batch{Writes: []Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}}})
 }
 
 // in is all that an application has, conflicts included; "E_APP" if there is no such application.
 func (n *node) in(app string) string {
 	n.m.t.Helper()
-	r := n.replies[n.do(Op{Verb: List, App: app})]
+	r := n.replies[n.do(Op{App: app, Do: List{}})]
 	if r.Err != OK {
 		return string(r.Err)
 	}
 	var out []string
 	for _, e := range r.Entries {
 		text := e.Key + "=" + string(e.Value)
-		for _, c := range n.must(Op{Verb: Conflicts, App: app, Key: e.Key}).Entries {
+		for _, c := range n.must(Op{App: app, Do: Conflicts{Key: e.Key}}).Entries {
 			text += "/" + string(c.Value)
 		}
 		out = append(out, text)
@@ -69,7 +69,7 @@ func TestApplicationsAreApart(t *testing.T) {
 		{"the same key in both", func() { n.addApp(todo, "Todo"); n.putIn(notes, "k", "1"); n.putIn(todo, "k", "2") }, "k=1", "k=2"},
 		{"added again", func() { n.addApp(notes, "Notes") }, "k=1", "k=2"},
 		{"opened again", func() { n.crash() }, "k=1", "k=2"},
-		{"dropped", func() { n.must(Op{Verb: DropApp, App: notes}) }, "E_APP", "k=2"},
+		{"dropped", func() { n.must(Op{App: notes, Do: DropApp{}}) }, "E_APP", "k=2"},
 		{"opened again without it", func() { n.crash() }, "E_APP", "k=2"},
 		{"back, empty", func() { n.addApp(notes, "Notes"); n.putIn(notes, "l", "3") }, "l=3", "k=2"},
 		{"after checkpoints", func() {
@@ -94,7 +94,7 @@ func TestWatchHearsItsApplicationAlone(t *testing.T) {
 	n := h.nodes[0]
 	n.addApp(notes, "Notes")
 	n.addApp(todo, "Todo")
-	n.must(Op{Verb: Watch, App: notes})
+	n.must(Op{App: notes, Do: Watch{}})
 	n.putIn(todo, "secret", "1")
 	n.putIn(notes, "k", "2")
 	if len(n.changes) != 1 || n.changes[0].Key != "k" {
@@ -108,13 +108,13 @@ func TestImportReplacesNothing(t *testing.T) {
 	n.addApp(notes, "Notes")
 	n.putIn(notes, "a", "1")
 	n.putIn(notes, "b", "2")
-	brought := Op{Verb: Import, App: notes}
+	var brought []Write
 	for _, kv := range []string{"a3", "b2", "c4"} {
-		brought.Writes = append(brought.Writes, Write{Key: kv[:1], Kind: wire.JSON, Value: []byte(kv[1:])})
+		brought = append(brought, Write{Key: kv[:1], Kind: wire.JSON, Value: []byte(kv[1:])})
 	}
 	for range 2 { // the second time changes nothing
 		h.wait(10)
-		n.must(brought)
+		n.must(Op{App: notes, Do: Import{Writes: brought}})
 		if got := n.in(notes); got != "a=3/1 b=2 c=4" {
 			t.Errorf("there is %q", got)
 		}
@@ -128,35 +128,35 @@ func TestImportReplacesNothing(t *testing.T) {
 func TestSettingsAreKept(t *testing.T) {
 	h := newStores(t, "Laptop")
 	n := h.nodes[0]
-	n.must(Op{Verb: Keep, Key: "token/1", Value: []byte("x")})
-	n.must(Op{Verb: Keep, Key: "token/2", Value: []byte("y")})
-	n.must(Op{Verb: Keep, Key: "other", Value: []byte("z")})
-	n.must(Op{Verb: Keep, Key: "token/1"})
+	n.must(Op{Do: Keep{Key: "token/1", Value: []byte("x")}})
+	n.must(Op{Do: Keep{Key: "token/2", Value: []byte("y")}})
+	n.must(Op{Do: Keep{Key: "other", Value: []byte("z")}})
+	n.must(Op{Do: Keep{Key: "token/1"}})
 	n.crash()
-	r := n.must(Op{Verb: Kept, Range: Range{Prefix: "token/"}})
+	r := n.must(Op{Do: Kept{Prefix: "token/"}})
 	if len(r.Entries) != 1 || r.Entries[0].Key != "token/2" || string(r.Entries[0].Value) != "y" {
 		t.Errorf("kept %+v", r.Entries)
 	}
-	if r := n.replies[n.do(Op{Verb: Keep, Key: "big", Value: make([]byte, maxKept+1)})]; r.Err != ETooBig {
+	if r := n.replies[n.do(Op{Do: Keep{Key: "big", Value: make([]byte, maxKept+1)}})]; r.Err != ETooBig {
 		t.Errorf("a big setting: %q", r.Err)
 	}
 	var last Reply
 	for i := range maxKeptAll/maxKept + 1 {
-		last = n.replies[n.do(Op{Verb: Keep, Key: fmt.Sprint(i), Value: make([]byte, maxKept)})]
+		last = n.replies[n.do(Op{Do: Keep{Key: fmt.Sprint(i), Value: make([]byte, maxKept)}})]
 	}
 	if last.Err != ETooBig {
 		t.Errorf("more settings than there is room for: %q", last.Err)
 	}
-	n.must(Op{Verb: Keep, Key: "0"})
+	n.must(Op{Do: Keep{Key: "0"}})
 	n.crash()
 }
 
 // What only a local store has, an embedded one refuses.
 func TestEmbeddedHasOneApplication(t *testing.T) {
 	h := newHarness(t, "Phone")
-	for _, v := range []Verb{AddApp, DropApp, Prefer, SetRelays, Keep, Kept, RevokeOf, 99} {
-		if r := h.nodes[0].replies[h.nodes[0].do(Op{Verb: v, App: notes, Key: "x"})]; r.Err != EValue {
-			t.Errorf("verb %d: %q", v, r.Err)
+	for _, v := range []Verb{AddApp{}, DropApp{}, Prefer{}, SetRelays{}, Keep{Key: "x"}, Kept{}, RevokeOf{}, unknown{}} {
+		if r := h.nodes[0].replies[h.nodes[0].do(Op{App: notes, Do: v})]; r.Err != EValue {
+			t.Errorf("%T: %q", v, r.Err)
 		}
 	}
 }
@@ -224,7 +224,7 @@ func TestApplicationThatComesWhileDataIsMoved(t *testing.T) {
 	n.addApp(todo, "Todo")
 	n.putIn(todo, "t", "2")
 	n.e.led.SetMeta(metaMoving+n.e.namespaceOf(notes).number(), []byte{moveDiscard}) // as a crash may leave it
-	n.must(Op{Verb: Keep, Key: "x", Value: []byte("y")})
+	n.must(Op{Do: Keep{Key: "x", Value: []byte("y")}})
 	n.crash()
 	if a, b := n.in(notes), n.in(todo); a != "" || b != "t=2" {
 		t.Errorf("there is %q and %q", a, b)
@@ -248,8 +248,8 @@ func TestSyncIsSwitchedOffAndOn(t *testing.T) {
 	h.untilIn(c, notes, "k=1")
 	id := func(n *node) string { return n.e.currentStatus().Self.ID }
 
-	a.must(Op{Verb: Prefer, App: notes, Key: id(b)})
-	c.must(Op{Verb: Prefer, App: notes, Key: id(b)})
+	a.must(Op{App: notes, Do: Prefer{Device: id(b)}})
+	c.must(Op{App: notes, Do: Prefer{Device: id(b)}})
 	a.putIn(notes, "k", "2")
 	b.putIn(notes, "l", "3")
 	a.putIn(todo, "t", "1")
@@ -270,18 +270,18 @@ func TestSyncIsSwitchedOffAndOn(t *testing.T) {
 	if got := b.in(notes); got != "k=1 l=3" {
 		t.Errorf("after a restart, Desktop has %q", got)
 	}
-	a.must(Op{Verb: Prefer, App: notes, Key: id(b), On: true})
+	a.must(Op{App: notes, Do: Prefer{Device: id(b), On: true}})
 	h.untilIn(b, notes, "k=2 l=3")
 	h.untilIn(a, notes, "k=2 l=3")
 	h.untilIn(c, notes, "k=2 l=3") // by way of Laptop
 
-	a.must(Op{Verb: Prefer, App: notes}) // at all
+	a.must(Op{App: notes, Do: Prefer{}}) // at all
 	a.putIn(notes, "k", "4")
 	h.wait(10_000)
 	if x, y := b.in(notes), c.in(notes); x != "k=2 l=3" || y != x {
 		t.Errorf("switched off at all: %q, %q", x, y)
 	}
-	a.must(Op{Verb: Prefer, App: notes, On: true})
+	a.must(Op{App: notes, Do: Prefer{On: true}})
 	h.untilIn(b, notes, "k=4 l=3")
 	h.untilIn(c, notes, "k=4 l=3")
 }
@@ -295,9 +295,9 @@ func TestDroppedApplicationComesBack(t *testing.T) {
 	a.putIn(notes, "l", "2")
 	h.pair(a, b)
 	h.untilIn(b, notes, "k=1 l=2")
-	b.must(Op{Verb: DropApp, App: notes})
+	b.must(Op{App: notes, Do: DropApp{}})
 	a.putIn(notes, "k", "3")
-	a.must(Op{Verb: Batch, App: notes, Writes: []Write{{Key: "l"}}})
+	a.must(Op{App: notes, Do: Batch{Writes: []Write{{Key: "l"}}}})
 	h.wait(10_000)
 	if got := b.in(notes); got != "E_APP" {
 		t.Errorf("dropped: %q", got)

@@ -132,11 +132,11 @@ type pairingOf struct {
 }
 
 func (p *pairingOf) inviteNow() {
-	p.invite = p.a.do(Op{Verb: Invite})
+	p.invite = p.a.do(Op{Do: Invite{}})
 	p.link = p.a.replies[p.invite].Text
 }
 
-func (p *pairingOf) joinNow() { p.join = p.b.do(Op{Verb: Join, Key: p.link}) }
+func (p *pairingOf) joinNow() { p.join = p.b.do(Op{Do: Join{Link: p.link}}) }
 
 // goOn pairs the two after the network has come back, and reports whether that works within ms.
 func (p *pairingOf) goOn(within Millis) bool {
@@ -149,8 +149,8 @@ func (p *pairingOf) goOn(within Millis) bool {
 		h.t.Logf("invite %+v, join %+v", x, y)
 		return false
 	}
-	a.must(Op{Verb: Confirm, Target: p.invite})
-	b.must(Op{Verb: Confirm, Target: p.join, Bring: true})
+	a.must(Op{Do: Confirm{Target: p.invite}})
+	b.must(Op{Do: Confirm{Target: p.join, Bring: true}})
 	h.until("paired", func() bool { return a.pairing[p.invite].Step == Done && b.pairing[p.join].Step == Done })
 	return true
 }
@@ -173,7 +173,7 @@ func TestPairingWaitsForTheNetwork(t *testing.T) {
 			p.m.cutOff(p.a, true)
 			p.a.lastOp++
 			p.invite = p.a.lastOp
-			p.a.step(&Op{ID: p.invite, Client: 1, Verb: Invite})
+			p.a.step(&Op{ID: p.invite, Client: 1, Do: Invite{}})
 			p.m.offline(p.a, true)
 			p.link = p.a.replies[p.invite].Text
 		}},
@@ -258,22 +258,21 @@ func TestPairingOfflineEnds(t *testing.T) {
 		"no Sync Server when it is back":      {away, 60_000, true, ESync},
 		"the Sync Server is on this computer": {loop, 0, false, ESync},
 	} {
-		for _, verb := range []Verb{Invite, Join} {
+		for _, verb := range []Verb{Invite{}, Join{}} {
 			h := harnessAt(t, c.urls, "Laptop", "Phone")
 			a, b := h.nodes[0], h.nodes[1]
-			op := Op{Verb: verb}
-			if verb == Join {
-				op.Key = b.must(Op{Verb: Invite}).Text
+			if verb.ID() == VerbJoin {
+				verb = Join{Link: b.must(Op{Do: Invite{}}).Text}
 			}
 			h.up = false
 			a.step(Offline{})
-			id := a.do(op)
+			id := a.do(Op{Do: verb})
 			if h.wait(c.wait); c.back {
 				a.step(Online{})
 				h.wait(pairingPatience + dialTimeout)
 			}
 			if got := a.replies[id].Err + a.pairing[id].Err; got != c.want || a.pairing[id].Offline {
-				t.Errorf("%s, verb %d: %q, %+v", name, verb, got, a.pairing[id])
+				t.Errorf("%s, %T: %q, %+v", name, verb, got, a.pairing[id])
 			}
 		}
 	}

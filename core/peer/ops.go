@@ -7,6 +7,65 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
+// access says in which stores a verb can be used.
+type access bool
+
+const (
+	anyStore   access = false
+	localStore access = true
+)
+
+type verb struct {
+	name string
+	in   access
+	do   func(*Engine, *Op)
+}
+
+// verbs is what can be asked for.
+var verbs = [...]verb{
+	VerbGet:       {"get", anyStore, onNamespace((*namespace).get)},
+	VerbBatch:     {"batch", anyStore, onNamespace((*namespace).batch)},
+	VerbList:      {"list", anyStore, onNamespace((*namespace).list)},
+	VerbConflicts: {"conflicts", anyStore, onNamespace((*namespace).conflicts)},
+	VerbWatch:     {"watch", anyStore, onNamespace((*namespace).watch)},
+	VerbUnwatch:   {"unwatch", anyStore, onNamespace((*namespace).unwatch)},
+	VerbInvite:    {"invite", anyStore, (*Engine).invite},
+	VerbJoin:      {"join", anyStore, (*Engine).join},
+	VerbConfirm:   {"confirm", anyStore, (*Engine).confirm},
+	VerbCancel:    {"cancel", anyStore, (*Engine).cancel},
+	VerbShutdown:  {"shutdown", anyStore, (*Engine).shutdown},
+	VerbRename:    {"rename", anyStore, (*Engine).rename},
+	VerbImport:    {"import", anyStore, onNamespace((*namespace).bring)},
+	VerbRevoke:    {"revoke", anyStore, (*Engine).revoke},
+
+	VerbAddApp:    {"addApp", localStore, (*Engine).addApp},
+	VerbDropApp:   {"dropApp", localStore, (*Engine).dropApp},
+	VerbPrefer:    {"prefer", localStore, (*Engine).prefer},
+	VerbSetRelays: {"setRelays", localStore, (*Engine).setRelays},
+	VerbKeep:      {"keep", localStore, (*Engine).keep},
+	VerbKept:      {"kept", localStore, (*Engine).kept},
+	VerbRevokeOf:  {"revokeOf", localStore, (*Engine).revokeOf},
+}
+
+// String returns the verb's name, "" if there is no such verb.
+func (v VerbID) String() string {
+	if int(v) >= len(verbs) {
+		return ""
+	}
+	return verbs[v].name
+}
+
+// onNamespace is for what is about the data of one application, Op.App.
+func onNamespace(do func(*namespace, *Op)) func(*Engine, *Op) {
+	return func(e *Engine, op *Op) {
+		if n := e.namespaceOf(op.App); n == nil || n.gone {
+			e.reply(Reply{Op: op.ID, Err: EApp})
+		} else {
+			do(n, op)
+		}
+	}
+}
+
 // op takes an operation in.
 func (e *Engine) op(op *Op) {
 	if e.state < open {
@@ -17,93 +76,56 @@ func (e *Engine) op(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EClosed})
 		return
 	}
-	if op.Verb <= Unwatch || op.Verb == Import {
-		n := e.namespaceOf(op.App)
-		if n == nil || n.gone {
-			e.reply(Reply{Op: op.ID, Err: EApp})
-			return
-		}
-		n.op(op)
-		return
-	}
-	do := verbs[op.Verb]
-	if do == nil {
-		do = storeVerbs[op.Verb]
-	}
-	if do == nil || op.Verb >= AddApp && !e.isStore() {
+	id := op.Do.ID()
+	if id.String() == "" || verbs[id].in == localStore && !e.isStore() {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}
-	do(e, op)
+	verbs[id].do(e, op)
 }
 
-// verbs are those that are not about one namespace's data.
-var verbs = map[Verb]func(*Engine, *Op){
-	Invite: (*Engine).invite, Join: (*Engine).join, Confirm: (*Engine).confirm, Cancel: (*Engine).cancel,
-	Rename: (*Engine).rename, Shutdown: (*Engine).shutdown, Revoke: (*Engine).revoke,
+func (n *namespace) get(op *Op) {
+	do := op.Do.(Get)
+	n.readKey(op, do.Key, func() error {
+		rec, ok, err := n.rep.Get(do.Key)
+		if err != nil {
+			return err
+		}
+		r := Reply{Op: op.ID}
+		if ok {
+			r.Entries = []Entry{{Key: do.Key, Kind: rec.Kind, Value: rec.Value}}
+		}
+		n.e.reply(r)
+		return nil
+	})
 }
 
-// storeVerbs are a local store's alone.
-var storeVerbs = map[Verb]func(*Engine, *Op){
-	AddApp: (*Engine).addApp, DropApp: (*Engine).dropApp, Prefer: (*Engine).prefer, SetRelays: (*Engine).setRelays,
-	Keep: (*Engine).keep, Kept: (*Engine).kept, RevokeOf: (*Engine).revokeOf,
+func (n *namespace) conflicts(op *Op) {
+	do := op.Do.(Conflicts)
+	n.readKey(op, do.Key, func() error {
+		recs, err := n.rep.Conflicts(do.Key)
+		if err != nil {
+			return err
+		}
+		r := Reply{Op: op.ID}
+		for _, rec := range recs {
+			r.Entries = append(r.Entries, Entry{Key: do.Key, Kind: rec.Kind, Value: rec.Value})
+		}
+		n.e.reply(r)
+		return nil
+	})
 }
 
-func (n *namespace) op(op *Op) {
-	switch op.Verb {
-	case Get:
-		n.readKey(op, n.get)
-	case Conflicts:
-		n.readKey(op, n.conflicts)
-	case List:
-		n.enqueue(task{run: func() error { return n.list(op) }, fail: func(c Code) { n.refuse(op, c) }})
-	case Batch, Import:
-		n.batch(op)
-	case Watch:
-		n.watch(op)
-	case Unwatch:
-		n.unwatch(op)
-	default:
-		n.refuse(op, EValue)
-	}
-}
-
-func (n *namespace) readKey(op *Op, read func(*Op) error) {
-	if !wire.ValidKey(op.Key) {
+func (n *namespace) readKey(op *Op, key string, read func() error) {
+	if !wire.ValidKey(key) {
 		n.refuse(op, EKey)
 		return
 	}
 	n.enqueue(task{
-		run:   func() error { return read(op) },
+		run:   read,
 		fail:  func(c Code) { n.refuse(op, c) },
-		probe: func() { _, _, _ = n.rep.Get(op.Key) },
+		probe: func() { _, _, _ = n.rep.Get(key) },
 	})
-}
-
-func (n *namespace) get(op *Op) error {
-	rec, ok, err := n.rep.Get(op.Key)
-	if err != nil {
-		return err
-	}
-	r := Reply{Op: op.ID}
-	if ok {
-		r.Entries = []Entry{{Key: op.Key, Kind: rec.Kind, Value: rec.Value}}
-	}
-	n.e.reply(r)
-	return nil
-}
-
-func (n *namespace) conflicts(op *Op) error {
-	recs, err := n.rep.Conflicts(op.Key)
-	if err != nil {
-		return err
-	}
-	r := Reply{Op: op.ID}
-	for _, rec := range recs {
-		r.Entries = append(r.Entries, Entry{Key: op.Key, Kind: rec.Kind, Value: rec.Value})
-	}
-	n.e.reply(r)
-	return nil
 }
 
 // At most this much stands in one List reply. A reply waits for blocks from storage, first for index pages and then for values, each
@@ -113,8 +135,13 @@ const (
 	listBytes   = 1 << 20
 )
 
-func (n *namespace) list(op *Op) error {
-	q := op.Range
+func (n *namespace) list(op *Op) {
+	do := op.Do.(List)
+	n.enqueue(task{run: func() error { return n.page(op, do) }, fail: func(c Code) { n.refuse(op, c) }})
+}
+
+// page replies with the first part of what a List selects.
+func (n *namespace) page(op *Op, q List) error {
 	limit := listEntries
 	if q.Limit != 0 {
 		limit = min(limit, int(q.Limit))
@@ -136,22 +163,30 @@ func (n *namespace) list(op *Op) error {
 }
 
 func (n *namespace) batch(op *Op) {
-	writes, code := n.checked(op.Writes)
+	do := op.Do.(Batch)
+	done := n.e.answer
+	if do.Relaxed {
+		done = func(op *Op) { n.e.reply(Reply{Op: op.ID}) }
+	}
+	n.write(op, do.Writes, n.rep.Write, done)
+}
+
+func (n *namespace) bring(op *Op) { n.write(op, op.Do.(Import).Writes, n.rep.Import, n.e.answer) }
+
+// write has the replica take in writes, and done reply.
+func (n *namespace) write(op *Op, in []Write, into func(Millis, []replica.Write) ([]replica.Change, error), done func(*Op)) {
+	writes, code := n.checked(in)
 	if code != OK {
 		n.refuse(op, code)
 		return
 	}
 	if len(writes) == 0 {
-		n.e.answer(op)
+		done(op)
 		return
-	}
-	write := n.rep.Write
-	if op.Verb == Import {
-		write = n.rep.Import
 	}
 	n.enqueue(task{
 		run: func() error {
-			changes, err := write(n.e.clock.Wall(), writes)
+			changes, err := into(n.e.clock.Wall(), writes)
 			if errors.Is(err, replica.ErrTooBig) {
 				n.refuse(op, ETooBig)
 				return nil
@@ -162,7 +197,7 @@ func (n *namespace) batch(op *Op) {
 			n.own = n.rep.Position()
 			n.notify(changes, op.Client, "")
 			n.e.touch()
-			n.e.answer(op)
+			done(op)
 			return nil
 		},
 		fail:  func(c Code) { n.refuse(op, c) },

@@ -9,6 +9,7 @@ import (
 )
 
 func (e *Engine) invite(op *Op) {
+	do := op.Do.(Invite)
 	if e.pairing != nil || e.clock.Now() < e.invites.until {
 		e.reply(Reply{Op: op.ID, Err: EBusy})
 		return
@@ -16,7 +17,7 @@ func (e *Engine) invite(op *Op) {
 	dom, code := e.inviting(op.App)
 	link := pairing.Link{URL: e.cfg.URL, Relay: e.relay()}
 	if link.URL == "" {
-		link.URL = op.Key
+		link.URL = do.URL
 	}
 	switch {
 	case code != OK:
@@ -75,11 +76,12 @@ func (dom *domain) offer() pairing.Offer {
 }
 
 func (e *Engine) join(op *Op) {
+	do := op.Do.(Join)
 	if e.pairing != nil {
 		e.reply(Reply{Op: op.ID, Err: EBusy})
 		return
 	}
-	link, err := pairing.ParseLink(op.Key)
+	link, err := pairing.ParseLink(do.Link)
 	if err == nil && link.Relay == "" && len(e.cfg.Sync) > 0 {
 		link.Relay = e.cfg.Sync[0]
 	}
@@ -134,19 +136,20 @@ func (e *Engine) pairingSelf() pairing.Self {
 }
 
 func (e *Engine) confirm(op *Op) {
+	do := op.Do.(Confirm)
 	p := e.pairing
 	switch {
-	case p == nil || p.op != op.Target:
+	case p == nil || p.op != do.Target:
 		e.reply(Reply{Op: op.ID, Err: EExpired})
 	case p.step != Compare:
 		e.reply(Reply{Op: op.ID, Err: EBusy})
-	case !p.host && e.hasData() && !op.Bring && !op.Discard:
+	case !p.host && e.hasData() && !do.Bring && !do.Discard:
 		e.reply(Reply{Op: op.ID, Err: EData})
 	default:
-		p.bring = op.Bring || !op.Discard
+		p.bring = do.Bring || !do.Discard
 		e.reply(Reply{Op: op.ID})
 		if p.m.State().Hidden {
-			p.do(p.m.YesWith(e.clock.Now(), op.Key))
+			p.do(p.m.YesWith(e.clock.Now(), do.Digits))
 		} else {
 			p.do(p.m.Yes(e.clock.Now()))
 		}
@@ -154,7 +157,8 @@ func (e *Engine) confirm(op *Op) {
 }
 
 func (e *Engine) cancel(op *Op) {
-	if p := e.pairing; p != nil && p.op == op.Target && p.step < Paired {
+	do := op.Do.(Cancel)
+	if p := e.pairing; p != nil && p.op == do.Target && p.step < Paired {
 		p.send(p.m.No(e.clock.Now()))
 		p.end(EDenied)
 	}

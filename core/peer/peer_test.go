@@ -11,7 +11,7 @@ import (
 func TestAlone(t *testing.T) {
 	h := newHarness(t, "Laptop")
 	n := h.nodes[0]
-	n.must(Op{Verb: Watch, Range: Range{Prefix: "note/"}})
+	n.must(Op{Do: Watch{Prefix: "note/"}})
 	n.put("note/1", `"one"`)
 	n.put("note/2", `"two"`)
 	n.put("other", `1`)
@@ -41,7 +41,7 @@ func TestPairAndSync(t *testing.T) {
 	if got := a.get("note/2"); got != `"from the phone"` {
 		t.Errorf("the joiner's own data did not come along: %q", got)
 	}
-	b.must(Op{Verb: Watch})
+	b.must(Op{Do: Watch{}})
 	a.put("note/3", `"live"`)
 	if got := b.get("note/3"); got != `"live"` {
 		t.Errorf("live update: %q", got)
@@ -60,8 +60,8 @@ func TestOutageAndConflict(t *testing.T) {
 	h.pair(a, b)
 	a.put("note", `"old"`)
 	h.until("in sync", h.converged)
-	a.must(Op{Verb: Watch, Range: Range{Prefix: "note"}})
-	b.must(Op{Verb: Watch, Range: Range{Prefix: "note"}})
+	a.must(Op{Do: Watch{Prefix: "note"}})
+	b.must(Op{Do: Watch{Prefix: "note"}})
 	h.outage()
 	a.put("note", `"laptop"`)
 	b.put("note", `"phone"`)
@@ -116,10 +116,10 @@ func TestManyAndLarge(t *testing.T) {
 	h := newHarness(t, "Laptop", "Phone")
 	a, b := h.nodes[0], h.nodes[1]
 	for i := range 3000 {
-		a.do(Op{Verb: Batch, Writes: []Write{{Key: fmt.Sprintf("k/%05d", i), Kind: wire.JSON, Value: []byte(`"value"`)}}})
+		a.do(Op{Do: Batch{Writes: []Write{{Key: fmt.Sprintf("k/%05d", i), Kind: wire.JSON, Value: []byte(`"value"`)}}}})
 	}
 	big := make([]byte, wire.MaxValue)
-	a.must(Op{Verb: Batch, Writes: []Write{{Key: "big", Kind: wire.Bytes, Value: big}}})
+	a.must(Op{Do: Batch{Writes: []Write{{Key: "big", Kind: wire.Bytes, Value: big}}}})
 	h.pair(a, b)
 	h.until("copied", func() bool { return b.status.Entries == 3001 && b.get("big") == string(big) })
 	h.until("nothing left", func() bool { return a.status.Devices[0].ToSend == 0 && !b.status.Devices[0].ToReceive })
@@ -176,29 +176,29 @@ func TestRefusals(t *testing.T) {
 		op   Op
 		want Code
 	}{
-		{"empty key", Op{Verb: Get}, EKey},
-		{"long key", Op{Verb: Get, Key: long}, EKey},
-		{"key with a zero", Op{Verb: Batch, Writes: []Write{{Key: "a\x00", Kind: wire.JSON}}}, EKey},
-		{"key that is not UTF-8", Op{Verb: Batch, Writes: []Write{{Key: "\xff", Kind: wire.JSON}}}, EKey},
-		{"large value", Op{Verb: Batch, Writes: []Write{{Key: "k", Kind: wire.Bytes, Value: make([]byte, wire.MaxValue+1)}}}, ETooBig},
-		{"large batch", Op{Verb: Batch, Writes: many}, ETooBig},
-		{"unknown kind", Op{Verb: Batch, Writes: []Write{{Key: "k", Kind: 3}}}, EValue},
-		{"unknown verb", Op{Verb: 200}, EValue},
-		{"malformed link", Op{Verb: Join, Key: "http://localhost:6280/#masq=1.x"}, ELink},
-		{"another application's link", Op{Verb: Join, Key: "http://localhost:9999/#masq=1.AAAAAAAAAAAAAAAAAAAAAA"}, ELink},
-		{"confirm without a pairing", Op{Verb: Confirm, Target: 99}, EExpired},
+		{"empty key", Op{Do: Get{}}, EKey},
+		{"long key", Op{Do: Get{Key: long}}, EKey},
+		{"key with a zero", Op{Do: Batch{Writes: []Write{{Key: "a\x00", Kind: wire.JSON}}}}, EKey},
+		{"key that is not UTF-8", Op{Do: Batch{Writes: []Write{{Key: "\xff", Kind: wire.JSON}}}}, EKey},
+		{"large value", Op{Do: Batch{Writes: []Write{{Key: "k", Kind: wire.Bytes, Value: make([]byte, wire.MaxValue+1)}}}}, ETooBig},
+		{"large batch", Op{Do: Batch{Writes: many}}, ETooBig},
+		{"unknown kind", Op{Do: Batch{Writes: []Write{{Key: "k", Kind: 3}}}}, EValue},
+		{"unknown verb", Op{Do: unknown{}}, EValue},
+		{"malformed link", Op{Do: Join{Link: "http://localhost:6280/#masq=1.x"}}, ELink},
+		{"another application's link", Op{Do: Join{Link: "http://localhost:9999/#masq=1.AAAAAAAAAAAAAAAAAAAAAA"}}, ELink},
+		{"confirm without a pairing", Op{Do: Confirm{Target: 99}}, EExpired},
 	} {
 		if r := a.replies[a.do(c.op)]; r.Err != c.want {
 			t.Errorf("%s: %q, want %q", c.name, r.Err, c.want)
 		}
 	}
 	b.put("mine", "1")
-	invite := a.do(Op{Verb: Invite})
-	join := b.do(Op{Verb: Join, Key: a.replies[invite].Text})
-	if r := b.replies[b.do(Op{Verb: Confirm, Target: join})]; r.Err != EData {
+	invite := a.do(Op{Do: Invite{}})
+	join := b.do(Op{Do: Join{Link: a.replies[invite].Text}})
+	if r := b.replies[b.do(Op{Do: Confirm{Target: join}})]; r.Err != EData {
 		t.Errorf("confirm with data and neither bring nor discard: %q", r.Err)
 	}
-	b.must(Op{Verb: Cancel, Target: join})
+	b.must(Op{Do: Cancel{Target: join}})
 	if a.pairing[invite].Err != EDenied || b.pairing[join].Err != EDenied {
 		t.Errorf("after no: %+v %+v", a.pairing[invite], b.pairing[join])
 	}
@@ -210,26 +210,26 @@ func TestRefusals(t *testing.T) {
 func TestInviteOutlivesAnOutage(t *testing.T) {
 	h := newHarness(t, "Laptop", "Phone")
 	a, b := h.nodes[0], h.nodes[1]
-	invite := a.do(Op{Verb: Invite})
+	invite := a.do(Op{Do: Invite{}})
 	link := a.replies[invite].Text
 	h.outage()
 	h.wait(30_000)
 	h.up = true
 	h.wait(120_000)
-	join := b.do(Op{Verb: Join, Key: link})
+	join := b.do(Op{Do: Join{Link: link}})
 	h.until("compare", func() bool { return a.pairing[invite].Step == Compare && b.pairing[join].Step == Compare })
 }
 
 func TestExpiredInvite(t *testing.T) {
 	h := newHarness(t, "Laptop", "Phone")
 	a, b := h.nodes[0], h.nodes[1]
-	invite := a.do(Op{Verb: Invite})
+	invite := a.do(Op{Do: Invite{}})
 	link := a.replies[invite].Text
 	h.wait(301_000)
 	if got := a.pairing[invite]; got.Err != EExpired {
 		t.Errorf("the invite after five minutes: %+v", got)
 	}
-	join := b.do(Op{Verb: Join, Key: link})
+	join := b.do(Op{Do: Join{Link: link}})
 	h.wait(16_000)
 	if got := b.pairing[join]; got.Err != EExpired {
 		t.Errorf("the joiner of an expired invite: %+v", got)
@@ -240,18 +240,18 @@ func TestExpiredInvite(t *testing.T) {
 func TestThirdPartyInMailbox(t *testing.T) {
 	h := newHarness(t, "Laptop", "Phone", "Stranger")
 	a, b, c := h.nodes[0], h.nodes[1], h.nodes[2]
-	invite := a.do(Op{Verb: Invite})
-	join := b.do(Op{Verb: Join, Key: a.replies[invite].Text})
-	third := c.do(Op{Verb: Join, Key: a.replies[invite].Text})
+	invite := a.do(Op{Do: Invite{}})
+	join := b.do(Op{Do: Join{Link: a.replies[invite].Text}})
+	third := c.do(Op{Do: Join{Link: a.replies[invite].Text}})
 	if got := c.replies[third]; got.Err != ECrowded {
 		t.Errorf("the third: %+v", got)
 	}
 	if a.pairing[invite].Step != Compare || b.pairing[join].Step != Compare {
 		t.Errorf("the two: %+v, %+v", a.pairing[invite], b.pairing[join])
 	}
-	c.do(Op{Verb: Join, Key: a.replies[invite].Text}) // after that the link is spent for everybody
-	a.must(Op{Verb: Cancel, Target: invite})
-	again := c.do(Op{Verb: Join, Key: a.replies[invite].Text})
+	c.do(Op{Do: Join{Link: a.replies[invite].Text}}) // after that the link is spent for everybody
+	a.must(Op{Do: Cancel{Target: invite}})
+	again := c.do(Op{Do: Join{Link: a.replies[invite].Text}})
 	h.wait(16_000)
 	if got := c.pairing[again]; got.Err != EExpired {
 		t.Errorf("a spent link: %+v", got)
@@ -266,7 +266,7 @@ func TestOlderEngineIsFenced(t *testing.T) {
 	h.nodes = append(h.nodes, newer)
 	newer.open()
 	h.run()
-	id := frozen.do(Op{Verb: Batch, Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("2")}}})
+	id := frozen.do(Op{Do: Batch{Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("2")}}}})
 	if r := frozen.replies[id]; r.Err != EFenced || frozen.failed != EFenced {
 		t.Errorf("reply %+v, failed %q", r, frozen.failed)
 	}
@@ -282,8 +282,8 @@ func TestShutdown(t *testing.T) {
 	a, b := h.nodes[0], h.nodes[1]
 	h.pair(a, b)
 	a.put("k", "1")
-	a.must(Op{Verb: Shutdown})
-	if r := a.replies[a.do(Op{Verb: Get, Key: "k"})]; r.Err != EClosed {
+	a.must(Op{Do: Shutdown{}})
+	if r := a.replies[a.do(Op{Do: Get{Key: "k"}})]; r.Err != EClosed {
 		t.Errorf("after shutdown: %+v", r)
 	}
 	h.until("the other sees it leave", func() bool { return b.status.Sync == SyncWaiting && !b.status.Devices[0].Online })

@@ -19,7 +19,7 @@ func withPhone(t *testing.T) (h *harness, laptop, phone *node) {
 	return h, laptop, phone
 }
 
-var forPhone = Op{Verb: Invite, App: notes, Key: notes + "/"}
+var forPhone = Op{App: notes, Do: Invite{URL: notes + "/"}}
 
 func (n *node) peerNames(app string) (out []string) {
 	for _, d := range n.appStatus(app).Peers {
@@ -74,7 +74,7 @@ func TestApplicationPeerMeetsEveryStore(t *testing.T) {
 			h.drop(id)
 		}
 		a.wakeAt = 0
-		phone.must(Op{Verb: Watch})
+		phone.must(Op{Do: Watch{}})
 		b.putIn(notes, "k", "1")
 		h.until("from the other store", func() bool { return phone.get("k") == "1" })
 		if c := phone.changes; len(c) != 1 || c[0].Device != "device" {
@@ -85,7 +85,7 @@ func TestApplicationPeerMeetsEveryStore(t *testing.T) {
 		if !slices.Equal(got, []string{"", "Laptop"}) {
 			t.Errorf("phone knows %q", got)
 		}
-		b.must(Op{Verb: Revoke, Key: phone.id()})
+		b.must(Op{Do: Revoke{Device: phone.id()}})
 		b.putIn(notes, "k", "2")
 		h.until("phone is out", func() bool { return phone.status.Err == ERevoked })
 		a.open()
@@ -153,13 +153,13 @@ func TestApplicationPeerInvites(t *testing.T) {
 	tablet.put("l", "2")
 	h.untilIn(laptop, notes, "k=1 l=2")
 	h.until("laptop knows both", func() bool { return slices.Equal(laptop.peerNames(notes), []string{"Phone", "Tablet"}) })
-	if r := tablet.replies[tablet.do(Op{Verb: Revoke, Key: phone.id()})]; r.Err != EDenied {
+	if r := tablet.replies[tablet.do(Op{Do: Revoke{Device: phone.id()}})]; r.Err != EDenied {
 		t.Errorf("a guest shuts out its host: %q", r.Err)
 	}
-	if r := tablet.replies[tablet.do(Op{Verb: Revoke, Key: laptop.id()})]; r.Err != EDenied {
+	if r := tablet.replies[tablet.do(Op{Do: Revoke{Device: laptop.id()}})]; r.Err != EDenied {
 		t.Errorf("a guest shuts out a store: %q", r.Err)
 	}
-	laptop.must(Op{Verb: Revoke, Key: phone.id()})
+	laptop.must(Op{Do: Revoke{Device: phone.id()}})
 	h.until("both are out", func() bool { return phone.status.Err == ERevoked && tablet.status.Err == ERevoked })
 	if got := laptop.peerNames(notes); got != nil {
 		t.Errorf("laptop has %q", got)
@@ -168,7 +168,7 @@ func TestApplicationPeerInvites(t *testing.T) {
 
 func TestAccessTakenAwayTakesThePeers(t *testing.T) {
 	h, laptop, phone := withPhone(t)
-	laptop.must(Op{Verb: RevokeOf, App: notes})
+	laptop.must(Op{App: notes, Do: RevokeOf{}})
 	h.until("phone is out", func() bool { return phone.status.Err == ERevoked })
 	laptop.putIn(notes, "k", "2")
 	h.wait(10_000)
@@ -179,13 +179,13 @@ func TestAccessTakenAwayTakesThePeers(t *testing.T) {
 
 func TestApplicationPeerIsSwitchedOff(t *testing.T) {
 	h, laptop, phone := withPhone(t)
-	laptop.must(Op{Verb: Prefer, App: notes})
+	laptop.must(Op{App: notes, Do: Prefer{}})
 	laptop.putIn(notes, "k", "2")
 	h.wait(10_000)
 	if got := phone.get("k"); got != "1" {
 		t.Errorf("switched off, the phone has %q", got)
 	}
-	laptop.must(Op{Verb: Prefer, App: notes, On: true})
+	laptop.must(Op{App: notes, Do: Prefer{On: true}})
 	h.until("it catches up", func() bool { return phone.get("k") == "2" })
 }
 
@@ -198,7 +198,7 @@ func TestRevokedStoreIsOutForApplicationPeers(t *testing.T) {
 	h.pair(a, b)
 	h.pairFor(a, phone, forPhone)
 	h.until("phone knows both", func() bool { return len(phone.names()) == 2 })
-	a.must(Op{Verb: Revoke, Key: b.id()})
+	a.must(Op{Do: Revoke{Device: b.id()}})
 	h.until("phone has heard", func() bool { return len(phone.names()) == 1 })
 	b.putIn(notes, "k", "1")
 	h.wait(10_000)
@@ -227,18 +227,18 @@ func TestWhoMayJoinWhat(t *testing.T) {
 	}{
 		{"another application", forPhone, other, ELink},
 		{"a store for one application", forPhone, store, ELink},
-		{"an application for everything", Op{Verb: Invite, Key: managerURL}, other, ELink},
+		{"an application for everything", Op{Do: Invite{URL: managerURL}}, other, ELink},
 		{"an application that is paired", forPhone, phone, ECircle},
 	} {
 		text := link(laptop, c.op)
-		if r := c.who.replies[c.who.do(Op{Verb: Join, Key: text})]; r.Err != c.want {
+		if r := c.who.replies[c.who.do(Op{Do: Join{Link: text}})]; r.Err != c.want {
 			t.Errorf("%s: %q, want %q", c.name, r.Err, c.want)
 		}
-		laptop.must(Op{Verb: Cancel, Target: laptop.lastInvite})
+		laptop.must(Op{Do: Cancel{Target: laptop.lastInvite}})
 	}
 	for name, op := range map[string]Op{
-		"no such application": {Verb: Invite, App: "https://x.example", Key: notes + "/"},
-		"no address":          {Verb: Invite, App: notes},
+		"no such application": {App: "https://x.example", Do: Invite{URL: notes + "/"}},
+		"no address":          {App: notes, Do: Invite{}},
 	} {
 		if r := laptop.replies[laptop.do(op)]; r.Err != map[string]Code{"no such application": EApp, "no address": ELink}[name] {
 			t.Errorf("%s: %q", name, r.Err)

@@ -29,7 +29,7 @@ func TestRevokedDeviceGetsNothingMore(t *testing.T) {
 			}
 			lost.wakeAt = 0
 		}
-		a.must(Op{Verb: Revoke, Key: lost.id()})
+		a.must(Op{Do: Revoke{Device: lost.id()}})
 		a.put("k", `2`)
 		h.until("the others go on", func() bool { return b.get("k") == `2` && len(b.names()) == 1 && len(a.names()) == 1 })
 		if away {
@@ -59,13 +59,13 @@ func TestRevokeRefuses(t *testing.T) {
 	h := newHarness(t, "Laptop", "Phone")
 	a, b := h.nodes[0], h.nodes[1]
 	for name, id := range map[string]string{"nobody": "x", "nothing": "", "itself": a.id()} {
-		if r := a.replies[a.do(Op{Verb: Revoke, Key: id})]; r.Err != EValue {
+		if r := a.replies[a.do(Op{Do: Revoke{Device: id}})]; r.Err != EValue {
 			t.Errorf("%s: %q", name, r.Err)
 		}
 	}
 	h.pair(a, b)
-	a.must(Op{Verb: Revoke, Key: b.id()})
-	if r := a.replies[a.do(Op{Verb: Revoke, Key: b.id()})]; r.Err != EValue {
+	a.must(Op{Do: Revoke{Device: b.id()}})
+	if r := a.replies[a.do(Op{Do: Revoke{Device: b.id()}})]; r.Err != EValue {
 		t.Errorf("again: %q", r.Err)
 	}
 }
@@ -82,13 +82,13 @@ func TestTwoRevokeEachOther(t *testing.T) {
 	cut := h.offline
 	cut(b, true)
 	cut(d, true)
-	a.must(Op{Verb: Revoke, Key: b.id()})
+	a.must(Op{Do: Revoke{Device: b.id()}})
 	h.until("c has heard a", func() bool { return len(c.names()) == 2 })
 	cut(a, true)
 	cut(c, true)
 	cut(b, false)
 	cut(d, false)
-	b.must(Op{Verb: Revoke, Key: a.id()})
+	b.must(Op{Do: Revoke{Device: a.id()}})
 	h.until("d has heard b", func() bool { return len(d.names()) == 2 })
 	cut(b, true)
 	cut(c, false)

@@ -12,9 +12,6 @@ type watch struct {
 	prefix string
 }
 
-// maxWatches bounds the watches of one engine, all tabs together.
-const maxWatches = 10_000
-
 func (n *namespace) watched(key string) bool {
 	for _, w := range n.watches {
 		if strings.HasPrefix(key, w.prefix) {
@@ -24,24 +21,28 @@ func (n *namespace) watched(key string) bool {
 	return false
 }
 
+// MaxWatches bounds the watches of one engine, all tabs together.
+const MaxWatches = 10_000
+
 func (n *namespace) watch(op *Op) {
-	if len(n.watches) >= maxWatches {
+	do := op.Do.(Watch)
+	if len(n.watches) >= MaxWatches {
 		n.refuse(op, EBusy)
 		return
 	}
 	n.enqueue(task{
 		run: func() error {
 			var missed []replica.Change
-			if op.Since != 0 {
-				all, err := n.rep.ChangesSince(op.Since)
+			if do.Since != 0 {
+				all, err := n.rep.ChangesSince(do.Since)
 				if err != nil {
 					return err
 				}
 				missed = all
 			}
-			w := &watch{id: op.ID, prefix: op.Range.Prefix}
+			w := &watch{id: op.ID, prefix: do.Prefix}
 			n.watches = append(n.watches, w)
-			n.e.reply(Reply{Op: op.ID, Position: n.rep.Position()})
+			n.e.reply(Reply{Op: op.ID, Number: n.rep.Position()})
 			n.tell(w, missed, 0, "")
 			return nil
 		},
@@ -50,10 +51,11 @@ func (n *namespace) watch(op *Op) {
 }
 
 func (n *namespace) unwatch(op *Op) {
+	do := op.Do.(Unwatch)
 	n.enqueue(task{
 		run: func() error {
 			for i, w := range n.watches {
-				if w.id == op.Target {
+				if w.id == do.Target {
 					n.watches = append(n.watches[:i], n.watches[i+1:]...)
 					break
 				}

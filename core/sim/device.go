@@ -418,13 +418,22 @@ func (p *proc) do(calls ...call) {
 	for _, c := range calls {
 		p.lastOp++
 		c.op.ID = p.lastOp
-		if c.op.App == "" && c.op.Verb <= peer.Unwatch {
+		if c.op.App == "" && onData(c.op.Do) {
 			c.op.App = notes
 		}
 		p.calls[c.op.ID] = &c
 		all = append(all, c.op)
 	}
 	p.event(all)
+}
+
+// onData reports whether a verb is about the data of one application.
+func onData(v peer.Verb) bool {
+	switch v.(type) {
+	case peer.Get, peer.Batch, peer.List, peer.Conflicts, peer.Watch, peer.Unwatch:
+		return true
+	}
+	return false
 }
 
 func (p *proc) replied(r peer.Reply) {

@@ -197,12 +197,12 @@ func (d *device) vanish() {
 
 // switchOff has a local store not sync the application, with another one or at all, for some time.
 var switchOff = onStore(func(d *device) {
-	op := peer.Op{Verb: peer.Prefer, App: notes, Client: me}
+	var off peer.Prefer
 	if others := d.run.status.Devices; len(others) > 0 && d.w.chance(0.7) {
-		op.Key = pick(d.w, others).ID
+		off.Device = pick(d.w, others).ID
 	}
-	d.w.log(d.name, "switch off", uint64(len(op.Key)))
-	d.prefer(op)
+	d.w.log(d.name, "switch off", uint64(len(off.Device)))
+	d.prefer(off)
 	d.w.after(d.w.around(minute), d.switchOn)
 })
 
@@ -211,14 +211,14 @@ func (d *device) switchOn() {
 	if d.run == nil || d.run.closing || !d.isStore() {
 		return
 	}
-	d.prefer(peer.Op{Verb: peer.Prefer, App: notes, On: true, Client: me})
+	d.prefer(peer.Prefer{On: true})
 	for _, x := range d.run.status.Devices {
-		d.prefer(peer.Op{Verb: peer.Prefer, App: notes, Key: x.ID, On: true, Client: me})
+		d.prefer(peer.Prefer{Device: x.ID, On: true})
 	}
 }
 
-func (d *device) prefer(op peer.Op) {
-	d.run.do(call{op: &op, reply: func(r peer.Reply) {
+func (d *device) prefer(do peer.Prefer) {
+	d.run.do(call{op: &peer.Op{App: notes, Client: me, Do: do}, reply: func(r peer.Reply) {
 		if r.Err != peer.EValue { // that device was not known after all
 			d.user.refused(r.Err)
 		}
@@ -229,7 +229,7 @@ func (d *device) prefer(op peer.Op) {
 var dropApplication = onStore(func(d *device) {
 	d.w.log(d.name, "drop", 0)
 	d.w.book.excuse(d)
-	drop := call{op: &peer.Op{Verb: peer.DropApp, App: notes, Client: me}, reply: func(r peer.Reply) { d.user.refused(r.Err) }}
+	drop := call{op: &peer.Op{App: notes, Client: me, Do: peer.DropApp{}}, reply: func(r peer.Reply) { d.user.refused(r.Err) }}
 	d.run.do(drop, d.user.add(notes))
 })
 

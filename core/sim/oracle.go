@@ -148,7 +148,7 @@ func (d *device) content() *content {
 	var page func(after string)
 	waits := true
 	page = func(after string) {
-		p.do(call{op: &peer.Op{Verb: peer.List, Client: me, Range: peer.Range{After: after}}, reply: func(r peer.Reply) {
+		p.do(call{op: &peer.Op{Client: me, Do: peer.List{After: after}}, reply: func(r peer.Reply) {
 			if d.user.refused(r.Err) {
 				waits = false
 				return
@@ -175,7 +175,7 @@ func (d *device) conflicts(c *content, p *proc) {
 	keys := slices.Clone(c.keys)
 	left := len(keys)
 	for _, key := range keys {
-		p.do(call{op: &peer.Op{Verb: peer.Conflicts, Client: me, Key: key}, reply: func(r peer.Reply) {
+		p.do(call{op: &peer.Op{Client: me, Do: peer.Conflicts{Key: key}}, reply: func(r peer.Reply) {
 			left--
 			if !d.user.refused(r.Err) {
 				d.user.take(c, r.Entries)
@@ -209,7 +209,7 @@ func (w *simulation) compareAside() {
 			continue
 		}
 		all, waits := "", true
-		d.run.do(call{op: &peer.Op{Verb: peer.List, App: aside, Client: me}, reply: func(r peer.Reply) {
+		d.run.do(call{op: &peer.Op{App: aside, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
 			waits = false
 			for _, e := range r.Entries {
 				all += fmt.Sprintf("%s=%s ", e.Key, e.Value)

@@ -89,12 +89,12 @@ func (w *simulation) pair(host, joiner *device) {
 	t.sides, w.pairing = [2]*side{a, b}, t
 	joiner.user.discards = w.chance(0.3)
 	w.log(host.name, "invite", 0, "for ", joiner.name)
-	invite := &peer.Op{Verb: peer.Invite, Client: me}
+	invite := &peer.Op{Client: me, Do: peer.Invite{}}
 	switch {
 	case host.isStore() && joiner.isStore():
-		invite.Key = manage
+		invite.Do = peer.Invite{URL: manage}
 	case host.isStore():
-		invite.App, invite.Key = notes, notes+"/app"
+		invite.App, invite.Do = notes, peer.Invite{URL: notes + "/app"}
 	}
 	a.ask(invite, func(r peer.Reply) {
 		if r.Err != "" || b.over {
@@ -103,7 +103,7 @@ func (w *simulation) pair(host, joiner *device) {
 		}
 		t.shown, t.set = w.now, host.clock.Offset
 		w.after(w.between(second, 15*second), func() {
-			b.ask(&peer.Op{Verb: peer.Join, Client: me, Key: r.Text}, func(r peer.Reply) {
+			b.ask(&peer.Op{Client: me, Do: peer.Join{Link: r.Text}}, func(r peer.Reply) {
 				if r.Err != "" {
 					b.end(r.Err)
 				}
@@ -165,20 +165,27 @@ func (s *side) decide() {
 	if theirs.Step <= peer.Confirmed && !s.other.over && !hidden && (s.screen.Digits != theirs.Digits || len(s.screen.Digits) != 6) {
 		w.failf("pairing: %s shows %q, %s shows %q", s.p.name(), s.screen.Digits, s.other.p.name(), theirs.Digits)
 	}
-	op := &peer.Op{Verb: peer.Confirm, Client: me, Target: s.op, Key: theirs.Digits}
+	var say peer.Verb
 	if !w.calm && w.chance(0.05) {
-		op.Verb = peer.Cancel
+		say = peer.Cancel{Target: s.op}
+	} else {
+		say = s.yes(theirs.Digits)
 	}
-	if s == s.t.sides[1] && s.screen.HasData && op.Verb == peer.Confirm {
-		op.Discard = s.p.d.user.discards
-		op.Bring = !op.Discard
-		if op.Discard {
-			w.book.excuse(s.p.d)
+	s.p.do(call{op: &peer.Op{Client: me, Do: say}, reply: func(r peer.Reply) {
+		w.log(s.p.name(), "said", uint64(say.ID()), r.Err)
+	}})
+}
+
+func (s *side) yes(digits string) peer.Confirm {
+	yes := peer.Confirm{Target: s.op, Digits: digits}
+	if s == s.t.sides[1] && s.screen.HasData {
+		yes.Discard = s.p.d.user.discards
+		yes.Bring = !yes.Discard
+		if yes.Discard {
+			s.t.w.book.excuse(s.p.d)
 		}
 	}
-	s.p.do(call{op: op, reply: func(r peer.Reply) {
-		w.log(s.p.name(), "said", uint64(op.Verb), r.Err)
-	}})
+	return yes
 }
 
 func (s *side) end(why peer.Code) {
@@ -194,7 +201,7 @@ func (s *side) end(why peer.Code) {
 	switch {
 	case s.op == 0 || s.other.op == 0: // it did not get further than the invite
 		if s.other.op != 0 && !s.other.over {
-			s.other.p.do(call{op: &peer.Op{Verb: peer.Cancel, Client: me, Target: s.other.op}, reply: func(peer.Reply) {}})
+			s.other.p.do(call{op: &peer.Op{Client: me, Do: peer.Cancel{Target: s.other.op}}, reply: func(peer.Reply) {}})
 		}
 		s.other.over = true
 		s.t.finish()

@@ -47,10 +47,10 @@ func (u *user) opened(p *proc) {
 		u.mirror, u.whole = map[string]entry{}, false
 	}
 	catchUp := since != 0 // the first Changed tells what came while nobody watched
-	watch := call{op: &peer.Op{Verb: peer.Watch, Client: me, Since: since}, reply: func(r peer.Reply) {
+	watch := call{op: &peer.Op{Client: me, Do: peer.Watch{Since: since}}, reply: func(r peer.Reply) {
 		u.refused(r.Err)
 		if since != 0 {
-			u.w.log(u.d.name, "watch on", r.Position-since)
+			u.w.log(u.d.name, "watch on", r.Number-since)
 		}
 	}}
 	before := uint64(0)
@@ -71,12 +71,12 @@ func (u *user) opened(p *proc) {
 
 // add asks for an application in a local store.
 func (u *user) add(app string) call {
-	return call{op: &peer.Op{Verb: peer.AddApp, App: app, Key: app}, reply: func(r peer.Reply) { u.refused(r.Err) }}
+	return call{op: &peer.Op{App: app, Do: peer.AddApp{Name: app}}, reply: func(r peer.Reply) { u.refused(r.Err) }}
 }
 
 // page compares the mirror with a page of List, or fills it, and goes on to the next page; then is called behind the last.
 func (u *user) page(p *proc, after string, then func()) call {
-	return call{op: &peer.Op{Verb: peer.List, Client: me, Range: peer.Range{After: after}}, reply: func(r peer.Reply) {
+	return call{op: &peer.Op{Client: me, Do: peer.List{After: after}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || p != u.d.run {
 			return
 		}
@@ -249,8 +249,8 @@ func (u *user) write(p *proc, n int) {
 			}
 		}
 		calls = append(calls,
-			call{op: &peer.Op{Verb: peer.Get, Client: me, Key: key}, reply: see},
-			call{op: &peer.Op{Verb: peer.Conflicts, Client: me, Key: key}, reply: see})
+			call{op: &peer.Op{Client: me, Do: peer.Get{Key: key}}, reply: see},
+			call{op: &peer.Op{Client: me, Do: peer.Conflicts{Key: key}}, reply: see})
 	}
 	u.put(p, batch, calls, u.w.chance(0.7))
 }
@@ -264,23 +264,23 @@ func (u *user) size() int {
 
 // writeAside writes in the other application, of which the oracle asks only that all local stores have the same in the end.
 func (u *user) writeAside(p *proc) {
-	op := &peer.Op{Verb: peer.Batch, App: aside, Client: me}
+	var do peer.Batch
 	for range u.w.between(1, 20) {
 		value := fmt.Appendf(nil, "%d", u.w.rng.Uint32())
-		op.Writes = append(op.Writes, peer.Write{Key: fmt.Sprintf("a/%d", u.w.rng.IntN(50)), Kind: wire.JSON, Value: value})
+		do.Writes = append(do.Writes, peer.Write{Key: fmt.Sprintf("a/%d", u.w.rng.IntN(50)), Kind: wire.JSON, Value: value})
 	}
-	p.do(call{op: op, reply: func(r peer.Reply) { u.refused(r.Err) }})
+	p.do(call{op: &peer.Op{App: aside, Client: me, Do: do}, reply: func(r peer.Reply) { u.refused(r.Err) }})
 }
 
 // put asks for a batch, behind what is to be read before.
 func (u *user) put(p *proc, batch []*write, before []call, strict bool) {
-	op := &peer.Op{Verb: peer.Batch, Client: me, Relaxed: !strict}
+	do := peer.Batch{Relaxed: !strict}
 	for _, x := range batch {
 		x.batch, x.strict = batch, strict
-		op.Writes = append(op.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
+		do.Writes = append(do.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
 	}
 	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
-	p.do(append(before, call{op: op, reply: func(r peer.Reply) {
+	p.do(append(before, call{op: &peer.Op{Client: me, Do: do}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
 			for _, x := range batch {
 				x.acked = true
@@ -293,7 +293,7 @@ func (u *user) put(p *proc, batch []*write, before []call, strict bool) {
 // look compares what the device shows, conflicts included, with the mirror and with what may be seen together.
 func (u *user) look(p *proc) {
 	var c content
-	calls := []call{{op: &peer.Op{Verb: peer.List, Client: me, Range: peer.Range{Prefix: "k/"}}, reply: func(r peer.Reply) {
+	calls := []call{{op: &peer.Op{Client: me, Do: peer.List{Prefix: "k/"}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || r.More || p != u.d.run {
 			c.values = nil
 			return
@@ -304,7 +304,7 @@ func (u *user) look(p *proc) {
 		u.take(&c, r.Entries)
 	}}}
 	for i := range u.w.profile.keys {
-		op := &peer.Op{Verb: peer.Conflicts, Client: me, Key: fmt.Sprintf("k/%02d", i)}
+		op := &peer.Op{Client: me, Do: peer.Conflicts{Key: fmt.Sprintf("k/%02d", i)}}
 		calls = append(calls, call{op: op, reply: func(r peer.Reply) {
 			if c.values != nil {
 				u.take(&c, r.Entries)
@@ -328,7 +328,7 @@ func (u *user) take(c *content, entries []peer.Entry) {
 func (u *user) rename(p *proc) {
 	name := fmt.Sprintf("Device %s, the %d.", u.d.name, u.w.rng.IntN(100))
 	u.maybe = append(u.maybe, name)
-	p.do(call{op: &peer.Op{Verb: peer.Rename, Client: me, Key: name}, reply: func(r peer.Reply) {
+	p.do(call{op: &peer.Op{Client: me, Do: peer.Rename{Name: name}}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
 			u.name, u.maybe = name, u.maybe[slices.Index(u.maybe, name)+1:]
 		}
@@ -342,7 +342,7 @@ func (u *user) leave(p *proc) {
 	}
 	p.closing = true
 	u.w.log(u.d.name, "shutdown", 0)
-	p.do(call{op: &peer.Op{Verb: peer.Shutdown, Client: me}, reply: func(r peer.Reply) {
+	p.do(call{op: &peer.Op{Client: me, Do: peer.Shutdown{}}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) && u.whole && u.w.chance(0.5) && u.d.stray == nil {
 			u.since = u.position
 		}

@@ -2,32 +2,25 @@
 // asked again when there is a new engine.
 
 import {
+  ActionType,
   Verb,
-  Writer,
-  messages,
+  WATCHES_MAX,
   readTabAction,
-  type Entry,
-  type Op,
+  writeOp,
+  type Ask,
   type RawChange,
   type StatusAction,
   type TabAction,
-} from './codec.js'
+} from './codec.gen.js'
+import { Writer, messages } from './codec.js'
 import { MasqError } from './errors.js'
 import { Leadership, randomId } from './leader.js'
 import type { Options } from './options.js'
 
 /** What a reply says. Bytes in it are views into a message of this tab's own. */
-export interface Answer {
-  entries: Entry[]
-  text: string
-  more: boolean
-  n: number // of the op
-}
-
-/** An op without its id. */
-export type Ask = Omit<Op, 'client' | 'n'>
-
-type PairingAction = Extract<TabAction, { type: 'pairing' }>
+export type Answer = Extract<TabAction, { type: ActionType.Reply }>
+type ChangedAction = Extract<TabAction, { type: ActionType.Changed }>
+type PairingAction = Extract<TabAction, { type: ActionType.Pairing }>
 
 interface Pending {
   n: number
@@ -73,7 +66,6 @@ const PENDING_BYTES_MAX = 64 << 20
 /** What is asked in one turn is sent at its end, or when it has this many bytes: the engine then works while the turn goes on. */
 const TURN_BYTES = 16 << 10
 const CLOSE_MS_MAX = 5000
-const WATCHES_MAX = 10_000
 
 export class Client {
   readonly #leadership: Leadership
@@ -120,7 +112,7 @@ export class Client {
     const failed = (e: MasqError): void => {
       if (this.#watches.delete(n) && e.code !== 'E_CLOSED') reportError(e)
     }
-    this.#put(n, { verb: Verb.Watch, range: { prefix } }, () => undefined, failed)
+    this.#put(n, { verb: Verb.Watch, prefix, since: 0 }, () => undefined, failed)
     return () => {
       if (!this.#watches.delete(n) || this.#ended) return
       this.ask({ verb: Verb.Unwatch, target: { client: this.id, n } }).catch(() => undefined)
@@ -176,7 +168,7 @@ export class Client {
     if (none) return reject(none)
     if (this.#pendingBytes > PENDING_BYTES_MAX) return reject(new MasqError('E_BUSY', 'await what you put'))
     const from = this.#turn.length
-    this.#turn.op({ ...op, client: this.id, n })
+    writeOp(this.#turn, { ...op, client: this.id, n })
     const to = this.#turn.length
     const once = op.verb === Verb.Invite || op.verb === Verb.Join || op.verb === Verb.Confirm || op.verb === Verb.Cancel
     const p: Pending = { n, bytes: undefined, from, to, sent: false, once, resolve, reject }
@@ -220,7 +212,7 @@ export class Client {
     for (const [n, watch] of this.#watches) {
       if (cleared) watch.position = 0
       if (!this.#pending.has(n))
-        w.op({ client: this.id, n, verb: Verb.Watch, range: { prefix: watch.prefix }, since: watch.position })
+        writeOp(w, { client: this.id, n, verb: Verb.Watch, prefix: watch.prefix, since: watch.position })
     }
     if (w.length > 0) this.#leadership.post(w.take())
     if (!cleared) return
@@ -240,16 +232,16 @@ export class Client {
     for (const m of messages(bytes)) {
       if (this.#ended) return // by a listener
       const a = readTabAction(m)
-      if (a.type === 'reply') this.#reply(a)
-      else if (a.type === 'changed') this.#changed(a)
-      else if (a.type === 'status') this.#events.status(a)
-      else if (a.type === 'pairing') this.#pairing(a)
+      if (a.type === ActionType.Reply) this.#reply(a)
+      else if (a.type === ActionType.Changed) this.#changed(a)
+      else if (a.type === ActionType.Status) this.#events.status(a)
+      else this.#pairing(a)
     }
   }
 
-  #reply(a: Extract<TabAction, { type: 'reply' }>): void {
+  #reply(a: Answer): void {
     const watch = this.#watches.get(a.n)
-    if (watch) watch.position = Math.max(watch.position, a.position)
+    if (watch) watch.position = Math.max(watch.position, a.number)
     const p = this.#pending.get(a.n)
     if (!p) return
     if ((moved(a.code) || a.code === 'E_DAMAGED' || a.code === 'E_STORAGE') && !p.once) return // the engine has ended, and says next why
@@ -258,7 +250,7 @@ export class Client {
     else p.resolve(a)
   }
 
-  #changed(a: Extract<TabAction, { type: 'changed' }>): void {
+  #changed(a: ChangedAction): void {
     const watch = this.#watches.get(a.n)
     if (!watch) return
     watch.position = a.position

@@ -1,6 +1,6 @@
 // The embedded store: the engine in this browser, by way of client.ts.
 
-import { Kind, Verb, type Entry, type RawChange, type Write as RawWrite } from './codec.js'
+import { Kind, Verb, type RawChange, type Write as RawWrite } from './codec.gen.js'
 import { Client } from './client.js'
 import { MasqError } from './errors.js'
 import { fields } from './fields.js'
@@ -48,8 +48,8 @@ export class Embedded implements Store {
   }
 
   async list(range: Range): Promise<Page> {
-    const { entries, more } = await this.#client.ask({ verb: Verb.List, range })
-    return { entries: entries.map((e: Entry) => [e.key, range.keysOnly ? undefined : decodeValue(e)]), more }
+    const { entries, more } = await this.#client.ask({ verb: Verb.List, ...range })
+    return { entries: entries.map((e) => [e.key, range.keysOnly ? undefined : decodeValue(e)]), more }
   }
 
   async conflicts(key: string): Promise<unknown[]> {
@@ -65,11 +65,11 @@ export class Embedded implements Store {
   }
 
   async rename(name: string): Promise<void> {
-    await this.#client.ask({ verb: Verb.Rename, key: name })
+    await this.#client.ask({ verb: Verb.Rename, name })
   }
 
   async revoke(id: string): Promise<void> {
-    await this.#client.ask({ verb: Verb.Revoke, key: id })
+    await this.#client.ask({ verb: Verb.Revoke, device: id })
   }
 
   /** Makes an invite, or answers the one of `link`. */
@@ -80,9 +80,11 @@ export class Embedded implements Store {
     const client = this.#client
     let target = { client: client.id, n: 0 }
     const talk = {
-      begin: async (key: string | undefined, told: Parameters<Client['pair']>[1]) => {
-        const op = key === undefined ? { verb: Verb.Invite, key: this.#url } : { verb: Verb.Join, key }
-        const answer = await client.pair(op, told)
+      begin: async (link: string | undefined, told: Parameters<Client['pair']>[1]) => {
+        const answer = await client.pair(
+          link === undefined ? { verb: Verb.Invite, url: this.#url } : { verb: Verb.Join, link },
+          told,
+        )
         target = { ...target, n: answer.n }
         return answer.text
       },
@@ -96,7 +98,7 @@ export class Embedded implements Store {
 
   /** Rejects with E_CIRCLE if this device is paired with others. */
   async unpaired(): Promise<void> {
-    await this.#client.ask({ verb: Verb.List, range: { limit: 1 } }) // the status comes before
+    await this.get(' ') // the status comes before
     if (this.#status?.devices.length) throw new MasqError('E_CIRCLE', '', PAIRED)
   }
 

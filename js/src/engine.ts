@@ -1,8 +1,8 @@
 // Drives the engine inside the Worker: events in, actions out, storage, sockets and time.
 
-import { STATUS, StorageFailure, clientOf, forTab, messages, readWorkerAction } from './codec.js'
-import type { Message, WorkerAction } from './codec.js'
-import { EventWriter } from './events.js'
+import { ActionType, EventType, StorageFailure, forTab, readWorkerAction, writeEvent } from './codec.gen.js'
+import type { EngineEvent, WorkerAction } from './codec.gen.js'
+import { Writer, clientOf, messages, type Message } from './codec.js'
 import { names, storageCodes, type Init } from './messages.js'
 import type { Blocks, Connections, Platform } from './platform.js'
 import { StorageError, explain, type StoredBlock } from './storage.js'
@@ -31,7 +31,7 @@ export class Engine {
   #events: EngineEvents
   #ahead: Promise<WebAssembly.Module | undefined> // what the tab compiles
   #settle!: (module: WebAssembly.Module | undefined) => void
-  #in = new EventWriter() // events of this turn
+  #in = new Writer() // events of this turn
   #program: Program | undefined
   #platform: Platform
   #store: Blocks | undefined
@@ -51,10 +51,10 @@ export class Engine {
     if (!init.ahead) this.#settle(undefined)
     this.#events = events
     this.#sockets = platform.connections({
-      opened: (conn) => this.#feed((w) => w.opened(conn)),
-      frame: (conn, data) => this.#feed((w) => w.frame(conn, data)),
-      pong: (conn) => this.#feed((w) => w.pong(conn)),
-      closed: (conn, code) => this.#feed((w) => w.closed(conn, code)),
+      opened: (conn) => this.#tell({ type: EventType.Opened, conn }),
+      frame: (conn, data) => this.#tell({ type: EventType.Frame, conn, data }),
+      pong: (conn) => this.#tell({ type: EventType.Pong, conn }),
+      closed: (conn, code) => this.#tell({ type: EventType.Closed, conn, code }),
     })
     if (!navigator.onLine) this.online(false) // until a page says something else: a Worker is not told that it has become true
   }
@@ -94,14 +94,14 @@ export class Engine {
 
   /** Tells the engine what is known of the network. */
   online(yes: boolean): void {
-    this.#feed((w) => w.online(yes))
+    this.#tell({ type: yes ? EventType.Online : EventType.Offline })
   }
 
   #begin(program: Program, key: Uint8Array, ids: number[]): void {
     const { app, name, url, sync } = this.#init
-    const first = new EventWriter()
-    first.config({ key, app, name, url, sync })
-    first.start(ids)
+    const first = new Writer()
+    writeEvent(first, { type: EventType.Config, key, app, name, url, sync })
+    writeEvent(first, { type: EventType.Start, ids })
     key.fill(0)
     this.#program = program
     this.#turn(first)
@@ -109,7 +109,11 @@ export class Engine {
     this.#schedule()
   }
 
-  #feed(write: (w: EventWriter) => void): void {
+  #tell(e: EngineEvent): void {
+    this.#feed((w) => writeEvent(w, e))
+  }
+
+  #feed(write: (w: Writer) => void): void {
     if (this.#stopped) return
     write(this.#in)
     this.#schedule()
@@ -125,7 +129,7 @@ export class Engine {
     })
   }
 
-  #turn(events: EventWriter): void {
+  #turn(events: Writer): void {
     if (this.#stopped || !this.#program) return
     const actions = this.#program.step(Date.now(), events.length, events.buffer)
     events.reset()
@@ -139,29 +143,29 @@ export class Engine {
   /** Carries an action out, or puts it into `last`: what storage is asked for takes long to hand over, and others wait for the rest. */
   #act(m: Message, last: WorkerAction[]): void {
     if (forTab(m.type)) return this.#events.tab(clientOf(m), m.whole)
-    if (m.type === STATUS) return this.#events.status(m.whole)
+    if (m.type === ActionType.Status) return this.#events.status(m.whole)
     const a = readWorkerAction(m)
-    if (a.type === 'commit' || a.type === 'load' || a.type === 'failed') last.push(a)
+    if (a.type === ActionType.Commit || a.type === ActionType.Load || a.type === ActionType.Failed) last.push(a)
     else this.#carryOut(a)
   }
 
   #carryOut(a: WorkerAction): void {
     switch (a.type) {
-      case 'dial':
+      case ActionType.Dial:
         return this.#sockets.dial(a.conn, a.url)
-      case 'send':
+      case ActionType.Send:
         return this.#sockets.send(a.conn, a.data)
-      case 'ping':
+      case ActionType.Ping:
         return this.#sockets.ping(a.conn)
-      case 'hangup':
+      case ActionType.Hangup:
         return this.#sockets.hangup(a.conn)
-      case 'commit':
+      case ActionType.Commit:
         return this.#commit(a.adds as StoredBlock[], a.puts as StoredBlock[], a.dels, a.relaxed)
-      case 'load':
+      case ActionType.Load:
         return this.#load(a.ids)
-      case 'wakeAt':
+      case ActionType.WakeAt:
         return this.#wakeAt(a.at)
-      case 'failed':
+      case ActionType.Failed:
         return void this.#explain(a.code).then((code) => this.#fail(code, this.#cause || 'the engine stopped'))
     }
   }
@@ -170,9 +174,9 @@ export class Engine {
     this.#committing = this.#store!.commit(adds, puts, dels, relaxed).then(
       () => {
         this.#newest = Math.max(this.#newest, lastRecord(adds.map((b) => b.id)))
-        this.#feed((w) => w.committed(StorageFailure.None))
+        this.#tell({ type: EventType.Committed, failure: StorageFailure.None })
       },
-      (e: unknown) => this.#feed((w) => w.committed(this.#failure(e))),
+      (e: unknown) => this.#tell({ type: EventType.Committed, failure: this.#failure(e) }),
     )
   }
 
@@ -191,17 +195,16 @@ export class Engine {
   #load(ids: number[]): void {
     this.#store!.load(ids).then(
       (data) =>
-        this.#feed((w) =>
-          w.loaded(
-            StorageFailure.None,
-            ids.map((id, i) => ({ id, data: data[i] })),
-          ),
-        ),
-      (e: unknown) => this.#feed((w) => w.loaded(this.#failure(e), [])),
+        this.#tell({
+          type: EventType.Loaded,
+          failure: StorageFailure.None,
+          blocks: ids.map((id, i) => ({ id, data: data[i] })),
+        }),
+      (e: unknown) => this.#tell({ type: EventType.Loaded, failure: this.#failure(e), blocks: [] }),
     )
   }
 
-  #failure(e: unknown): number {
+  #failure(e: unknown): StorageFailure {
     if (e instanceof StorageError) {
       this.#cause = e.message
       this.#late = e.reason === 'late'
@@ -213,7 +216,7 @@ export class Engine {
     clearTimeout(this.#timer)
     if (at === 0) return
     const wait = Math.min(Math.max(at - Date.now(), 0), TIMER_MS_MAX)
-    this.#timer = setTimeout(() => this.#feed((w) => w.tick()), wait)
+    this.#timer = setTimeout(() => this.#tell({ type: EventType.Tick }), wait)
   }
 
   #fail(code: string, detail: string): void {
@@ -232,7 +235,7 @@ function lastRecord(ids: number[]): number {
   return ids.reduce((last, id) => (Math.floor(id / 2 ** 48) === LOG ? Math.max(last, id) : last), 0)
 }
 
-function failureOf(e: unknown): number {
+function failureOf(e: unknown): StorageFailure {
   const reason = e instanceof StorageError ? e.reason : 'other'
   if (reason === 'exists') return StorageFailure.Exists
   return reason === 'quota' ? StorageFailure.Quota : StorageFailure.Other

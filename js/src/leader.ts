@@ -2,7 +2,7 @@
 // leader goes, the browser gives the lock to another tab; when it is there but does not answer (a frozen tab), the lock is
 // stolen from it, and storage sees to it that its engine can do no harm.
 
-import { CODEC_VERSION } from './codec.js'
+import { CODEC_VERSION } from './codec.gen.js'
 import { MasqError } from './errors.js'
 import { hidden, onLeaving, onVisibility } from './host.js'
 import { withLock } from './lock.js'

@@ -1,3 +1,4 @@
+import { BATCH_BYTES_MAX, BATCH_OPS_MAX } from './codec.gen.js'
 import { MasqError } from './errors.js'
 import { bad, fields, type Fields } from './fields.js'
 import { deviceName, type Options } from './options.js'
@@ -6,7 +7,7 @@ import type { Pairing } from './pairing.js'
 import { Router } from './router.js'
 import type { Device, Status, StoreStatus } from './status.js'
 import type { Change, Page, Range, Reset, Write } from './store.js'
-import { BATCH_BYTES_MAX, BATCH_OPS_MAX, OP_BYTES, bytesOf, checkKey, encodeValue, isBefore } from './values.js'
+import { OP_BYTES, bytesOf, checkKey, encodeValue, isBefore } from './values.js'
 
 /** When a write is answered: on stable storage (the default), or as soon as the engine has it. */
 export interface WriteOptions {

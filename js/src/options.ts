@@ -1,3 +1,4 @@
+import { NAME_CHARACTERS_MAX, SYNC_MAX } from './codec.gen.js'
 import { bad, fields, type Fields } from './fields.js'
 import { base, script } from './host.js'
 import { bytesOf, isText } from './values.js'
@@ -54,9 +55,7 @@ export interface Options {
   worker: string | URL | (() => Worker) | undefined
 }
 
-const SYNC_MAX = 8
 const ID_BYTES_MAX = 255
-const NAME_CHARACTERS_MAX = 40
 const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
 declare const MASQ_SCRIPT: boolean // set by the build: whether this is the file for a script tag

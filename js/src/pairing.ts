@@ -1,6 +1,6 @@
 // A chunk of its own, loaded for the first pairing.
 
-import type { TabAction } from './codec.js'
+import { pairingSteps, type ActionType, type TabAction } from './codec.gen.js'
 import type { MasqError } from './errors.js'
 
 /**
@@ -9,12 +9,10 @@ import type { MasqError } from './errors.js'
  */
 export type PairingStep = 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done' | 'failed'
 
-const steps: PairingStep[] = ['waiting', 'waiting', 'compare', 'confirmed', 'paired', 'done', 'failed']
-
 const MISSING = 'The QR code cannot be drawn. Serve all of dist/ from one folder, or show the link.'
 const EARLY = 'There is nothing to confirm yet. Await `compared`, show digits and name, and ask the user.'
 
-type State = Extract<TabAction, { type: 'pairing' }>
+type State = Extract<TabAction, { type: ActionType.Pairing }>
 
 /** @internal The engine as a Pairing speaks to it. */
 export interface Talk {
@@ -131,7 +129,7 @@ export class Pairing extends EventTarget {
       this.step = 'failed'
       this.error = s
     } else {
-      this.step = steps[s.step] ?? 'failed'
+      this.step = pairingSteps[s.step] || 'failed'
       Object.assign(this, {
         digits: s.digits || this.digits,
         name: s.name || this.name,

@@ -1,5 +1,5 @@
+import { syncStates, type RawDevice, type StatusAction } from './codec.gen.js'
 import type { MasqErrorCode } from './errors.js'
-import type { RawDevice, StatusAction } from './codec.js'
 
 /** One of the user's devices. */
 export interface Device {
@@ -96,8 +96,7 @@ export function blank(store: Status['store']): StoreStatus {
   }
 }
 
-const syncStates: SyncState[] = ['off', 'connecting', 'waiting', 'online', 'offline']
-
+/** @internal */
 export function readStatus(s: StatusAction): StoreStatus {
   const devices = s.devices.map((d) => device(d, false))
   return {

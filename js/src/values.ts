@@ -1,18 +1,10 @@
 // Keys and values on their way to the engine and back.
 
-import { Kind, type Entry } from './codec.js'
+import { KEY_BYTES_MAX, Kind, VALUE_BYTES_MAX, type Entry } from './codec.gen.js'
 import { MasqError } from './errors.js'
 import { stringify } from './json.js'
 
-/** The longest key, in bytes of UTF-8. */
-export const KEY_BYTES_MAX = 1024
-/** The longest value, in bytes, as JSON or as it is. */
-export const VALUE_BYTES_MAX = 1 << 20
-/** The most operations in a batch. */
-export const BATCH_OPS_MAX = 1000
-/** The most bytes in a batch; each operation costs its key, its value and about 33 bytes. */
-export const BATCH_BYTES_MAX = 4 << 20
-/** What an operation of a batch costs besides key and value, in bytes. */
+/** What an operation of a batch costs besides key and value, in bytes; see BATCH_BYTES_MAX. */
 export const OP_BYTES = 33
 
 const utf8 = new TextEncoder()

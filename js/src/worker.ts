@@ -1,12 +1,10 @@
 // The Worker: one engine, and the tabs that use it. Started by the tab that holds the lock; see leader.ts.
 
-import { CODEC_VERSION, Verb, Writer, messages } from './codec.js'
+import { CODEC_VERSION, EventType, Verb, beginOp, readOpHead, readOpID, writeOpID } from './codec.gen.js'
+import { Reader, Writer, messages } from './codec.js'
 import { Engine } from './engine.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import { browser } from './platform.js'
-
-const OP = 11
-const VERB_AT = 8 // behind the id in an op's body
 
 /** What a tab is spoken to by: the Worker's own scope or a BroadcastChannel. */
 interface Port {
@@ -18,7 +16,7 @@ interface Port {
 interface Tab {
   port: Port
   out: Uint8Array[]
-  lasting: Map<number, number> // n of a watch or a pairing → the verb that ends it
+  lasting: Map<number, Verb> // n of a watch or a pairing → the verb that ends it
 }
 
 const scope = globalThis as unknown as {
@@ -131,21 +129,22 @@ export class Hub {
   }
 
   /** Writes the op that ends a watch or pairing of another client: ids of the Hub's own ops have client 0. */
-  #end(w: Writer, client: number, n: number, verb: number): void {
-    w.op({ client: 0, n: ++this.#ended, verb, target: { client, n } })
+  #end(w: Writer, client: number, n: number, verb: Verb): void {
+    beginOp(w, { client: 0, n: ++this.#ended, verb })
+    writeOpID(w, { client, n })
+    w.end()
   }
 
   #ops(client: number, bytes: Uint8Array): void {
     const tab = this.#tabs.get(client)
     if (!tab || this.#failed || (this.#only ?? client) !== client) return
     for (const m of messages(bytes)) {
-      const view = new DataView(m.body.buffer, m.body.byteOffset, m.body.byteLength)
-      if (m.type !== OP || view.getUint32(0) !== client) throw new Error('masq: a tab sent what is not its own op')
-      const n = view.getUint32(4)
-      const verb = view.getUint8(VERB_AT)
+      const r = new Reader(m.body)
+      const { client: from, n, verb } = readOpHead(r)
+      if (m.type !== EventType.Op || from !== client) throw new Error('masq: a tab sent what is not its own op')
       if (verb === Verb.Watch) tab.lasting.set(n, Verb.Unwatch)
       else if (verb === Verb.Invite || verb === Verb.Join) tab.lasting.set(n, Verb.Cancel)
-      else if (verb === Verb.Unwatch || verb === Verb.Cancel) tab.lasting.delete(view.getUint32(14))
+      else if (verb === Verb.Unwatch || verb === Verb.Cancel) tab.lasting.delete(readOpID(r).n)
     }
     this.#engine.ops(bytes)
   }

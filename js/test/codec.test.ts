@@ -3,18 +3,27 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import {
-  CodecError,
+  ActionType,
+  EventType,
   Kind,
-  STATUS,
   StorageFailure,
   Verb,
   forTab,
-  messages,
+  readOpHead,
+  readOpID,
   readTabAction,
   readWorkerAction,
-  type Action,
-} from '../src/codec.js'
-import { EventWriter } from '../src/events.js'
+  writeEvent,
+  writeOp,
+  type EngineEvent,
+  type Op,
+  type StatusAction,
+  type TabAction,
+  type WorkerAction,
+} from '../src/codec.gen.js'
+import { CodecError, Reader, Writer, messages } from '../src/codec.js'
+
+type Action = TabAction | StatusAction | WorkerAction
 
 const file = new URL('../../wasm/client/codec/testdata/codec.txt', import.meta.url)
 const golden = new Map<string, Uint8Array>()
@@ -28,74 +37,86 @@ const ascii = (s: string): Uint8Array => new TextEncoder().encode(s)
 const LOG = 2 ** 48
 const PAGE = 3 * 2 ** 48
 const LAST = 2 ** 48 - 1
-const op = { client: 5, verb: Verb.Get }
+const key = new Uint8Array(32)
+key.set([1, 2])
+key[31] = 32
 
-const events: Record<string, (w: EventWriter) => void> = {
-  'event.config': (w) => {
-    const key = new Uint8Array(32)
-    key.set([1, 2])
-    key[31] = 32
-    const sync = ['wss://a.example', 'ws://localhost:6280/x']
-    w.config({ key, app: 'https://notes.example', name: 'Jürgen’s laptop', url: 'https://notes.example/app', sync })
+const events: Record<string, EngineEvent> = {
+  'event.config': {
+    type: EventType.Config,
+    key,
+    app: 'https://notes.example',
+    name: 'Jürgen’s laptop',
+    url: 'https://notes.example/app',
+    sync: ['wss://a.example', 'ws://localhost:6280/x'],
   },
-  'event.start': (w) => w.start([0, LOG + 7, PAGE + LAST]),
-  'event.start.empty': (w) => w.start([]),
-  'event.opened': (w) => w.opened(2 ** 32 - 1),
-  'event.frame': (w) => w.frame(3, bytes(0, 1, 255)),
-  'event.closed': (w) => w.closed(3, 4008),
-  'event.tick': (w) => w.tick(),
-  'event.committed': (w) => w.committed(StorageFailure.None),
-  'event.committed.1': (w) => w.committed(StorageFailure.Exists),
-  'event.committed.2': (w) => w.committed(StorageFailure.Quota),
-  'event.committed.3': (w) => w.committed(StorageFailure.Other),
-  'event.loaded': (w) =>
-    w.loaded(StorageFailure.None, [
+  'event.start': { type: EventType.Start, ids: [0, LOG + 7, PAGE + LAST] },
+  'event.start.empty': { type: EventType.Start, ids: [] },
+  'event.opened': { type: EventType.Opened, conn: 2 ** 32 - 1 },
+  'event.frame': { type: EventType.Frame, conn: 3, data: bytes(0, 1, 255) },
+  'event.closed': { type: EventType.Closed, conn: 3, code: 4008 },
+  'event.tick': { type: EventType.Tick },
+  'event.committed': { type: EventType.Committed, failure: StorageFailure.None },
+  'event.committed.1': { type: EventType.Committed, failure: StorageFailure.Exists },
+  'event.committed.2': { type: EventType.Committed, failure: StorageFailure.Quota },
+  'event.committed.3': { type: EventType.Committed, failure: StorageFailure.Other },
+  'event.loaded': {
+    type: EventType.Loaded,
+    failure: StorageFailure.None,
+    blocks: [
       { id: LOG + 1, data: ascii('x') },
       { id: 2, data: undefined },
       { id: 3, data: bytes() },
-    ]),
-  'event.loaded.failed': (w) => w.loaded(StorageFailure.Other, []),
-  'event.offline': (w) => w.online(false),
-  'event.online': (w) => w.online(true),
-  'event.pong': (w) => w.pong(9),
-  'event.op.get': (w) => w.op({ ...op, n: 1, key: 'ключ' }),
-  'event.op.list': (w) =>
-    w.op({
-      ...op,
-      n: 2,
-      verb: Verb.List,
-      range: { prefix: 'a/', gte: 'a/1', lt: 'a/9', after: 'a/2', reverse: true, keysOnly: true, limit: 2 ** 32 - 1 },
-    }),
-  'event.op.watch': (w) => w.op({ ...op, n: 3, verb: Verb.Watch, since: Number.MAX_SAFE_INTEGER }),
-  'event.op.confirm': (w) => w.op({ ...op, n: 4, verb: Verb.Confirm, target: { client: 5, n: 3 }, bring: true }),
-  'event.op.discard': (w) => w.op({ ...op, n: 4, verb: Verb.Confirm, target: { client: 5, n: 3 }, discard: true }),
-  'event.op.batch': (w) =>
-    w.op({
-      client: 2 ** 32 - 1,
-      n: 2 ** 32 - 1,
-      verb: Verb.Batch,
-      relaxed: true,
-      writes: [
-        { kind: Kind.JSON, key: 'a', value: ascii('null') },
-        { kind: Kind.Bytes, key: 'b', value: bytes() },
-        { kind: Kind.Deleted, key: 'c', value: bytes() },
-      ],
-    }),
-  'event.op.byteordered': (w) => w.op({ ...op, n: 5, key: '\ufeffmark' }),
+    ],
+  },
+  'event.loaded.failed': { type: EventType.Loaded, failure: StorageFailure.Other, blocks: [] },
+  'event.offline': { type: EventType.Offline },
+  'event.online': { type: EventType.Online },
+  'event.pong': { type: EventType.Pong, conn: 9 },
+}
+
+const target = { client: 5, n: 3 }
+const range = { prefix: 'a/', gte: 'a/1', lt: 'a/9', after: 'a/2', reverse: true, keysOnly: true, limit: 2 ** 32 - 1 }
+const ops: Record<string, Op> = {
+  'event.op.get': { client: 5, n: 1, verb: Verb.Get, key: 'ключ' },
+  'event.op.byteordered': { client: 5, n: 5, verb: Verb.Get, key: '\ufeffmark' },
+  'event.op.batch': {
+    client: 2 ** 32 - 1,
+    n: 2 ** 32 - 1,
+    verb: Verb.Batch,
+    relaxed: true,
+    writes: [
+      { kind: Kind.JSON, key: 'a', value: ascii('null') },
+      { kind: Kind.Bytes, key: 'b', value: bytes() },
+      { kind: Kind.Deleted, key: 'c', value: bytes() },
+    ],
+  },
+  'event.op.list': { client: 5, n: 2, verb: Verb.List, ...range },
+  'event.op.conflicts': { client: 5, n: 1, verb: Verb.Conflicts, key: 'ключ' },
+  'event.op.watch': { client: 5, n: 3, verb: Verb.Watch, prefix: 'a/', since: Number.MAX_SAFE_INTEGER },
+  'event.op.unwatch': { client: 5, n: 4, verb: Verb.Unwatch, target },
+  'event.op.invite': { client: 5, n: 4, verb: Verb.Invite, url: 'https://notes.example/app' },
+  'event.op.join': { client: 5, n: 4, verb: Verb.Join, link: 'https://x.example/#masq=1.AA' },
+  'event.op.confirm': { client: 5, n: 4, verb: Verb.Confirm, target, bring: true, discard: false },
+  'event.op.discard': { client: 5, n: 4, verb: Verb.Confirm, target, bring: false, discard: true },
+  'event.op.cancel': { client: 5, n: 4, verb: Verb.Cancel, target },
+  'event.op.shutdown': { client: 5, n: 4, verb: Verb.Shutdown },
+  'event.op.rename': { client: 5, n: 4, verb: Verb.Rename, name: 'Téléphone' },
+  'event.op.revoke': { client: 5, n: 4, verb: Verb.Revoke, device: 'AA' },
 }
 
 const nobody = { id: '', name: '', online: false, toReceive: false, lastHeard: 0, toSend: 0 }
-const nothing = { code: '', more: false, position: 0, text: '', entries: [] }
+const nothing = { code: '', more: false, number: 0, text: '', entries: [] }
 const actions: Record<string, Action> = {
-  'action.reply': { type: 'reply', client: 5, n: 1, ...nothing },
-  'action.reply.error': { type: 'reply', client: 5, n: 1, ...nothing, code: 'E_QUOTA' },
+  'action.reply': { type: ActionType.Reply, client: 5, n: 1, ...nothing },
+  'action.reply.error': { type: ActionType.Reply, client: 5, n: 1, ...nothing, code: 'E_QUOTA' },
   'action.reply.entries': {
-    type: 'reply',
+    type: ActionType.Reply,
     client: 5,
     n: 2,
     code: '',
     more: true,
-    position: Number.MAX_SAFE_INTEGER,
+    number: Number.MAX_SAFE_INTEGER,
     text: 'https://x.example/#masq=1.AA',
     entries: [
       { kind: Kind.JSON, key: 'ключ', value: ascii('"v"') },
@@ -103,7 +124,7 @@ const actions: Record<string, Action> = {
     ],
   },
   'action.changed': {
-    type: 'changed',
+    type: ActionType.Changed,
     client: 5,
     n: 3,
     position: 4097,
@@ -133,7 +154,7 @@ const actions: Record<string, Action> = {
     ],
   },
   'action.status': {
-    type: 'status',
+    type: ActionType.Status,
     sync: 3,
     recovery: true,
     entries: 2700,
@@ -141,9 +162,17 @@ const actions: Record<string, Action> = {
     self: { ...nobody, id: 'me', name: 'Laptop' },
     devices: [{ id: 'p', name: 'Phone', online: true, toReceive: true, lastHeard: 1700000000000, toSend: 3 }],
   },
-  'action.status.alone': { type: 'status', sync: 0, recovery: false, entries: 0, code: '', self: nobody, devices: [] },
+  'action.status.alone': {
+    type: ActionType.Status,
+    sync: 0,
+    recovery: false,
+    entries: 0,
+    code: '',
+    self: nobody,
+    devices: [],
+  },
   'action.status.offline': {
-    type: 'status',
+    type: ActionType.Status,
     sync: 4,
     recovery: false,
     entries: 0,
@@ -152,7 +181,7 @@ const actions: Record<string, Action> = {
     devices: [],
   },
   'action.pairing': {
-    type: 'pairing',
+    type: ActionType.Pairing,
     client: 5,
     n: 4,
     step: 2,
@@ -164,7 +193,7 @@ const actions: Record<string, Action> = {
     code: '',
   },
   'action.pairing.offline': {
-    type: 'pairing',
+    type: ActionType.Pairing,
     client: 5,
     n: 4,
     step: 1,
@@ -176,7 +205,7 @@ const actions: Record<string, Action> = {
     code: '',
   },
   'action.pairing.failed': {
-    type: 'pairing',
+    type: ActionType.Pairing,
     client: 5,
     n: 4,
     step: 6,
@@ -187,12 +216,12 @@ const actions: Record<string, Action> = {
     name: '',
     code: 'E_DENIED',
   },
-  'action.dial': { type: 'dial', conn: 1, url: 'wss://a.example/v1/channel/AA' },
-  'action.send': { type: 'send', conn: 1, data: bytes(2, 0, 255) },
-  'action.ping': { type: 'ping', conn: 1 },
-  'action.hangup': { type: 'hangup', conn: 1 },
+  'action.dial': { type: ActionType.Dial, conn: 1, url: 'wss://a.example/v1/channel/AA' },
+  'action.send': { type: ActionType.Send, conn: 1, data: bytes(2, 0, 255) },
+  'action.ping': { type: ActionType.Ping, conn: 1 },
+  'action.hangup': { type: ActionType.Hangup, conn: 1 },
   'action.commit': {
-    type: 'commit',
+    type: ActionType.Commit,
     relaxed: true,
     adds: [{ id: LOG + 7, data: ascii('log') }],
     puts: [
@@ -201,20 +230,33 @@ const actions: Record<string, Action> = {
     ],
     dels: [LOG + 6],
   },
-  'action.load': { type: 'load', ids: [PAGE + LAST, 0] },
-  'action.wakeat': { type: 'wakeAt', at: 1700000000000 },
-  'action.failed': { type: 'failed', code: 'E_FENCED' },
+  'action.load': { type: ActionType.Load, ids: [PAGE + LAST, 0] },
+  'action.wakeat': { type: ActionType.WakeAt, at: 1700000000000 },
+  'action.failed': { type: ActionType.Failed, code: 'E_FENCED' },
 }
 
 const hex = (b: Uint8Array | undefined): string => Buffer.from(b ?? []).toString('hex')
 const read = (b: Uint8Array): Action[] =>
-  [...messages(b)].map((m) => (forTab(m.type) || m.type === STATUS ? readTabAction(m) : readWorkerAction(m)))
+  [...messages(b)].map((m) => (forTab(m.type) || m.type === ActionType.Status ? readTabAction(m) : readWorkerAction(m)))
+
+const written = (write: (w: Writer) => void): Uint8Array => {
+  const w = new Writer()
+  write(w)
+  return w.take()
+}
 
 test('events are written as the engine reads them', () => {
-  for (const [name, write] of Object.entries(events)) {
-    const w = new EventWriter()
-    write(w)
-    assert.equal(`${name} ${hex(w.take())}`, `${name} ${hex(golden.get(name))}`)
+  for (const [name, e] of Object.entries(events))
+    assert.equal(`${name} ${hex(written((w) => writeEvent(w, e)))}`, `${name} ${hex(golden.get(name))}`)
+  for (const [name, o] of Object.entries(ops))
+    assert.equal(`${name} ${hex(written((w) => writeOp(w, o)))}`, `${name} ${hex(golden.get(name))}`)
+})
+
+test('whose an op is, its verb and the op that it is about can be read', () => {
+  for (const [name, { client, n, verb }] of Object.entries(ops)) {
+    const r = new Reader([...messages(golden.get(name)!)][0]!.body)
+    assert.deepEqual(readOpHead(r), { client, n, verb }, name)
+    if (verb === Verb.Unwatch || verb === Verb.Cancel) assert.deepEqual(readOpID(r), target, name)
   }
 })
 
@@ -223,7 +265,7 @@ test('actions are read as the engine writes them', () => {
     const got = read(golden.get(name)!)
     assert.deepEqual(got, [want], name)
   }
-  assert.equal(golden.size, Object.keys(events).length + Object.keys(actions).length)
+  assert.equal(golden.size, Object.keys({ ...events, ...ops, ...actions }).length)
 })
 
 test('several messages come apart, none is none', () => {
@@ -257,12 +299,12 @@ test('what is cut, too long or unknown is refused, and garbage never does harm',
 })
 
 test('the writer grows, and forgets', () => {
-  const w = new EventWriter()
-  w.frame(1, new Uint8Array(9 << 20).fill(7))
+  const w = new Writer()
+  writeEvent(w, { type: EventType.Frame, conn: 1, data: new Uint8Array(9 << 20).fill(7) })
   assert.equal(w.length, 5 + 4 + (9 << 20))
   w.wipe()
   assert.ok(w.buffer.every((b) => b === 0))
   w.reset()
   assert.ok(w.buffer.length < 1 << 20)
-  assert.throws(() => w.op({ client: 1, n: 1, verb: 1, key: 'x'.repeat(70_000) }), CodecError)
+  assert.throws(() => writeOp(w, { client: 1, n: 1, verb: Verb.Get, key: 'x'.repeat(70_000) }), CodecError)
 })

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
-import { CODEC_VERSION } from '../src/codec.js'
+import { CODEC_VERSION } from '../src/codec.gen.js'
 import { Harness, codeOf, run } from './browser.js'
 
 let harness: Harness

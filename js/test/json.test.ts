@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { runInNewContext } from 'node:vm'
-import { Kind } from '../src/codec.js'
+import { Kind } from '../src/codec.gen.js'
 import { MasqError } from '../src/errors.js'
 import { decodeValue, encodeValue } from '../src/values.js'
 

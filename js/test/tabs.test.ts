@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { CODEC_VERSION } from '../src/codec.js'
+import { CODEC_VERSION } from '../src/codec.gen.js'
 import { Harness, codeOf, run } from './browser.js'
 
 let harness: Harness
@@ -270,8 +270,7 @@ test('a full disk is E_QUOTA, and when there is room again it goes on', async ()
 function putBytes(client: number, n: number, key: string, json: string): number[] {
   const u32 = (v: number): number[] => [v >>> 24, (v >>> 16) & 255, (v >>> 8) & 255, v & 255]
   const lv = (s: string): number[] => [0, s.length, ...Buffer.from(s)]
-  const zeros = (count: number): number[] => Array<number>(count).fill(0)
   const value = [1, ...lv(key), ...u32(json.length), ...Buffer.from(json)]
-  const body = [...u32(client), ...u32(n), 2, 0, ...zeros(8 + 8 + 4 + 5 * 2), 0, 1, ...value]
+  const body = [...u32(client), ...u32(n), 2, 0, 0, 1, ...value]
   return [11, ...u32(body.length), ...body]
 }

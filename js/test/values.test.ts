@@ -1,7 +1,7 @@
 // Keys, values and options, without a browser.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { Kind } from '../src/codec.js'
+import { ActionType, Kind } from '../src/codec.gen.js'
 import { MasqError } from '../src/errors.js'
 import { deviceName, describeBrowser } from '../src/options.js'
 import { readStatus } from '../src/status.js'
@@ -96,7 +96,7 @@ test('a device is named after its browser', () => {
 
 test('a status sums up its devices', () => {
   const d = { id: 'x', name: 'X', online: false, toReceive: false, lastHeard: 0, toSend: 0 }
-  const s = { type: 'status', sync: 3, recovery: false, entries: 4, code: 'E_VERSION', self: d } as const
+  const s = { type: ActionType.Status, sync: 3, recovery: false, entries: 4, code: 'E_VERSION', self: d } as const
   const got = readStatus({
     ...s,
     devices: [

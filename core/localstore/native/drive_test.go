@@ -51,7 +51,7 @@ func newDevice(t testing.TB, store storage.Store, name, relay string) *device {
 		t.Fatal(err)
 	}
 	v.d = d
-	v.must(peer.Op{Verb: peer.Watch})
+	v.must(peer.Op{Do: peer.Watch{}})
 	return v
 }
 
@@ -133,13 +133,13 @@ func (v *device) must(op peer.Op) peer.Reply {
 	v.t.Helper()
 	r := v.reply(v.start(op))
 	if r.Err != peer.OK {
-		v.t.Fatalf("verb %d: %s", op.Verb, r.Err)
+		v.t.Fatalf("%T: %s", op.Do, r.Err)
 	}
 	return r
 }
 
 func putOf(key, value string) peer.Op {
-	return peer.Op{Verb: peer.Batch, Writes: []peer.Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}}
+	return peer.Op{Do: peer.Batch{Writes: []peer.Write{{Key: key, Kind: wire.JSON, Value: []byte(value)}}}}
 }
 
 func (v *device) step(op uint64, want peer.PairingStep) (s peer.PairingState) {
@@ -157,7 +157,7 @@ func (v *device) step(op uint64, want peer.PairingStep) (s peer.PairingState) {
 // has waits until key has a value.
 func (v *device) has(key, value string) {
 	v.t.Helper()
-	for _, e := range v.must(peer.Op{Verb: peer.Get, Key: key}).Entries {
+	for _, e := range v.must(peer.Op{Do: peer.Get{Key: key}}).Entries {
 		if string(e.Value) == value {
 			return
 		}
@@ -168,7 +168,7 @@ func (v *device) has(key, value string) {
 // shutDown says BYE and closes.
 func (v *device) shutDown() {
 	v.t.Helper()
-	v.start(peer.Op{Verb: peer.Shutdown})
+	v.start(peer.Op{Do: peer.Shutdown{}})
 	v.until("shut down", func() bool { return v.failed != peer.OK })
 	if v.failed != peer.EClosed {
 		v.t.Errorf("stopped with %s", v.failed)
@@ -209,8 +209,8 @@ func openStore(t testing.TB, path string) *bolt.Store {
 // pair has b join a, both users saying yes to the same digits.
 func pair(t *testing.T, a, b *device) {
 	t.Helper()
-	invite := a.start(peer.Op{Verb: peer.Invite})
-	join := b.start(peer.Op{Verb: peer.Join, Key: a.reply(invite).Text})
+	invite := a.start(peer.Op{Do: peer.Invite{}})
+	join := b.start(peer.Op{Do: peer.Join{Link: a.reply(invite).Text}})
 	if r := b.reply(join); r.Err != peer.OK {
 		t.Fatal(r.Err)
 	}
@@ -218,8 +218,8 @@ func pair(t *testing.T, a, b *device) {
 	if x.Digits != y.Digits || len(x.Digits) != 6 || x.Name != "Phone" || y.Name != "Laptop" {
 		t.Fatalf("digits and names: %+v, %+v", x, y)
 	}
-	a.must(peer.Op{Verb: peer.Confirm, Target: invite})
-	b.must(peer.Op{Verb: peer.Confirm, Target: join, Bring: true})
+	a.must(peer.Op{Do: peer.Confirm{Target: invite}})
+	b.must(peer.Op{Do: peer.Confirm{Target: join, Bring: true}})
 	a.step(invite, peer.Done)
 	b.step(join, peer.Done)
 }
@@ -295,7 +295,7 @@ func TestKilled(t *testing.T) {
 		next = putAndKill(t, path, next, 1+7*round)
 		v := newDevice(t, openStore(t, path), "Laptop", "")
 		for n := range next {
-			r := v.must(peer.Op{Verb: peer.Get, Key: "key/" + strconv.Itoa(n)})
+			r := v.must(peer.Op{Do: peer.Get{Key: "key/" + strconv.Itoa(n)}})
 			if len(r.Entries) != 1 || string(r.Entries[0].Value) != strconv.Itoa(n) {
 				t.Fatalf("round %d: put %d of %d was answered, and is gone: %+v", round, n, next, r)
 			}

@@ -1,6 +1,6 @@
 // A Masq's way to the engine of its device: scripts/build.mjs puts this in the place of ../leader.ts.
 
-import { CODEC_VERSION } from '../codec.js'
+import { CODEC_VERSION } from '../codec.gen.js'
 import type { Leadership as BrowserLeadership, LeadershipEvents } from '../leader.js'
 import type { ToTab } from '../messages.js'
 import type { Options } from '../options.js'

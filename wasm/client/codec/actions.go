@@ -21,36 +21,36 @@ func Append(b []byte, a peer.Action) []byte {
 func appendBody(b []byte, a peer.Action) (kind byte, _ []byte) {
 	switch a := a.(type) {
 	case peer.Reply:
-		return acReply, appendReply(b, &a)
+		return actionReply, appendReply(b, &a)
 	case peer.Changed:
-		return acChanged, appendChanged(b, &a)
+		return actionChanged, appendChanged(b, &a)
 	case peer.StatusChanged:
-		return acStatus, appendStatus(b, &a.Status)
+		return actionStatus, appendStatus(b, &a.Status)
 	case peer.PairingState:
-		return acPairing, appendPairing(b, &a)
+		return actionPairing, appendPairing(b, &a)
 	case peer.Dial:
-		return acDial, wire.AppendLV(wire.AppendU32(b, a.Conn), []byte(a.URL))
+		return actionDial, wire.AppendLV(wire.AppendU32(b, a.Conn), []byte(a.URL))
 	case peer.Send:
-		return acSend, append(wire.AppendU32(b, a.Conn), a.Data...)
+		return actionSend, append(wire.AppendU32(b, a.Conn), a.Data...)
 	case peer.Ping:
-		return acPing, wire.AppendU32(b, a.Conn)
+		return actionPing, wire.AppendU32(b, a.Conn)
 	case peer.Hangup:
-		return acHangup, wire.AppendU32(b, a.Conn)
+		return actionHangup, wire.AppendU32(b, a.Conn)
 	case peer.Commit:
-		return acCommit, appendCommit(b, &a)
+		return actionCommit, appendCommit(b, &a)
 	case peer.Load:
-		return acLoad, appendIDs(b, a.IDs)
+		return actionLoad, appendIDs(b, a.IDs)
 	case peer.WakeAt:
-		return acWakeAt, wire.AppendU64(b, a.At)
+		return actionWakeAt, wire.AppendU64(b, a.At)
 	case peer.Failed:
-		return acFailed, appendText8(b, string(a.Err))
+		return actionFailed, appendText8(b, string(a.Err))
 	}
 	panic("codec: an action that has no bytes")
 }
 
 func appendReply(b []byte, a *peer.Reply) []byte {
 	b = appendText8(wire.AppendU64(b, a.Op), string(a.Err))
-	b = wire.AppendU64(appendBool(b, a.More), a.Position)
+	b = wire.AppendU64(appendBool(b, a.More), a.Number)
 	b = wire.AppendLV(b, []byte(a.Text))
 	b = wire.AppendU32(b, uint32(len(a.Entries)))
 	for i := range a.Entries {
@@ -86,14 +86,8 @@ func appendStatus(b []byte, s *peer.Status) []byte {
 }
 
 func appendDevice(b []byte, d *peer.Device) []byte {
-	var flags byte
-	if d.Online {
-		flags |= deviceOnline
-	}
-	if d.ToReceive {
-		flags |= deviceToReceive
-	}
-	b = append(appendText8(appendText8(b, d.ID), d.Name), flags)
+	b = appendText8(appendText8(b, d.ID), d.Name)
+	b = appendBool(appendBool(b, d.Online), d.ToReceive)
 	return wire.AppendU64(wire.AppendU64(b, d.LastHeard), d.ToSend)
 }
 

@@ -54,19 +54,27 @@ var events = map[string]peer.Event{
 	"event.offline":        peer.Offline{},
 	"event.online":         peer.Online{},
 	"event.pong":           peer.Pong{Conn: 9},
-	"event.op.get":         &peer.Op{ID: 5<<32 | 1, Client: 5, Verb: peer.Get, Key: "ключ"},
-	"event.op.list":        &peer.Op{ID: 5<<32 | 2, Client: 5, Verb: peer.List, Range: peer.Range{Prefix: "a/", Gte: "a/1", Lt: "a/9", After: "a/2", Reverse: true, KeysOnly: true, Limit: 1<<32 - 1}},
-	"event.op.watch":       &peer.Op{ID: 5<<32 | 3, Client: 5, Verb: peer.Watch, Since: 1<<53 - 1},
-	"event.op.confirm":     &peer.Op{ID: 5<<32 | 4, Client: 5, Verb: peer.Confirm, Target: 5<<32 | 3, Bring: true},
-	"event.op.discard":     &peer.Op{ID: 5<<32 | 4, Client: 5, Verb: peer.Confirm, Target: 5<<32 | 3, Discard: true},
-	"event.op.batch":       &peer.Op{ID: 1<<64 - 1, Client: 1<<32 - 1, Verb: peer.Batch, Relaxed: true, Writes: []peer.Write{{Key: "a", Kind: wire.JSON, Value: []byte("null")}, {Key: "b", Kind: wire.Bytes, Value: []byte{}}, {Key: "c", Value: []byte{}}}},
-	"event.op.byteordered": &peer.Op{ID: 5<<32 | 5, Client: 5, Verb: peer.Get, Key: "\ufeffmark"},
+	"event.op.get":         &peer.Op{ID: 5<<32 | 1, Client: 5, Do: peer.Get{Key: "ключ"}},
+	"event.op.list":        &peer.Op{ID: 5<<32 | 2, Client: 5, Do: peer.List{Prefix: "a/", Gte: "a/1", Lt: "a/9", After: "a/2", Reverse: true, KeysOnly: true, Limit: 1<<32 - 1}},
+	"event.op.conflicts":   &peer.Op{ID: 5<<32 | 1, Client: 5, Do: peer.Conflicts{Key: "ключ"}},
+	"event.op.watch":       &peer.Op{ID: 5<<32 | 3, Client: 5, Do: peer.Watch{Prefix: "a/", Since: 1<<53 - 1}},
+	"event.op.unwatch":     &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Unwatch{Target: 5<<32 | 3}},
+	"event.op.invite":      &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Invite{URL: "https://notes.example/app"}},
+	"event.op.join":        &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Join{Link: "https://x.example/#masq=1.AA"}},
+	"event.op.confirm":     &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Confirm{Target: 5<<32 | 3, Bring: true}},
+	"event.op.discard":     &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Confirm{Target: 5<<32 | 3, Discard: true}},
+	"event.op.cancel":      &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Cancel{Target: 5<<32 | 3}},
+	"event.op.shutdown":    &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Shutdown{}},
+	"event.op.rename":      &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Rename{Name: "Téléphone"}},
+	"event.op.revoke":      &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Revoke{Device: "AA"}},
+	"event.op.batch":       &peer.Op{ID: 1<<64 - 1, Client: 1<<32 - 1, Do: peer.Batch{Relaxed: true, Writes: []peer.Write{{Key: "a", Kind: wire.JSON, Value: []byte("null")}, {Key: "b", Kind: wire.Bytes, Value: []byte{}}, {Key: "c", Value: []byte{}}}}},
+	"event.op.byteordered": &peer.Op{ID: 5<<32 | 5, Client: 5, Do: peer.Get{Key: "\ufeffmark"}},
 }
 
 var actions = map[string]peer.Action{
 	"action.reply":           peer.Reply{Op: 5<<32 | 1},
 	"action.reply.error":     peer.Reply{Op: 5<<32 | 1, Err: peer.EQuota},
-	"action.reply.entries":   peer.Reply{Op: 5<<32 | 2, More: true, Position: 1<<53 - 1, Text: "https://x.example/#masq=1.AA", Entries: []peer.Entry{{Key: "ключ", Kind: wire.JSON, Value: []byte(`"v"`)}, {Key: "\ufeffmark", Kind: wire.Bytes}}},
+	"action.reply.entries":   peer.Reply{Op: 5<<32 | 2, More: true, Number: 1<<53 - 1, Text: "https://x.example/#masq=1.AA", Entries: []peer.Entry{{Key: "ключ", Kind: wire.JSON, Value: []byte(`"v"`)}, {Key: "\ufeffmark", Kind: wire.Bytes}}},
 	"action.changed":         peer.Changed{Watch: 5<<32 | 3, Position: 4097, Changes: []peer.Change{{Key: "a", Kind: wire.JSON, Value: []byte("1"), HadValue: true, PrevKind: wire.Bytes, Previous: []byte{9}, Others: 2, Client: 5}, {Key: "b", Device: "Téléphone"}}},
 	"action.status":          peer.StatusChanged{Status: peer.Status{Sync: peer.SyncOnline, Entries: 2700, RecoverySet: true, Err: peer.EVersion, Self: peer.Device{ID: "me", Name: "Laptop"}, Devices: []peer.Device{{ID: "p", Name: "Phone", Online: true, LastHeard: 1700000000000, ToSend: 3, ToReceive: true}}}},
 	"action.status.alone":    peer.StatusChanged{},
@@ -155,7 +163,7 @@ func TestCutAndLongInput(t *testing.T) {
 			t.Errorf("%s with a byte more is taken", name)
 		}
 	}
-	for _, b := range [][]byte{{0, 0, 0, 0, 0}, {99, 0, 0, 0, 0}, {evStart, 0, 0, 0, 4, 255, 255, 255, 255}} {
+	for _, b := range [][]byte{{0, 0, 0, 0, 0}, {99, 0, 0, 0, 0}, {eventStart, 0, 0, 0, 4, 255, 255, 255, 255}} {
 		if Parse(b, &in) == nil {
 			t.Errorf("%x is taken", b)
 		}

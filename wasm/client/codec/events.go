@@ -7,13 +7,7 @@ import (
 	"github.com/masqdev/masq/core/peer"
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
-)
-
-// Limits of what is parsed, in bytes where nothing else is said.
-const (
-	maxText    = 8 << 10 // a key, a prefix, a link or a URL: the engine has its own, tighter limits
-	maxOpValue = 8 << 20 // a value: the engine refuses those over wire.MaxValue with a code of its own
-	maxSync    = 8       // relay URLs
+	"github.com/masqdev/masq/wasm/client/codec/table"
 )
 
 // errStorage is any failure of storage that the engine does not tell from another.
@@ -38,7 +32,7 @@ func Parse(b []byte, in *Input) error {
 		if r.Err() != nil {
 			return wire.ErrMalformed
 		}
-		if kind == evConfig {
+		if kind == eventConfig {
 			in.Config = readConfig(&body)
 		} else if ev := readEvent(kind, &body); ev != nil {
 			in.Events = append(in.Events, ev)
@@ -57,7 +51,7 @@ func readConfig(r *wire.Reader) *peer.Config {
 	copy(c.Key[:], r.Bytes(len(c.Key)))
 	c.App, c.Name, c.URL = text(r), text(r), text(r)
 	n := int(r.U8())
-	if n > maxSync {
+	if n > table.MaxSync {
 		r.Fail()
 	}
 	for range n {
@@ -71,27 +65,27 @@ func readConfig(r *wire.Reader) *peer.Config {
 
 func readEvent(kind uint8, r *wire.Reader) peer.Event {
 	switch kind {
-	case evStart:
+	case eventStart:
 		return peer.Start{Blocks: readIDs(r)}
-	case evOpened:
+	case eventOpened:
 		return peer.Opened{Conn: r.U32()}
-	case evFrame:
+	case eventFrame:
 		return peer.Frame{Conn: r.U32(), Data: bytes.Clone(r.Bytes(r.Len()))}
-	case evClosed:
+	case eventClosed:
 		return peer.Closed{Conn: r.U32(), Code: r.U16()}
-	case evTick:
+	case eventTick:
 		return peer.Tick{}
-	case evCommitted:
+	case eventCommitted:
 		return peer.Committed{Err: readErr(r)}
-	case evLoaded:
+	case eventLoaded:
 		return readLoaded(r)
-	case evOffline:
+	case eventOffline:
 		return peer.Offline{}
-	case evOnline:
+	case eventOnline:
 		return peer.Online{}
-	case evOp:
+	case eventOp:
 		return readOp(r)
-	case evPong:
+	case eventPong:
 		return peer.Pong{Conn: r.U32()}
 	}
 	return nil
@@ -99,11 +93,11 @@ func readEvent(kind uint8, r *wire.Reader) peer.Event {
 
 func readErr(r *wire.Reader) error {
 	switch r.U8() {
-	case 0:
+	case storageFailureNone:
 		return nil
-	case 1:
+	case storageFailureExists:
 		return storage.ErrExists
-	case 2:
+	case storageFailureQuota:
 		return storage.ErrQuota
 	}
 	return errStorage
@@ -132,9 +126,9 @@ func readLoaded(r *wire.Reader) peer.Event {
 	ev.Blocks = make([]storage.Block, n)
 	for i := range ev.Blocks {
 		ev.Blocks[i].ID = storage.ID(r.U64())
-		there := r.U8()
+		there := readBool(r)
 		data := r.LV32(storage.MaxBlock)
-		if there == 1 {
+		if there {
 			ev.Blocks[i].Data = append([]byte{}, data...) // not nil, though empty
 		}
 	}
@@ -142,28 +136,32 @@ func readLoaded(r *wire.Reader) peer.Event {
 }
 
 func readOp(r *wire.Reader) *peer.Op {
-	op := &peer.Op{ID: r.U64(), Verb: peer.Verb(r.U8())}
-	op.Client = uint32(op.ID >> 32)
-	flags := r.U8()
-	op.Relaxed, op.Bring, op.Discard = flags&opRelaxed != 0, flags&opBring != 0, flags&opDiscard != 0
-	op.Target, op.Since = r.U64(), r.U64()
-	op.Range.Limit = r.U32()
-	op.Key = text(r)
-	op.Range.Prefix, op.Range.Gte, op.Range.Lt, op.Range.After = text(r), text(r), text(r), text(r)
-	op.Range.Reverse, op.Range.KeysOnly = flags&opReverse != 0, flags&opKeysOnly != 0
+	id := r.U64()
+	return &peer.Op{ID: id, Client: uint32(id >> 32), Do: readVerb(peer.VerbID(r.U8()), r)}
+}
+
+func readWrites(r *wire.Reader) []peer.Write {
 	n := int(r.U16())
-	if n > r.Len()/7 || flags > opFlags {
+	if n > r.Len()/7 {
 		r.Fail()
-		return op
+		return nil
 	}
-	for range n {
-		w := peer.Write{Kind: wire.Kind(r.U8()), Key: text(r), Value: bytes.Clone(r.LV32(maxOpValue))}
-		if w.Kind > wire.Bytes {
+	writes := make([]peer.Write, n)
+	for i := range writes {
+		writes[i] = peer.Write{Kind: wire.Kind(r.U8()), Key: text(r), Value: bytes.Clone(r.LV32(maxOpValue))}
+		if writes[i].Kind > wire.Bytes {
 			r.Fail()
 		}
-		op.Writes = append(op.Writes, w)
 	}
-	return op
+	return writes
+}
+
+func readBool(r *wire.Reader) bool {
+	v := r.U8()
+	if v > 1 {
+		r.Fail()
+	}
+	return v == 1
 }
 
 func text(r *wire.Reader) string { return string(r.LV(maxText)) }
