@@ -184,7 +184,7 @@ lint-go: need $(BUILD)/bin/staticcheck
 	@bad=$$(gofmt -l core wasm web) && test -z "$$bad" || { echo "not formatted (make fmt):" $$bad; exit 1; }
 	@go vet $(GO_NATIVE)
 	@$(BUILD)/bin/staticcheck $(GO_NATIVE)
-	@go test -count 1 ./core/internal/floors ./core/internal/words
+	@go test -count 1 ./core/internal/...
 
 lint-wasm: need $(BUILD)/bin/staticcheck
 	@GOOS=js GOARCH=wasm go vet $(GO_WASM)

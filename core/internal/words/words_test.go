@@ -32,7 +32,7 @@ const everywhere = "**"
 
 var list = []retired{
 	{"space", "space", `\bspaces?\b`, "namespace", []place{
-		{everywhere, `(trim|skip|is)space\b|white-space|space-between|no-break spaces|'space'`},
+		{everywhere, `(trim|skip|is)space\b|white-space|space-between|no-break spaces|'space'|indent_style`},
 		{everywhere, `with (a )?spaces?\b|spaces? (around|between)|one space of many|two +spaces|a name, a space`},
 		{"core/replica/read.go", "key space"},
 		{"core/storage/bolt/bolt.go", "space that deletions leave"},
@@ -43,6 +43,7 @@ var list = []retired{
 		{everywhere, `waitgroup|supplementarygroups|controlgroups|--clear-groups|role: 'group'|only a group may read|group, in use`},
 		{everywhere, `group commit`},                               // the field's term
 		{"web/*/strings.ts", `group of devices|in one group only`}, // what users call a domain
+		{".github/workflows/*", "group: "},                         // GitHub's
 		{".ci/operating/server_test.go", `\bgroup\b`},              // of regular expressions
 		{"core/cmd/masq/script_test.go", "groups become variables"},
 		{"js/smoke/search.mjs", "groups of three bytes"},
