@@ -122,16 +122,18 @@ func TestNamespaceBegunTwice(t *testing.T) {
 	}
 }
 
-func TestNamespaceTables(t *testing.T) {
+type namespaceCase struct {
+	name  string
+	build func(h *harness)
+	want  string // of who trusts a
+}
+
+func namespaceTables() []namespaceCase {
 	a, b, c := dev(1), dev(2), dev(3)
 	p, q, s, u := peer(5), peer(6), peer(7), peer(8)
 	likeB, likeQ := peer(9), peer(9)
 	likeB.NK, likeQ.NK = b.NK, q.NK
-	for _, k := range []struct {
-		name  string
-		build func(h *harness)
-		want  string // of who trusts a
-	}{
+	return []namespaceCase{
 		{"a root needs no entry", func(h *harness) { h.add("p", a, p) }, "[5] out []"},
 		{"a stranger's", func(h *harness) { h.full("b", b, b); h.add("p", b, p, "b") }, "[] out []"},
 		{"a stranger's, introduced later", func(h *harness) {
@@ -274,12 +276,16 @@ func TestNamespaceTables(t *testing.T) {
 			h.full("bc", b, c, "ab")
 			h.revoke("ca", c, a, "bc")
 		}, "[] out [1 2 3]"},
-	} {
+	}
+}
+
+func TestNamespaceTables(t *testing.T) {
+	for _, k := range namespaceTables() {
 		h := newNamespaceHarness(t)
 		k.build(h)
 		tried := 0
 		orders(h.entries, func(list [][]byte) {
-			r := OpenNamespace(ns, a.IK)
+			r := OpenNamespace(ns, dev(1).IK)
 			if n := fill(t, r, list); n > 0 || r.Len() != len(list) {
 				t.Errorf("%s: %d refused", k.name, n)
 			}
@@ -295,9 +301,10 @@ func TestNamespaceTables(t *testing.T) {
 	}
 }
 
-func TestNamespaceRefuses(t *testing.T) {
+// namespaceAddCases are entries for an empty roster of ns with dev(1) as its root.
+func namespaceAddCases() (r *Roster, cases map[string]addCase) {
 	a, p := dev(1), peer(5)
-	r := OpenNamespace(ns, a.IK)
+	r = OpenNamespace(ns, a.IK)
 	good := func(genesis ID) []byte {
 		acc := Accept(p.ik, genesis, p.Member)
 		return append(appendMember(appendPrev(nil, nil), &p.Member), acc[:]...)
@@ -308,10 +315,7 @@ func TestNamespaceRefuses(t *testing.T) {
 	unaccepted := good(r.ID())
 	unaccepted[len(unaccepted)-1] ^= 1
 	other := NamespaceGenesis([32]byte{8})
-	for name, c := range map[string]struct {
-		raw  []byte
-		want error
-	}{
+	return r, map[string]addCase{
 		"a bit flipped":           {flipped, ErrEntry},
 		"another namespace's":     {sign(a.ik, other, typeFull, full), ErrEntry},
 		"accepted elsewhere":      {sign(a.ik, r.ID(), typeAdd, good(other)), ErrEntry},
@@ -323,11 +327,18 @@ func TestNamespaceRefuses(t *testing.T) {
 		"prev is not here":        {sign(a.ik, r.ID(), typeFull, append(appendPrev(nil, []ID{{1}}), full[1:]...)), ErrMissing},
 		"unknown type":            {sign(a.ik, r.ID(), 6, nil), ErrVersion},
 		"a stranger's, not known": {sign(p.ik, r.ID(), 6, nil), ErrEntry},
-	} {
+	}
+}
+
+func TestNamespaceRefuses(t *testing.T) {
+	r, cases := namespaceAddCases()
+	for name, c := range cases {
 		if err := r.Add(c.raw); err != c.want || r.Len() != 0 {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
+	a := dev(1)
+	full := append(append(appendPrev(nil, nil), a.IK[:]...), a.NK[:]...)
 	if err := circle(t, a).Add(sign(a.ik, circle(t, a).ID(), typeFull, full)); err != ErrEntry {
 		t.Errorf("a FULL in a circle: %v", err)
 	}

@@ -217,16 +217,18 @@ func TestRevoke(t *testing.T) {
 
 func second(_ []byte, err error) error { return err }
 
-func TestRevokeTables(t *testing.T) {
+type revokeCase struct {
+	name    string
+	build   func(h *harness)
+	refused int
+	want    string
+}
+
+func revokeTables() []revokeCase {
 	a, b, c, d, x, y := dev(1), dev(2), dev(3), dev(4), dev(5), dev(6)
 	sameNK := d
 	sameNK.NK = x.NK
-	for _, k := range []struct {
-		name    string
-		build   func(h *harness)
-		refused int
-		want    string
-	}{
+	return []revokeCase{
 		{"unseen ADD and RELAYS are void", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.relays("r", x, 9, "x")
@@ -344,7 +346,11 @@ func TestRevokeTables(t *testing.T) {
 			h.revoke("xx", x, x, "x")
 		}, 0, "[1 6] out [5]"},
 		{"the last one leaves", func(h *harness) { h.revoke("aa", a, a, "G") }, 0, "[] out [1]"},
-	} {
+	}
+}
+
+func TestRevokeTables(t *testing.T) {
+	for _, k := range revokeTables() {
 		h := newHarness(t)
 		k.build(h)
 		tried := 0

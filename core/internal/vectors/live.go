@@ -1,0 +1,3 @@
+package main
+
+func live(python, masq string) error { return nil }
