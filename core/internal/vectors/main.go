@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 )
 
 // packages are those with a TestVectors.
@@ -28,6 +29,9 @@ type runner struct {
 	name string
 	env  []string
 	args []string
+
+	out []byte // what it said, and how it ended
+	err error
 }
 
 var told = regexp.MustCompile(`vectors: (\d+) in (\S+), (\d+) failed`)
@@ -46,22 +50,25 @@ func main() {
 	}
 	total, failed := count(), 0
 	test := append([]string{"go", "test", "-count", "1", "-v", "-run", "^TestVectors$", "-timeout", "2m"}, packages...)
-	for _, r := range []runner{
+	runners := []runner{
 		{name: "Go", args: test},
 		{name: "Go in the browser", env: []string{"GOOS=js", "GOARCH=wasm"}, args: append([]string{"go", "test", "-exec", inBrowser}, test[2:]...)},
-		{name: "Python", args: []string{python, filepath.Join(second, "vectors.py"), files}},
-	} {
-		n, bad := r.run()
-		if bad == 0 && n != total {
-			fmt.Fprintf(os.Stderr, "%s checked %d vectors of %d\n", r.name, n, total)
-			bad = 1
-		}
-		fmt.Printf("%-18s %5d vectors, %d failed\n", r.name+":", n, bad)
-		failed += bad
+		{name: "Python", args: []string{python, "-B", filepath.Join(second, "vectors.py"), files}},
 	}
-	if err := live(python, *masq); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	var all sync.WaitGroup
+	for i := range runners {
+		all.Go(runners[i].run)
+	}
+	met := live(python, *masq)
+	all.Wait()
+	for i := range runners {
+		failed += runners[i].report(total)
+	}
+	if met != nil {
+		fmt.Fprintln(os.Stderr, met)
 		failed++
+	} else {
+		fmt.Println("Python and Go:         2 sessions at masq sync-server, rosters exchanged")
 	}
 	fmt.Printf("%d vectors, %d failed\n", total, failed)
 	if failed > 0 {
@@ -69,20 +76,26 @@ func main() {
 	}
 }
 
-// run returns how many vectors were checked, and how many failed. What the runner says is shown if any did.
-func (r *runner) run() (n, failed int) {
+func (r *runner) run() {
 	cmd := exec.Command(r.args[0], r.args[1:]...)
 	cmd.Env = append(os.Environ(), r.env...)
-	out, err := cmd.CombinedOutput()
-	for _, m := range told.FindAllSubmatch(out, -1) {
+	r.out, r.err = cmd.CombinedOutput()
+}
+
+// report prints how many vectors were checked, and returns how many failed. What the runner said is shown if any did.
+func (r *runner) report(total int) (failed int) {
+	n := 0
+	for _, m := range told.FindAllSubmatch(r.out, -1) {
 		n += number(m[1])
 		failed += number(m[3])
 	}
-	if err != nil {
-		os.Stderr.Write(out)
+	if r.err != nil || n != total {
+		os.Stderr.Write(r.out)
+		fmt.Fprintf(os.Stderr, "%s checked %d vectors of %d: %v\n", r.name, n, total, r.err)
 		failed = max(failed, 1)
 	}
-	return n, failed
+	fmt.Printf("%-18s %5d vectors, %d failed\n", r.name+":", n, failed)
+	return failed
 }
 
 func number(b []byte) int {
