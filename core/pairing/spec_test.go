@@ -26,7 +26,7 @@ func linkVectors() []vectors.Vector {
 	parse := func(name, text string) {
 		l, err := ParseLink(text)
 		v := vectors.Vector{
-			Name: name, Rule: "@link", Op: "pairing.link", In: vectors.Fields{"link": vectors.Hex([]byte(text))},
+			Name: name, Rule: "R7.1", Op: "pairing.link", In: vectors.Fields{"link": vectors.Hex([]byte(text))},
 			Outcome: vectors.Outcome(err, map[error]string{ErrLink: "link", ErrVersion: "version"}),
 		}
 		if err == nil {
@@ -93,7 +93,7 @@ func known(t *testing.T, name string, role uint8, seed string) vectors.Vector {
 	r.joinLink = r.link
 	rec.in["link"] = r.link.String()
 	rec.exchange(t, r, map[uint8]string{Full: "circle_secret", Application: "ns_secret"}[role])
-	return vectors.Vector{Name: name, Rule: "@exchange", Op: "pairing.exchange", In: rec.in, Outcome: vectors.OK, Out: rec.out}
+	return vectors.Vector{Name: name, Rule: "R7.5", Op: "pairing.exchange", In: rec.in, Outcome: vectors.OK, Out: rec.out}
 }
 
 func (rec *recorder) exchange(t *testing.T, r *harness, secretName string) {

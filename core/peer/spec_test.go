@@ -17,7 +17,7 @@ func TestVectors(t *testing.T) {
 		n := &namespace{e: e, app: app}
 		ns, nsSecret := n.ns(), e.circle.derive("masq/1 ns-secret"+app)
 		out = append(out, vectors.Vector{
-			Name: "application " + app, Rule: "@keys", Op: "keys.namespace", Outcome: vectors.OK,
+			Name: "application " + app, Rule: "R2.1", Op: "keys.namespace", Outcome: vectors.OK,
 			In:  vectors.Fields{"circle_secret": vectors.Hex(secret[:]), "app": app},
 			Out: vectors.Fields{"ns": vectors.Hex(ns[:]), "ns_secret": vectors.Hex(nsSecret[:])},
 		})

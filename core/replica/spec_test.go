@@ -43,7 +43,7 @@ func TestVectors(t *testing.T) {
 			hashes = append(hashes, d["hash"])
 		}
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("block ", run+1), Rule: "@chain", Op: "data.chain", Outcome: vectors.OK,
+			Name: fmt.Sprint("block ", run+1), Rule: "R6.17", Op: "data.chain", Outcome: vectors.OK,
 			In: vectors.Fields{"opening": vectors.Hex(opening[:]), "batches": records}, Out: vectors.Fields{"hashes": hashes},
 		})
 	}

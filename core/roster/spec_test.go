@@ -92,7 +92,7 @@ func circleVectors(t *testing.T) []vectors.Vector {
 	for _, c := range revokeTables() {
 		h := newHarness(t)
 		c.build(h)
-		out = append(out, verdictOf(t, c.name, "@strike", func() *Roster { return open(t, h.first.Genesis()) }, h.entries))
+		out = append(out, verdictOf(t, c.name, "R8.11", func() *Roster { return open(t, h.first.Genesis()) }, h.entries))
 	}
 	// Relays: the highest (version, id) of those that count.
 	a, b, x := dev(1), dev(2), dev(5)
@@ -109,10 +109,10 @@ func circleVectors(t *testing.T) []vectors.Vector {
 	}
 	sync(t, rb, r)
 	begin := func() *Roster { return open(t, r.Genesis()) }
-	out = append(out, verdictOf(t, "the highest version of RELAYS", "@relays", begin, r.Behind(nil)[1:]))
+	out = append(out, verdictOf(t, "the highest version of RELAYS", "R8.21", begin, r.Behind(nil)[1:]))
 	add(t, r, a, x)
 	revoke(t, r, a, b)
-	out = append(out, verdictOf(t, "RELAYS that were seen by who revoked their signer", "@relays", begin, r.Behind(nil)[1:]))
+	out = append(out, verdictOf(t, "RELAYS that were seen by who revoked their signer", "R8.21", begin, r.Behind(nil)[1:]))
 	return append(out, twoAdds(t)...)
 }
 
@@ -132,7 +132,7 @@ func twoAdds(t *testing.T) []vectors.Vector {
 		h.add("1", a, c, "b")
 		h.add("2", b, second, "b")
 		h.add("3", c, dev(6), "1")
-		out = append(out, verdictOf(t, k.name, "@taken", func() *Roster { return open(t, h.first.Genesis()) }, h.entries))
+		out = append(out, verdictOf(t, k.name, "R8.19", func() *Roster { return open(t, h.first.Genesis()) }, h.entries))
 	}
 	return out
 }
@@ -142,7 +142,7 @@ func namespaceVectors(t *testing.T) []vectors.Vector {
 	for _, c := range namespaceTables() {
 		h := newNamespaceHarness(t)
 		c.build(h)
-		out = append(out, verdictOf(t, "namespace: "+c.name, "@nsroster", func() *Roster { return OpenNamespace(ns, dev(1).IK) }, h.entries))
+		out = append(out, verdictOf(t, "namespace: "+c.name, "R8.26", func() *Roster { return OpenNamespace(ns, dev(1).IK) }, h.entries))
 	}
 	return out
 }
@@ -151,10 +151,10 @@ func randomVectors(t *testing.T) []vectors.Vector {
 	var out []vectors.Vector
 	for seed := range 40 {
 		s := &rng{uint64(seed)}
-		h, name, rule := newHarness(t), "circle at random ", "@graph"
+		h, name, rule := newHarness(t), "circle at random ", "R8.11"
 		begin := func() *Roster { return open(t, h.first.Genesis()) }
 		if seed%2 == 1 {
-			h, name, rule = newNamespaceHarness(t), "namespace at random ", "@nsroster"
+			h, name, rule = newNamespaceHarness(t), "namespace at random ", "R8.26"
 			begin = func() *Roster { return OpenNamespace(ns, dev(1).IK, dev(2).IK) }
 		}
 		h.random(s, 8+s.n(12))
@@ -169,12 +169,12 @@ func addVectors(t *testing.T) []vectors.Vector {
 	base, cases := addCases(t)
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		if raw := cases[name].raw; len(raw) <= 5000 {
-			out = append(out, verdictOf(t, "entry: "+name, "@entry", func() *Roster { return open(t, base.Genesis()) }, [][]byte{raw}))
+			out = append(out, verdictOf(t, "entry: "+name, "R8.7", func() *Roster { return open(t, base.Genesis()) }, [][]byte{raw}))
 		}
 	}
 	_, cases = namespaceAddCases()
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
-		out = append(out, verdictOf(t, "namespace entry: "+name, "@nsroster", func() *Roster { return OpenNamespace(ns, dev(1).IK) }, [][]byte{cases[name].raw}))
+		out = append(out, verdictOf(t, "namespace entry: "+name, "R8.26", func() *Roster { return OpenNamespace(ns, dev(1).IK) }, [][]byte{cases[name].raw}))
 	}
 	return out
 }
@@ -203,9 +203,9 @@ func noticeVectors(t *testing.T) []vectors.Vector {
 		in := vectors.Fields{
 			"genesis": vectors.Hex(r.Genesis()), "entries": vectors.HexList(r.Behind(nil)[1:]), "ik": vectors.Hex(k.who.IK[:]), "heads": vectors.Keys(k.heads),
 		}
-		sent := r.Behind(k.heads)
+		sent, rule := r.Behind(k.heads), "R5.2"
 		if r.Revoked(k.who.IK) {
-			sent = r.Notice(k.who.IK, k.heads)
+			sent, rule = r.Notice(k.who.IK, k.heads), "R8.22"
 		}
 		ids := []ID{}
 		for _, raw := range sent {
@@ -217,7 +217,7 @@ func noticeVectors(t *testing.T) []vectors.Vector {
 		}
 		sortIDs(ids)
 		out = append(out, vectors.Vector{
-			Name: "sent to " + k.name, Rule: "@notice", Op: "roster.sent", In: in, Outcome: vectors.OK, Out: vectors.Fields{"entries": vectors.Keys(ids)},
+			Name: "sent to " + k.name, Rule: rule, Op: "roster.sent", In: in, Outcome: vectors.OK, Out: vectors.Fields{"entries": vectors.Keys(ids)},
 		})
 	}
 	return out
@@ -227,13 +227,13 @@ func nameVectors() []vectors.Vector {
 	var out []vectors.Vector
 	for i, c := range deviceNames() {
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("name ", i), Rule: "@names", Op: "roster.name", Outcome: vectors.OK, In: vectors.Fields{"name": vectors.Hex([]byte(c.name))},
+			Name: fmt.Sprint("name ", i), Rule: "R8.4", Op: "roster.name", Outcome: vectors.OK, In: vectors.Fields{"name": vectors.Hex([]byte(c.name))},
 			Out: vectors.Fields{"valid": ValidName(c.name)},
 		})
 	}
 	for i, c := range relayURLs() {
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("URL ", i), Rule: "@url", Op: "relay.url", Outcome: vectors.OK, In: vectors.Fields{"url": c.url},
+			Name: fmt.Sprint("URL ", i), Rule: "R3.3", Op: "relay.url", Outcome: vectors.OK, In: vectors.Fields{"url": c.url},
 			Out: vectors.Fields{"valid": ValidRelay(c.url), "safe": SafeRelay(c.url)},
 		})
 	}

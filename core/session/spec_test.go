@@ -32,7 +32,7 @@ func pairVectors(t *testing.T) []vectors.Vector {
 	pair := func(name string, self, peer []byte, secret byte) {
 		k := Keys{Self: mustKey(t, self), Peer: [32]byte(peer), Secret: [32]byte(fill(secret, 32))}
 		p, err := NewPair(k)
-		v := vectors.Vector{Name: name, Rule: "@pair", Op: "session.pair", Outcome: vectors.Outcome(err, outcomes), In: vectors.Fields{
+		v := vectors.Vector{Name: name, Rule: "R2.2", Op: "session.pair", Outcome: vectors.Outcome(err, outcomes), In: vectors.Fields{
 			"nk_private": vectors.Hex(self), "peer_nk": vectors.Hex(peer), "circle_secret": vectors.Hex(k.Secret[:]),
 		}}
 		if err == nil {
@@ -66,7 +66,7 @@ func dayVectors() []vectors.Vector {
 		change + day/2, change - 1, change, change - nearMillis, change - nearMillis - 1, change + nearMillis - 1, change + nearMillis, 0, 1_800_000_000_000,
 	} {
 		v := vectors.Vector{
-			Name: fmt.Sprint("day ", i), Rule: "@day", Op: "session.day", Outcome: vectors.OK,
+			Name: fmt.Sprint("day ", i), Rule: "R3.9", Op: "session.day", Outcome: vectors.OK,
 			In: vectors.Fields{"day_offset": p.offset, "now": vectors.U64(now)}, Out: vectors.Fields{"day": p.Day(now)},
 		}
 		if other, near := p.OtherDay(now); near {
@@ -133,7 +133,7 @@ func handshakeVectors(t *testing.T) []vectors.Vector {
 		}
 	}
 	out := []vectors.Vector{{
-		Name: "handshake", Rule: "@handshake", Op: "session.handshake", In: in, Outcome: vectors.OK,
+		Name: "handshake", Rule: "R4.2", Op: "session.handshake", In: in, Outcome: vectors.OK,
 		Out: vectors.Fields{"m1": vectors.Hex(m1), "m2": vectors.Hex(m2), "frames": frames},
 	}}
 	for _, c := range []struct {
@@ -146,7 +146,7 @@ func handshakeVectors(t *testing.T) []vectors.Vector {
 			t.Fatal(c.name, "was taken")
 		}
 		in["m1"] = vectors.Hex(bad)
-		out = append(out, vectors.Vector{Name: c.name, Rule: "@silence", Op: "session.m1", In: in, Outcome: "handshake"})
+		out = append(out, vectors.Vector{Name: c.name, Rule: "R4.8", Op: "session.m1", In: in, Outcome: "handshake"})
 	}
 	for _, c := range []struct {
 		name string
@@ -157,7 +157,7 @@ func handshakeVectors(t *testing.T) []vectors.Vector {
 		mustBegin(t, i)
 		res := i.Receive(0, bytes.Clone(bad))
 		in["m2"] = vectors.Hex(bad)
-		out = append(out, vectors.Vector{Name: c.name, Rule: "@handshake", Op: "session.m2", In: in, Outcome: vectors.Outcome(res.Err, outcomes)})
+		out = append(out, vectors.Vector{Name: c.name, Rule: "R4.2", Op: "session.m2", In: in, Outcome: vectors.Outcome(res.Err, outcomes)})
 	}
 	return out
 }
@@ -166,13 +166,13 @@ func frameVectors(t *testing.T) []vectors.Vector {
 	var out []vectors.Vector
 	for _, n := range []int{0, 1, 256, 257, 272, 273, 1000, 4096, 4097, 4200, 59392, 59393, 61439, 61440} {
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("padding of ", n), Rule: "@padding", Op: "session.pad", Outcome: vectors.OK,
+			Name: fmt.Sprint("padding of ", n), Rule: "R4.11", Op: "session.pad", Outcome: vectors.OK,
 			In: vectors.Fields{"size": n}, Out: vectors.Fields{"padded": pad(n)},
 		})
 	}
 	for _, c := range unpackings() {
 		v := vectors.Vector{
-			Name: "frames: " + c.name, Rule: "@pieces", Op: "session.frames", Outcome: "session", In: vectors.Fields{"frames": vectors.HexList(c.frames)},
+			Name: "frames: " + c.name, Rule: "R4.10", Op: "session.frames", Outcome: "session", In: vectors.Fields{"frames": vectors.HexList(c.frames)},
 		}
 		if c.want != nil {
 			v.Outcome, v.Out = vectors.OK, vectors.Fields{"messages": vectors.Hex(c.want)}
@@ -192,7 +192,7 @@ func rekeyVector() vectors.Vector {
 		frames = append(frames, vectors.Fields{"n": n, "plain": vectors.Hex(plain), "sealed": vectors.Hex(way.seal(nil, plain, []byte("ad")))})
 	}
 	return vectors.Vector{
-		Name: "rekey", Rule: "@rekey", Op: "session.rekey", Outcome: vectors.OK,
+		Name: "rekey", Rule: "R4.12", Op: "session.rekey", Outcome: vectors.OK,
 		In: vectors.Fields{"key": vectors.Hex(key[:]), "ad": vectors.Hex([]byte("ad"))}, Out: vectors.Fields{"frames": frames},
 	}
 }
@@ -215,7 +215,7 @@ func refusedFrames(t *testing.T) []vectors.Vector {
 		bad := c.change(body(mustSeal(t, i, credit(1))[0]))
 		res := r.Receive(0, bytes.Clone(bad))
 		in["body"] = vectors.Hex(bad)
-		v := vectors.Vector{Name: "first frame: " + c.name, Rule: "@rekey", Op: "session.first-frame", In: in, Outcome: vectors.Outcome(res.Err, outcomes)}
+		v := vectors.Vector{Name: "first frame: " + c.name, Rule: "R4.12", Op: "session.first-frame", In: in, Outcome: vectors.Outcome(res.Err, outcomes)}
 		if res.Err == nil {
 			v.Out = vectors.Fields{"messages": vectors.Hex(res.Messages)}
 		}

@@ -30,7 +30,7 @@ func TestVectors(t *testing.T) {
 	} {
 		last = New(key, bytes.NewReader(nonce)).Seal(c.id, []byte(c.plaintext))
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("sealed block ", i), Rule: "@block", Op: "rest.seal", Outcome: vectors.OK, In: vectors.Fields{
+			Name: fmt.Sprint("sealed block ", i), Rule: "R9.1", Op: "rest.seal", Outcome: vectors.OK, In: vectors.Fields{
 				"store_key": vectors.Hex(key[:]), "number": vectors.U64(uint64(c.id)), "nonce": vectors.Hex(nonce), "plaintext": vectors.Hex([]byte(c.plaintext)),
 			}, Out: vectors.Fields{"block": vectors.Hex(last)},
 		})
@@ -58,7 +58,7 @@ func TestVectors(t *testing.T) {
 	} {
 		plaintext, err := New(c.key, bytes.NewReader(nonce)).Open(c.id, c.block)
 		v := vectors.Vector{
-			Name: c.name, Rule: "@block", Op: "rest.open", Outcome: vectors.Outcome(err, map[error]string{ErrDamaged: "damaged", ErrVersion: "version"}),
+			Name: c.name, Rule: "R9.1", Op: "rest.open", Outcome: vectors.Outcome(err, map[error]string{ErrDamaged: "damaged", ErrVersion: "version"}),
 			In: vectors.Fields{"store_key": vectors.Hex(c.key[:]), "number": vectors.U64(uint64(c.id)), "block": vectors.Hex(c.block)},
 		}
 		if err == nil {

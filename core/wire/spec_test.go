@@ -25,7 +25,7 @@ func relayVectors() []vectors.Vector {
 	var out []vectors.Vector
 	frame := func(name string, b []byte) {
 		f, err := ParseRelay(b)
-		v := vectors.Vector{Name: name, Rule: "@frame", Op: "relay.frame", In: vectors.Fields{"frame": vectors.Hex(b)}, Outcome: vectors.Outcome(err, outcomes)}
+		v := vectors.Vector{Name: name, Rule: "R3.5", Op: "relay.frame", In: vectors.Fields{"frame": vectors.Hex(b)}, Outcome: vectors.Outcome(err, outcomes)}
 		if err == nil {
 			v.Out = frameFields(&f)
 		}
@@ -89,7 +89,7 @@ func joinVectors() []vectors.Vector {
 	}{{"sync.example.org", 0}, {"sync.example.org", 1}, {"localhost:6280", 0}, {"[::1]:6280", 1}} {
 		sig := SignJoin(key, c.host, nonce, c.side)
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprintf("JOIN at %s, side %d", c.host, c.side), Rule: "@join", Op: "relay.join", Outcome: vectors.OK,
+			Name: fmt.Sprintf("JOIN at %s, side %d", c.host, c.side), Rule: "R3.7", Op: "relay.join", Outcome: vectors.OK,
 			In:  vectors.Fields{"seed": vectors.Hex(seed), "host": c.host, "nonce": vectors.Hex(nonce[:]), "side": c.side},
 			Out: vectors.Fields{"chan": vectors.Hex(channel[:]), "signed": vectors.Hex(JoinMessage(c.host, nonce, channel, c.side)), "sig": vectors.Hex(sig[:])},
 		})
@@ -102,7 +102,7 @@ func joinVectors() []vectors.Vector {
 			outcome = vectors.OK
 		}
 		out = append(out, vectors.Vector{
-			Name: name, Rule: "@join", Op: "relay.join-check", Outcome: outcome, In: vectors.Fields{
+			Name: name, Rule: "R3.7", Op: "relay.join-check", Outcome: outcome, In: vectors.Fields{
 				"chan": vectors.Hex(channel[:]), "host": host, "nonce": vectors.Hex(nonce[:]), "side": side, "sig": vectors.Hex(good[:]),
 			},
 		})
@@ -121,7 +121,7 @@ func pathVectors() []vectors.Vector {
 	kinds := map[RelayKind]string{ChannelKind: "channel", PairKind: "mailbox", NameplateKind: "nameplate"}
 	channel, mailbox := ChannelPath([32]byte{0: 0xff, 31: 1}), PairPath([16]byte{15: 2})
 	for _, p := range append([]string{channel, "/sync" + channel, mailbox, "/a/v1/b" + mailbox, "/v1/pair/7K2", "/v1/pair/00000000"}, badPaths()...) {
-		v := vectors.Vector{Name: "path " + p, Rule: "@path", Op: "relay.path", In: vectors.Fields{"path": p}, Outcome: "refused"}
+		v := vectors.Vector{Name: "path " + p, Rule: "R3.2", Op: "relay.path", In: vectors.Fields{"path": p}, Outcome: "refused"}
 		if kind, name := ParseRelayPath(p); kind != 0 {
 			v.Outcome, v.Out = vectors.OK, vectors.Fields{"kind": kinds[kind], "name": vectors.Hex(name)}
 		}
@@ -137,7 +137,7 @@ func hostVectors() []vectors.Vector {
 		"127.0.0.1.example.org", "127.1", "127.0.0.01", "128.0.0.1", "[::2]:1", "127.0.0.256",
 	} {
 		out = append(out, vectors.Vector{
-			Name: "host " + h, Rule: "@hosts", Op: "relay.loopback", In: vectors.Fields{"host": h}, Outcome: vectors.OK,
+			Name: "host " + h, Rule: "R3.4", Op: "relay.loopback", In: vectors.Fields{"host": h}, Outcome: vectors.OK,
 			Out: vectors.Fields{"loopback": IsLoopbackHost(h)},
 		})
 	}
@@ -147,7 +147,7 @@ func hostVectors() []vectors.Vector {
 func messageVectors(t *testing.T) []vectors.Vector {
 	var out []vectors.Vector
 	message := func(name string, b []byte) {
-		v := vectors.Vector{Name: name, Rule: "@message", Op: "session.message", In: vectors.Fields{"message": vectors.Hex(b)}}
+		v := vectors.Vector{Name: name, Rule: "R5.1", Op: "session.message", In: vectors.Fields{"message": vectors.Hex(b)}}
 		typ, fields, rest, err := NextMessage(b)
 		if err == nil && len(rest) > 0 {
 			t.Fatal(name)
@@ -241,7 +241,7 @@ func recordVectors() []vectors.Vector {
 	var out []vectors.Vector
 	records := func(name string, b []byte) {
 		recs, err := ParseRecords(b)
-		v := vectors.Vector{Name: name, Rule: "@record", Op: "data.records", In: vectors.Fields{"records": vectors.Hex(b)}, Outcome: vectors.Outcome(err, outcomes)}
+		v := vectors.Vector{Name: name, Rule: "R6.3", Op: "data.records", In: vectors.Fields{"records": vectors.Hex(b)}, Outcome: vectors.Outcome(err, outcomes)}
 		if err == nil {
 			list := []vectors.Fields{}
 			for i := range recs {
@@ -270,13 +270,13 @@ func recordVectors() []vectors.Vector {
 		{5, 8192}, {5, 8200}, {5, 8201}, {5, 12288}, {7, 4096}, {7, 4101}, {7, 8192}, {7, 12288}, {7, 12290}, {7, 12291}, {7, 16390}, {7, 16391},
 	} {
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprintf("context and dot %d, %d", d.Writer, d.Seq), Rule: "@context", Op: "data.sees", Outcome: vectors.OK,
+			Name: fmt.Sprintf("context and dot %d, %d", d.Writer, d.Seq), Rule: "R6.5", Op: "data.sees", Outcome: vectors.OK,
 			In: vectors.Fields{"context": dotFields(context), "dot": dotFields([]Dot{d})[0]}, Out: vectors.Fields{"sees": Sees(context, d)},
 		})
 	}
 	for i, k := range []string{"", "a", " ", "\x00", "a\x00b", "日本/ü", "\xff", "\xed\xa0\x80", "\xc0\x80"} {
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("key ", i), Rule: "@limits", Op: "data.key", In: vectors.Fields{"key": vectors.Hex([]byte(k))}, Outcome: vectors.OK,
+			Name: fmt.Sprint("key ", i), Rule: "R6.8", Op: "data.key", In: vectors.Fields{"key": vectors.Hex([]byte(k))}, Outcome: vectors.OK,
 			Out: vectors.Fields{"valid": ValidKey(k)},
 		})
 	}
@@ -297,7 +297,7 @@ func versionVectors() []vectors.Vector {
 	}
 	for _, c := range malformedVectors() {
 		v, err := ParseVector(c.in)
-		p := vectors.Vector{Name: c.name, Rule: "@vector", Op: "data.vector", In: vectors.Fields{"vector": vectors.Hex(c.in)}, Outcome: vectors.Outcome(err, outcomes)}
+		p := vectors.Vector{Name: c.name, Rule: "R6.12", Op: "data.vector", In: vectors.Fields{"vector": vectors.Hex(c.in)}, Outcome: vectors.Outcome(err, outcomes)}
 		if err == nil {
 			p.Out = vectors.Fields{"vector": vectorFields(v)}
 		}
@@ -305,13 +305,13 @@ func versionVectors() []vectors.Vector {
 	}
 	e := Vector{{Writer: 1, Settled: 5000, Tails: tails(5100, 3*testBlock+7, 9*testBlock-1)}}
 	for _, seq := range []uint64{4096, 5000, 5001, 5100, 5101, 8192, 12287, 12288, 12295, 12296, 32768, 36863, 36864} {
-		add(fmt.Sprint("covers ", seq), "@vector", "data.covers", vectors.Fields{"vector": vectorFields(e), "dot": dotFields([]Dot{{1, seq}})[0]},
+		add(fmt.Sprint("covers ", seq), "R6.12", "data.covers", vectors.Fields{"vector": vectorFields(e), "dot": dotFields([]Dot{{1, seq}})[0]},
 			vectors.Fields{"covers": e.Covers(Dot{1, seq})})
 	}
 	both := func(name string, a, b Vector) {
 		in := vectors.Fields{"a": vectorFields(a), "b": vectorFields(b)}
-		add("join: "+name, "@joinmeet", "data.join", in, vectors.Fields{"vector": vectorFields(a.Join(b))})
-		add("meet: "+name, "@joinmeet", "data.meet", in, vectors.Fields{"vector": vectorFields(a.Meet(b))})
+		add("join: "+name, "R6.14", "data.join", in, vectors.Fields{"vector": vectorFields(a.Join(b))})
+		add("meet: "+name, "R6.15", "data.meet", in, vectors.Fields{"vector": vectorFields(a.Meet(b))})
 	}
 	for _, c := range joinsAndMeets() {
 		both(c.name, c.a, c.b)
