@@ -124,6 +124,7 @@ func TestNamespaceBegunTwice(t *testing.T) {
 
 type namespaceCase struct {
 	name  string
+	rule  string // of core/PROTOCOL.md
 	build func(h *harness)
 	want  string // of who trusts a
 }
@@ -134,40 +135,40 @@ func namespaceTables() []namespaceCase {
 	likeB, likeQ := peer(9), peer(9)
 	likeB.NK, likeQ.NK = b.NK, q.NK
 	return []namespaceCase{
-		{"a root needs no entry", func(h *harness) { h.add("p", a, p) }, "[5] out []"},
-		{"a stranger's", func(h *harness) { h.full("b", b, b); h.add("p", b, p, "b") }, "[] out []"},
-		{"a stranger's, introduced later", func(h *harness) {
+		{"a root needs no entry", "R8.25", func(h *harness) { h.add("p", a, p) }, "[5] out []"},
+		{"a stranger's", "R8.29", func(h *harness) { h.full("b", b, b); h.add("p", b, p, "b") }, "[] out []"},
+		{"a stranger's, introduced later", "R8.28", func(h *harness) {
 			h.full("b", b, b)
 			h.add("p", b, p, "b")
 			h.full("ab", a, b)
 		}, "[2 5] out []"},
-		{"two strangers introduce each other", func(h *harness) {
+		{"two strangers introduce each other", "R8.28", func(h *harness) {
 			h.full("bc", b, c)
 			h.full("cb", c, b)
 			h.add("p", c, p, "bc")
 		}, "[] out []"},
-		{"a FULL by a FULL by a FULL", func(h *harness) {
+		{"a FULL by a FULL by a FULL", "R8.28", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("bc", b, c, "ab")
 			h.add("p", c, p, "bc")
 		}, "[2 3 5] out []"},
-		{"a peer's FULL", func(h *harness) {
+		{"a peer's FULL", "R8.28", func(h *harness) {
 			h.add("p", a, p)
 			h.full("pb", p, b, "p")
 			h.full("pp", p, p, "p")
 		}, "[5] out []"},
-		{"the same FULL twice", func(h *harness) {
+		{"the same FULL twice", "R8.28", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("ab2", a, b, "ab")
 			h.add("p", b, p, "ab2")
 		}, "[2 5] out []"},
-		{"with another nk", func(h *harness) {
+		{"with another nk", "R8.27", func(h *harness) {
 			h.full("ab", a, b)
 			other := b
 			other.NK = c.NK
 			h.full("ab2", a, other, "ab")
 		}, "[2] out []"},
-		{"a peer is revoked, and whom it let in, and whom they let in", func(h *harness) {
+		{"a peer is revoked, and whom it let in, and whom they let in", "R8.32", func(h *harness) {
 			h.full("aa", a, a)
 			h.add("p", a, p, "aa")
 			h.add("q", p, q, "p")
@@ -175,13 +176,13 @@ func namespaceTables() []namespaceCase {
 			h.add("u", a, u, "s")
 			h.revoke("ap", a, p, "u")
 		}, "[1 8] out [5 6 7]"},
-		{"whom another one let in too stays", func(h *harness) {
+		{"whom another one let in too stays", "R8.32", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", p, q, "p")
 			h.add("q2", a, q, "p")
 			h.revoke("ap", a, p, "q", "q2")
 		}, "[6] out [5]"},
-		{"what a FULL did stays, seen by who revoked it", func(h *harness) {
+		{"what a FULL did stays, seen by who revoked it", "R8.32", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.add("p", b, p, "ab")
@@ -189,25 +190,25 @@ func namespaceTables() []namespaceCase {
 			h.revoke("abr", a, b, "q")
 			h.add("s", b, s, "q")
 		}, "[1 5 6] out [2 7]"},
-		{"the root is revoked", func(h *harness) {
+		{"the root is revoked", "R8.12", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.add("p", a, p, "ab")
 			h.revoke("ba", b, a, "p")
 			h.full("ac", a, c, "p")
 		}, "[2 5] out [1 3]"},
-		{"a peer may revoke those that it let in, however far", func(h *harness) {
+		{"a peer may revoke those that it let in, however far", "R8.30", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", p, q, "p")
 			h.add("s", q, s, "q")
 			h.revoke("ps", p, s, "s")
 		}, "[5 6] out [7]"},
-		{"and itself, and then they are out with it", func(h *harness) {
+		{"and itself, and then they are out with it", "R8.30", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", p, q, "p")
 			h.revoke("pp", p, p, "q")
 		}, "[] out [5 6]"},
-		{"but nobody else", func(h *harness) {
+		{"but nobody else", "R8.30", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", a, p, "ab")
 			h.add("q", a, q, "p")
@@ -217,38 +218,38 @@ func namespaceTables() []namespaceCase {
 			h.revoke("pb", p, b, "s")
 			h.revoke("sq", s, q, "s")
 		}, "[2 5 6 7] out []"},
-		{"nor by an ADD of its own", func(h *harness) {
+		{"nor by an ADD of its own", "R8.30", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", a, q, "p")
 			h.add("q2", p, q, "p")
 			h.revoke("pq", p, q, "q2")
 		}, "[5 6] out []"},
-		{"a peer's REVOKE of a FULL closes no ring", func(h *harness) {
+		{"a peer's REVOKE of a FULL closes no ring", "R8.31", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", b, p, "ab")
 			h.revoke("pb", p, b, "p")
 			h.revoke("bp", b, p, "p")
 		}, "[2] out [5]"},
-		{"a peer must not take a FULL's nk", func(h *harness) {
+		{"a peer must not take a FULL's nk", "R8.34", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", a, p, "ab")
 			h.add("u", p, likeB, "p")
 			h.full("ab2", a, b, "u")
 		}, "[2 5] out []"},
-		{"nor its inviter's other peers', by letting one in and out again", func(h *harness) {
+		{"nor its inviter's other peers', by letting one in and out again", "R8.34", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", a, q, "p")
 			h.add("u", p, likeQ, "p")
 			h.revoke("pu", p, likeQ, "u")
 		}, "[5 6] out [9]"},
-		{"two FULL revoke each other", func(h *harness) {
+		{"two FULL revoke each other", "R8.17", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.full("ac", a, c, "ab")
 			h.revoke("bc", b, c, "ac")
 			h.revoke("cb", c, b, "ac")
 		}, "[1] out [2 3]"},
-		{"added again after a REVOKE", func(h *harness) {
+		{"added again after a REVOKE", "R8.27", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", a, p)
 			h.revoke("abr", a, b, "ab")
@@ -256,20 +257,20 @@ func namespaceTables() []namespaceCase {
 			h.full("ab2", a, b, "abr")
 			h.add("p2", a, p, "ap")
 		}, "[] out [2 5]"},
-		{"introduced while revoked", func(h *harness) {
+		{"introduced while revoked", "R8.12", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("ac", a, c, "ab")
 			h.revoke("abr", a, b, "ac")
 			h.full("cb", c, b, "ac")
 		}, "[3] out [2]"},
-		{"a thief's FULL falls with it", func(h *harness) {
+		{"a thief's FULL falls with it", "R8.12", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("bc", b, c, "ab")
 			h.add("p", c, p, "bc")
 			h.add("q", p, q, "p")
 			h.revoke("abr", a, b, "ab")
 		}, "[] out [2 3 5 6]"},
-		{"a thief's FULL cannot save it", func(h *harness) {
+		{"a thief's FULL cannot save it", "R8.14", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.revoke("abr", a, b, "ab")

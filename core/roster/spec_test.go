@@ -17,6 +17,7 @@ var outcomes = map[error]string{
 func TestVectors(t *testing.T) {
 	out := circleVectors(t)
 	out = append(out, namespaceVectors(t)...)
+	out = append(out, begunTwice(t)...)
 	out = append(out, randomVectors(t)...)
 	out = append(out, addVectors(t)...)
 	out = append(out, noticeVectors(t)...)
@@ -92,7 +93,7 @@ func circleVectors(t *testing.T) []vectors.Vector {
 	for _, c := range revokeTables() {
 		h := newHarness(t)
 		c.build(h)
-		out = append(out, verdictOf(t, c.name, "R8.11", func() *Roster { return open(t, h.first.Genesis()) }, h.entries))
+		out = append(out, verdictOf(t, c.name, c.rule, func() *Roster { return open(t, h.first.Genesis()) }, h.entries))
 	}
 	// Relays: the highest (version, id) of those that count.
 	a, b, x := dev(1), dev(2), dev(5)
@@ -142,9 +143,29 @@ func namespaceVectors(t *testing.T) []vectors.Vector {
 	for _, c := range namespaceTables() {
 		h := newNamespaceHarness(t)
 		c.build(h)
-		out = append(out, verdictOf(t, "namespace: "+c.name, "R8.26", func() *Roster { return OpenNamespace(ns, dev(1).IK) }, h.entries))
+		out = append(out, verdictOf(t, "namespace: "+c.name, c.rule, func() *Roster { return OpenNamespace(ns, dev(1).IK) }, h.entries))
 	}
 	return out
+}
+
+// begunTwice is a roster that two full devices began apart, as one of their peers sees it, and then a chain of peers whose first is
+// revoked.
+func begunTwice(t *testing.T) []vectors.Vector {
+	a, b, p, q := dev(1), dev(2), peer(5), peer(6)
+	h := newNamespaceHarness(t)
+	h.full("aa", a, a)
+	h.full("bb", b, b)
+	h.add("p", a, p, "aa")
+	h.add("q", b, q, "bb")
+	begin := func() *Roster { return OpenNamespace(ns, a.IK) }
+	out := []vectors.Vector{verdictOf(t, "namespace: begun twice", "R8.28", begin, h.entries)}
+	h.full("ab", a, b, "p")
+	h.full("ba", b, a, "q", "ab")
+	out = append(out, verdictOf(t, "namespace: begun twice, introduced", "R8.28", begin, h.entries))
+	h.add("s", q, peer(7), "ba")
+	h.add("u", peer(7), peer(8), "s")
+	h.revoke("aq", a, q, "u")
+	return append(out, verdictOf(t, "namespace: begun twice, and a cascade", "R8.32", begin, h.entries))
 }
 
 func randomVectors(t *testing.T) []vectors.Vector {
