@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"regexp"
 	"strconv"
 	"sync"
+	"time"
 )
 
 // packages are those with a TestVectors.
@@ -22,6 +24,8 @@ var packages = []string{
 const (
 	files  = "core/testdata/vectors"
 	second = "core/testdata/second"
+
+	longest = 3 * time.Minute // that a runner may take
 )
 
 // A runner checks all vectors. Its output has a line for each file: "vectors: N in FILE, M failed".
@@ -34,7 +38,10 @@ type runner struct {
 	err error
 }
 
-var told = regexp.MustCompile(`vectors: (\d+) in (\S+), (\d+) failed`)
+var (
+	told       = regexp.MustCompile(`vectors: (\d+) in (\S+), (\d+) failed`)
+	primitives = regexp.MustCompile(`primitives: .*`) // what the second implementation says of what it is built on
+)
 
 func main() {
 	masq := flag.String("masq", ".build/masq", "the masq `binary` that runs the Sync Server")
@@ -77,7 +84,9 @@ func main() {
 }
 
 func (r *runner) run() {
-	cmd := exec.Command(r.args[0], r.args[1:]...)
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, r.args[0], r.args[1:]...)
 	cmd.Env = append(os.Environ(), r.env...)
 	r.out, r.err = cmd.CombinedOutput()
 }
@@ -95,6 +104,9 @@ func (r *runner) report(total int) (failed int) {
 		failed = max(failed, 1)
 	}
 	fmt.Printf("%-18s %5d vectors, %d failed\n", r.name+":", n, failed)
+	if m := primitives.Find(r.out); m != nil {
+		fmt.Printf("%-18s %s\n", "", m)
+	}
 	return failed
 }
 
