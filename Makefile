@@ -93,6 +93,7 @@ test: need ## check everything that has to hold before a change is merged
 	$(STEP) 'lint' $(MAKE) lint
 	$(STEP) 'Go tests' $(MAKE) test-go
 	$(STEP) 'Go tests in the browser' $(MAKE) test-browser
+	$(STEP) 'vectors' $(MAKE) vectors
 	$(STEP) 'TypeScript tests' $(MAKE) test-js
 	$(STEP) 'Worker tests' $(MAKE) test-worker
 	$(STEP) 'smoke test' $(MAKE) smoke
@@ -104,6 +105,9 @@ test-go:
 
 test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 	@$(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/...
+
+vectors: binary chrome $(BUILD)/bin/wasmbrowsertest ## check the vectors of core/testdata/vectors: natively, in the browser, and by the second implementation, in Python
+	@go run ./core/internal/vectors -masq $(BUILD)/masq -exec $(CURDIR)/.ci/in-browser
 
 test-js: build chrome
 	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs

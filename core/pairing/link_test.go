@@ -6,16 +6,22 @@ import (
 	"testing"
 )
 
-func TestLinks(t *testing.T) {
+type goodLink struct {
+	link Link
+	text string
+}
+
+func links() []goodLink {
 	secret := [16]byte{0xff, 0xee, 15: 1}
-	for _, c := range []struct {
-		link Link
-		text string
-	}{
+	return []goodLink{
 		{Link{"https://notes.example/", secret, ""}, "https://notes.example/#masq=1._-4AAAAAAAAAAAAAAAAAAQ"},
 		{Link{"https://notes.example/app?x=1", secret, "wss://r.example"}, "https://notes.example/app?x=1#masq=1._-4AAAAAAAAAAAAAAAAAAQ.d3NzOi8vci5leGFtcGxl"},
 		{Link{"http://localhost:6277", secret, "ws://127.0.0.1:6278"}, "http://localhost:6277#masq=1._-4AAAAAAAAAAAAAAAAAAQ.d3M6Ly8xMjcuMC4wLjE6NjI3OA"},
-	} {
+	}
+}
+
+func TestLinks(t *testing.T) {
+	for _, c := range links() {
 		if got := c.link.String(); got != c.text {
 			t.Errorf("String: %s, want %s", got, c.text)
 		}
@@ -25,13 +31,15 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-func TestMalformedLinks(t *testing.T) {
+type linkCase struct {
+	link string
+	want error
+}
+
+func malformedLinks() []linkCase {
 	const s = "AAAAAAAAAAAAAAAAAAAAAA" // 16 zero bytes
 	b64 := base64.RawURLEncoding.EncodeToString
-	for _, c := range []struct {
-		link string
-		want error
-	}{
+	return []linkCase{
 		{"https://a.example#masq=1." + s, nil},
 		{"", ErrLink},
 		{"https://a.example", ErrLink},
@@ -92,7 +100,11 @@ func TestMalformedLinks(t *testing.T) {
 		{"https://a.example/" + strings.Repeat("x", maxURL-18) + "#masq=1." + s, nil},
 		{"https://a.example/" + strings.Repeat("x", maxURL-17) + "#masq=1." + s, ErrLink},
 		{strings.Repeat("x", 1<<20), ErrLink},
-	} {
+	}
+}
+
+func TestMalformedLinks(t *testing.T) {
+	for _, c := range malformedLinks() {
 		l, err := ParseLink(c.link)
 		if err != c.want {
 			t.Errorf("%.80q: %v, want %v", c.link, err, c.want)

@@ -122,50 +122,53 @@ func TestNamespaceBegunTwice(t *testing.T) {
 	}
 }
 
-func TestNamespaceTables(t *testing.T) {
+type namespaceCase struct {
+	name  string
+	rule  string // of core/PROTOCOL.md
+	build func(h *harness)
+	want  string // of who trusts a
+}
+
+func namespaceTables() []namespaceCase {
 	a, b, c := dev(1), dev(2), dev(3)
 	p, q, s, u := peer(5), peer(6), peer(7), peer(8)
 	likeB, likeQ := peer(9), peer(9)
 	likeB.NK, likeQ.NK = b.NK, q.NK
-	for _, k := range []struct {
-		name  string
-		build func(h *harness)
-		want  string // of who trusts a
-	}{
-		{"a root needs no entry", func(h *harness) { h.add("p", a, p) }, "[5] out []"},
-		{"a stranger's", func(h *harness) { h.full("b", b, b); h.add("p", b, p, "b") }, "[] out []"},
-		{"a stranger's, introduced later", func(h *harness) {
+	return []namespaceCase{
+		{"a root needs no entry", "R8.25", func(h *harness) { h.add("p", a, p) }, "[5] out []"},
+		{"a stranger's", "R8.29", func(h *harness) { h.full("b", b, b); h.add("p", b, p, "b") }, "[] out []"},
+		{"a stranger's, introduced later", "R8.28", func(h *harness) {
 			h.full("b", b, b)
 			h.add("p", b, p, "b")
 			h.full("ab", a, b)
 		}, "[2 5] out []"},
-		{"two strangers introduce each other", func(h *harness) {
+		{"two strangers introduce each other", "R8.28", func(h *harness) {
 			h.full("bc", b, c)
 			h.full("cb", c, b)
 			h.add("p", c, p, "bc")
 		}, "[] out []"},
-		{"a FULL by a FULL by a FULL", func(h *harness) {
+		{"a FULL by a FULL by a FULL", "R8.28", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("bc", b, c, "ab")
 			h.add("p", c, p, "bc")
 		}, "[2 3 5] out []"},
-		{"a peer's FULL", func(h *harness) {
+		{"a peer's FULL", "R8.28", func(h *harness) {
 			h.add("p", a, p)
 			h.full("pb", p, b, "p")
 			h.full("pp", p, p, "p")
 		}, "[5] out []"},
-		{"the same FULL twice", func(h *harness) {
+		{"the same FULL twice", "R8.28", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("ab2", a, b, "ab")
 			h.add("p", b, p, "ab2")
 		}, "[2 5] out []"},
-		{"with another nk", func(h *harness) {
+		{"with another nk", "R8.27", func(h *harness) {
 			h.full("ab", a, b)
 			other := b
 			other.NK = c.NK
 			h.full("ab2", a, other, "ab")
 		}, "[2] out []"},
-		{"a peer is revoked, and whom it let in, and whom they let in", func(h *harness) {
+		{"a peer is revoked, and whom it let in, and whom they let in", "R8.32", func(h *harness) {
 			h.full("aa", a, a)
 			h.add("p", a, p, "aa")
 			h.add("q", p, q, "p")
@@ -173,13 +176,13 @@ func TestNamespaceTables(t *testing.T) {
 			h.add("u", a, u, "s")
 			h.revoke("ap", a, p, "u")
 		}, "[1 8] out [5 6 7]"},
-		{"whom another one let in too stays", func(h *harness) {
+		{"whom another one let in too stays", "R8.32", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", p, q, "p")
 			h.add("q2", a, q, "p")
 			h.revoke("ap", a, p, "q", "q2")
 		}, "[6] out [5]"},
-		{"what a FULL did stays, seen by who revoked it", func(h *harness) {
+		{"what a FULL did stays, seen by who revoked it", "R8.32", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.add("p", b, p, "ab")
@@ -187,25 +190,25 @@ func TestNamespaceTables(t *testing.T) {
 			h.revoke("abr", a, b, "q")
 			h.add("s", b, s, "q")
 		}, "[1 5 6] out [2 7]"},
-		{"the root is revoked", func(h *harness) {
+		{"the root is revoked", "R8.12", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.add("p", a, p, "ab")
 			h.revoke("ba", b, a, "p")
 			h.full("ac", a, c, "p")
 		}, "[2 5] out [1 3]"},
-		{"a peer may revoke those that it let in, however far", func(h *harness) {
+		{"a peer may revoke those that it let in, however far", "R8.30", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", p, q, "p")
 			h.add("s", q, s, "q")
 			h.revoke("ps", p, s, "s")
 		}, "[5 6] out [7]"},
-		{"and itself, and then they are out with it", func(h *harness) {
+		{"and itself, and then they are out with it", "R8.30", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", p, q, "p")
 			h.revoke("pp", p, p, "q")
 		}, "[] out [5 6]"},
-		{"but nobody else", func(h *harness) {
+		{"but nobody else", "R8.30", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", a, p, "ab")
 			h.add("q", a, q, "p")
@@ -215,38 +218,38 @@ func TestNamespaceTables(t *testing.T) {
 			h.revoke("pb", p, b, "s")
 			h.revoke("sq", s, q, "s")
 		}, "[2 5 6 7] out []"},
-		{"nor by an ADD of its own", func(h *harness) {
+		{"nor by an ADD of its own", "R8.30", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", a, q, "p")
 			h.add("q2", p, q, "p")
 			h.revoke("pq", p, q, "q2")
 		}, "[5 6] out []"},
-		{"a peer's REVOKE of a FULL closes no ring", func(h *harness) {
+		{"a peer's REVOKE of a FULL closes no ring", "R8.31", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", b, p, "ab")
 			h.revoke("pb", p, b, "p")
 			h.revoke("bp", b, p, "p")
 		}, "[2] out [5]"},
-		{"a peer must not take a FULL's nk", func(h *harness) {
+		{"a peer must not take a FULL's nk", "R8.34", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", a, p, "ab")
 			h.add("u", p, likeB, "p")
 			h.full("ab2", a, b, "u")
 		}, "[2 5] out []"},
-		{"nor its inviter's other peers', by letting one in and out again", func(h *harness) {
+		{"nor its inviter's other peers', by letting one in and out again", "R8.34", func(h *harness) {
 			h.add("p", a, p)
 			h.add("q", a, q, "p")
 			h.add("u", p, likeQ, "p")
 			h.revoke("pu", p, likeQ, "u")
 		}, "[5 6] out [9]"},
-		{"two FULL revoke each other", func(h *harness) {
+		{"two FULL revoke each other", "R8.17", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.full("ac", a, c, "ab")
 			h.revoke("bc", b, c, "ac")
 			h.revoke("cb", c, b, "ac")
 		}, "[1] out [2 3]"},
-		{"added again after a REVOKE", func(h *harness) {
+		{"added again after a REVOKE", "R8.27", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", a, p)
 			h.revoke("abr", a, b, "ab")
@@ -254,32 +257,36 @@ func TestNamespaceTables(t *testing.T) {
 			h.full("ab2", a, b, "abr")
 			h.add("p2", a, p, "ap")
 		}, "[] out [2 5]"},
-		{"introduced while revoked", func(h *harness) {
+		{"introduced while revoked", "R8.12", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("ac", a, c, "ab")
 			h.revoke("abr", a, b, "ac")
 			h.full("cb", c, b, "ac")
 		}, "[3] out [2]"},
-		{"a thief's FULL falls with it", func(h *harness) {
+		{"a thief's FULL falls with it", "R8.12", func(h *harness) {
 			h.full("ab", a, b)
 			h.full("bc", b, c, "ab")
 			h.add("p", c, p, "bc")
 			h.add("q", p, q, "p")
 			h.revoke("abr", a, b, "ab")
 		}, "[] out [2 3 5 6]"},
-		{"a thief's FULL cannot save it", func(h *harness) {
+		{"a thief's FULL cannot save it", "R8.14", func(h *harness) {
 			h.full("aa", a, a)
 			h.full("ab", a, b, "aa")
 			h.revoke("abr", a, b, "ab")
 			h.full("bc", b, c, "ab")
 			h.revoke("ca", c, a, "bc")
 		}, "[] out [1 2 3]"},
-	} {
+	}
+}
+
+func TestNamespaceTables(t *testing.T) {
+	for _, k := range namespaceTables() {
 		h := newNamespaceHarness(t)
 		k.build(h)
 		tried := 0
 		orders(h.entries, func(list [][]byte) {
-			r := OpenNamespace(ns, a.IK)
+			r := OpenNamespace(ns, dev(1).IK)
 			if n := fill(t, r, list); n > 0 || r.Len() != len(list) {
 				t.Errorf("%s: %d refused", k.name, n)
 			}
@@ -295,9 +302,10 @@ func TestNamespaceTables(t *testing.T) {
 	}
 }
 
-func TestNamespaceRefuses(t *testing.T) {
+// namespaceAddCases are entries for an empty roster of ns with dev(1) as its root.
+func namespaceAddCases() (r *Roster, cases map[string]addCase) {
 	a, p := dev(1), peer(5)
-	r := OpenNamespace(ns, a.IK)
+	r = OpenNamespace(ns, a.IK)
 	good := func(genesis ID) []byte {
 		acc := Accept(p.ik, genesis, p.Member)
 		return append(appendMember(appendPrev(nil, nil), &p.Member), acc[:]...)
@@ -308,10 +316,7 @@ func TestNamespaceRefuses(t *testing.T) {
 	unaccepted := good(r.ID())
 	unaccepted[len(unaccepted)-1] ^= 1
 	other := NamespaceGenesis([32]byte{8})
-	for name, c := range map[string]struct {
-		raw  []byte
-		want error
-	}{
+	return r, map[string]addCase{
 		"a bit flipped":           {flipped, ErrEntry},
 		"another namespace's":     {sign(a.ik, other, typeFull, full), ErrEntry},
 		"accepted elsewhere":      {sign(a.ik, r.ID(), typeAdd, good(other)), ErrEntry},
@@ -323,11 +328,18 @@ func TestNamespaceRefuses(t *testing.T) {
 		"prev is not here":        {sign(a.ik, r.ID(), typeFull, append(appendPrev(nil, []ID{{1}}), full[1:]...)), ErrMissing},
 		"unknown type":            {sign(a.ik, r.ID(), 6, nil), ErrVersion},
 		"a stranger's, not known": {sign(p.ik, r.ID(), 6, nil), ErrEntry},
-	} {
+	}
+}
+
+func TestNamespaceRefuses(t *testing.T) {
+	r, cases := namespaceAddCases()
+	for name, c := range cases {
 		if err := r.Add(c.raw); err != c.want || r.Len() != 0 {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
+	a := dev(1)
+	full := append(append(appendPrev(nil, nil), a.IK[:]...), a.NK[:]...)
 	if err := circle(t, a).Add(sign(a.ik, circle(t, a).ID(), typeFull, full)); err != ErrEntry {
 		t.Errorf("a FULL in a circle: %v", err)
 	}

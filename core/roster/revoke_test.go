@@ -217,40 +217,43 @@ func TestRevoke(t *testing.T) {
 
 func second(_ []byte, err error) error { return err }
 
-func TestRevokeTables(t *testing.T) {
+type revokeCase struct {
+	name    string
+	rule    string // of core/PROTOCOL.md
+	build   func(h *harness)
+	refused int
+	want    string
+}
+
+func revokeTables() []revokeCase {
 	a, b, c, d, x, y := dev(1), dev(2), dev(3), dev(4), dev(5), dev(6)
 	sameNK := d
 	sameNK.NK = x.NK
-	for _, k := range []struct {
-		name    string
-		build   func(h *harness)
-		refused int
-		want    string
-	}{
-		{"unseen ADD and RELAYS are void", func(h *harness) {
+	return []revokeCase{
+		{"unseen ADD and RELAYS are void", "R8.12", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.relays("r", x, 9, "x")
 			h.add("y", x, y, "x")
 			h.revoke("ax", a, x, "x")
 		}, 0, "[1] out [5 6]"},
-		{"what was seen stays", func(h *harness) {
+		{"what was seen stays", "R8.12", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("y", x, y, "x")
 			h.revoke("ax", a, x, "y")
 		}, 0, "[1 6] out [5]"},
-		{"two void each other: both are out", func(h *harness) {
+		{"two void each other: both are out", "R8.17", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("b", a, b, "x")
 			h.revoke("ax", a, x, "b")
 			h.revoke("xa", x, a, "b")
 		}, 0, "[2] out [1 5]"},
-		{"two void each other, one in the past: what the other did since is void too", func(h *harness) {
+		{"two void each other, one in the past: what the other did since is void too", "R8.17", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("b", a, b, "x")
 			h.revoke("ax", a, x, "b")
 			h.revoke("xa", x, a, "x")
 		}, 0, "[] out [1 2 5]"},
-		{"a ring of three", func(h *harness) {
+		{"a ring of three", "R8.17", func(h *harness) {
 			h.add("b", a, b, "G")
 			h.add("c", a, c, "b")
 			h.add("d", a, d, "c")
@@ -258,13 +261,13 @@ func TestRevokeTables(t *testing.T) {
 			h.revoke("bc", b, c, "d")
 			h.revoke("ca", c, a, "d")
 		}, 0, "[4] out [1 2 3]"},
-		{"a chain: the first decides", func(h *harness) {
+		{"a chain: the first decides", "R8.18", func(h *harness) {
 			h.add("b", a, b, "G")
 			h.add("c", a, c, "b")
 			h.revoke("ab", a, b, "c")
 			h.revoke("bc", b, c, "c")
 		}, 0, "[1 3] out [2]"},
-		{"a chain of three: every other counts", func(h *harness) {
+		{"a chain of three: every other counts", "R8.18", func(h *harness) {
 			h.add("b", a, b, "G")
 			h.add("c", a, c, "b")
 			h.add("d", a, d, "c")
@@ -272,79 +275,83 @@ func TestRevokeTables(t *testing.T) {
 			h.revoke("bc", b, c, "d")
 			h.revoke("cd", c, d, "d")
 		}, 0, "[1 3] out [2 4]"},
-		{"a ring, and what hangs on it", func(h *harness) {
+		{"a ring, and what hangs on it", "R8.18", func(h *harness) {
 			h.add("b", a, b, "G")
 			h.add("c", a, c, "b")
 			h.revoke("ab", a, b, "c")
 			h.revoke("ba", b, a, "c")
 			h.revoke("bc", b, c, "c")
 		}, 0, "[3] out [1 2]"},
-		{"a ring's REVOKE counts although a third saw through it", func(h *harness) {
+		{"a ring's REVOKE counts although a third saw through it", "R8.17", func(h *harness) {
 			h.add("b", a, b, "G")
 			h.add("x", a, x, "b")
 			h.revoke("ax", a, x, "x")
 			h.revoke("bx", b, x, "x")
 			h.revoke("xa", x, a, "x")
 		}, 0, "[2] out [1 5]"},
-		{"the revoker's entry is not in the past of what it revokes: a REVOKE in answer is none", func(h *harness) {
+		{"the revoker's entry is not in the past of what it revokes: a REVOKE in answer is none", "R8.8", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.revoke("ax", a, x, "x")
 			h.revoke("xa", x, a, "ax")
 		}, 1, "[1] out [5]"},
-		{"a device that the thief adds in the past cannot save it", func(h *harness) {
+		{"a device that the thief adds in the past cannot save it", "R8.14", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("b", a, b, "x")
 			h.revoke("ax", a, x, "b")
 			h.add("y", x, y, "b")
 			h.revoke("ya", y, a, "y")
 		}, 0, "[2] out [1 5 6]"},
-		{"nor if somebody else saw the thief first", func(h *harness) {
+		{"nor if somebody else saw the thief first", "R8.14", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("b", a, b, "x")
 			h.revoke("bx", b, x, "b")
 			h.add("y", x, y, "b")
 			h.revoke("ya", y, a, "y")
 		}, 0, "[1 2] out [5 6]"},
-		{"void through two", func(h *harness) {
+		{"void through two", "R8.13", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("y", x, y, "x")
 			h.add("d", y, d, "y")
 			h.revoke("ax", a, x, "x")
 		}, 0, "[1] out [4 5 6]"},
-		{"a REVOKE that is void does no harm to what came after", func(h *harness) {
+		{"a REVOKE that is void does no harm to what came after", "R8.18", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("b", a, b, "x")
 			h.revoke("xb", x, b, "b")
 			h.revoke("ax", a, x, "b")
 			h.add("c", b, c, "xb", "ax")
 		}, 0, "[1 2 3] out [5]"},
-		{"added at once with its REVOKE", func(h *harness) {
+		{"added at once with its REVOKE", "R8.20", func(h *harness) {
 			h.add("b", a, b, "G")
 			h.add("x", a, x, "b")
 			h.revoke("ax", a, x, "x")
 			h.add("x2", b, x, "b")
 			h.add("d", b, sameNK, "b")
 		}, 0, "[1 2] out [5]"},
-		{"added again behind it", func(h *harness) {
+		{"added again behind it", "R8.8", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.revoke("ax", a, x, "x")
 			h.add("x2", a, x, "ax")
 		}, 1, "[1] out [5]"},
-		{"REVOKE of a stranger", func(h *harness) { h.revoke("ax", a, x, "G") }, 1, "[1] out []"},
-		{"leaving", func(h *harness) {
+		{"REVOKE of a stranger", "R8.8", func(h *harness) { h.revoke("ax", a, x, "G") }, 1, "[1] out []"},
+		{"leaving", "R8.12", func(h *harness) {
 			h.add("b", a, b, "G")
 			h.add("x", b, x, "b")
 			h.revoke("bb", b, b, "x")
 			h.add("y", b, y, "x")
 		}, 0, "[1 5] out [2 6]"},
-		{"leaving in the past, when out already", func(h *harness) {
+		{"leaving in the past, when out already", "R8.18", func(h *harness) {
 			h.add("x", a, x, "G")
 			h.add("y", x, y, "x")
 			h.revoke("ax", a, x, "y")
 			h.revoke("xx", x, x, "x")
 		}, 0, "[1 6] out [5]"},
-		{"the last one leaves", func(h *harness) { h.revoke("aa", a, a, "G") }, 0, "[] out [1]"},
-	} {
+		{"the last one leaves", "R8.12", func(h *harness) { h.revoke("aa", a, a, "G") }, 0, "[] out [1]"},
+	}
+}
+
+func TestRevokeTables(t *testing.T) {
+	for _, k := range revokeTables() {
 		h := newHarness(t)
 		k.build(h)
 		tried := 0

@@ -159,9 +159,15 @@ func TestConverges(t *testing.T) {
 	}
 }
 
-func TestAddRefuses(t *testing.T) {
+type addCase struct {
+	raw  []byte
+	want error
+}
+
+// addCases are entries for the roster base.
+func addCases(t testing.TB) (base *Roster, cases map[string]addCase) {
 	a, b, c := dev(1), dev(2), dev(3)
-	base := circle(t, a)
+	base = circle(t, a)
 	head := base.Heads()
 	addBody := func(prev []ID, m Member, acceptance [64]byte) []byte {
 		return append(appendMember(appendPrev(nil, prev), &m), acceptance[:]...)
@@ -182,10 +188,7 @@ func TestAddRefuses(t *testing.T) {
 	other := circle(t, c)
 	flipped := sign(a.ik, base.ID(), typeAdd, good)
 	flipped[len(flipped)-1] ^= 1
-	for name, c := range map[string]struct {
-		raw  []byte
-		want error
-	}{
+	return base, map[string]addCase{
 		"good":                     {sign(a.ik, base.ID(), typeAdd, good), nil},
 		"good relays":              {sign(a.ik, base.ID(), typeRelays, relays(relayA)), nil},
 		"no relays":                {sign(a.ik, base.ID(), typeRelays, relays()), nil},
@@ -215,7 +218,12 @@ func TestAddRefuses(t *testing.T) {
 		"unknown type, not signed": {append(wire.AppendLV([]byte{9}, nil), make([]byte, 96)...), ErrEntry},
 		"too long":                 {sign(a.ik, base.ID(), 9, make([]byte, wire.MaxRosterEntry)), ErrEntry},
 		"genesis too long":         {sign(a.ik, ID{}, typeGenesis, make([]byte, 1000)), ErrEntry},
-	} {
+	}
+}
+
+func TestAddRefuses(t *testing.T) {
+	base, cases := addCases(t)
+	for name, c := range cases {
 		r := load(t, base.Encode())
 		if err := r.Add(c.raw); err != c.want {
 			t.Errorf("%s: %v, want %v", name, err, c.want)
@@ -350,12 +358,14 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-func TestNames(t *testing.T) {
-	for _, c := range []struct {
-		name  string
-		valid bool
-		clean string
-	}{
+type nameCase struct {
+	name  string
+	valid bool
+	clean string
+}
+
+func deviceNames() []nameCase {
+	return []nameCase{
 		{"Anna's laptop", true, "Anna's laptop"},
 		{"手机 📱", true, "手机 📱"},
 		{"", false, "Device"},
@@ -368,7 +378,11 @@ func TestNames(t *testing.T) {
 		{"bad\xff\xfeutf8", false, "badutf8"},
 		{"\t  two   spaces \r\n", false, "two spaces"},
 		{"\u0085", false, "Device"},
-	} {
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, c := range deviceNames() {
 		if got := ValidName(c.name); got != c.valid {
 			t.Errorf("ValidName(%q) = %v", c.name, got)
 		}
@@ -378,11 +392,13 @@ func TestNames(t *testing.T) {
 	}
 }
 
-func TestRelayURLs(t *testing.T) {
-	for _, c := range []struct {
-		url         string
-		valid, safe bool
-	}{
+type urlCase struct {
+	url         string
+	valid, safe bool
+}
+
+func relayURLs() []urlCase {
+	return []urlCase{
 		{"wss://relay.example.org", true, true},
 		{"wss://relay.example.org:8443/a/b-c", true, true},
 		{"ws://192.168.1.2:8080", true, false},
@@ -422,7 +438,11 @@ func TestRelayURLs(t *testing.T) {
 		{"wss://a b", false, false},
 		{"wss://a.example/\u00e9", false, false},
 		{"wss://" + strings.Repeat("a", MaxRelayURL), false, false},
-	} {
+	}
+}
+
+func TestRelayURLs(t *testing.T) {
+	for _, c := range relayURLs() {
 		if got := ValidRelay(c.url); got != c.valid {
 			t.Errorf("ValidRelay(%q) = %v", c.url, got)
 		}

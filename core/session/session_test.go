@@ -80,7 +80,13 @@ func plain(kind uint8, size int, carried []byte) []byte {
 }
 
 // TestUnpack is what a peer that knows the keys may and may not send.
-func TestUnpack(t *testing.T) {
+type unpackCase struct {
+	name   string
+	frames [][]byte
+	want   []byte // nil: the last frame ends the session
+}
+
+func unpackings() []unpackCase {
 	long := dataOf(500)
 	dirty := plain(kindWhole, 256, credit(1))
 	dirty[255] = 1
@@ -90,11 +96,7 @@ func TestUnpack(t *testing.T) {
 	binary.BigEndian.PutUint32(lying[1:], 252)
 	huge := plain(kindWhole, 256, nil)
 	binary.BigEndian.PutUint32(huge[1:], 1<<32-1)
-	for _, c := range []struct {
-		name   string
-		frames [][]byte
-		want   []byte // nil: the last frame ends the session
-	}{
+	return []unpackCase{
 		{"nothing", [][]byte{plain(kindWhole, 256, nil)}, []byte{}},
 		{"messages", [][]byte{plain(kindWhole, 256, append(credit(1), credit(2)...))}, append(credit(1), credit(2)...)},
 		{"unknown message", [][]byte{plain(kindWhole, 256, []byte{200, 0, 0, 0, 1, 5})}, []byte{200, 0, 0, 0, 1, 5}},
@@ -114,7 +116,11 @@ func TestUnpack(t *testing.T) {
 		{"nothing between pieces", [][]byte{plain(2, 256, long[:100]), plain(1, 256, nil)}, nil},
 		{"two messages in pieces", [][]byte{plain(2, 256, credit(1)), plain(3, 256, credit(2))}, nil},
 		{"pieces of half a message", [][]byte{plain(2, 256, long[:100]), plain(3, 256, long[100:200])}, nil},
-	} {
+	}
+}
+
+func TestUnpack(t *testing.T) {
+	for _, c := range unpackings() {
 		t.Run(c.name, func(t *testing.T) {
 			var s session
 			var got []byte

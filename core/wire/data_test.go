@@ -67,7 +67,13 @@ func TestRecordBytes(t *testing.T) {
 	}
 }
 
-func TestMalformedRecords(t *testing.T) {
+type recordsCase struct {
+	name string
+	in   []byte
+	ok   bool
+}
+
+func malformedRecords() []recordsCase {
 	good := Record{Dot: Dot{1, 5000}, Context: []Dot{{1, 4096}, {3, 4096}}, Key: "key", Kind: JSON, Value: []byte("1")}
 	with := func(change func(r *Record)) []byte {
 		r := good
@@ -81,11 +87,7 @@ func TestMalformedRecords(t *testing.T) {
 		return appendRecords(recs)
 	}
 	first := with(func(r *Record) { r.More = true })
-	for _, c := range []struct {
-		name string
-		in   []byte
-		ok   bool
-	}{
+	return []recordsCase{
 		{"good", AppendRecord(nil, &good), true},
 		{"kind 3", flags(3), false},
 		{"another flag", flags(8 | 1), false},
@@ -124,12 +126,16 @@ func TestMalformedRecords(t *testing.T) {
 		{"two longest batches", append(batch(MaxBatchOps), batch(MaxBatchOps)...), true},
 		{"batch too long", batch(MaxBatchOps + 1), false},
 		{"left over", append(AppendRecord(nil, &good), 1), false},
-	} {
+	}
+}
+
+func TestMalformedRecords(t *testing.T) {
+	for _, c := range malformedRecords() {
 		if recs, err := ParseRecords(c.in); c.ok != (err == nil) || err != nil && (err != ErrMalformed || recs != nil) {
 			t.Errorf("%s: %d records, %v", c.name, len(recs), err)
 		}
 	}
-	whole := AppendRecord(nil, &good)
+	whole := malformedRecords()[0].in
 	for i := 1; i < len(whole); i++ {
 		if _, err := ParseRecords(whole[:i]); err == nil {
 			t.Errorf("cut to %d bytes", i)

@@ -48,10 +48,10 @@ func TestRelayFramesComeBack(t *testing.T) {
 	}
 }
 
-func TestRelayRefuses(t *testing.T) {
+func malformedFrames() map[string][]byte {
 	hello := AppendRelay(nil, &RelayFrame{Type: RelayHello, Version: 1})
 	twice := append(append(bytes.Clone(hello), 1, 0, 0, 0, 1), 1, 0, 0, 0, 2)
-	for name, b := range map[string][]byte{
+	return map[string][]byte{
 		"nothing":       {},
 		"unknown type":  {8, 1},
 		"side 2":        {byte(RelayPair), 2},
@@ -59,7 +59,11 @@ func TestRelayRefuses(t *testing.T) {
 		"too long":      make([]byte, MaxFrame+1),
 		"limit twice":   twice,
 		"HELLO, no end": {byte(RelayHello)},
-	} {
+	}
+}
+
+func TestRelayRefuses(t *testing.T) {
+	for name, b := range malformedFrames() {
 		if _, err := ParseRelay(b); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -127,6 +131,19 @@ func TestJoinSignature(t *testing.T) {
 	}
 }
 
+func badPaths() []string {
+	c, m := ChannelPath([32]byte{0: 0xff, 31: 1}), PairPath([16]byte{15: 2})
+	return []string{
+		NewNameplatePath, "/v1/pair/7K", "/v1/pair/7k2", "/v1/pair/7I2", "/v1/pair/000000000", "/v1/pair/7*2", "/v1/channel/7K2", "7K2",
+		"", "/", "/v1/channel/", "/v1/pair/", c[1:], c + "/", c[:len(c)-1], c + "A", m + "=",
+		"/v1/channel/" + m[len("/v1/pair/"):], "/v1/pair/" + c[len("/v1/channel/"):],
+		c[:len(c)-1] + "F",                 // bits left over in the last character
+		c[:len(c)-2] + "\n" + c[len(c)-1:], // the decoder would skip a line break
+		c[:len(c)-3] + "+/A",               // the other alphabet
+		"/v1/CHANNEL/" + c[len("/v1/channel/"):],
+	}
+}
+
 func TestRelayPaths(t *testing.T) {
 	channel, mailbox := [32]byte{0: 0xff, 31: 1}, [16]byte{15: 2}
 	c, m := ChannelPath(channel), PairPath(mailbox)
@@ -143,15 +160,7 @@ func TestRelayPaths(t *testing.T) {
 			t.Errorf("nameplate %s: %d %s", n, k, name)
 		}
 	}
-	for _, p := range []string{
-		NewNameplatePath, "/v1/pair/7K", "/v1/pair/7k2", "/v1/pair/7I2", "/v1/pair/000000000", "/v1/pair/7*2", "/v1/channel/7K2", "7K2",
-		"", "/", "/v1/channel/", "/v1/pair/", c[1:], c + "/", c[:len(c)-1], c + "A", m + "=",
-		"/v1/channel/" + m[len("/v1/pair/"):], "/v1/pair/" + c[len("/v1/channel/"):],
-		c[:len(c)-1] + "F",                 // bits left over in the last character
-		c[:len(c)-2] + "\n" + c[len(c)-1:], // the decoder would skip a line break
-		c[:len(c)-3] + "+/A",               // the other alphabet
-		"/v1/CHANNEL/" + c[len("/v1/channel/"):],
-	} {
+	for _, p := range badPaths() {
 		if k, _ := ParseRelayPath(p); k != 0 {
 			t.Errorf("taken: %q", p)
 		}

@@ -140,16 +140,18 @@ func TestKnownBytes(t *testing.T) {
 
 func field(tag uint8, value string) string { return string(AppendTLV(nil, tag, []byte(value))) }
 
-func TestMalformedMessages(t *testing.T) {
+type messageCase struct {
+	name   string
+	typ    MessageType
+	fields string
+	ok     bool
+}
+
+func malformedMessages() []messageCase {
 	number, position := field(1, "\x00\x07"), field(2, "12345678")
 	empty := field(2, "\x00\x00")
 	namespace := "\x00\x01" + strings.Repeat("n", 32) + "\x01\x01a\x01b"
-	for _, c := range []struct {
-		name   string
-		typ    MessageType
-		fields string
-		ok     bool
-	}{
+	return []messageCase{
 		{"ack", MsgAck, number + position, true},
 		{"another order", MsgAck, position + number, true},
 		{"unknown field", MsgAck, number + field(7, "x") + position + field(200, "") + field(200, ""), true},
@@ -197,7 +199,11 @@ func TestMalformedMessages(t *testing.T) {
 		{"bye without reason", MsgBye, field(2, "\x01"), false},
 		{"bye, reason unknown", MsgBye, field(1, "\x63"), true},
 		{"bye, reason empty", MsgBye, field(1, ""), false},
-	} {
+	}
+}
+
+func TestMalformedMessages(t *testing.T) {
+	for _, c := range malformedMessages() {
 		if _, err := parseMessage(c.typ, []byte(c.fields)); c.ok != (err == nil) || err != nil && err != ErrMalformed {
 			t.Errorf("%s: %v", c.name, err)
 		}

@@ -46,14 +46,16 @@ func TestElementCovers(t *testing.T) {
 	}
 }
 
-func TestJoinAndMeet(t *testing.T) {
+type joinCase struct {
+	name             string
+	a, b, join, meet Vector
+}
+
+func joinsAndMeets() []joinCase {
 	one := func(settled uint64, seqs ...uint64) Vector {
 		return Vector{{Writer: 7, Settled: settled, Tails: tails(seqs...)}}
 	}
-	for _, c := range []struct {
-		name             string
-		a, b, join, meet Vector
-	}{
+	return []joinCase{
 		{"nothing", nil, nil, nil, nil},
 		{"one is empty", nil, one(5000), one(5000), nil},
 		{"the same", one(5000, 9000), one(5000, 9000), one(5000, 9000), one(5000, 9000)},
@@ -68,7 +70,11 @@ func TestJoinAndMeet(t *testing.T) {
 		{"the same, even block", one(0, 9100), one(9000), one(9000, 9100), one(0, 9000)},
 		{"a tail on top of both", one(5000, 5100), one(5050), one(5050, 5100), one(5000, 5050)},
 		{"a tail of a block that the other lacks", one(4200, 9000), one(5000), one(5000, 9000), one(4200)},
-	} {
+	}
+}
+
+func TestJoinAndMeet(t *testing.T) {
+	for _, c := range joinsAndMeets() {
 		for _, x := range [][2]Vector{{c.a, c.b}, {c.b, c.a}} {
 			if got := x[0].Join(x[1]); !reflect.DeepEqual(got, c.join) {
 				t.Errorf("%s: %v joined with %v is %v", c.name, x[0], x[1], got)
@@ -243,14 +249,16 @@ func TestVectorBytes(t *testing.T) {
 	}
 }
 
-func TestMalformedVectors(t *testing.T) {
+type vectorCase struct {
+	name string
+	in   []byte
+	ok   bool
+}
+
+func malformedVectors() []vectorCase {
 	enc := func(v Vector) []byte { return AppendVector(nil, v) }
 	good := enc(Vector{{Writer: 1, Settled: 5000, Tails: tails(9000)}})
-	for _, c := range []struct {
-		name string
-		in   []byte
-		ok   bool
-	}{
+	return []vectorCase{
 		{"empty", []byte{0, 0}, true},
 		{"good", good, true},
 		{"nothing", nil, false},
@@ -270,11 +278,16 @@ func TestMalformedVectors(t *testing.T) {
 		{"a block twice", enc(Vector{{Tails: tails(5000, 5001)}}), false},
 		{"blocks descending", enc(Vector{{Tails: tails(9000, 5000)}}), false},
 		{"too long", make([]byte, MaxVector+1), false},
-	} {
+	}
+}
+
+func TestMalformedVectors(t *testing.T) {
+	for _, c := range malformedVectors() {
 		if v, err := ParseVector(c.in); c.ok != (err == nil) || err != nil && (err != ErrMalformed || v != nil) {
 			t.Errorf("%s: %v, %v", c.name, v, err)
 		}
 	}
+	good := malformedVectors()[1].in
 	for i := range good {
 		if _, err := ParseVector(good[:i]); err == nil {
 			t.Errorf("cut to %d bytes", i)

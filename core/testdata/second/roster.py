@@ -1,0 +1,331 @@
+"""The roster of a circle, or of a namespace. From core/PROTOCOL.md, "The roster"."""
+
+import hashlib
+import unicodedata
+
+import primitives as p
+import wire
+
+GENESIS, ADD, RELAYS, REVOKE, FULL = 1, 2, 3, 4, 5
+STORE, EMBEDDED = 1, 2
+ZERO = bytes(32)
+BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+
+
+class Refused(Exception):
+    """Of an entry, with why: entry, missing, circle, version or full."""
+
+
+def plain_text(data):
+    """Whether bytes are UTF-8 without control and bidirectional formatting characters."""
+    try:
+        return not any(unicodedata.category(c) == "Cc" or ord(c) in BIDI for c in data.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def valid_name(data):
+    return plain_text(data) and 1 <= len(data.decode()) <= 40
+
+
+def namespace_genesis(ns):
+    return hashlib.sha256(b"masq-ns/1" + ns).digest()
+
+
+class Entry:
+    ik = nk = target = None
+    kind, name, version, relays, prev = 0, b"", 0, [], []
+
+    def __init__(self, raw):
+        self.raw, self.id = raw, hashlib.sha256(raw).digest()
+        self.past, self.idle, self.invited_by = frozenset(), False, frozenset()
+        try:
+            self._parse(wire.Reader(raw))
+        except wire.Malformed:
+            raise Refused("entry")
+        if self.introduces and self.kind not in (STORE, EMBEDDED):
+            raise Refused("version")
+
+    def _parse(self, r):
+        self.type = r.u(1)
+        body = wire.Reader(r.lv(2, 4096))
+        self.signed = self.raw[: r.at]
+        self.signer, self.signature = r.take(32), r.take(64)
+        r.done()
+        if len(self.raw) > 4096 or self.known and self.type != RELAYS and len(self.raw) > 1024:
+            raise wire.Malformed
+        if not self.known:
+            return
+        if self.type != GENESIS:
+            self.prev = [body.take(32) for _ in range(body.u(1))]
+            if len(self.prev) > 16 or any(a >= b for a, b in zip(self.prev, self.prev[1:])):
+                raise wire.Malformed
+        if self.type == GENESIS:
+            self.root = body.take(32)
+        if self.type in (GENESIS, ADD):
+            start = body.at
+            self.ik, self.nk, self.kind, self.name = body.take(32), body.take(32), body.u(1), body.lv(1, 255)
+            self.member = body.data[start : body.at]
+            if not valid_name(self.name):
+                raise wire.Malformed
+        if self.type == ADD:
+            self.acceptance = body.take(64)
+        if self.type == RELAYS:
+            self.version = body.u(4)
+            self.relays = [wire.text(body.lv(2, 255)) for _ in range(body.u(1))]
+            if len(self.relays) > 8 or not all(map(wire.valid_relay, self.relays)):
+                raise wire.Malformed
+        if self.type == REVOKE:
+            self.target = body.take(32)
+        if self.type == FULL:
+            self.ik, self.nk, self.kind = body.take(32), body.take(32), STORE
+        body.done()
+
+    @property
+    def known(self):
+        return GENESIS <= self.type <= FULL
+
+    @property
+    def introduces(self):
+        return self.type in (GENESIS, ADD, FULL)
+
+    def holds(self, genesis):
+        """Whether its signatures hold, the acceptance's among them."""
+        over = ZERO if self.type == GENESIS else genesis
+        if self.type == ADD and not p.ed25519_verify(
+            self.ik, b"masq-roster/1 accept" + genesis + self.member, self.acceptance
+        ):
+            return False
+        return p.ed25519_verify(self.signer, b"masq-roster/1" + over + self.signed, self.signature)
+
+
+class Verdict:
+    """What counts in a set of entries, all by id: able if nobody had been revoked; live; and the REVOKEs that count."""
+
+    def __init__(self, able):
+        self.able, self.revokes = set(able), set()
+        self.live = set(self.able)
+
+
+class Roster:
+    def __init__(self, genesis=None, ns=None, roots=()):
+        self.namespace, self.roots, self.entries = ns is not None, set(roots), {}
+        if self.namespace:
+            self.id = namespace_genesis(ns)
+            return
+        e = Entry(genesis)
+        if e.type != GENESIS or e.signer != e.ik or not e.holds(ZERO):
+            raise Refused("entry")
+        self.id = e.id
+        self.entries[e.id] = e
+
+    # Taking entries
+
+    def add(self, raw):
+        e = Entry(raw)
+        if e.id in self.entries:
+            return
+        if e.type == GENESIS:
+            raise Refused("circle")
+        if not e.known:
+            trusted = e.signer in self.roots or e.signer in [m.ik for m in self.members()]
+            raise Refused("version" if trusted and e.holds(self.id) else "entry")
+        if not self._fits(e):
+            raise Refused("entry")
+        if len(self.entries) >= 256:
+            raise Refused("full")
+        if any(i not in self.entries for i in e.prev):
+            raise Refused("missing")
+        e.past = frozenset(e.prev).union(*(self.entries[i].past for i in e.prev))
+        v = self._resolve(e.past)
+        e.idle = not self._rightful(e, v)
+        e.invited_by = self._inviters(e)
+        if not self.namespace and (e.idle or not self._entitled(e, v)) or not e.holds(self.id):
+            raise Refused("entry")
+        self.entries[e.id] = e
+
+    def _fits(self, e):
+        if self.namespace:
+            return e.type != RELAYS and (e.type != ADD or e.kind == EMBEDDED)
+        return e.type != FULL and e.prev
+
+    def _of(self, ids):
+        """Entries in the order in which they were taken, so each behind its past."""
+        return [e for e in self.entries.values() if e.id in ids]
+
+    def _introductions(self, e):
+        """Those of e's signer in e's past."""
+        return [o for o in self._of(e.past) if o.introduces and o.ik == e.signer]
+
+    def _rightful(self, e, v):
+        """Whether an entry may count as far as its own past says, of which v is the verdict; its signer apart."""
+        past = [o for o in self._of(e.past) if not o.idle]
+        for o in past:
+            if o.id in v.revokes and (o.target == e.signer or e.type == FULL and o.target == e.ik):
+                return False
+            if o.introduces and e.type == ADD and (o.ik == e.ik or o.nk == e.nk):
+                return False
+            if o.type == ADD and e.type == FULL and o.ik == e.ik:
+                return False
+            if o.type == FULL == e.type and o.id in v.live and (o.ik == e.ik) != (o.nk == e.nk):
+                return False
+        return e.type != REVOKE or any(o.introduces and o.ik == e.target for o in past)
+
+    def _inviters(self, e):
+        """The peers that stand on every way from an ADD to a full device: its signer, and those that let that in."""
+        if e.type != ADD or e.signer in self.roots:
+            return frozenset()
+        ways = [o.invited_by for o in self._introductions(e) if not o.idle]
+        return frozenset.intersection(*ways) | {e.signer} if ways else frozenset()
+
+    # Who may sign what
+
+    def _full(self, e, v):
+        """Whether e's signer is a full device; in a circle all are."""
+        if not self.namespace:
+            return any(o.id in v.live for o in self._introductions(e))
+        full = {o.ik for o in self._of(v.live) if o.type == FULL}
+        return e.signer in full | self.roots
+
+    def _entitled(self, e, v):
+        if e.type == GENESIS or self._full(e, v):
+            return True
+        if e.type == FULL or e.type == REVOKE and not self._may_revoke(e, v):
+            return False
+        return any(o.id in v.live for o in self._introductions(e))
+
+    def _may_revoke(self, e, v):
+        """A peer may revoke itself, and those that it let in, however far, and nobody else."""
+        ways = [o for o in self._of(v.able) if o.introduces and o.ik == e.target]
+        return e.target == e.signer or bool(ways) and all(e.signer in o.invited_by for o in ways)
+
+    # What counts
+
+    def _resolve(self, ids):
+        v = Verdict(i for i in ids if not self.entries[i].idle)
+        if self.namespace:
+            self._strike(v)
+            v.able = set(v.live)
+        revokes = [e for e in self._of(v.able) if e.type == REVOKE]
+        if not revokes:
+            return v
+        reach = self._reach(v, revokes)
+        level = {d: sum(d in r for r in reach.values()) for d in reach}
+        for n in sorted(set(level.values())):
+            due = [e for e in revokes if level[e.signer] == n]
+            ring = [e for e in due if e.signer != e.target and e.signer in reach[e.target]]
+            self._count(v, [e for e in ring if self._entitled(e, v)])
+            self._count(v, [e for e in due if e not in ring and e.id in v.live])
+        return v
+
+    def _count(self, v, revokes):
+        if revokes:
+            ids = {e.id for e in revokes}
+            v.live |= ids
+            v.revokes |= ids
+            self._strike(v)
+
+    def _reach(self, v, revokes):
+        """By device, those on whom it has a say over any way, itself too."""
+        edges = [(e.signer, e.target) for e in revokes]
+        exposed, left, again = set(), [e for e in self._of(v.able) if e.introduces], True
+        while again:
+            again = False
+            for e in list(left):
+                if e.signer in exposed or any(self._strikes(o, e, self.namespace and e.type == ADD) for o in revokes):
+                    edges.append((e.signer, e.ik))
+                    exposed.add(e.ik)
+                    left.remove(e)
+                    again = True
+        reach = {d: {d} for edge in edges for d in edge}
+        for _ in reach:
+            for a, b in edges:
+                reach[a] |= reach[b]
+        return reach
+
+    @staticmethod
+    def _strikes(revoke, e, seen_too):
+        return revoke.id != e.id and revoke.target == e.signer and (seen_too or e.id not in revoke.past)
+
+    def _struck(self, e, v):
+        """The REVOKEs of v that strike e. What an application peer let in falls with it, seen or not."""
+        by_peer = self.namespace and e.type == ADD and not self._full(e, v)
+        return [o for o in self._of(v.revokes) if self._strikes(o, e, by_peer)]
+
+    def _strike(self, v):
+        if self.namespace:
+            fulls = [e for e in self._of(v.able) if e.type == FULL]
+            v.live -= {e.id for e in fulls}
+            again = True
+            while again:
+                again = False
+                for e in fulls:
+                    if e.id not in v.live and self._full(e, v) and not self._struck(e, v):
+                        v.live.add(e.id)
+                        again = True
+        for e in self._of(set(v.live)):
+            if e.type != FULL and e.id not in v.revokes and (not self._entitled(e, v) or self._struck(e, v)):
+                v.live.discard(e.id)
+
+    # What a roster says
+
+    def verdict(self):
+        return self._resolve(frozenset(self.entries))
+
+    def _candidates(self, v):
+        rank = {}
+        for e in self.entries.values():
+            rank[e.id] = 0
+            if self.namespace and e.type == ADD and e.id in v.able:
+                by = [] if self._full(e, v) else self._introductions(e)
+                rank[e.id] = 1 + max([rank[o.id] for o in by], default=0)
+        found = [e for e in self._of(v.able) if e.introduces]
+        return rank, sorted(found, key=lambda e: (e.type != GENESIS, rank[e.id], e.id))
+
+    def who(self):
+        """The entries of the members, and of those that are out, one of each device."""
+        v = self.verdict()
+        rank, found = self._candidates(v)
+        revoked = {o.target for o in self._of(v.revokes)}
+        members, out = [], []
+        for e in found:
+            same = [o for o in found if o.ik == e.ik or o.nk == e.nk]
+            barred = any(o.id in v.live and o.ik in revoked and rank[o.id] <= rank[e.id] for o in same)
+            taken = any(m.ik == e.ik or m.nk == e.nk for m in members)
+            if e.id in v.live and e.ik not in revoked and not barred and not taken:
+                members.append(e)
+        for e in found:
+            if (e.id not in v.live or e.ik in revoked) and e.ik not in [m.ik for m in members + out]:
+                out.append(e)
+        return members, out
+
+    def members(self):
+        return self.who()[0]
+
+    def relays(self):
+        v = self.verdict()
+        found = [e for e in self._of(v.live) if e.type == RELAYS]
+        return max(found, key=lambda e: (e.version, e.id)).relays if found else []
+
+    def heads(self):
+        covered = frozenset().union(*(e.past for e in self.entries.values()))
+        return sorted(i for i in self.entries if i not in covered)
+
+    def sent(self, ik, heads):
+        """What a device with these heads is sent: what it lacks, or, if it is out, a REVOKE that put it out with its past."""
+        has = {i for h in heads if h in self.entries for i in {h, *self.entries[h].past}}
+        show = set(self.entries)
+        if ik in [e.ik for e in self.who()[1]]:
+            e = self._reason(ik)
+            show = {e.id, *e.past}
+        return [e for e in self.entries.values() if e.id in show - has]
+
+    def _reason(self, ik):
+        v = self.verdict()
+        for e in self._of(v.revokes):
+            if e.target == ik:
+                return e
+        for e in self._of(v.able - v.live):
+            if e.introduces and e.ik == ik:
+                struck = self._struck(e, v)
+                return struck[0] if struck else self._reason(e.signer)
