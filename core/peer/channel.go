@@ -21,7 +21,7 @@ func newChannel(d *device, day uint64, relay string) *channel {
 	return c
 }
 
-// keepChannels is at today’s channel, and near the change of day without a session on its neighbour's.
+// keepChannels connects to today's channel. Near the change of day it also connects to the neighbouring day's, until there is a session.
 func (d *device) keepChannels() {
 	relay := d.e.relay()
 	if relay == "" || !d.reachable() {
@@ -196,7 +196,7 @@ func (c *channel) endSession() {
 	c.sess, c.present = nil, false
 }
 
-// result carries out what the link answered. It returns false when the channel is down.
+// result carries out what the session returned. It returns false when the channel is down.
 func (c *channel) result(res session.Result) bool {
 	if res.Up || res.Down {
 		c.sessionDown()
@@ -286,8 +286,8 @@ func (c *channel) renewed() {
 	}
 }
 
-// resync begins the sessions with some devices anew: what is synced with them is another thing now, and what is on its way in the
-// old sessions belongs to what was.
+// resync starts new sessions with some devices, because what is synced with them has changed. What is on its way in the old sessions
+// no longer applies.
 func (e *Engine) resync(with func(*device) bool) {
 	for _, d := range e.devices {
 		if d.repl != nil && with(d) {

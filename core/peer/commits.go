@@ -134,8 +134,8 @@ func (e *Engine) maintain() {
 	}
 }
 
-// checkpoint has every namespace hand in its part. Of several that wait for blocks all ask for theirs at once; one that has written
-// what was in its memory does so again with what has come meanwhile.
+// checkpoint has every namespace hand in its part. Namespaces that wait for blocks all ask for them at once. A namespace that has
+// written its memory already writes it again, with what has come meanwhile.
 func (e *Engine) checkpoint() (missing error) {
 	for _, n := range e.namespaces {
 		if n.rep.Quiet() {

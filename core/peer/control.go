@@ -33,8 +33,8 @@ func (e *Engine) addApp(op *Op) {
 	e.answer(op)
 }
 
-// dropApp deletes an application's data from this device. Its number stays its own, and its roster: other devices may still
-// have to be told who is out.
+// dropApp deletes an application's data from this device. It keeps the namespace's number and roster: other devices may still have to
+// be told who is revoked.
 func (e *Engine) dropApp(op *Op) {
 	n := e.namespaceOf(op.App)
 	if n == nil || n.gone {
@@ -59,7 +59,7 @@ func (e *Engine) dropApp(op *Op) {
 	}})
 }
 
-// prefer says whether an application is synced, with one device or at all.
+// prefer sets whether an application is synced, with one device or at all.
 func (e *Engine) prefer(op *Op) {
 	do := op.Do.(Prefer)
 	n := e.namespaceOf(op.App)

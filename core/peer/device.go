@@ -41,7 +41,7 @@ func (d *device) metaIn(n *namespace) string { return d.meta() + "/" + n.number(
 
 func (d *device) cursorIn(n *namespace) string { return "cursor/" + n.number() + "/" + string(d.nk[:]) }
 
-// load reads what was known. It is a memory of another device's state: what cannot be read the next session brings again.
+// load reads what was known. If that cannot be read, the next session brings it again.
 func (d *device) load() {
 	r := wire.NewReader(d.e.led.Meta(d.meta()))
 	name, last := string(r.LV8(255)), r.U64()
@@ -104,7 +104,7 @@ func (p *progress) reached(pos uint64) {
 	}
 }
 
-// startsAnew forgets how far a device had got that lacks now what it once had: it dropped its data, or was put back to an older state.
+// startsAnew forgets how far a device had got if it now lacks what it once had: it dropped its data, or an older state was restored.
 func (p *progress) startsAnew(v wire.Vector) {
 	if !v.CoversAll(p.have) {
 		p.have, p.acked, p.unsaved = nil, 0, true

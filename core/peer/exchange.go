@@ -29,8 +29,8 @@ func (r *replication) begin() {
 	r.sendHeads()
 }
 
-// release begins the exchange of rosters, when an ADD that this session is the first to tell of is durable: signed again after a
-// crash it could be another one, and there is only one for each device.
+// release begins the exchange of rosters once the ADD that this session announces is durable. Re-signing after a crash would create a
+// second ADD for the same device.
 func (r *replication) release() {
 	r.held = false
 	if r.dead {
@@ -181,8 +181,8 @@ func (r *replication) list(namespaces ...*namespace) {
 	}
 }
 
-// onNamespaces takes what the other side lists: all at first, later what is new there. A local store that has not heard of one of
-// its circle's applications takes it in.
+// onNamespaces takes the other side's list: at first all of its namespaces, later the new ones. A local store adds an application of
+// its circle that it does not have yet.
 func (r *replication) onNamespaces(fields []byte) error {
 	list, err := wire.ParseNamespaces(fields)
 	if err != nil || !r.listed || len(r.theirs)+len(list) > wire.MaxNamespaces {

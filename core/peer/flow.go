@@ -16,7 +16,7 @@ const (
 	cursorEvery  = 256 << 10
 )
 
-// unnamed is whom a change comes from when it is a store of the user's whose name an application peer does not learn.
+// unnamed stands for a store of the user's in a change that an application peer gets: the peer does not learn its name.
 const unnamed = "device"
 
 func (r *replication) flow(number uint16) *flow {
@@ -245,7 +245,7 @@ func (f *flow) end() {
 	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: v})
 }
 
-// holding reports whether all that is new came from other devices just now: those bring it to the other side themselves.
+// holding reports whether everything new came from other devices just now. They send it to the other side themselves.
 func (f *flow) holding() bool {
 	others := 0
 	f.namespace.heldBy(func(*device, *progress) { others++ })
@@ -272,7 +272,7 @@ func (n *namespace) heard(v wire.Vector) {
 	}
 }
 
-// recoverFork takes a new writer, unless that has been done, and begins every session anew: each was told a vector that is no longer true.
+// recoverFork takes a new writer, unless that has been done, and restarts every session: each was told a vector that is no longer true.
 func (n *namespace) recoverFork(v wire.Vector) error {
 	if !n.rep.Heard(v) {
 		return nil

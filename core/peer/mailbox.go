@@ -78,7 +78,7 @@ func (p *pairingRun) body(data []byte) { p.do(p.m.Receive(p.e.clock.Now(), data)
 
 func (p *pairingRun) tick() {}
 
-// slack: an exchange that has begun ends by its own time.
+// slack: an exchange that has begun has a time limit of its own.
 func (p *pairingRun) slack() Millis {
 	if p.m.State().Spent {
 		return pendingLives
@@ -86,7 +86,7 @@ func (p *pairingRun) slack() Millis {
 	return 0
 }
 
-// lost reports whether the mailbox is opened again: where nothing that the link is good for was spent in the one that ended.
+// lost reports whether to open the mailbox again: the link is still good if it was not spent in the mailbox that ended.
 func (p *pairingRun) lost(code uint16, stood bool) bool {
 	relayCode, refused := wire.RelayCodeOf(code)
 	spent := p.m.State().Spent
@@ -117,7 +117,7 @@ func (p *pairingRun) offline() bool {
 	return p.step < Paired && p.box.phase < relayJoined && p.e.away(p.link.Relay)
 }
 
-// tellOffline has who asked hear at once that this device is offline: the link is good when it is not any more.
+// tellOffline tells the caller at once that this device is offline. The link works as soon as the device is online.
 func (p *pairingRun) tellOffline() {
 	if p.offline() {
 		p.answer()

@@ -10,8 +10,8 @@ import (
 // noticeFor is how long a device that is out is still met, to be told so, in ms.
 const noticeFor = 30 * 24 * 3600_000
 
-// refreshDevices brings the list of devices up to a domain's roster. In a namespace's, the full devices are met as the circle's: also one
-// that an application peer has told of before the circle did.
+// refreshDevices brings the list of devices up to a domain's roster. A full device is always met in the circle, even if an application
+// peer has told of it first.
 func (e *Engine) refreshDevices(dom *domain) {
 	me := e.publicIK()
 	for _, m := range dom.roster.Members() {
@@ -52,7 +52,7 @@ func (e *Engine) refreshDevices(dom *domain) {
 	e.touch()
 }
 
-// lose ends what there is with a device in one domain, because it is met in another. What is known of it stays.
+// lose drops a device from one domain because it is met in another. What is known of it stays.
 func (e *Engine) lose(d *device) {
 	d.save()
 	d.drop()
@@ -71,9 +71,11 @@ func (e *Engine) mindful(ik [32]byte) bool {
 	return e.clock.Wall() < r.U64()+noticeFor
 }
 
-// tend keeps the rosters of the namespaces' application peers up to the circle's. Every full device that is in has a FULL, for those too
-// who trust this device alone, because it let them in: so each device sees to that, and signs nothing where it holds already. Who is out has a
-// REVOKE: by the device that shut it out and, because two changes may not have known of each other, by the one with the smallest ik.
+// tend keeps the rosters of the namespaces' application peers up to the circle's.
+//
+// Every member of the circle needs a FULL. Each device signs the missing ones, because a peer that it let in trusts only it. Every
+// revoked device needs a REVOKE. The device that revoked it signs that, and so does the member with the smallest ik: two changes may
+// not have known of each other.
 func (e *Engine) tend(changed bool) {
 	c := e.circle
 	if c == nil || !c.in() {

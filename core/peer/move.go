@@ -1,7 +1,7 @@
 package peer
 
-// What becomes of the data that a joiner already has, by namespace. It stands in the ledger until it is done, so that a crash changes
-// nothing of it.
+// What becomes of the data that a joiner already has, by namespace. The choice is in the ledger until it is carried out, so that it
+// survives a crash.
 const (
 	metaMoving  = "moving/" // and the namespace's number
 	moveBring   = 1         // issued anew under a new writer

@@ -117,7 +117,7 @@ func (n *namespace) heldBy(f func(*device, *progress)) {
 	}
 }
 
-// settleIfHeard settles the own writer's earlier blocks once every device has sent all that it has since this start.
+// settleIfHeard settles this writer's earlier blocks once every device has sent all that it has in this run.
 func (n *namespace) settleIfHeard() {
 	all := true
 	n.heldBy(func(_ *device, p *progress) { all = all && p.heard })

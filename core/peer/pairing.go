@@ -112,8 +112,8 @@ func (e *Engine) join(op *Op) {
 	e.startPairing(&pairingRun{e: e, op: op.ID, link: link, m: m})
 }
 
-// takes reports whether a link is for this device: it leads to the application's own address, or, for a local store, to a Store
-// manager, which is on this computer whichever store has made the link.
+// takes reports whether a link is for this device. It leads to the application's own address. For a local store it leads to the Store
+// manager, which always is on this computer, whichever store made the link.
 func (e *Engine) takes(link pairing.Link) bool {
 	if !e.isStore() {
 		return link.SameApp(e.cfg.App)

@@ -10,8 +10,8 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// metaSelf has ik(64) ‖ nk(32) ‖ lv8(name). ik's public half is kept with it: to compute it takes longer than all else that opening a
-// few thousand keys does, as Go makes its table of multiples for that, and a browser runs code that is new to it slowly.
+// metaSelf has ik(64) ‖ nk(32) ‖ lv8(name). The public half of ik is kept, too: computing it takes longer than opening a few thousand
+// keys, because Go first makes a table of multiples, and a browser runs new code slowly.
 const metaSelf = "self"
 
 const keyBytes = ed25519.PrivateKeySize + 32

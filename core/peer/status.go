@@ -101,7 +101,7 @@ func (e *Engine) syncState() Sync {
 	return best
 }
 
-// saysOffline reports whether that is why nothing is reached: not where any Sync Server is on this computer.
+// saysOffline reports whether being offline explains that nothing is reached. It does not if a Sync Server is on this computer.
 func (e *Engine) saysOffline() bool { return e.offline && !slices.ContainsFunc(e.relays(), onLoopback) }
 
 func (d *device) receiving(n *namespace) bool {

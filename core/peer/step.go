@@ -9,7 +9,7 @@ import (
 	"github.com/masqdev/masq/core/vault"
 )
 
-// The others are dialled dialAfter the start, in ms, or as soon after that as no operation waits for blocks, dialAtLast at the latest.
+// Other devices are dialled dialAfter the start, in ms. If operations still wait for blocks, that waits too, until dialAtLast.
 const (
 	dialAfter  = 30
 	dialAtLast = 500
@@ -93,7 +93,7 @@ func (e *Engine) onConn(conn uint32, f func(connUser)) {
 	}
 }
 
-// settle carries on with everything that can go on after an event: what waited for blocks, what is to be sent, committed and loaded.
+// settle does everything that an event has made possible: operations that waited for blocks, what is to be sent, committed and loaded.
 func (e *Engine) settle() {
 	if e.state == opening {
 		e.tryOpen()
@@ -128,8 +128,8 @@ func (e *Engine) settle() {
 	}
 }
 
-// quiet reports whether the first operations are answered, for which somebody waits: a page that was just opened reads what it
-// shows. Only then are the others dialled, which needs keys that take some ms to compute.
+// quiet reports whether the first operations are done. A page that was just opened reads what it shows, and somebody waits for that.
+// Only then are other devices dialled: their keys take some ms to compute.
 func (e *Engine) quiet() bool {
 	if e.dialling {
 		return true
