@@ -1,6 +1,6 @@
 // The embedded store: the engine in this browser, by way of client.ts.
 
-import { Kind, Verb, type RawChange, type Write as RawWrite } from './codec.gen.js'
+import { Kind, Verb, pairingSteps, type RawChange, type Write as RawWrite } from './codec.gen.js'
 import { Client } from './client.js'
 import { MasqError } from './errors.js'
 import { fields } from './fields.js'
@@ -92,6 +92,7 @@ export class Embedded implements Store {
       cancel: () => client.ask({ verb: Verb.Cancel, target }),
       failure: (code: string, detail?: string, sentence?: string) => new MasqError(code, detail, sentence),
       fields,
+      steps: pairingSteps,
     }
     return Pairing.start(talk, link)
   }

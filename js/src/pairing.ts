@@ -1,6 +1,6 @@
 // A chunk of its own, loaded for the first pairing.
 
-import { pairingSteps, type ActionType, type TabAction } from './codec.gen.js'
+import type { ActionType, TabAction } from './codec.gen.js'
 import type { MasqError } from './errors.js'
 
 /**
@@ -22,6 +22,7 @@ export interface Talk {
   cancel(): Promise<unknown>
   failure(code: string, detail?: string, sentence?: string): MasqError
   fields: typeof import('./fields.js').fields
+  steps: typeof import('./codec.gen.js').pairingSteps
 }
 
 /** What becomes of the data that this device has when it joins; see `confirm`. */
@@ -129,7 +130,7 @@ export class Pairing extends EventTarget {
       this.step = 'failed'
       this.error = s
     } else {
-      this.step = pairingSteps[s.step] || 'failed'
+      this.step = this.#talk.steps[s.step] || 'failed'
       Object.assign(this, {
         digits: s.digits || this.digits,
         name: s.name || this.name,
