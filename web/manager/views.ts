@@ -81,16 +81,16 @@ export function languageChoice(m: Manager): Element {
 
 /** mainView is the view that is chosen, or what is to be done before there can be one. */
 export function mainView(m: Manager): Child[] {
-  const { state, harness } = m.store
-  if (harness === 'locked') return [lockedView(m)]
-  if (!state) return harness === 'away' ? [h('section', { key: 'away', class: 'alone' }, ...away(m))] : [opening()]
+  const { state, phase } = m.store
+  if (phase === 'locked') return [lockedView(m)]
+  if (!state) return phase === 'away' ? [h('section', { key: 'away', class: 'alone' }, ...away(m))] : [opening()]
   const error = syncProblem(state)
   return [
-    harness === 'away' && h('section', { key: 'away', class: 'banner' }, ...away(m)),
+    phase === 'away' && h('section', { key: 'away', class: 'banner' }, ...away(m)),
     error &&
       h('section', { key: 'error', class: 'banner', role: 'alert' }, h('h2', {}, error.title), h('p', {}, error.text)),
     pairingBanner(m, state),
-    ...views[m.view](m, state).map((part) => (harness === 'away' ? still(part) : part)),
+    ...views[m.view](m, state).map((part) => (phase === 'away' ? still(part) : part)),
   ]
 }
 
