@@ -191,7 +191,7 @@ lint-wasm: need $(BUILD)/bin/staticcheck
 	@GOOS=js GOARCH=wasm $(BUILD)/bin/staticcheck $(GO_WASM)
 
 lint-js: js/node_modules/.package-lock.json
-	@cd js && npm run --silent typecheck && node_modules/.bin/tsc -p ../web/demo && node_modules/.bin/tsc -p ../web/manager
+	@cd js && npm run --silent typecheck && npm run --silent circles && node_modules/.bin/tsc -p ../web/demo && node_modules/.bin/tsc -p ../web/manager
 	@cd js && $(PRETTIER) --check
 
 # What looks at the package as npm would be handed it.
