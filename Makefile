@@ -12,7 +12,7 @@ GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
 IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser
 
-PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../web/manager ../web/shared ../.ci/*.mjs
+PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../web/manager ../web/shared ../web/test ../.ci/*.mjs
 
 # What a browser downloads may weigh this much, in kB (1,000 bytes) of brotli.
 SHIM_BUDGET := 15

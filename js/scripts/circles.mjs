@@ -44,7 +44,11 @@ export function graphOf(folders) {
 
 function imported(file) {
   const found = readFileSync(file, 'utf8').matchAll(imports)
-  return [...found].map(([, still, dynamic]) => join(dirname(file), (still ?? dynamic).replace(/(\.js)?$/, '.ts')))
+  return [...found].map(([, still, dynamic]) => {
+    const name = still ?? dynamic
+    if (!/\.\w+$/.test(name)) throw new Error(`${file} imports ${name}: write it with .js at its end`)
+    return join(dirname(file), name.replace(/\.js$/, '.ts'))
+  })
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -1,6 +1,6 @@
 // Making and finding elements. Everything goes through attributes, properties and text nodes: no HTML is ever parsed, so no
 // note can become markup.
-import { icon, type IconName } from '../shared/icons'
+import { icon, type IconName } from '../shared/icons.js'
 
 export { icon }
 

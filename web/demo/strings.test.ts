@@ -1,5 +1,5 @@
 // The words: both languages say the same with the same places.
-import { checkTables } from '../shared/tables'
-import { en, fr } from './strings'
+import { checkTables } from '../test/tables.js'
+import { en, fr } from './strings.js'
 
 checkTables(en, fr)

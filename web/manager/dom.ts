@@ -1,7 +1,7 @@
 // What the page shows is described by a tree of plain objects and brought onto the page by patch, which changes only what is
 // different: an input that somebody types into, the focus and the scroll position stay. Everything goes through attributes,
 // properties and text nodes: no HTML is ever parsed, so nothing that an application sends can become markup.
-import { icons, type IconName } from '../shared/icons'
+import { icons, type IconName } from '../shared/icons.js'
 
 type Listener = (event: never) => void
 type Prop = string | number | boolean | undefined | Listener

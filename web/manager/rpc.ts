@@ -27,38 +27,38 @@ export interface Events {
 
 /** Rpc is one connection. It is not used again once it has closed. */
 export class Rpc {
-  private readonly socket: WebSocket
-  private readonly waiting = new Map<number, { resolve(result: never): void; reject(error: StoreError): void }>()
-  private last = 0
+  readonly #socket: WebSocket
+  readonly #waiting = new Map<number, { resolve(result: never): void; reject(error: StoreError): void }>()
+  #last = 0
 
   constructor(url: string, events: Events) {
-    this.socket = new WebSocket(url)
-    this.socket.onopen = () => events.opened()
-    this.socket.onmessage = (e) => this.take(e.data as string, events)
-    this.socket.onclose = ({ code }) => {
-      for (const { reject } of this.waiting.values()) reject(new StoreError('E_AWAY'))
-      this.waiting.clear()
+    this.#socket = new WebSocket(url)
+    this.#socket.onopen = () => events.opened()
+    this.#socket.onmessage = (e) => this.#take(e.data as string, events)
+    this.#socket.onclose = ({ code }) => {
+      for (const { reject } of this.#waiting.values()) reject(new StoreError('E_AWAY'))
+      this.#waiting.clear()
       events.closed(code)
     }
   }
 
   /** call resolves with the method's result. */
   call<T = unknown>(method: string, params: object = {}): Promise<T> {
-    if (this.socket.readyState !== WebSocket.OPEN) return Promise.reject(new StoreError('E_AWAY'))
-    const id = ++this.last
-    this.socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
-    return new Promise((resolve, reject) => this.waiting.set(id, { resolve, reject }))
+    if (this.#socket.readyState !== WebSocket.OPEN) return Promise.reject(new StoreError('E_AWAY'))
+    const id = ++this.#last
+    this.#socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }))
   }
 
   close(): void {
-    this.socket.close()
+    this.#socket.close()
   }
 
-  private take(data: string, events: Events): void {
+  #take(data: string, events: Events): void {
     const { id, method, params, result, error } = JSON.parse(data) as Message
     if (method !== undefined) return events.notified(method, params)
-    const waiting = this.waiting.get(id ?? 0)
-    this.waiting.delete(id ?? 0)
+    const waiting = this.#waiting.get(id ?? 0)
+    this.#waiting.delete(id ?? 0)
     if (error) waiting?.reject(new StoreError(error.data?.code ?? 'E_INTERNAL', error.message))
     else waiting?.resolve(result as never)
   }

@@ -1,6 +1,6 @@
 // How this page and the store know each other: the page exchanges the secret of `masq open` for a session, once, and from
 // then on both prove that they have its key and neither sends it.
-import { type Rpc, StoreError } from './rpc'
+import { type Rpc, StoreError } from './rpc.js'
 
 /** Session is what the store gives for the secret. It is good until the store stops. */
 export interface Session {

@@ -1,7 +1,7 @@
 // The store as this page sees it: its state, kept up to date, and what can be asked of it. It connects again by itself.
-import { Rpc, StoreError } from './rpc'
-import { exchange, forget, kept, prove } from './session'
-import type { State } from './state'
+import { Rpc, StoreError } from './rpc.js'
+import { exchange, forget, kept, prove } from './session.js'
+import type { State } from './state.js'
 
 /**
  * Phase is how the page stands with the store:
@@ -24,100 +24,102 @@ export class Store {
   phase: Phase = 'opening'
   why: Why = 'no-link'
   state: State | undefined
-  private rpc: Rpc | undefined
-  private tries = 0
-  private timer: ReturnType<typeof setTimeout> | undefined
+  #rpc: Rpc | undefined
+  #tries = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #url: string
+  #secret: string | undefined
+  readonly #changed: () => void
 
-  constructor(
-    private readonly url: string,
-    private secret: string | undefined,
-    private readonly changed: () => void,
-  ) {
+  constructor(url: string, secret: string | undefined, changed: () => void) {
+    this.#url = url
+    this.#secret = secret
+    this.#changed = changed
     addEventListener('visibilitychange', () => document.hidden || this.retry())
-    this.open()
+    this.#open()
   }
 
   /** call asks something of the store. */
   call<T = unknown>(method: string, params: object = {}): Promise<T> {
-    if (this.phase !== 'live' || !this.rpc) return Promise.reject(new StoreError('E_AWAY'))
-    return this.rpc.call<T>(method, params)
+    if (this.phase !== 'live' || !this.#rpc) return Promise.reject(new StoreError('E_AWAY'))
+    return this.#rpc.call<T>(method, params)
   }
 
   /** unlock begins a session with a secret of `masq open`. */
   unlock(secret: string): void {
-    this.secret = secret
-    const old = this.rpc
-    this.rpc = undefined // its end is none of ours any more
+    this.#secret = secret
+    const old = this.#rpc
+    this.#rpc = undefined // its end is none of ours any more
     old?.close()
-    this.open()
+    this.#open()
   }
 
   /** retry connects now if the store is away. */
   retry(): void {
-    if (this.phase === 'away' && !this.rpc) this.open()
+    if (this.phase === 'away' && !this.#rpc) this.#open()
   }
 
-  private open(): void {
-    clearTimeout(this.timer)
-    if (!this.secret && !kept()) return this.lock('no-link')
-    const rpc = new Rpc(this.url, {
-      opened: () => void this.enter(rpc),
-      notified: (method, params) => rpc === this.rpc && method === 'state' && this.take(params as State),
+  #open(): void {
+    clearTimeout(this.#timer)
+    if (!this.#secret && !kept()) return this.#lock('no-link')
+    const rpc = new Rpc(this.#url, {
+      opened: () => void this.#enter(rpc),
+      notified: (method, params) => rpc === this.#rpc && method === 'state' && this.#take(params as State),
       closed: (code) =>
-        rpc === this.rpc && (code === unknownSession || code === shutOut ? this.refused() : this.lost()),
+        rpc === this.#rpc && (code === unknownSession || code === shutOut ? this.#refused() : this.#lost()),
     })
-    this.rpc = rpc
-    this.timer = setTimeout(() => rpc.close(), openingMs)
+    this.#rpc = rpc
+    this.#timer = setTimeout(() => rpc.close(), openingMs)
   }
 
-  private async enter(rpc: Rpc): Promise<void> {
-    const { secret } = this
+  async #enter(rpc: Rpc): Promise<void> {
+    const secret = this.#secret
     try {
       if (secret) await exchange(rpc, secret)
       else await prove(rpc, kept() ?? { id: '', key: '' })
       const state = await rpc.call<State>('state')
-      if (rpc !== this.rpc) return
-      this.secret = undefined
-      this.tries = 0
+      if (rpc !== this.#rpc) return
+      this.#secret = undefined
+      this.#tries = 0
       this.phase = 'live'
-      clearTimeout(this.timer)
-      this.take(state)
+      clearTimeout(this.#timer)
+      this.#take(state)
     } catch (error) {
-      if (rpc !== this.rpc) return
-      if (error instanceof StoreError && error.code === 'E_AUTH') this.refused()
+      if (rpc !== this.#rpc) return
+      if (error instanceof StoreError && error.code === 'E_AUTH') this.#refused()
       else rpc.close() // if it has not closed already; it is tried again
     }
   }
 
   // refused: the secret or the session is not known to the store. With the other of the two it is tried again.
-  private refused(): void {
-    const { rpc, secret } = this
-    this.rpc = undefined
+  #refused(): void {
+    const [rpc, secret] = [this.#rpc, this.#secret]
+    this.#rpc = undefined
     rpc?.close()
-    this.secret = undefined
+    this.#secret = undefined
     if (!secret) forget()
-    if (kept()) this.open()
-    else this.lock(secret ? 'old-link' : 'restarted')
+    if (kept()) this.#open()
+    else this.#lock(secret ? 'old-link' : 'restarted')
   }
 
-  private take(state: State): void {
+  #take(state: State): void {
     this.state = state
-    this.changed()
+    this.#changed()
   }
 
-  private lost(): void {
-    this.rpc = undefined
+  #lost(): void {
+    this.#rpc = undefined
     this.phase = 'away'
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.open(), retryMs[Math.min(this.tries++, retryMs.length - 1)])
-    this.changed()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#open(), retryMs[Math.min(this.#tries++, retryMs.length - 1)])
+    this.#changed()
   }
 
-  private lock(why: Why): void {
-    clearTimeout(this.timer)
+  #lock(why: Why): void {
+    clearTimeout(this.#timer)
     this.phase = 'locked'
     this.why = why
     this.state = undefined
-    this.changed()
+    this.#changed()
   }
 }

@@ -1,7 +1,7 @@
 // For tests: what holds for every table of words.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Entry } from './words'
+import type { Entry } from '../shared/words.js'
 
 const forms = (entry: Entry): string[] => (typeof entry === 'string' ? [entry] : [entry.one, entry.other])
 // A form for one may leave the number out.
