@@ -84,7 +84,7 @@ export class Access {
       const nonce = said(sn)
       if (nonce.length !== 32 || !(await isStores(key, cn, nonce, said(mac)))) throw UNPROVEN
       rpc.trusted = true
-      const proof = JSON.stringify({ mac: base64url(await proofOf(key, cn, nonce)) })
+      const proof = JSON.stringify({ mac: base64url(await proofOf(key, cn, nonce, 'client')) })
       await this.#soon([rpc.call('proof', proof)]).catch((e) => this.#notTaken(e))
       return rpc
     } catch (e) {

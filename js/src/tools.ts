@@ -3,12 +3,11 @@
 
 import type { MasqError } from './errors.js'
 import type { Grant } from './grants.js'
-import type { Failure } from './rpc.js'
 import type { Status, StoreStatus } from './status.js'
 
 /** What the rest of the client lends to the chunk. */
 export interface Tools {
-  failure: Failure
+  failure(code: string, detail?: string): MasqError
   asMasqError(e: unknown): MasqError
   permission(): Promise<PermissionState>
   host: Pick<typeof import('./host.js'), 'hidden' | 'onVisibility' | 'policy'>

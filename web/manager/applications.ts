@@ -13,7 +13,7 @@ import {
   title,
   toggle,
 } from './parts.js'
-import { button, type Child, type Element, foreign, h, icon } from './dom.js'
+import { button, type Child, type Element, foreign, h, icon } from '../shared/dom.js'
 import type { Page } from './page.js'
 import { requestCard } from './request.js'
 import { searched } from './search.js'

@@ -1,5 +1,5 @@
 // The user's devices: this computer, the others that keep everything, and those that have single applications.
-import { button, type Child, type Element, foreign, h } from './dom.js'
+import { button, type Child, type Element, foreign, h } from '../shared/dom.js'
 import type { Page } from './page.js'
 import { deviceRow, presence, removeDevice, title } from './parts.js'
 import { searched } from './search.js'

@@ -1,5 +1,5 @@
 // The dialog: one question at a time.
-import { button, type Child, type Element, foreign, h } from './dom.js'
+import { button, type Child, type Element, foreign, h } from '../shared/dom.js'
 import { pairingLink } from './fragment.js'
 import type { Dialog, Page, Shown } from './page.js'
 import { pairingView } from './pairing.js'

@@ -1,5 +1,5 @@
 // Settings of the store, and what to do when something is wrong.
-import { button, type Child, type Element, h } from './dom.js'
+import { button, type Child, type Element, h } from '../shared/dom.js'
 import type { Page } from './page.js'
 import { command, languageChoice } from './parts.js'
 import type { State } from './state.js'

@@ -1,8 +1,8 @@
 // The page: what is shown now, and what its buttons do. Views describe what they show of it and of the store's state.
-import { byId, h, patch } from './dom.js'
+import { byId, h, patch } from '../shared/dom.js'
 import { dialogView } from './dialogs.js'
 import { type Dialog, type Page, type PairingDialog, type ViewName, viewNames } from './page.js'
-import { StoreError } from './rpc.js'
+import { StoreError } from './errors.js'
 import type { State } from './state.js'
 import { Store } from './store.js'
 import { mainView, title, toastView, topView } from './views.js'

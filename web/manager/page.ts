@@ -1,5 +1,5 @@
 // What the views need of the page: what is shown now, and what their buttons do. The manager is one.
-import type { Child } from './dom.js'
+import type { Child } from '../shared/dom.js'
 import type { State } from './state.js'
 import type { Phase, Why } from './store.js'
 

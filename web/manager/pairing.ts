@@ -1,5 +1,5 @@
 // The steps of a pairing, as this store's side shows them: the host has the link, the joiner has opened it.
-import { button, type Child, type Element, foreign, h, icon } from './dom.js'
+import { button, type Child, type Element, foreign, h, icon } from '../shared/dom.js'
 import type { Page, PairingDialog, Shown } from './page.js'
 import { actions, heading, problem } from './parts.js'
 import { codeOf, pairingProblem } from './problems.js'

@@ -1,5 +1,5 @@
 // Small pieces that several views show.
-import { button, type Child, type Element, foreign, h, icon, type Props } from './dom.js'
+import { button, type Child, type Element, foreign, h, icon, type Props } from '../shared/dom.js'
 import type { Page } from './page.js'
 import type { App, AppDevice, Device, State } from './state.js'
 import { ago, iso, type Language, language, languages, setLanguage, t } from './words.js'

@@ -1,5 +1,5 @@
 // What is said when something fails: what happened, and what to do.
-import { StoreError } from './rpc.js'
+import { StoreError } from './errors.js'
 import type { State } from './state.js'
 import { en, type Key } from './strings.js'
 import { t } from './words.js'

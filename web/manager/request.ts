@@ -1,7 +1,7 @@
 // An application that asks for access. What the store knows of it (its origin) is the largest thing; what it says of itself
 // stands apart, as such: it can say anything.
 import { appIcon, browserName } from './parts.js'
-import { button, type Element, foreign, h, icon } from './dom.js'
+import { button, type Element, foreign, h, icon } from '../shared/dom.js'
 import type { Page } from './page.js'
 import type { Request } from './state.js'
 import { ago, ahead, iso, rich, strong, t } from './words.js'

@@ -1,5 +1,5 @@
 // Looking for something in a long list.
-import { type Child, h } from './dom.js'
+import { type Child, h } from '../shared/dom.js'
 import type { Page } from './page.js'
 import { iso, t } from './words.js'
 

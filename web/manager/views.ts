@@ -1,7 +1,7 @@
 // The frame of the page: its top with the way to the views, what is shown when there is no session, and messages.
 import { applicationsView } from './applications.js'
 import { devicesView } from './devices.js'
-import { button, type Child, foreign, h, icon, type Element } from './dom.js'
+import { button, type Child, foreign, h, icon, type Element } from '../shared/dom.js'
 import { helpView } from './help.js'
 import type { Page, ViewName } from './page.js'
 import { command, languageChoice } from './parts.js'

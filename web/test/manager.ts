@@ -23,6 +23,12 @@ export const secret = 'AAECAwQFBgcICQoLDA0ODw'
 /** Answer is what a method is answered with: a result, or an error by its code. */
 type Answer = (params: Record<string, unknown>) => unknown
 
+interface Call {
+  id: number
+  method: string
+  params: Record<string, unknown>
+}
+
 /** Failure makes a method fail. */
 export class Failure extends Error {}
 
@@ -59,7 +65,10 @@ export class ScriptedStore {
   connect(socket: WebSocketRoute): void {
     if (!this.running) return void socket.close({ code: 1006 })
     this.#socket = socket
-    socket.onMessage((data) => this.#take(JSON.parse(data as string)))
+    socket.onMessage((data) => {
+      const calls = JSON.parse(data as string) as Call | Call[]
+      for (const call of Array.isArray(calls) ? calls : [calls]) this.#take(call)
+    })
   }
 
   /** called waits until a method has been called, and returns the parameters of the last call. */
@@ -76,7 +85,7 @@ export class ScriptedStore {
     this.#socket?.send(JSON.stringify(message))
   }
 
-  #take({ id, method, params }: { id: number; method: string; params: Record<string, unknown> }): void {
+  #take({ id, method, params }: Call): void {
     this.calls.push({ method, params })
     try {
       const result = (this.answers[method] ?? this.#builtIn(method))(params)
