@@ -33,8 +33,7 @@ export const UNPROVEN = new Error('what answers there cannot prove to be the sto
 let warned = false
 
 export class Access {
-  /** What it began with, and has become since. */
-  readonly begin: Beginning
+  readonly #begin: Beginning
   readonly #tools: Tools
   readonly #about: About
   readonly #events: AccessEvents
@@ -44,13 +43,13 @@ export class Access {
   constructor(tools: Tools, about: About, begin: Beginning, events: AccessEvents) {
     this.#tools = tools
     this.#about = about
-    this.begin = begin
+    this.#begin = begin
     this.#events = events
   }
 
   /** Access was taken away: it is not tried again until the user asks for it. */
   async revoke(): Promise<void> {
-    this.begin.grant = await this.#tools.saveGrant({ revoked: true })
+    this.#begin.grant = await this.#tools.saveGrant({ revoked: true })
   }
 
   /** Ends the connection, and whatever is under way. */
@@ -60,8 +59,8 @@ export class Access {
   }
 
   /** Resolves with a connection that is in. Rejects with MasqError, UNPROVEN or CUT. */
-  async getIn(): Promise<Rpc> {
-    const { grant, click } = this.begin
+  async open(): Promise<Rpc> {
+    const { grant, click } = this.#begin
     if (!grant.key || (click && grant.revoked)) return this.#askUser()
     try {
       return await this.#enter()
@@ -76,7 +75,7 @@ export class Access {
     const rpc = await this.#connect()
     try {
       const cn = crypto.getRandomValues(new Uint8Array(32))
-      const { id, key } = this.begin.grant as Required<Grant>
+      const { id, key } = this.#begin.grant as Required<Grant>
       const [, { sn, mac }] = await this.#soon([
         this.#hello(rpc),
         rpc.call('prove', JSON.stringify({ id, cn: base64url(cn) })),
@@ -85,7 +84,11 @@ export class Access {
       if (nonce.length !== 32 || !(await isStores(key, cn, nonce, said(mac)))) throw UNPROVEN
       rpc.trusted = true
       const proof = JSON.stringify({ mac: base64url(await proofOf(key, cn, nonce, 'client')) })
-      await this.#soon([rpc.call('proof', proof)]).catch((e) => this.#notTaken(e))
+      await this.#soon([rpc.call('proof', proof)]).catch(async (e: MasqError) => {
+        if (e.code !== 'E_AUTH') throw e
+        await this.revoke() // the store, which is the one, does not take our token any more
+        throw this.denied()
+      })
       return rpc
     } catch (e) {
       rpc.close()
@@ -109,7 +112,7 @@ export class Access {
   async #connect(): Promise<Rpc> {
     const { failure, permission } = this.#tools
     const state = await permission()
-    if (state === 'denied' || (state === 'prompt' && !this.begin.click))
+    if (state === 'denied' || (state === 'prompt' && !this.#begin.click))
       throw failure('E_STORE_AWAY', 'the browser does not let this page connect to localhost: allow it')
     const unlisten = this.#listenForPolicy()
     try {
@@ -119,22 +122,16 @@ export class Access {
     }
   }
 
-  /** The store, which is the one, does not take our token any more. */
-  async #notTaken(e: MasqError): Promise<never> {
-    if (e.code !== 'E_AUTH') throw e
-    await this.revoke()
-    throw this.denied()
-  }
-
   /** One tab asks for all of this browser's; the others wait for what it hears. */
   async #askUser(): Promise<Rpc> {
     const { locks } = navigator
+    const begin = this.#begin
     const name = 'masq-local-store:ask'
-    const before = this.begin.grant.id
+    const before = begin.grant.id
     const work = async (): Promise<Rpc> => {
-      const grant = (this.begin.grant = await this.#tools.readGrant())
+      const grant = (begin.grant = await this.#tools.readGrant())
       if (grant.id !== before && !grant.revoked) return this.#enter() // another tab got it
-      if (grant.refused && !this.begin.click) throw this.denied()
+      if (grant.refused && !begin.click) throw this.denied()
       for (let tries = 1; ; tries++) {
         try {
           return await this.#request()
@@ -163,9 +160,9 @@ export class Access {
       const app = { name, ...(description && { description }), ...((await icon) && { icon: await icon }) }
       const { id, key } = await rpc.call('request', JSON.stringify({ app }))
       if (typeof id !== 'string' || id.length !== 11) throw UNPROVEN
-      const use = this.begin.use && { used: true }
-      const got = { id, key: await keyOf(key), refused: false, revoked: false, ...use }
-      this.begin.grant = await this.#tools.saveGrant(got)
+      const use = this.#begin.use && { used: true }
+      const got = { id, key: await tokenKey(key).catch(unproven), refused: false, revoked: false, ...use }
+      this.#begin.grant = await this.#tools.saveGrant(got)
       rpc.trusted = true
       return rpc
     } catch (e) {
@@ -215,10 +212,10 @@ function said(text: unknown): Uint8Array<ArrayBuffer> {
   try {
     return fromBase64(text)
   } catch {
-    throw UNPROVEN
+    return unproven()
   }
 }
 
-function keyOf(text: unknown): Promise<CryptoKey> {
-  return tokenKey(text).catch(() => Promise.reject(UNPROVEN))
+function unproven(): never {
+  throw UNPROVEN
 }

@@ -29,6 +29,7 @@ export class LocalStore implements Store {
   readonly ready: Promise<void>
   readonly #tools: Tools
   readonly #events: StoreEvents
+  readonly #begin: Beginning // what it has become since; Access changes it, too
   readonly #access: Access
   readonly #watches: Watches
   #status: StoreStatus
@@ -46,15 +47,11 @@ export class LocalStore implements Store {
 
   constructor(tools: Tools, about: About, begin: Beginning, events: StoreEvents) {
     this.#tools = tools
-    this.#access = new Access(
-      tools,
-      about,
-      { ...begin },
-      {
-        asking: () => this.#tell({ ...this.#status, store: 'asking' }),
-        pause: (ms) => this.#pause(ms),
-      },
-    )
+    this.#begin = begin
+    this.#access = new Access(tools, about, begin, {
+      asking: () => this.#tell({ ...this.#status, store: 'asking' }),
+      pause: (ms) => this.#pause(ms),
+    })
     this.#watches = new Watches(tools.failure, () => this.#rpc)
     this.#events = events
     this.#status = tools.blank('away')
@@ -114,7 +111,7 @@ export class LocalStore implements Store {
   /** The user asks for this store again: tries at once, and asks for access anew if that was taken away. */
   async again(): Promise<void> {
     if (this.#rpc) return
-    this.#access.begin.click = true
+    this.#begin.click = true
     const tried = new Promise<void>((resolve, reject) => (this.#settle = { in: resolve, out: reject }))
     this.#nudge()
     await tried
@@ -134,7 +131,7 @@ export class LocalStore implements Store {
     this.#unlisten()
     clearTimeout(this.#timer)
     this.#rpc = undefined
-    this.#watches.end()
+    this.#watches.clear()
     this.#settle.out(e)
     this.#access.end(e)
     this.#reject(e)
@@ -144,11 +141,10 @@ export class LocalStore implements Store {
   /** Gets in, stays in, and gets in again, until the end. */
   async #run(): Promise<void> {
     for (let wait = RETRY_MS; !this.#ended; wait = Math.min(wait * 2, RETRY_MS_MAX)) {
-      const { begin } = this.#access
-      let denied = begin.grant.revoked === true && !begin.click
+      let denied = this.#begin.grant.revoked === true && !this.#begin.click
       try {
         if (!denied) {
-          const rpc = await this.#access.getIn()
+          const rpc = await this.#access.open()
           if (this.#ended) return rpc.close()
           wait = RETRY_MS
           denied = await this.#stay(rpc)
@@ -157,11 +153,11 @@ export class LocalStore implements Store {
         if (this.#ended) return
         const error = this.#masqError(e)
         this.#settle.out(error)
-        if (begin.once) return this.#events.failed(error)
+        if (this.#begin.once) return this.#events.failed(error)
         denied = error.code === 'E_DENIED' || error.code === 'E_EXPIRED'
       }
       if (this.#ended) return
-      begin.click = false
+      this.#begin.click = false
       this.#tell({
         ...this.#status,
         store: denied ? 'denied' : 'away',
@@ -183,7 +179,7 @@ export class LocalStore implements Store {
       (e: unknown) => e !== CUT && this.#tell({ ...this.#tools.blank('local'), error: (e as MasqError).code }),
     )
     this.#settle.in()
-    this.#access.begin.click = this.#access.begin.once = false
+    this.#begin.click = this.#begin.once = false
     for (const w of this.#waiters.splice(0)) w.resolve(rpc)
     const quiet = setInterval(() => this.#checkQuiet(rpc), QUIET_MS / 2)
     const code = await rpc.closed

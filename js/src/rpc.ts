@@ -100,14 +100,12 @@ export class Rpc {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      this.#send()
-    })
+    queueMicrotask(() => this.#send())
   }
 
   /** Sends what waits, as much as the store takes at once, in as few messages as that makes. */
   #send(): void {
+    this.#scheduled = false
     let frame: Call[] = []
     let size = 0
     const flush = (): void => {
@@ -151,18 +149,14 @@ export class Rpc {
     const error = m.error as { message?: unknown; data: { code: unknown } } | undefined
     const failed = error?.data.code
     if (failed === undefined && !(m.result instanceof Object)) throw CUT
+    if (failed === 'E_TOOBIG' && call.shared) {
+      call.shared = false
+      return this.#ws.send(call.text)
+    }
     this.#unanswered.delete(call.id)
     this.#characters -= call.text.length
     if (failed === undefined) call.resolve(m.result as Json)
-    else if (failed === 'E_TOOBIG' && call.shared) this.#again(call)
     else call.reject(this.#failure(String(failed), '', error?.message))
-  }
-
-  #again(call: Call): void {
-    call.shared = false
-    this.#unanswered.set(call.id, call)
-    this.#characters += call.text.length
-    this.#ws.send(call.text)
   }
 
   #end(code: number): void {

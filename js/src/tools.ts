@@ -25,7 +25,7 @@ export interface About {
   icon: string // URL, or ''
 }
 
-/** How a LocalStore begins. */
+/** How a LocalStore begins, and what that has become: it changes as access comes and goes. It belongs to the LocalStore. */
 export interface Beginning {
   grant: Grant
   /** Gives up, once and for all, when it cannot get in at first. Else it goes on trying. */

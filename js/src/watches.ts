@@ -10,7 +10,7 @@ interface Watch {
   prefix: string
   told: Told
   since: string | undefined // how far it has been told
-  n: number | undefined // the store's number for it on this connection
+  n?: number | undefined // the store's number for it on this connection
 }
 
 const WATCHES_MAX = 1000
@@ -31,7 +31,7 @@ export class Watches {
   /** Tells of changes behind the position `since`, from now on without it; returns what ends it. Throws E_BUSY for too many. */
   add(prefix: string, told: Told, since?: string): () => void {
     if (this.#all.size >= WATCHES_MAX) throw this.#failure('E_BUSY', `${WATCHES_MAX} watches`)
-    const w: Watch = { prefix, told, since, n: undefined }
+    const w: Watch = { prefix, told, since }
     this.#all.add(w)
     const rpc = this.#rpc()
     if (rpc) void this.#subscribe(rpc, w)
@@ -45,14 +45,14 @@ export class Watches {
     for (const w of this.#all) void this.#subscribe(rpc, w)
   }
 
-  /** The connection has ended. */
+  /** The connection has ended: the next one has other numbers. */
   off(): void {
     this.#early = []
     for (const w of this.#all) w.n = undefined
   }
 
   /** Ends all. */
-  end(): void {
+  clear(): void {
     this.#all.clear()
   }
 
