@@ -41,8 +41,9 @@ type document struct {
 	} `json:"x-notifications"`
 	Components struct {
 		Errors map[string]struct {
-			Code int
-			Data struct{ Code peer.Code }
+			Code    int
+			Message string
+			Data    struct{ Code peer.Code }
 		}
 	}
 
@@ -166,8 +167,8 @@ func TestDocumentIsComplete(t *testing.T) {
 		t.Errorf("published are %v, there are %v", got, want)
 	}
 	for name, e := range d.Components.Errors {
-		if string(e.Data.Code) != name || sentences[e.Data.Code] == "" {
-			t.Errorf("%s: %+v, %q", name, e, sentences[e.Data.Code])
+		if words := WordsOf(e.Data.Code).Store; string(e.Data.Code) != name || e.Message != words || words == "" {
+			t.Errorf("%s: %+v, what is said is %q", name, e, words)
 		}
 	}
 	for _, n := range d.Notifications {
