@@ -12,7 +12,7 @@ GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
 IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser
 
-PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../web/manager ../web/shared ../.ci/*.mjs
+PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../web/manager ../web/shared ../web/test ../.ci/*.mjs
 
 # What a browser downloads may weigh this much, in kB (1,000 bytes) of brotli.
 SHIM_BUDGET := 15
@@ -195,7 +195,7 @@ lint-wasm: need $(BUILD)/bin/staticcheck
 	@GOOS=js GOARCH=wasm $(BUILD)/bin/staticcheck $(GO_WASM)
 
 lint-js: js/node_modules/.package-lock.json
-	@cd js && npm run --silent typecheck && node_modules/.bin/tsc -p ../web/demo && node_modules/.bin/tsc -p ../web/manager
+	@cd js && npm run --silent typecheck && npm run --silent circles && node_modules/.bin/tsc -p ../web/demo && node_modules/.bin/tsc -p ../web/manager
 	@cd js && $(PRETTIER) --check
 
 # What looks at the package as npm would be handed it.

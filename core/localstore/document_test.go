@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -38,8 +41,9 @@ type document struct {
 	} `json:"x-notifications"`
 	Components struct {
 		Errors map[string]struct {
-			Code int
-			Data struct{ Code peer.Code }
+			Code    int
+			Message string
+			Data    struct{ Code peer.Code }
 		}
 	}
 
@@ -106,8 +110,8 @@ func fits(schema *jsonschema.Schema, text []byte) error {
 	return schema.Validate(v)
 }
 
-// check holds what an application was sent against what is published.
-func (d *document) check(t testing.TB, method string, m message) {
+// check holds what a client was sent, and the parameters with which a method worked, against what is published.
+func (d *document) check(t testing.TB, method, params string, m message) {
 	t.Helper()
 	if seen := method + string(bytes.TrimPrefix(m.raw, append([]byte(`{"jsonrpc":"2.0","id":`), m.ID...))); len(seen) > 1<<16 || d.seen[seen] {
 		return // it would take long, and says no more
@@ -126,7 +130,7 @@ func (d *document) check(t testing.TB, method string, m message) {
 			err = fits(d.failure, all.Error)
 		}
 		known, ok := d.Components.Errors[string(m.code())]
-		_, ours := d.results[method]
+		ours := d.results[method] != nil && m.Error.Code != rpcMethod // a method that the client may call
 		switch {
 		case !ok:
 			t.Errorf("%s: an error that is not published: %s", method, m.raw)
@@ -136,7 +140,9 @@ func (d *document) check(t testing.TB, method string, m message) {
 			t.Errorf("%s: another code than %d: %s", method, known.Code, m.raw)
 		}
 	case d.results[method] != nil:
-		err = fits(d.results[method], m.Result)
+		if err = fits(d.results[method], m.Result); err == nil {
+			err = fits(d.params[method], []byte(params))
+		}
 	}
 	if err != nil {
 		t.Errorf("%s: %.300s: %v", method, m.raw, err)
@@ -146,10 +152,8 @@ func (d *document) check(t testing.TB, method string, m message) {
 func TestDocumentIsComplete(t *testing.T) {
 	d := published()
 	var want, got []string
-	for name, m := range methods {
-		if m.who&(forApps|forNewApps) != 0 {
-			want = append(want, name)
-		}
+	for name := range methods {
+		want = append(want, name)
 	}
 	for _, m := range d.Methods {
 		got = append(got, m.Name)
@@ -163,8 +167,8 @@ func TestDocumentIsComplete(t *testing.T) {
 		t.Errorf("published are %v, there are %v", got, want)
 	}
 	for name, e := range d.Components.Errors {
-		if string(e.Data.Code) != name || sentences[e.Data.Code] == "" {
-			t.Errorf("%s: %+v, %q", name, e, sentences[e.Data.Code])
+		if words := WordsOf(e.Data.Code).Store; string(e.Data.Code) != name || e.Message != words || words == "" {
+			t.Errorf("%s: %+v, what is said is %q", name, e, words)
 		}
 	}
 	for _, n := range d.Notifications {
@@ -184,6 +188,9 @@ func TestDocumentExamples(t *testing.T) {
 	comes := h.web(notes).prover(k, notes)
 	differs := []string{"hello", "request", "prove", "watch", "status"} // from run to run
 	for _, m := range d.Methods {
+		if methods[m.Name].who&(forApps|forNewApps) == 0 {
+			continue // see TestDocumentOfTheManager
+		}
 		for _, e := range m.Examples {
 			params := map[string]json.RawMessage{}
 			for _, p := range e.Params {
@@ -215,21 +222,152 @@ func TestDocumentExamples(t *testing.T) {
 		if methods[m.Name].who&forApps == 0 {
 			c = h.web("https://more.example")
 		}
-		for name, schema := range d.params {
-			if name != m.Name {
-				continue
-			}
-			for _, bad := range []string{`{"more":1}`, `[]`} {
-				if err := fits(schema, []byte(bad)); err == nil {
-					t.Errorf("%s: %s would be right, as it is published", name, bad)
-				}
-				if got := c.call(name, bad); got.code() != peer.EValue {
-					t.Errorf("%s: %s: %s", name, bad, got.raw)
-				}
-			}
+		d.refusesOthers(t, c, m.Name)
+	}
+}
+
+// refusesOthers checks that a method takes no other parameters than those that are published.
+func (d *document) refusesOthers(t *testing.T, c *conn, method string) {
+	t.Helper()
+	for _, bad := range []string{`{"more":1}`, `[]`} {
+		if err := fits(d.params[method], []byte(bad)); err == nil {
+			t.Errorf("%s: %s would be right, as it is published", method, bad)
+		}
+		if got := c.call(method, bad); got.code() != peer.EValue {
+			t.Errorf("%s: %s: %s", method, bad, got.raw)
 		}
 	}
 }
+
+// The methods of the manager and of masq itself are called as their examples say, with the numbers and ids that there are here.
+func TestDocumentOfTheManager(t *testing.T) {
+	d := published()
+	n := newNetwork(t, "Desk")
+	h := n.harnesses[0]
+	h.app(notes)
+	masq, page := h.admin(), h.connect(Who{Kind: Manager, Origin: manager})
+	asked := func(string) string {
+		h.web("https://asks.example").begin("request", `{"app":{"name":"Asks"}}`)
+		requests := h.state().Requests
+		return fmt.Sprintf(`{"request":%d}`, requests[len(requests)-1].Request)
+	}
+	pairing := func(string) string { return fmt.Sprintf(`{"pairing":%d}`, h.pairingNow().Pairing) }
+	real := map[string]func(example string) string{
+		"allow":  asked,
+		"refuse": asked,
+		"exchange": func(string) string {
+			link := decode[struct{ Link string }](t, masq.must("open", `{}`)).Link
+			return fmt.Sprintf(`{"secret":%q}`, link[strings.Index(link, "=")+1:])
+		},
+		"removeToken": func(string) string {
+			app := h.state().Apps[0]
+			return fmt.Sprintf(`{"app":%q,"id":%q}`, app.App, app.Tokens[0].ID)
+		},
+		"cancel": pairing,
+		"join": func(example string) string {
+			page.must("dismiss", `{}`) // of the invite, which is cancelled
+			return example
+		},
+		"dismiss": func(string) string {
+			page.must("cancel", pairing(""))
+			return `{}`
+		},
+	}
+	differs := []string{"exchange", "state", "devices", "invite", "join", "open", "grant"} // from run to run
+	elsewhere := []string{"confirm", "revoke"}                                             // takes another device: see TestPairing
+	for _, m := range d.Methods {
+		who := methods[m.Name].who
+		if who&(forApps|forNewApps) != 0 {
+			continue
+		}
+		c := page
+		if who == forAdmin {
+			c = masq
+		}
+		for _, e := range m.Examples {
+			params := map[string]json.RawMessage{}
+			for _, p := range e.Params {
+				params[p.Name] = p.Value
+			}
+			text := string(encode(params))
+			if err := fits(d.params[m.Name], []byte(text)); err != nil {
+				t.Errorf("%s, %s: %v", m.Name, e.Name, err)
+			}
+			if err := fits(d.results[m.Name], e.Result.Value); err != nil {
+				t.Errorf("%s, %s: %v", m.Name, e.Name, err)
+			}
+			if f := real[m.Name]; f != nil {
+				text = f(text)
+			}
+			if slices.Contains(elsewhere, m.Name) {
+				continue
+			}
+			id := c.begin(m.Name, text)
+			n.until(m.Name, func() bool { _, ok := c.answer(id); return ok })
+			if got, _ := c.answer(id); got.Error != nil {
+				t.Errorf("%s, %s: %s", m.Name, e.Name, got.raw)
+			} else if !slices.Contains(differs, m.Name) && !same(t, string(got.Result), string(e.Result.Value)) {
+				t.Errorf("%s, %s: %s, published is %s", m.Name, e.Name, got.Result, e.Result.Value)
+			}
+		}
+		if who == forNewManager {
+			c = h.connect(Who{Kind: Manager, Origin: manager})
+		}
+		d.refusesOthers(t, c, m.Name)
+	}
+}
+
+// What the manager is told has the fields of its schema, each with the same name, and is left out where it is not required.
+func TestDocumentOfState(t *testing.T) {
+	var d struct {
+		Components struct {
+			Schemas map[string]struct {
+				Required   []string
+				Properties map[string]any
+			}
+		}
+	}
+	if err := json.Unmarshal(Document, &d); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[reflect.Type]bool{}
+	var walk func(reflect.Type)
+	walk = func(one reflect.Type) {
+		for one.Kind() == reflect.Slice || one.Kind() == reflect.Pointer {
+			one = one.Elem()
+		}
+		if one.Kind() != reflect.Struct || seen[one] {
+			return
+		}
+		seen[one] = true
+		name := strings.ToUpper(one.Name()[:1]) + one.Name()[1:]
+		var fields, required []string
+		for _, f := range reflect.VisibleFields(one) {
+			if f.Anonymous {
+				continue
+			}
+			field, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+			fields = append(fields, field)
+			if options != "omitempty" {
+				required = append(required, field)
+			}
+			walk(f.Type)
+		}
+		schema := d.Components.Schemas[name]
+		if want := slices.Sorted(maps.Keys(schema.Properties)); !slices.Equal(sorted(fields), want) {
+			t.Errorf("%s has %v, published is %v", name, sorted(fields), want)
+		}
+		if !slices.Equal(sorted(required), sorted(schema.Required)) {
+			t.Errorf("%s always has %v, published is %v", name, sorted(required), sorted(schema.Required))
+		}
+	}
+	walk(reflect.TypeFor[state]())
+	if len(seen) < 8 {
+		t.Errorf("looked at %d types", len(seen))
+	}
+}
+
+func sorted(list []string) []string { return slices.Sorted(slices.Values(list)) }
 
 func same(t *testing.T, a, b string) bool {
 	var x, y bytes.Buffer

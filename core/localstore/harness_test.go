@@ -47,6 +47,7 @@ type conn struct {
 	who    Who
 	lastID int
 	method map[string]string // by the call's id
+	params map[string]string // too
 	got    []message
 	closed ClientClose
 }
@@ -198,7 +199,7 @@ func (h *harness) connect(who Who) *conn { return h.connectBy(who, Agent{}) }
 
 func (h *harness) connectBy(who Who, by Agent) *conn {
 	h.last++
-	c := &conn{r: h, num: h.last, who: who, lastID: 1000, method: map[string]string{}}
+	c := &conn{r: h, num: h.last, who: who, lastID: 1000, method: map[string]string{}, params: map[string]string{}}
 	h.conns[c.num] = c
 	h.step(ClientOpened{Client: c.num, Who: who, Agent: by})
 	return c
@@ -237,8 +238,9 @@ func (c *conn) receive(data []byte) {
 		if kinds != 1 || (m.Method == "") != (m.ID != nil) {
 			t.Errorf("neither answer nor notification: %s", one)
 		}
-		if c.who.Kind == Web || c.who.Kind == Native {
-			published().check(t, c.method[string(m.ID)], m)
+		// An Admin names the application whose data it means, which is not published.
+		if method := c.method[string(m.ID)]; c.who.Kind != Admin || m.Method == "state" || methods[method].who&forData == 0 && m.Method == "" {
+			published().check(t, method, c.params[string(m.ID)], m)
 		}
 		c.got = append(c.got, m)
 	}
@@ -255,7 +257,7 @@ func (c *conn) leave() {
 func (c *conn) begin(method, params string) string {
 	c.lastID++
 	id := fmt.Sprint(c.lastID)
-	c.method[id] = method
+	c.method[id], c.params[id] = method, params
 	c.say(fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"method":%q,"params":%s}`, id, method, params))
 	return id
 }

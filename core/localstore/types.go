@@ -8,7 +8,7 @@
 //	for { carry out out.List, in order; out.Reset(); s.Step(now, next event, &out) }
 //
 // Every request of HTTP is checked first with CheckHost, every upgrade to a WebSocket with ClassifyOrigin. What is spoken
-// on a connection is JSON-RPC 2.0; openrpc.json (Document) describes what applications may say.
+// on a connection is JSON-RPC 2.0; openrpc.json (Document) describes what may be said.
 //
 // Tokens, and what applications say of themselves, are kept by the engine, sealed like all data. Pending requests, the
 // manager's links and its sessions are in memory only, so that restarting the store ends them.

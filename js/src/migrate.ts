@@ -1,9 +1,20 @@
 // useLocalStore(): getting access to the local store, and moving the origin's data there, once.
 
-import type { Embedded } from './embedded.js'
-import { LocalStore, fieldOf, type About, type Tools } from './local.js'
+import { fieldOf } from './local-json.js'
+import { LocalStore } from './local-store.js'
 import type { StoreStatus } from './status.js'
 import type { Change, Store, Write } from './store.js'
+import type { About, Tools } from './tools.js'
+
+/** A store that data can be moved out of: the embedded one. */
+export interface Source extends Store {
+  /** Rejects with E_CIRCLE if this device is paired with others. */
+  unpaired(): Promise<void>
+  /** Makes this tab the only one that writes; see Embedded. */
+  seize(): Promise<void>
+  /** Whether it has been so since `seize`. */
+  readonly alone: boolean
+}
 
 /** Where the data is, as its owner lets it be changed; see router.ts. */
 export interface Hands {
@@ -16,7 +27,7 @@ export interface Hands {
   take(to: Store, moved?: Moved): void
   status(to: Store, s: StoreStatus): void
   /** The embedded store that is not in charge, if there is one with data that has not been moved. */
-  stranded(): Promise<Embedded | undefined>
+  stranded(): Promise<Source | undefined>
   /** Tells the other tabs. */
   tell(moved: Moved): void
   /** Deletes the embedded data. */
@@ -33,7 +44,7 @@ export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
     await from.again()
     return navigator.locks.request(MOVE_LOCK, () => fetchStranded(from, hands))
   }
-  const embedded = from as Embedded
+  const embedded = from as Source
   await embedded.unpaired()
   const begin = { grant: await tools.readGrant(), once: true, click: true, use: false }
   const to: LocalStore = new LocalStore(tools, about, begin, {
@@ -69,7 +80,7 @@ async function fetchStranded(to: LocalStore, { tools, stranded, clear }: Hands):
 }
 
 /** Moves it, and makes that known for good. If it fails all is as before. */
-async function carry(from: Embedded, to: LocalStore, { tools, hold, resume, tell }: Hands): Promise<Moved> {
+async function carry(from: Source, to: LocalStore, { tools, hold, resume, tell }: Hands): Promise<Moved> {
   hold()
   try {
     const moved = await moveAlone(from, to, tools)
@@ -84,7 +95,7 @@ async function carry(from: Embedded, to: LocalStore, { tools, hold, resume, tell
 }
 
 /** Moves it, again when another tab ran the engine meanwhile: it may have written. */
-async function moveAlone(from: Embedded, to: LocalStore, { failure }: Tools): Promise<Moved> {
+async function moveAlone(from: Source, to: LocalStore, { failure }: Tools): Promise<Moved> {
   for (let tries = 0; tries < MOVES_MAX; tries++) {
     await from.seize()
     await from.unpaired()

@@ -38,9 +38,14 @@ export function isStores(
   return crypto.subtle.verify('HMAC', key, mac, said('store', cn, sn))
 }
 
-/** This side's proof. */
-export async function proofOf(key: CryptoKey, cn: Uint8Array, sn: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.sign('HMAC', key, said('client', cn, sn)))
+/** This side's proof: an application's, or the manager's. */
+export async function proofOf(
+  key: CryptoKey,
+  cn: Uint8Array,
+  sn: Uint8Array,
+  side: 'client' | 'manager',
+): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.sign('HMAC', key, said(side, cn, sn)))
 }
 
 function said(side: string, cn: Uint8Array, sn: Uint8Array): Uint8Array<ArrayBuffer> {

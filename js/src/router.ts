@@ -9,12 +9,12 @@ import { asMasqError } from './failure.js'
 import { deleteDatabase, exists, readGrant, saveGrant, type Grant } from './grants.js'
 import { hidden, onVisibility, policy } from './host.js'
 import { loadLocal } from './load.js'
-import type { Tools } from './local.js'
 import { names } from './messages.js'
 import type { Moved } from './migrate.js'
 import type { Options } from './options.js'
 import { blank } from './status.js'
 import type { Store, StoreEvents, Told } from './store.js'
+import type { Tools } from './tools.js'
 
 /** To the other tabs of the origin: its data is in the local store now. */
 type ToTabs = Moved & { t: 'moved' }

@@ -1,10 +1,8 @@
 // JSON-RPC 2.0 over one WebSocket to the local store, as core/localstore speaks it: the calls of a turn go out together, answers
 // come in any order. Whatever is not in its form ends the connection.
 
-import type { MasqError } from './errors.js'
-
-/** An error as the store answers it. */
-export type Failure = (code: string, detail?: string) => MasqError
+/** Makes the error that a call rejects with. `said` is what the store says of it, in English. */
+export type Failure = (code: string, detail?: string, said?: unknown) => Error
 
 /** What the calls of a connection that has fallen reject with: they may have been carried out or not. */
 export const CUT = new Error('cut')
@@ -77,7 +75,7 @@ export class Rpc {
     })
   }
 
-  /** Calls a method; `params` is JSON text. Rejects with MasqError, or with CUT. */
+  /** Calls a method; `params` is JSON text. Rejects with what Failure makes, or with CUT. */
   call(method: string, params = '{}'): Promise<Json> {
     return new Promise((resolve, reject) => {
       if (!this.#open) return reject(CUT)
@@ -102,14 +100,12 @@ export class Rpc {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    queueMicrotask(() => {
-      this.#scheduled = false
-      this.#send()
-    })
+    queueMicrotask(() => this.#send())
   }
 
   /** Sends what waits, as much as the store takes at once, in as few messages as that makes. */
   #send(): void {
+    this.#scheduled = false
     let frame: Call[] = []
     let size = 0
     const flush = (): void => {
@@ -150,20 +146,17 @@ export class Rpc {
     if (typeof m.method === 'string') return this.onnote(m.method, m.params as Json)
     const call = this.#unanswered.get(m.id as number)
     if (!call) throw CUT
-    const failed = (m.error as { data: { code: unknown } } | undefined)?.data.code
+    const error = m.error as { message?: unknown; data: { code: unknown } } | undefined
+    const failed = error?.data.code
     if (failed === undefined && !(m.result instanceof Object)) throw CUT
+    if (failed === 'E_TOOBIG' && call.shared) {
+      call.shared = false
+      return this.#ws.send(call.text)
+    }
     this.#unanswered.delete(call.id)
     this.#characters -= call.text.length
     if (failed === undefined) call.resolve(m.result as Json)
-    else if (failed === 'E_TOOBIG' && call.shared) this.#again(call)
-    else call.reject(this.#failure(String(failed)))
-  }
-
-  #again(call: Call): void {
-    call.shared = false
-    this.#unanswered.set(call.id, call)
-    this.#characters += call.text.length
-    this.#ws.send(call.text)
+    else call.reject(this.#failure(String(failed), '', error?.message))
   }
 
   #end(code: number): void {

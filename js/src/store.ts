@@ -1,4 +1,4 @@
-// What a Masq keeps its data in: the embedded store (embedded.ts) or the local one (local.ts). Masq speaks to either by this.
+// What a Masq keeps its data in: the embedded store (embedded.ts) or the local one (local-store.ts). Masq speaks to either by this.
 
 import type { MasqError } from './errors.js'
 import type { StoreStatus } from './status.js'

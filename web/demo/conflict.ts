@@ -1,11 +1,11 @@
 // A note that two devices changed at the same time: all its versions, how they differ, and what to keep.
-import { compared } from './diff'
-import { button, h, icon } from './dom'
-import { errorText } from './errors'
-import { called, differing, equal, type Item, type Note } from './note'
-import type { Notebook } from './notebook'
-import { toast } from './toast'
-import { iso, listed, t, when } from './words'
+import { compared } from './diff.js'
+import { button, h, icon } from './dom.js'
+import { errorText } from './errors.js'
+import { called, differing, equal, type Item, type Note } from './note.js'
+import type { Notebook } from './notebook.js'
+import { toast } from './toast.js'
+import { iso, listed, t, when } from './words.js'
 
 /** conflictView shows the versions of a note. done is called when the user has chosen. */
 export function conflictView(

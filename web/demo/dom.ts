@@ -1,47 +1,33 @@
-// Making and finding elements. Everything goes through attributes, properties and text nodes: no HTML is ever parsed, so no
-// note can become markup.
-import { icon, type IconName } from '../shared/icons'
+// Elements as this page makes them: at once, and changed by whoever has them.
+import * as dom from '../shared/dom.js'
+import type { IconName } from '../shared/icons.js'
 
-export { icon }
+export { byId } from '../shared/dom.js'
 
-type Prop = string | number | boolean | undefined | ((event: never) => void)
 type Child = Node | string | false | null | undefined
 
-/** h makes an element. A function is a listener (`onclick`), true an empty attribute, false and undefined none. */
+/** h makes an element. props are those of a description. */
 export function h<K extends keyof HTMLElementTagNameMap>(
   tag: K,
-  props: Record<string, Prop> = {},
+  props: dom.Props = {},
   ...children: Child[]
 ): HTMLElementTagNameMap[K] {
-  const el = document.createElement(tag)
-  for (const [name, value] of Object.entries(props)) {
-    if (typeof value === 'function') el.addEventListener(name.slice(2), value as EventListener)
-    else if (name === 'value' || name === 'checked') Reflect.set(el, name, value)
-    else if (value === true) el.setAttribute(name, '')
-    else if (value !== false && value !== undefined) el.setAttribute(name, String(value))
-  }
+  const el = dom.create(dom.h(tag, props)) as HTMLElementTagNameMap[K]
   el.append(...children.filter((c) => c !== false && c !== null && c !== undefined))
   return el
 }
 
-/** byId finds an element that index.html promises. */
-export function byId<T extends HTMLElement>(id: string): T {
-  const el = document.getElementById(id)
-  if (!el) throw new Error('index.html lacks #' + id)
-  return el as T
-}
+/** icon draws an icon. */
+export const icon = (name: IconName): SVGElement => dom.create(dom.icon(name)) as SVGElement
 
 /** button makes a button with an icon in front of its words. */
-export function button(
+export const button = (
   label: string,
   onclick: () => void,
-  props: Record<string, Prop> & { icon?: IconName } = {},
-): HTMLButtonElement {
-  const { icon: name, ...rest } = props
-  return h('button', { type: 'button', ...rest, onclick }, name && icon(name), h('span', {}, label))
-}
+  props: dom.Props & { icon?: IconName } = {},
+): HTMLButtonElement => dom.create(dom.button(label, onclick, props)) as HTMLButtonElement
 
 /** announce has a screen reader say something. */
 export function announce(text: string): void {
-  byId('live').textContent = text
+  dom.byId('live').textContent = text
 }

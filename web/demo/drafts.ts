@@ -1,8 +1,8 @@
 // What has been typed. It is saved by itself a moment later; while that fails it is tried again and again, whether the note is on the
 // screen or not, so that nothing typed is lost as long as the page is open.
-import { codeOf } from './errors'
-import { merge, type Note } from './note'
-import type { Notebook } from './notebook'
+import { codeOf } from './errors.js'
+import { merge, type Note } from './note.js'
+import type { Notebook } from './notebook.js'
 
 const saveAfterMs = 300
 const retryMs = { first: 1000, most: 15_000 }
@@ -20,20 +20,27 @@ export class Draft extends EventTarget {
   note: Note
   /** Whether an editor shows it. */
   open = true
-  private copies: Note[] = [] // versions that could not be joined with this one: saved with it, as notes of their own
-  private wanted = false // there is something that no save has taken yet
-  private timer: ReturnType<typeof setTimeout> | undefined
-  private saving: Promise<void> = Promise.resolve()
-  private waitMs = retryMs.first
+  #copies: Note[] = [] // versions that could not be joined with this one: saved with it, as notes of their own
+  #wanted = false // there is something that no save has taken yet
+  #timer: ReturnType<typeof setTimeout> | undefined
+  #saving: Promise<void> = Promise.resolve()
+  #waitMs = retryMs.first
 
   /** base is the note as it is stored, on which what is typed builds. */
+  #base: Note
+  readonly #book: Notebook
+  readonly #told: (event: DraftEvent) => void
+
   constructor(
     readonly id: string,
-    private base: Note,
-    private readonly book: Notebook,
-    private readonly told: (event: DraftEvent) => void,
+    base: Note,
+    book: Notebook,
+    told: (event: DraftEvent) => void,
   ) {
     super()
+    this.#base = base
+    this.#book = book
+    this.#told = told
     this.note = base
   }
 
@@ -44,21 +51,21 @@ export class Draft extends EventTarget {
 
   /** edited is when the stored note was. */
   get edited(): number {
-    return this.base.edited
+    return this.#base.edited
   }
 
   /** write takes what was typed. */
   write(note: Note): void {
     this.note = note
-    this.wanted = true
-    if (this.state !== 'failed') this.become('changed')
-    this.later(saveAfterMs)
+    this.#wanted = true
+    if (this.state !== 'failed') this.#become('changed')
+    this.#later(saveAfterMs)
   }
 
   /** take is told of a newer stored note. What was typed meanwhile stays; what cannot be joined becomes a note of its own. */
   take(theirs: Note, from: string): void {
-    const base = this.base
-    this.base = theirs
+    const base = this.#base
+    this.#base = theirs
     if (!this.unsaved) {
       this.note = theirs
       this.dispatchEvent(new Event('change'))
@@ -66,8 +73,8 @@ export class Draft extends EventTarget {
     }
     const { note, clash } = merge(base, this.note, theirs)
     if (clash) {
-      this.copies.push(theirs)
-      this.told({ type: 'clash', from })
+      this.#copies.push(theirs)
+      this.#told({ type: 'clash', from })
     }
     this.write(note)
     this.dispatchEvent(new Event('change'))
@@ -75,9 +82,9 @@ export class Draft extends EventTarget {
 
   /** flush saves at once what is not saved. */
   flush(): Promise<void> {
-    clearTimeout(this.timer)
-    if (this.wanted) this.saving = this.saving.then(() => this.save())
-    return this.saving
+    clearTimeout(this.#timer)
+    if (this.#wanted) this.#saving = this.#saving.then(() => this.#save())
+    return this.#saving
   }
 
   /** retry saves at once what could not be saved before: what was in the way may be gone. */
@@ -87,46 +94,46 @@ export class Draft extends EventTarget {
 
   /** drop forgets what was typed: the note is deleted. */
   drop(): void {
-    clearTimeout(this.timer)
-    this.wanted = false
-    this.become('saved')
+    clearTimeout(this.#timer)
+    this.#wanted = false
+    this.#become('saved')
   }
 
-  private async save(): Promise<void> {
-    if (!this.wanted) return
-    const { base, copies } = this
+  async #save(): Promise<void> {
+    if (!this.#wanted) return
+    const [base, copies] = [this.#base, this.#copies]
     const note = { ...this.note, edited: Date.now() }
     const failedBefore = this.error !== undefined
-    this.wanted = false
-    this.copies = []
-    this.become('saving')
+    this.#wanted = false
+    this.#copies = []
+    this.#become('saving')
     try {
-      const unseen = await this.book.save(this.id, note, copies)
-      if (this.base === base) this.base = note
+      const unseen = await this.#book.save(this.id, note, copies)
+      if (this.#base === base) this.#base = note
       this.error = undefined
-      this.waitMs = retryMs.first
-      this.become(this.wanted ? 'changed' : 'saved')
-      if (unseen > 0) this.told({ type: 'unseen' })
-      if (failedBefore) this.told({ type: 'recovered' })
+      this.#waitMs = retryMs.first
+      this.#become(this.#wanted ? 'changed' : 'saved')
+      if (unseen > 0) this.#told({ type: 'unseen' })
+      if (failedBefore) this.#told({ type: 'recovered' })
     } catch (error) {
-      this.wanted = true
-      this.copies = [...copies, ...this.copies]
+      this.#wanted = true
+      this.#copies = [...copies, ...this.#copies]
       this.error = error
-      this.become('failed')
-      if (!hopeless.includes(codeOf(error))) this.later((this.waitMs = Math.min(2 * this.waitMs, retryMs.most)))
+      this.#become('failed')
+      if (!hopeless.includes(codeOf(error))) this.#later((this.#waitMs = Math.min(2 * this.#waitMs, retryMs.most)))
     }
   }
 
-  private later(ms: number): void {
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => void this.flush(), ms)
+  #later(ms: number): void {
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.flush(), ms)
   }
 
-  private become(state: DraftState): void {
+  #become(state: DraftState): void {
     if (this.state === state) return
     this.state = state
     this.dispatchEvent(new Event('change'))
-    this.told({ type: 'state', draft: this })
+    this.#told({ type: 'state', draft: this })
   }
 }
 
@@ -139,18 +146,20 @@ export type DraftEvent =
 
 /** Drafts has the draft of each note that is open or not saved. */
 export class Drafts {
-  private readonly all = new Map<string, Draft>()
+  readonly #all = new Map<string, Draft>()
+  readonly #book: Notebook
+  readonly #told: (event: DraftEvent) => void
 
-  constructor(
-    private readonly book: Notebook,
-    private readonly told: (event: DraftEvent) => void,
-  ) {}
+  constructor(book: Notebook, told: (event: DraftEvent) => void) {
+    this.#book = book
+    this.#told = told
+  }
 
   /** open returns a note's draft: the one with what could not be saved yet, if there is one. */
   open(id: string, note: Note): Draft {
-    const draft = this.all.get(id) ?? new Draft(id, note, this.book, (event) => this.hear(event))
+    const draft = this.#all.get(id) ?? new Draft(id, note, this.#book, (event) => this.#hear(event))
     draft.open = true
-    this.all.set(id, draft)
+    this.#all.set(id, draft)
     return draft
   }
 
@@ -158,43 +167,43 @@ export class Drafts {
   close(draft: Draft): void {
     draft.open = false
     void draft.flush()
-    this.forget(draft)
+    this.#forget(draft)
   }
 
   get(id: string): Draft | undefined {
-    return this.all.get(id)
+    return this.#all.get(id)
   }
 
   /** failed has the drafts that could not be saved. */
   get failed(): Draft[] {
-    return [...this.all.values()].filter((draft) => draft.error !== undefined)
+    return [...this.#all.values()].filter((draft) => draft.error !== undefined)
   }
 
   /** unsaved says whether anything typed is not stored yet. */
   get unsaved(): boolean {
-    return [...this.all.values()].some((draft) => draft.unsaved)
+    return [...this.#all.values()].some((draft) => draft.unsaved)
   }
 
   async flush(): Promise<void> {
-    await Promise.all([...this.all.values()].map((draft) => draft.flush()))
+    await Promise.all([...this.#all.values()].map((draft) => draft.flush()))
   }
 
   retry(): void {
-    for (const draft of this.all.values()) draft.retry()
+    for (const draft of this.#all.values()) draft.retry()
   }
 
   /** drop forgets a deleted note's draft. */
   drop(id: string): void {
-    this.all.get(id)?.drop()
-    this.all.delete(id)
+    this.#all.get(id)?.drop()
+    this.#all.delete(id)
   }
 
-  private hear(event: DraftEvent): void {
-    if (event.type === 'state') this.forget(event.draft)
-    this.told(event)
+  #hear(event: DraftEvent): void {
+    if (event.type === 'state') this.#forget(event.draft)
+    this.#told(event)
   }
 
-  private forget(draft: Draft): void {
-    if (!draft.open && !draft.unsaved) this.all.delete(draft.id)
+  #forget(draft: Draft): void {
+    if (!draft.open && !draft.unsaved) this.#all.delete(draft.id)
   }
 }

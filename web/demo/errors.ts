@@ -1,5 +1,5 @@
 // What is said of an error: Notes' own words for each code, as Masq's are for programmers.
-import { has, t } from './words'
+import { has, t } from './words.js'
 
 /** codeOf is the code of an error of Masq's; '' if it is another. */
 export function codeOf(error: unknown): string {

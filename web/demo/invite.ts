@@ -1,7 +1,7 @@
 // The page's first script, loaded synchronously. An invite link carries its secret in the fragment: this takes it out of the
 // address bar and of the history before any other code runs, and leaves it for main.ts.
 import { takeInvite } from '@masq/client'
-import { takeRest } from '../shared/link'
+import { takeRest } from '../shared/link.js'
 
 declare global {
   interface Window {

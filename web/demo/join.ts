@@ -1,11 +1,11 @@
 // The page of somebody who opened an invite link. It asks first: until the user chooses to go on, nothing is sent anywhere.
 import type { Masq } from '@masq/client'
-import { linkProblem, relayOf } from '../shared/link'
-import { button, byId, h } from './dom'
-import { busy, failed, failure, heading, showPairing } from './pairing'
-import { linkText } from './problems'
-import { inStore, manager } from './store'
-import { rich, t } from './words'
+import { linkProblem, relayOf } from '../shared/link.js'
+import { button, byId, h } from './dom.js'
+import { busy, failed, failure, heading, showPairing } from './pairing.js'
+import { linkText } from './problems.js'
+import { inStore, manager } from './store.js'
+import { rich, t } from './words.js'
 
 /** JoinOptions is what the page lends to joining. */
 export interface JoinOptions {

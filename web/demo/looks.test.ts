@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { accessible, overflowing, shot } from '../shared/looks'
-import type { Scenario } from './scripted'
-import { Harness } from './harness'
-import { alone, conflict, device, empty, hostile, many, usual } from './states'
+import { accessible, overflowing, shot } from '../test/looks.js'
+import type { Scenario } from '../test/demo-client.js'
+import { Harness } from '../test/demo.js'
+import { alone, conflict, device, empty, hostile, many, usual } from '../test/demo-states.js'
 
 let harness: Harness
 before(async () => (harness = await Harness.open()))

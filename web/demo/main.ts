@@ -2,14 +2,14 @@
 //
 // Nothing about a note goes into the address, the title or the browser's own storage: those are kept outside of Masq's seal.
 import { connect, type Masq, takeInvite } from '@masq/client'
-import { takeRest } from '../shared/link'
-import { button, byId, h } from './dom'
-import { codeOf, errorText } from './errors'
-import { showJoin } from './join'
-import { Notebook } from './notebook'
-import { Page } from './page'
-import { type Obstacle, obstacle, waiting } from './store'
-import { language, t } from './words'
+import { takeRest } from '../shared/link.js'
+import { button, byId, h } from './dom.js'
+import { codeOf, errorText } from './errors.js'
+import { showJoin } from './join.js'
+import { Notebook } from './notebook.js'
+import { Page } from './page.js'
+import { type Obstacle, obstacle, waiting } from './store.js'
+import { language, t } from './words.js'
 
 const sync = location.origin.replace(/^http/, 'ws')
 

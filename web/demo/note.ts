@@ -1,5 +1,5 @@
 // What a note is, and the pure functions on it.
-import { iso, t } from './words'
+import { iso, t } from './words.js'
 
 /** Item is a line of a note's checklist. */
 export interface Item {

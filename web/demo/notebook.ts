@@ -1,6 +1,6 @@
 // The notes of this user: what Masq keeps below note/, held in memory and kept current.
 import type { Change, Masq, Reset } from '@masq/client'
-import { blank, type Note, parse, same } from './note'
+import { blank, type Note, parse, same } from './note.js'
 
 const prefix = 'note/'
 const batchMost = 500 // notes that are written at once
@@ -32,18 +32,20 @@ export class Notebook extends EventTarget {
   readonly notes = new Map<string, Note>()
   /** versions has the other versions of notes that two devices changed at the same time, newest first. */
   readonly versions = new Map<string, Note[]>()
-  private newer: Set<string> | undefined // ids that are newer than what list is about to answer
+  #newer: Set<string> | undefined // ids that are newer than what list is about to answer
+  readonly #masq: Masq
 
-  private constructor(private readonly masq: Masq) {
+  private constructor(masq: Masq) {
     super()
+    this.#masq = masq
   }
 
   /** open reads all notes and follows them from then on. */
   static async open(masq: Masq): Promise<Notebook> {
     const book = new Notebook(masq)
-    const stop = masq.watch(prefix, (told) => void book.take(told))
+    const stop = masq.watch(prefix, (told) => void book.#take(told))
     try {
-      await book.read()
+      await book.#read()
     } catch (error) {
       stop()
       throw error
@@ -51,11 +53,11 @@ export class Notebook extends EventTarget {
     return book
   }
 
-  private async read(): Promise<void> {
-    const newer = (this.newer = new Set())
-    const all = await this.masq.list({ prefix })
-    if (this.newer !== newer) return // there was a reset meanwhile, which reads anew
-    this.newer = undefined
+  async #read(): Promise<void> {
+    const newer = (this.#newer = new Set())
+    const all = await this.#masq.list({ prefix })
+    if (this.#newer !== newer) return // there was a reset meanwhile, which reads anew
+    this.#newer = undefined
     const ids = new Set(all.map(([key]) => key.slice(prefix.length)))
     for (const id of this.notes.keys()) if (!ids.has(id) && !newer.has(id)) this.notes.delete(id)
     for (const [key, value] of all) {
@@ -65,24 +67,24 @@ export class Notebook extends EventTarget {
     await this.checkVersions()
   }
 
-  private async take(told: Change | Reset): Promise<void> {
-    if (told.type === 'reset') return this.reset(told.reason)
+  async #take(told: Change | Reset): Promise<void> {
+    if (told.type === 'reset') return this.#reset(told.reason)
     const { from, deleted, conflicts, value } = told
     const id = told.key.slice(prefix.length)
     const previous = this.notes.get(id)
-    this.newer?.add(id)
+    this.#newer?.add(id)
     if (deleted) this.notes.delete(id)
     else this.notes.set(id, signed(parse(value), from))
     this.dispatchEvent(new NotebookEvent(id, from, deleted ? previous : undefined))
-    if (conflicts > 0 || this.versions.has(id)) await this.checkVersion(id)
+    if (conflicts > 0 || this.versions.has(id)) await this.#checkVersion(id)
   }
 
   // What this page has may be of no worth any more: it is read anew. Until that is done the old stays on the screen.
-  private async reset(reason: string): Promise<void> {
+  async #reset(reason: string): Promise<void> {
     const before = new Map(this.notes)
     for (let waitMs = 500; ; waitMs = Math.min(2 * waitMs, 10_000)) {
       try {
-        await this.read()
+        await this.#read()
         break
       } catch {
         await new Promise((resolve) => setTimeout(resolve, waitMs)) // there must be a new engine first
@@ -95,25 +97,25 @@ export class Notebook extends EventTarget {
 
   /** checkVersions asks whether there are other versions of some notes, of all by default. */
   async checkVersions(ids: Iterable<string> = this.notes.keys()): Promise<void> {
-    await Promise.all([...ids].map((id) => this.checkVersion(id)))
+    await Promise.all([...ids].map((id) => this.#checkVersion(id)))
   }
 
-  private async checkVersion(id: string): Promise<void> {
+  async #checkVersion(id: string): Promise<void> {
     const before = this.versions.get(id) ?? []
-    const now = await this.others(id).catch(() => before)
+    const now = await this.#others(id).catch(() => before)
     if (JSON.stringify(now) === JSON.stringify(before)) return
     if (now.length > 0) this.versions.set(id, now)
     else this.versions.delete(id)
     this.dispatchEvent(new NotebookEvent(id, 'versions'))
   }
 
-  private async others(id: string): Promise<Note[]> {
-    return (await this.masq.conflicts(prefix + id)).map(parse)
+  async #others(id: string): Promise<Note[]> {
+    return (await this.#masq.conflicts(prefix + id)).map(parse)
   }
 
   /** own is what this device calls itself; with a local store applications do not know that. */
   get own(): string {
-    return this.masq.status.self.name
+    return this.#masq.status.self.name
   }
 
   /**
@@ -121,7 +123,7 @@ export class Notebook extends EventTarget {
    * nobody has seen are not overwritten unseen: they become notes of their own, too, and save returns how many.
    */
   async save(id: string, note: Note, copies: Note[] = []): Promise<number> {
-    const others = (await this.others(id)).filter((other) => !same(other, note))
+    const others = (await this.#others(id)).filter((other) => !same(other, note))
     const unseen = others.filter((other) => !copies.some((copy) => same(copy, other)))
     await this.keep(id, note, [...copies, ...unseen])
     return unseen.length
@@ -135,13 +137,13 @@ export class Notebook extends EventTarget {
 
   /** remove deletes a note. */
   async remove(id: string): Promise<void> {
-    await this.masq.del(prefix + id)
+    await this.#masq.del(prefix + id)
   }
 
   /** put writes notes as they are: new ones, and deleted ones that come back. */
   async put(notes: Iterable<readonly [id: string, note: Note]>): Promise<void> {
     const all = [...notes].map(([id, value]) => ({ type: 'put' as const, key: prefix + id, value }))
-    for (let i = 0; i < all.length; i += batchMost) await this.masq.batch(all.slice(i, i + batchMost))
+    for (let i = 0; i < all.length; i += batchMost) await this.#masq.batch(all.slice(i, i + batchMost))
   }
 
   /** fresh is an id and an empty note, not stored before something is written into it. */

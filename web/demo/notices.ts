@@ -1,8 +1,8 @@
 // What concerns everything on the page, at its top: one notice at a time, the most urgent first.
 import type { Status } from '@masq/client'
-import { announce, button, byId, h, icon } from './dom'
-import { errorText, sentence } from './errors'
-import { t } from './words'
+import { announce, button, byId, h, icon } from './dom.js'
+import { errorText, sentence } from './errors.js'
+import { t } from './words.js'
 
 /** NoticeKind names what is told. */
 export type NoticeKind = 'cleared' | 'revoked' | 'newer' | 'version' | 'stopped' | 'low' | 'temporary'
@@ -33,57 +33,59 @@ export interface NoticeActions {
 
 /** Notices shows them. */
 export class Notices {
-  private readonly box = byId('notice')
-  private readonly dismissed = new Set<NoticeKind>()
-  private cleared = -1 // how many notes the page still has of those that were; -1: nothing was cleared
-  private shown = ''
-  private status: Status | undefined
+  readonly #box = byId('notice')
+  readonly #dismissed = new Set<NoticeKind>()
+  #cleared = -1 // how many notes the page still has of those that were; -1: nothing was cleared
+  #shown = ''
+  #status: Status | undefined
+  readonly #actions: NoticeActions
 
-  constructor(private readonly actions: NoticeActions) {
-    this.box.setAttribute('aria-label', t('notice'))
+  constructor(actions: NoticeActions) {
+    this.#actions = actions
+    this.#box.setAttribute('aria-label', t('notice'))
   }
 
   /** take is told of each status. */
   take(status: Status): void {
-    this.status = status
-    this.draw()
+    this.#status = status
+    this.#draw()
   }
 
   /** tellCleared tells that the browser's data was deleted, and of how many notes this page still has. */
   tellCleared(notes: number): void {
-    this.cleared = notes
-    this.draw()
+    this.#cleared = notes
+    this.#draw()
   }
 
-  private draw(): void {
-    const { status } = this
+  #draw(): void {
+    const status = this.#status
     if (!status) return
-    const wanted: NoticeKind[] = [...(this.cleared >= 0 ? (['cleared'] as const) : []), ...kinds(status)]
-    const kind = wanted.find((k) => !this.dismissed.has(k))
-    const text = kind ? this.text(kind, status) : ''
-    if (text === this.shown) return
-    this.shown = text
-    this.box.hidden = !kind
-    if (!kind) return this.box.replaceChildren()
-    this.box.replaceChildren(
+    const wanted: NoticeKind[] = [...(this.#cleared >= 0 ? (['cleared'] as const) : []), ...kinds(status)]
+    const kind = wanted.find((k) => !this.#dismissed.has(k))
+    const text = kind ? this.#text(kind, status) : ''
+    if (text === this.#shown) return
+    this.#shown = text
+    this.#box.hidden = !kind
+    if (!kind) return this.#box.replaceChildren()
+    this.#box.replaceChildren(
       icon('alert'),
       h('p', {}, text),
-      h('div', { class: 'actions' }, ...this.ways(kind, status)),
+      h('div', { class: 'actions' }, ...this.#ways(kind, status)),
     )
     announce(text)
   }
 
-  private text(kind: NoticeKind, { store, error }: Status): string {
-    if (kind === 'cleared') return this.cleared > 0 ? t('n_cleared', { n: this.cleared }) : t('n_clearedEmpty')
+  #text(kind: NoticeKind, { store, error }: Status): string {
+    if (kind === 'cleared') return this.#cleared > 0 ? t('n_cleared', { n: this.#cleared }) : t('n_clearedEmpty')
     if (kind === 'revoked') return t(store === 'embedded' ? 'n_revoked' : 'n_revokedStore')
     return kind === 'stopped' ? t('n_stopped', { why: sentence(error ?? '') }) : t(`n_${kind}`)
   }
 
-  private ways(kind: NoticeKind, { store }: Status): HTMLElement[] {
-    const away = () => this.dismiss(kind)
+  #ways(kind: NoticeKind, { store }: Status): HTMLElement[] {
+    const away = () => this.#dismiss(kind)
     const reload = button(t('reload'), () => location.reload())
-    const devices = button(t(kind === 'revoked' ? 'whatNow' : 'openDevices'), () => this.actions.devices())
-    if (kind === 'cleared') return this.cleared > 0 ? this.restoring() : [devices, button(t('dismiss'), away)]
+    const devices = button(t(kind === 'revoked' ? 'whatNow' : 'openDevices'), () => this.#actions.devices())
+    if (kind === 'cleared') return this.#cleared > 0 ? this.#restoring() : [devices, button(t('dismiss'), away)]
     if (kind === 'revoked') return [devices]
     if (kind === 'newer' || kind === 'version') return [reload]
     return kind === 'temporary' && store === 'embedded'
@@ -91,35 +93,35 @@ export class Notices {
       : [button(t('dismiss'), away)]
   }
 
-  private restoring(): HTMLElement[] {
+  #restoring(): HTMLElement[] {
     const restore = async (): Promise<void> => {
       back.disabled = true
       try {
-        await this.actions.restore()
-        this.over()
+        await this.#actions.restore()
+        this.#over()
       } catch (error) {
         back.disabled = false
-        this.box.querySelector('p')!.textContent = t('notPutBack', { why: errorText(error) })
+        this.#box.querySelector('p')!.textContent = t('notPutBack', { why: errorText(error) })
       }
     }
     const back = button(t('putBack'), () => void restore())
-    return [back, button(t('leaveDeleted'), () => this.over())]
+    return [back, button(t('leaveDeleted'), () => this.#over())]
   }
 
-  private over(): void {
-    this.cleared = -1
-    this.leave()
+  #over(): void {
+    this.#cleared = -1
+    this.#leave()
   }
 
-  private dismiss(kind: NoticeKind): void {
-    if (kind === 'cleared') this.cleared = -1
-    else this.dismissed.add(kind)
-    this.leave()
+  #dismiss(kind: NoticeKind): void {
+    if (kind === 'cleared') this.#cleared = -1
+    else this.#dismissed.add(kind)
+    this.#leave()
   }
 
   // What had the focus goes away.
-  private leave(): void {
-    this.draw()
+  #leave(): void {
+    this.#draw()
     byId('main').focus()
   }
 }

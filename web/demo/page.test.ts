@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
-import type { Scenario } from './scripted'
-import { Harness } from './harness'
-import { alone, conflict, many, usual } from './states'
+import type { Scenario } from '../test/demo-client.js'
+import { Harness } from '../test/demo.js'
+import { alone, conflict, many, usual } from '../test/demo-states.js'
 
 let harness: Harness
 before(async () => (harness = await Harness.open()))

@@ -1,30 +1,30 @@
 // The page once the notes are open: which of its panes is to be seen, and what happens to a note.
 import type { Masq } from '@masq/client'
-import { conflictView } from './conflict'
-import { Devices } from './devices'
-import { announce, button, byId, h } from './dom'
-import { type DraftEvent, Drafts } from './drafts'
-import { Editor } from './editor'
-import { errorText } from './errors'
-import { List } from './list'
-import { called, type Note } from './note'
-import { type ClearedEvent, Notebook, type NotebookEvent } from './notebook'
-import { Notices } from './notices'
-import { inStore } from './store'
-import { focusToast, toast } from './toast'
-import { iso, t } from './words'
+import { conflictView } from './conflict.js'
+import { Devices } from './devices.js'
+import { announce, button, byId, h } from './dom.js'
+import { type DraftEvent, Drafts } from './drafts.js'
+import { Editor } from './editor.js'
+import { errorText } from './errors.js'
+import { List } from './list.js'
+import { called, type Note } from './note.js'
+import { type ClearedEvent, Notebook, type NotebookEvent } from './notebook.js'
+import { Notices } from './notices.js'
+import { inStore } from './store.js'
+import { focusToast, toast } from './toast.js'
+import { iso, t } from './words.js'
 
 /** Page is everything once the notes are open. */
 export class Page {
-  private readonly main = byId('main')
-  private readonly drafts: Drafts
-  private readonly list: List
-  private readonly devices: Devices
-  private readonly notices: Notices
-  private editor: Editor | undefined
-  private shown = '' // the id of the note in the main pane
-  private lost: ReadonlyMap<string, Note> = new Map() // what was deleted with the browser's data
-  private well = true // notes can be saved, as far as the status says
+  readonly #main = byId('main')
+  readonly #drafts: Drafts
+  readonly #list: List
+  readonly #devices: Devices
+  readonly #notices: Notices
+  #editor: Editor | undefined
+  #shown = '' // the id of the note in the main pane
+  #lost: ReadonlyMap<string, Note> = new Map() // what was deleted with the browser's data
+  #well = true // notes can be saved, as far as the status says
 
   constructor(
     readonly masq: Masq,
@@ -32,51 +32,51 @@ export class Page {
     sync: string,
     join: (link: string) => void,
   ) {
-    this.drafts = new Drafts(book, (event) => this.heard(event))
-    this.list = new List(book, this.drafts, (id) => this.open(id))
-    this.devices = new Devices(masq, () => book.notes.size, join, sync)
-    this.notices = new Notices({ devices: () => this.devices.show(), restore: () => this.bringBack() })
-    masq.addEventListener('status', () => this.statusChanged())
-    book.addEventListener('change', (e) => this.changed(e as NotebookEvent))
-    book.addEventListener('reset', () => this.reset())
-    book.addEventListener('cleared', (e) => this.cleared((e as ClearedEvent).notes))
-    byId('new-note').addEventListener('click', () => this.create())
+    this.#drafts = new Drafts(book, (event) => this.#heard(event))
+    this.#list = new List(book, this.#drafts, (id) => this.#open(id))
+    this.#devices = new Devices(masq, () => book.notes.size, join, sync)
+    this.#notices = new Notices({ devices: () => this.#devices.show(), restore: () => this.#bringBack() })
+    masq.addEventListener('status', () => this.#statusChanged())
+    book.addEventListener('change', (e) => this.#changed(e as NotebookEvent))
+    book.addEventListener('reset', () => this.#reset())
+    book.addEventListener('cleared', (e) => this.#cleared((e as ClearedEvent).notes))
+    byId('new-note').addEventListener('click', () => this.#create())
     addEventListener('popstate', () => (history.state?.note ? undefined : this.showList()))
-    addEventListener('keydown', (e) => this.escape(e))
-    addEventListener('visibilitychange', () => void this.drafts.flush())
-    addEventListener('beforeunload', (e) => this.drafts.unsaved && e.preventDefault())
-    this.statusChanged()
+    addEventListener('keydown', (e) => this.#escape(e))
+    addEventListener('visibilitychange', () => void this.#drafts.flush())
+    addEventListener('beforeunload', (e) => this.#drafts.unsaved && e.preventDefault())
+    this.#statusChanged()
   }
 
   /** showList shows the list; on a wide screen, the main pane says what to do. */
   showList(): void {
-    const from = this.shown
+    const from = this.#shown
     this.leave()
-    if (this.list.size === 0) this.showEmpty()
+    if (this.#list.size === 0) this.#showEmpty()
     else {
       document.body.dataset.pane = 'list'
-      this.main.replaceChildren(h('p', { class: 'hint choose' }, t('choose')))
+      this.#main.replaceChildren(h('p', { class: 'hint choose' }, t('choose')))
     }
-    if (from && !byId('toast').contains(document.activeElement)) this.list.focus(from)
+    if (from && !byId('toast').contains(document.activeElement)) this.#list.focus(from)
   }
 
   /** leave closes the note that is open. */
   leave(): void {
-    this.closeEditor()
-    this.shown = ''
-    this.list.select('')
+    this.#closeEditor()
+    this.#shown = ''
+    this.#list.select('')
   }
 
-  private closeEditor(): void {
-    if (!this.editor) return
-    this.editor.close()
-    this.drafts.close(this.editor.draft)
-    this.editor = undefined
+  #closeEditor(): void {
+    if (!this.#editor) return
+    this.#editor.close()
+    this.#drafts.close(this.#editor.draft)
+    this.#editor = undefined
   }
 
-  private showEmpty(): void {
+  #showEmpty(): void {
     document.body.dataset.pane = 'empty'
-    this.main.replaceChildren(
+    this.#main.replaceChildren(
       h(
         'section',
         { class: 'empty', 'aria-labelledby': 'empty-title' },
@@ -85,151 +85,151 @@ export class Page {
         h(
           'div',
           { class: 'actions' },
-          button(t('writeNote'), () => this.create(), { class: 'primary' }),
-          !inStore(this.masq.status) && button(t('addDevice'), () => void this.devices.add()),
+          button(t('writeNote'), () => this.#create(), { class: 'primary' }),
+          !inStore(this.masq.status) && button(t('addDevice'), () => void this.#devices.add()),
         ),
       ),
     )
   }
 
-  private create(): void {
-    this.edit(...Notebook.fresh())
+  #create(): void {
+    this.#edit(...Notebook.fresh())
   }
 
   /** open shows a note in the main pane: its editor, or its versions when it has several. */
-  private open(id: string): void {
-    const note = this.book.notes.get(id) ?? this.drafts.get(id)?.note
+  #open(id: string): void {
+    const note = this.book.notes.get(id) ?? this.#drafts.get(id)?.note
     if (!note) return this.showList()
     const others = this.book.versions.get(id)
-    if (!others || this.drafts.get(id)?.unsaved) return this.edit(id, note)
-    this.enter(id)
+    if (!others || this.#drafts.get(id)?.unsaved) return this.#edit(id, note)
+    this.#enter(id)
     const view = conflictView(
       this.book,
       id,
       [note, ...others],
-      () => this.back(),
-      () => this.open(id),
+      () => this.#back(),
+      () => this.#open(id),
     )
-    this.main.replaceChildren(view)
+    this.#main.replaceChildren(view)
     view.querySelector('h2')?.focus()
   }
 
-  private edit(id: string, note: Note): void {
-    this.enter(id)
-    const actions = { back: () => this.back(), remove: (id: string) => void this.remove(id) }
-    this.editor = new Editor(this.drafts.open(id, note), this.book.notes.has(id), actions)
-    this.main.replaceChildren(this.editor.el)
-    this.editor.focus()
+  #edit(id: string, note: Note): void {
+    this.#enter(id)
+    const actions = { back: () => this.#back(), remove: (id: string) => void this.#remove(id) }
+    this.#editor = new Editor(this.#drafts.open(id, note), this.book.notes.has(id), actions)
+    this.#main.replaceChildren(this.#editor.el)
+    this.#editor.focus()
   }
 
   // A note gets a step of its own in the browser's history, so that a phone's back gesture leads to the list.
-  private enter(id: string): void {
-    this.closeEditor()
+  #enter(id: string): void {
+    this.#closeEditor()
     if (!history.state?.note) history.pushState({ note: true }, '')
     document.body.dataset.pane = 'note'
-    this.shown = id
-    this.list.select(id)
+    this.#shown = id
+    this.#list.select(id)
   }
 
-  private back(): void {
+  #back(): void {
     if (history.state?.note) history.back()
     else this.showList()
   }
 
-  private escape(event: KeyboardEvent): void {
-    if (event.key !== 'Escape' || event.isComposing || !this.main.contains(document.activeElement)) return
-    if (this.shown) this.back()
+  #escape(event: KeyboardEvent): void {
+    if (event.key !== 'Escape' || event.isComposing || !this.#main.contains(document.activeElement)) return
+    if (this.#shown) this.#back()
   }
 
-  private async remove(id: string): Promise<void> {
-    await this.drafts.get(id)?.flush()
-    const note = this.drafts.get(id)?.note ?? this.book.notes.get(id)
+  async #remove(id: string): Promise<void> {
+    await this.#drafts.get(id)?.flush()
+    const note = this.#drafts.get(id)?.note ?? this.book.notes.get(id)
     const stored = this.book.notes.has(id)
     try {
       if (stored) await this.book.remove(id)
     } catch (error) {
       return toast(t('notDeleted', { why: errorText(error) }))
     }
-    const failed = this.drafts.get(id)?.error !== undefined
-    this.drafts.drop(id)
-    this.back()
+    const failed = this.#drafts.get(id)?.error !== undefined
+    this.#drafts.drop(id)
+    this.#back()
     if (!note || (!stored && !failed)) return // nothing was ever written
-    this.list.update(id)
-    this.offerBack(t('deleted', { note: called(note) }), id, note)
+    this.#list.update(id)
+    this.#offerBack(t('deleted', { note: called(note) }), id, note)
     focusToast()
   }
 
-  private offerBack(text: string, id: string, note: Note): void {
-    toast(text, { label: t('undo'), run: () => void this.restore(id, note) }, () => this.list.focus(id))
+  #offerBack(text: string, id: string, note: Note): void {
+    toast(text, { label: t('undo'), run: () => void this.#restore(id, note) }, () => this.#list.focus(id))
   }
 
   // What cannot be brought back is offered again.
-  private async restore(id: string, note: Note): Promise<void> {
+  async #restore(id: string, note: Note): Promise<void> {
     try {
       await this.book.put([[id, note]])
-      this.list.focus(id)
+      this.#list.focus(id)
     } catch (error) {
-      this.offerBack(t('notRestored', { why: errorText(error) }), id, note)
+      this.#offerBack(t('notRestored', { why: errorText(error) }), id, note)
     }
   }
 
-  private changed({ id, from, previous }: NotebookEvent): void {
-    this.followEmpty()
+  #changed({ id, from, previous }: NotebookEvent): void {
+    this.#followEmpty()
     const note = this.book.notes.get(id)
-    if (note && from !== 'here' && from !== 'versions') this.drafts.get(id)?.take(note, from)
-    if (id !== this.shown || from === 'here') return
-    if (from === 'versions') this.versionsChanged(id)
-    else if (!note && previous && !this.drafts.get(id)?.unsaved) {
-      this.back()
-      this.offerBack(deletedBy(from, called(previous)), id, previous)
+    if (note && from !== 'here' && from !== 'versions') this.#drafts.get(id)?.take(note, from)
+    if (id !== this.#shown || from === 'here') return
+    if (from === 'versions') this.#versionsChanged(id)
+    else if (!note && previous && !this.#drafts.get(id)?.unsaved) {
+      this.#back()
+      this.#offerBack(deletedBy(from, called(previous)), id, previous)
     }
   }
 
   // The first note brings the list, the last one takes it away.
-  private followEmpty(): void {
+  #followEmpty(): void {
     const { pane } = document.body.dataset
-    if ((pane === 'empty') !== (this.list.size === 0) && !this.shown && pane !== 'join') this.showList()
+    if ((pane === 'empty') !== (this.#list.size === 0) && !this.#shown && pane !== 'join') this.showList()
   }
 
   // Somebody who is typing is not interrupted: saving then keeps the versions apart.
-  private versionsChanged(id: string): void {
-    if (this.drafts.get(id)?.unsaved) return
-    this.open(id)
+  #versionsChanged(id: string): void {
+    if (this.#drafts.get(id)?.unsaved) return
+    this.#open(id)
     if (this.book.versions.has(id)) announce(t('hasVersions'))
   }
 
   // Everything was read anew. What is being written stays, and is saved.
-  private reset(): void {
-    const { shown } = this
+  #reset(): void {
+    const shown = this.#shown
     const note = this.book.notes.get(shown)
-    if (note) this.drafts.get(shown)?.take(note, 'tab')
-    else if (shown && !this.drafts.get(shown)?.unsaved) this.back()
-    this.followEmpty()
+    if (note) this.#drafts.get(shown)?.take(note, 'tab')
+    else if (shown && !this.#drafts.get(shown)?.unsaved) this.#back()
+    this.#followEmpty()
   }
 
-  private cleared(notes: ReadonlyMap<string, Note>): void {
-    this.lost = new Map([...notes].filter(([id]) => !this.drafts.get(id)?.unsaved))
-    this.notices.tellCleared(this.lost.size)
+  #cleared(notes: ReadonlyMap<string, Note>): void {
+    this.#lost = new Map([...notes].filter(([id]) => !this.#drafts.get(id)?.unsaved))
+    this.#notices.tellCleared(this.#lost.size)
   }
 
-  private async bringBack(): Promise<void> {
-    await this.book.put(this.lost)
-    this.lost = new Map()
+  async #bringBack(): Promise<void> {
+    await this.book.put(this.#lost)
+    this.#lost = new Map()
   }
 
-  private statusChanged(): void {
+  #statusChanged(): void {
     const { status } = this.masq
     const well = (status.store === 'local' || status.store === 'embedded') && status.error !== 'E_VERSION'
-    if (well && !this.well) this.drafts.retry()
-    this.well = well
-    this.notices.take(status)
+    if (well && !this.#well) this.#drafts.retry()
+    this.#well = well
+    this.#notices.take(status)
   }
 
-  private heard(event: DraftEvent): void {
-    if (event.type === 'state') this.list.update(event.draft.id)
+  #heard(event: DraftEvent): void {
+    if (event.type === 'state') this.#list.update(event.draft.id)
     else if (event.type === 'clash') toast(changedBy(event.from))
     else if (event.type === 'unseen') toast(t('changedElsewhere'))
-    else if (!this.drafts.unsaved) toast(t('savedAfterAll'))
+    else if (!this.#drafts.unsaved) toast(t('savedAfterAll'))
   }
 }
 

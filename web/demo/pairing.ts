@@ -1,9 +1,9 @@
 // The steps of a pairing, as both sides show them: the host in the Devices dialog, the joiner on a page of its own.
 import type { Pairing } from '@masq/client'
-import { announce, button, h, icon } from './dom'
-import { codeOf } from './errors'
-import { type Circumstances, type Problem, problem, type Side } from './problems'
-import { iso, rich, t } from './words'
+import { announce, button, h, icon } from './dom.js'
+import { codeOf } from './errors.js'
+import { type Circumstances, type Problem, problem, type Side } from './problems.js'
+import { iso, rich, t } from './words.js'
 
 const lookMs = 8000 // after so long it is worth saying that nobody answers
 

@@ -1,7 +1,7 @@
 // What is said when pairing fails: what happened, and what to do.
-import type { LinkProblem } from '../shared/link'
-import { codeOf, sentence } from './errors'
-import { t } from './words'
+import type { LinkProblem } from '../shared/link.js'
+import { codeOf, sentence } from './errors.js'
+import { t } from './words.js'
 
 /** Side is the device that shows the invite (host) or the one that opened it (joiner). */
 export type Side = 'host' | 'joiner'

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { type Browser, chromium, type Page } from 'playwright-core'
-import { findChrome } from '../../js/test/browser'
+import { findChrome } from '../../js/test/browser.js'
 
 const masq = join(process.cwd(), '../.build/masq')
 const folder = mkdtempSync(join(tmpdir(), 'masq-notes-'))
@@ -47,9 +47,13 @@ function end(program: ChildProcess): Promise<unknown> {
 
 /** Store is a local store that can be stopped and started again. */
 class Store {
-  private program: ChildProcess | undefined
-  private port = '0'
-  private constructor(private readonly dir: string) {}
+  #program: ChildProcess | undefined
+  #port = '0'
+  readonly #dir: string
+
+  private constructor(dir: string) {
+    this.#dir = dir
+  }
 
   static async open(name: string): Promise<Store> {
     const store = new Store(join(folder, name))
@@ -58,21 +62,21 @@ class Store {
   }
 
   get address(): string {
-    return `127.0.0.1:${this.port}`
+    return `127.0.0.1:${this.#port}`
   }
 
   async start(): Promise<void> {
-    const { program, said } = await run('store', '--headless', '--port', this.port, '--data', this.dir)
-    this.program = program
-    this.port = new URL(said.store!).port
+    const { program, said } = await run('store', '--headless', '--port', this.#port, '--data', this.#dir)
+    this.#program = program
+    this.#port = new URL(said.store!).port
   }
 
   stop(): Promise<unknown> {
-    return end(this.program!)
+    return end(this.#program!)
   }
 
   allow(app: string): void {
-    execFileSync(masq, ['apps', 'allow', '--data', this.dir, app])
+    execFileSync(masq, ['apps', 'allow', '--data', this.#dir, app])
   }
 }
 

@@ -1,9 +1,9 @@
 // Removing a device for good, from both sides: the one that removes another, and the one that was removed.
 import type { Device, Masq } from '@masq/client'
-import { button, h } from './dom'
-import { errorText } from './errors'
-import { heading } from './pairing'
-import { iso, t } from './words'
+import { button, h } from './dom.js'
+import { errorText } from './errors.js'
+import { heading } from './pairing.js'
+import { iso, t } from './words.js'
 
 /** confirmRemoval asks whether a device is to be removed, says what that means, and does it. */
 export function confirmRemoval(

@@ -1,6 +1,6 @@
 // What the state of sync is called. Nothing here claims more than Masq's status says.
 import type { Device, Status } from '@masq/client'
-import { ago, clock, iso, t } from './words'
+import { ago, clock, iso, t } from './words.js'
 
 /** Summary is the line at the bottom of the page. */
 export interface Summary {
@@ -79,16 +79,16 @@ const patienceMs = 5000 // connecting takes a moment
 
 /** Outage notes since when the Sync Server has not been reached. */
 export class Outage {
-  private from = 0
+  #from = 0
 
   /** take is told of each status. */
   take({ sync }: Pick<Status, 'sync'>, now: number): void {
-    if (sync !== 'connecting') this.from = 0
-    else this.from ||= now
+    if (sync !== 'connecting') this.#from = 0
+    else this.#from ||= now
   }
 
   /** since is when it began; 0 if there is none, or if it is too early to say. */
   since(now: number): number {
-    return this.from && now - this.from >= patienceMs ? this.from : 0
+    return this.#from && now - this.#from >= patienceMs ? this.#from : 0
   }
 }

@@ -1,9 +1,9 @@
 // Where the notes are: what is shown while they are not there yet, or not any more, and moving them into the local store.
 import type { Masq, Status } from '@masq/client'
-import { button, h, icon } from './dom'
-import { errorText } from './errors'
-import { heading } from './pairing'
-import { rich, t } from './words'
+import { button, h, icon } from './dom.js'
+import { errorText } from './errors.js'
+import { heading } from './pairing.js'
+import { rich, t } from './words.js'
 
 /** inStore says whether the notes are, or are to be, in the local store: devices and pairing are the Store manager's then. */
 export const inStore = (status: Pick<Status, 'store'>): boolean => status.store !== 'embedded'

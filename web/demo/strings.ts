@@ -1,5 +1,5 @@
 // Every word that the page says, in each of its languages.
-import type { Like } from '../shared/words'
+import type { Like } from '../shared/words.js'
 
 export const en = {
   // The page

@@ -1,6 +1,6 @@
 // One short message with at most one thing to do, at the bottom of the page.
-import { announce, button, byId, h } from './dom'
-import { t } from './words'
+import { announce, button, byId, h } from './dom.js'
+import { t } from './words.js'
 
 const shownForMs = 10_000
 

@@ -1,6 +1,6 @@
 // The page's words in the user's language: strings.ts has them, this fills them in.
-import { iso, preferred, span, type Values, Words } from '../shared/words'
-import { en, fr, type Key } from './strings'
+import { iso, preferred, span, type Values, Words } from '../shared/words.js'
+import { en, fr, type Key } from './strings.js'
 
 const words = new Words<Key>({ en, fr }, preferred())
 

@@ -12,16 +12,16 @@ import {
   removeDevice,
   title,
   toggle,
-} from './parts'
-import { button, type Child, type Element, foreign, h, icon } from './dom'
-import type { Manager } from './manager'
-import { requestCard } from './request'
-import { searched } from './search'
-import type { App, Device, State, Token } from './state'
-import { ago, date, rich, size, strong, t } from './words'
+} from './parts.js'
+import { button, type Child, type Element, foreign, h, icon } from '../shared/dom.js'
+import type { Page } from './page.js'
+import { requestCard } from './request.js'
+import { searched } from './search.js'
+import type { App, Device, State, Token } from './state.js'
+import { ago, date, rich, size, strong, t } from './words.js'
 
 /** applicationsView shows them. */
-export function applicationsView(m: Manager, state: State): Child[] {
+export function applicationsView(m: Page, state: State): Child[] {
   const words = (a: App) => [a.name, a.app, a.description]
   const { field, items } = searched(m, 'apps', t('searchApps'), state.apps, words)
   const mine = items.filter((a) => a.allowed)
@@ -66,7 +66,7 @@ const empty = (): Element =>
     h('ol', {}, h('li', {}, t('noApps1')), h('li', {}, t('noApps2')), h('li', {}, t('noApps3'))),
   )
 
-function blocked(m: Manager, state: State): Element {
+function blocked(m: Page, state: State): Element {
   return h(
     'section',
     { key: 'blocked', 'aria-labelledby': 'blocked' },
@@ -87,7 +87,7 @@ function blocked(m: Manager, state: State): Element {
   )
 }
 
-function appItem(m: Manager, state: State, app: App): Element {
+function appItem(m: Page, state: State, app: App): Element {
   const open = m.open.has(app.app)
   const { text, kind } = appSync(state, app)
   const flip = () => {
@@ -120,7 +120,7 @@ function appItem(m: Manager, state: State, app: App): Element {
   )
 }
 
-function details(m: Manager, state: State, app: App): Element {
+function details(m: Page, state: State, app: App): Element {
   const remove = () =>
     m.show({ kind: 'remove-app', app: app.app, confirm: !app.allowed, data: app.allowed ? undefined : true })
   const fact = (term: string, ...value: Child[]) => h('div', {}, h('dt', {}, term), h('dd', {}, ...value))
@@ -148,7 +148,7 @@ function details(m: Manager, state: State, app: App): Element {
 }
 
 // With which of the user's computers an application is synced.
-function devices(m: Manager, state: State, app: App): Element {
+function devices(m: Page, state: State, app: App): Element {
   const known = (id: string): Device | undefined => state.devices.find((d) => d.id === id)
   const { field, items } = searched(m, `devices of ${app.app}`, t('searchDevices'), app.on ? app.devices : [], (d) => [
     known(d.id)?.name ?? '',
@@ -176,7 +176,7 @@ function devices(m: Manager, state: State, app: App): Element {
 }
 
 // The devices without a store of their own that have this application's data: phones, other people's computers.
-function peers(m: Manager, app: App): Element {
+function peers(m: Page, app: App): Element {
   const { field, items } = searched(m, `peers of ${app.app}`, t('searchDevices'), app.peers, (d) => [d.name])
   return h(
     'section',
@@ -195,7 +195,7 @@ function peers(m: Manager, app: App): Element {
   )
 }
 
-function tokens(m: Manager, app: App): Element {
+function tokens(m: Page, app: App): Element {
   return h(
     'section',
     {},
@@ -204,7 +204,7 @@ function tokens(m: Manager, app: App): Element {
   )
 }
 
-function tokenRow(m: Manager, app: App, token: Token): Element {
+function tokenRow(m: Page, app: App, token: Token): Element {
   const name = token.program || (app.native ? app.app : '')
   const used = token.connected
     ? t('usedNow')

@@ -1,13 +1,13 @@
 // The user's devices: this computer, the others that keep everything, and those that have single applications.
-import { button, type Child, type Element, foreign, h } from './dom'
-import type { Manager } from './manager'
-import { deviceRow, presence, removeDevice, title } from './parts'
-import { searched } from './search'
-import type { State } from './state'
-import { t } from './words'
+import { button, type Child, type Element, foreign, h } from '../shared/dom.js'
+import type { Page } from './page.js'
+import { deviceRow, presence, removeDevice, title } from './parts.js'
+import { searched } from './search.js'
+import type { State } from './state.js'
+import { t } from './words.js'
 
 /** devicesView shows them. */
-export function devicesView(m: Manager, state: State): Child[] {
+export function devicesView(m: Page, state: State): Child[] {
   const all = state.apps.flatMap((app) => app.peers.map((peer) => ({ peer, app })))
   const peers = searched(m, 'peers', t('searchDevices'), all, ({ peer, app }) => [peer.name, app.name, app.app])
   const computers = searched(m, 'computers', t('searchDevices'), state.devices, (d) => [d.name])
@@ -52,7 +52,7 @@ export function devicesView(m: Manager, state: State): Child[] {
   ]
 }
 
-const own = (m: Manager, state: State): Element =>
+const own = (m: Page, state: State): Element =>
   h(
     'section',
     { key: 'own', 'aria-labelledby': 'own' },

@@ -1,42 +1,15 @@
 // The dialog: one question at a time.
-import { button, type Child, type Element, foreign, h } from './dom'
-import { pairingLink } from './fragment'
-import type { Manager } from './manager'
-import { pairingView } from './pairing'
-import { appName, browserName, problem } from './parts'
-import type { App, State } from './state'
-import { relayOf } from '../shared/link'
-import { iso, rich, size, strong, t } from './words'
-
-/** PairingDialog follows a pairing of the state: the one with this number, once the store has said it. */
-export interface PairingDialog {
-  kind: 'pairing'
-  side: 'host' | 'joiner'
-  pairing?: number
-  seen?: boolean // in the state
-  again?: () => void
-  failed?: unknown // it did not begin
-}
-
-/** Dialog is what is asked now. */
-export type Dialog =
-  | PairingDialog
-  | { kind: 'join'; link: string }
-  | { kind: 'paste' }
-  | { kind: 'rename' }
-  | { kind: 'relays' }
-  | { kind: 'revoke'; id: string; name: string; app?: string }
-  | { kind: 'remove-token'; app: string; id: string }
-  | { kind: 'remove-app'; app: string; confirm: boolean; data?: boolean | undefined }
-
-/** Shown is a dialog's content; step changes when it is another one, to which the focus goes. */
-export interface Shown {
-  step: string
-  body: Child[]
-}
+import { button, type Child, type Element, foreign, h } from '../shared/dom.js'
+import { pairingLink } from './fragment.js'
+import type { Dialog, Page, Shown } from './page.js'
+import { pairingView } from './pairing.js'
+import { actions, appName, browserName, heading, problem } from './parts.js'
+import type { App, State } from './state.js'
+import { relayOf } from '../shared/link.js'
+import { iso, rich, size, strong, t } from './words.js'
 
 /** dialogView shows it; undefined when what it is about is gone. */
-export function dialogView(m: Manager, d: Dialog): Shown | undefined {
+export function dialogView(m: Page, d: Dialog): Shown | undefined {
   const { state } = m
   switch (d.kind) {
     case 'pairing':
@@ -68,19 +41,13 @@ const ask = (step: string, body: Child[]): Shown => ({ step, body: body.map((c) 
 const keyed = (c: Child, step: string): Child =>
   c && typeof c === 'object' ? { ...c, props: { key: step + String(c.props.key ?? ''), ...c.props } } : c
 
-/** heading is the dialog's title. */
-export const heading = (...text: Child[]): Element => h('h2', { id: 'dialog-title', tabindex: -1 }, ...text)
+const closing = (m: Page, label = t('cancel')): Element => button(label, () => m.closeDialog())
 
-/** actions are the buttons at the end of a dialog. */
-export const actions = (...buttons: Child[]): Element => h('div', { class: 'actions' }, ...buttons)
-
-const closing = (m: Manager, label = t('cancel')): Element => button(label, () => m.closeDialog())
-
-const trouble = (m: Manager): Child => m.problem && problem(m.problem)
+const trouble = (m: Page): Child => m.problem && problem(m.problem)
 
 // A form of one field. run returns whether the dialog is done.
 function form(
-  m: Manager,
+  m: Page,
   field: Element,
   label: string,
   submit: string,
@@ -105,7 +72,7 @@ function form(
   )
 }
 
-const pasteForm = (m: Manager): Child[] => [
+const pasteForm = (m: Page): Child[] => [
   heading(t('joinOther')),
   h('p', {}, t('pasteText')),
   form(m, h('input', { type: 'url', required: true }), t('pairingLink'), t('continue'), (typed) => {
@@ -116,7 +83,7 @@ const pasteForm = (m: Manager): Child[] => [
   }),
 ]
 
-const joinQuestion = (m: Manager, state: State, link: string): Child[] => [
+const joinQuestion = (m: Page, state: State, link: string): Child[] => [
   heading(t('joinTitle')),
   h('p', {}, t('joinText')),
   h(
@@ -132,14 +99,14 @@ const joinQuestion = (m: Manager, state: State, link: string): Child[] => [
   ),
 ]
 
-const renameForm = (m: Manager, state: State): Child[] => [
+const renameForm = (m: Page, state: State): Child[] => [
   heading(t('renameTitle')),
   form(m, h('input', { value: state.self.name, required: true, maxlength: 40 }), t('nameOfThis'), t('rename'), (name) =>
     m.act('rename', { name }),
   ),
 ]
 
-const relaysForm = (m: Manager, state: State): Child[] => [
+const relaysForm = (m: Page, state: State): Child[] => [
   heading(t('changeServers')),
   h('p', {}, t('serversAll')),
   form(
@@ -169,11 +136,11 @@ function relayURL(typed: string): string {
   }
 }
 
-async function done(m: Manager, asked: Promise<boolean>): Promise<void> {
+async function done(m: Page, asked: Promise<boolean>): Promise<void> {
   if (await asked) m.closeDialog()
 }
 
-function revoke(m: Manager, state: State, d: Extract<Dialog, { kind: 'revoke' }>): Child[] {
+function revoke(m: Page, state: State, d: Extract<Dialog, { kind: 'revoke' }>): Child[] {
   const app = state.apps.find((a) => a.app === d.app)
   const run = () => void done(m, m.act('revoke', { device: d.id }))
   return [
@@ -186,7 +153,7 @@ function revoke(m: Manager, state: State, d: Extract<Dialog, { kind: 'revoke' }>
   ]
 }
 
-function removeToken(m: Manager, d: Extract<Dialog, { kind: 'remove-token' }>): Child[] {
+function removeToken(m: Page, d: Extract<Dialog, { kind: 'remove-token' }>): Child[] {
   const app = m.state.apps.find((a) => a.app === d.app)
   const token = app?.tokens.find((x) => x.id === d.id)
   const who = token?.program || browserName(token ?? {})
@@ -199,7 +166,7 @@ function removeToken(m: Manager, d: Extract<Dialog, { kind: 'remove-token' }>): 
   ]
 }
 
-function removeApp(m: Manager, app: App, data: boolean | undefined): Child[] {
+function removeApp(m: Page, app: App, data: boolean | undefined): Child[] {
   const choice = (value: boolean, label: string, text: string) =>
     h(
       'label',
@@ -229,7 +196,7 @@ function removeApp(m: Manager, app: App, data: boolean | undefined): Child[] {
   ]
 }
 
-function removeSure(m: Manager, state: State, app: App, data: boolean): Child[] {
+function removeSure(m: Page, state: State, app: App, data: boolean): Child[] {
   const others = app.devices.filter((d) => d.on && d.theirs && d.toSend === 0).length
   const amount = { entries: t('entries', { n: app.entries }), size: size(app.bytes) }
   const run = () => void done(m, m.act('removeApp', { app: app.app, data }))

@@ -1,14 +1,13 @@
 // Settings of the store, and what to do when something is wrong.
-import { button, type Child, type Element, h } from './dom'
-import type { Manager } from './manager'
-import { command } from './parts'
-import type { State } from './state'
-import type { Key } from './strings'
-import { languageChoice } from './views'
-import { size, t } from './words'
+import { button, type Child, type Element, h } from '../shared/dom.js'
+import type { Page } from './page.js'
+import { command, languageChoice } from './parts.js'
+import type { State } from './state.js'
+import type { Key } from './strings.js'
+import { size, t } from './words.js'
 
 /** helpView shows them. */
-export function helpView(m: Manager, state: State): Child[] {
+export function helpView(m: Page, state: State): Child[] {
   return [
     h('h1', { key: 'title', tabindex: -1 }, t('helpTitle')),
     section(
@@ -55,5 +54,5 @@ const troubles: [Key, Key, string?][] = [
   ['qPrivate', 'aPrivate'],
 ]
 
-const trouble = (m: Manager, title: Key, text: Key, line?: string): Element =>
+const trouble = (m: Page, title: Key, text: Key, line?: string): Element =>
   h('details', { key: title }, h('summary', {}, t(title)), h('p', {}, t(text)), line && command(m, line))

@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { accessible, overflowing, shot } from '../shared/looks'
-import { Failure, type ScriptedStore, Harness, type Tab } from './harness'
-import { app, asking, empty, hostile, link, many, pairing, usual } from './states'
-import type { State } from './state'
+import { accessible, overflowing, shot } from '../test/looks.js'
+import { Failure, type ScriptedStore, Harness, type Tab } from '../test/manager.js'
+import { app, asking, empty, hostile, link, many, pairing, usual } from '../test/manager-states.js'
+import type { State } from './state.js'
 
 let harness: Harness
 before(async () => (harness = await Harness.open()))

@@ -1,7 +1,8 @@
 // The Store manager: the page on which a person decides which applications may use the store, which devices belong to them,
 // and what is synced. The store serves it, and it speaks JSON-RPC to the store, at its own origin.
-import { openSecret, pairingLink, takeFragment } from './fragment'
-import { Manager, viewNames } from './manager'
+import { openSecret, pairingLink, takeFragment } from './fragment.js'
+import { Manager } from './manager.js'
+import { viewNames } from './page.js'
 
 const address = window.masqAddress
 delete window.masqAddress

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Failure, secret, Harness } from './harness'
-import { app, asking, device, empty, hostile, link, many, pairing, request, usual } from './states'
+import { Failure, secret, Harness } from '../test/manager.js'
+import { app, asking, device, empty, hostile, link, many, pairing, request, usual } from '../test/manager-states.js'
 
 let harness: Harness
 before(async () => (harness = await Harness.open()))

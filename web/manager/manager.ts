@@ -1,22 +1,19 @@
 // The page: what is shown now, and what its buttons do. Views describe what they show of it and of the store's state.
-import { byId, h, patch } from './dom'
-import { dialogView, type Dialog, type PairingDialog } from './dialogs'
-import { StoreError } from './rpc'
-import type { State } from './state'
-import { Store } from './store'
-import { mainView, title, toastView, topView } from './views'
-import { iso, language, t } from './words'
-import { failureText } from './problems'
-
-/** ViewName is one of the page's views; its fragment leads to it. */
-export type ViewName = 'applications' | 'devices' | 'help'
-export const viewNames: readonly ViewName[] = ['applications', 'devices', 'help']
+import { byId, h, patch } from '../shared/dom.js'
+import { dialogView } from './dialogs.js'
+import { type Dialog, type Page, type PairingDialog, type ViewName, viewNames } from './page.js'
+import { StoreError } from './errors.js'
+import type { State } from './state.js'
+import { Store } from './store.js'
+import { mainView, title, toastView, topView } from './views.js'
+import { iso, language, t } from './words.js'
+import { failureText } from './problems.js'
 
 const newRequestMs = 600 // how long a new request's buttons wait, lest somebody hits them who aimed at what was there before
 const messageMs = 8000
 
 /** Manager is the page. */
-export class Manager {
+export class Manager implements Page {
   readonly store: Store
   view: ViewName = viewNames.find((v) => location.hash === '#' + v) ?? 'applications'
   /** The applications whose details are shown. */
@@ -35,21 +32,21 @@ export class Manager {
   /** A pairing link that the page was opened with and cannot use, as it is locked: what became of it. */
   link: { link: string; taken: boolean } | undefined
 
-  private readonly seen = new Map<number, number>() // request → when it was first shown
-  private readonly others = new BroadcastChannel('masq-manager') // this origin's other tabs
-  private drawn = { view: '', step: '', phase: '' }
-  private scheduled = false
-  private held: HTMLElement | undefined
-  private messageTimer: ReturnType<typeof setTimeout> | undefined
+  readonly #seen = new Map<number, number>() // request → when it was first shown
+  readonly #others = new BroadcastChannel('masq-manager') // this origin's other tabs
+  #drawn = { view: '', step: '', phase: '' }
+  #scheduled = false
+  #held: HTMLElement | undefined
+  #messageTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(url: string, secret: string | undefined) {
-    this.others.onmessage = (e: MessageEvent<{ live?: true; link?: string; taken?: string }>) => this.heard(e.data)
+    this.#others.onmessage = (e: MessageEvent<{ live?: true; link?: string; taken?: string }>) => this.#heard(e.data)
     byId('dialog').addEventListener('cancel', (e) => {
       e.preventDefault()
       this.closeDialog()
     })
     setInterval(() => this.render(), 1000) // countdowns, and how long ago things were
-    this.store = new Store(url, secret, () => this.changed())
+    this.store = new Store(url, secret, () => this.#changed())
     this.render()
   }
 
@@ -60,7 +57,7 @@ export class Manager {
   }
 
   /** ready says whether a request has been shown long enough to be answered. */
-  ready = (request: number): boolean => Date.now() - (this.seen.get(request) ?? Date.now()) >= newRequestMs
+  ready = (request: number): boolean => Date.now() - (this.#seen.get(request) ?? Date.now()) >= newRequestMs
 
   /** act asks the store for something that a button stands for. What goes wrong is said: in the dialog if one is open. */
   async act(method: string, params: object = {}): Promise<boolean> {
@@ -87,8 +84,8 @@ export class Manager {
   /** say shows a message. */
   say(text: string): void {
     this.message = text
-    clearTimeout(this.messageTimer)
-    this.messageTimer = setTimeout(() => this.say(''), messageMs)
+    clearTimeout(this.#messageTimer)
+    this.#messageTimer = setTimeout(() => this.say(''), messageMs)
     if (text) this.announce(text)
     this.render()
   }
@@ -147,15 +144,15 @@ export class Manager {
 
   /** invite begins letting a device in: into one application, or, without one, another store. */
   async invite(app?: string): Promise<void> {
-    await this.pair('invite', app ? { app } : {}, () => void this.invite(app))
+    await this.#pair('invite', app ? { app } : {}, () => void this.invite(app))
   }
 
   /** join begins joining the devices of whoever made a link. */
   async join(link: string): Promise<void> {
-    await this.pair('join', { link }, () => void this.join(link))
+    await this.#pair('join', { link }, () => void this.join(link))
   }
 
-  private async pair(method: 'invite' | 'join', params: object, again: () => void): Promise<void> {
+  async #pair(method: 'invite' | 'join', params: object, again: () => void): Promise<void> {
     const dialog: PairingDialog = { kind: 'pairing', side: method === 'invite' ? 'host' : 'joiner', again }
     this.show(dialog)
     try {
@@ -172,26 +169,26 @@ export class Manager {
   offer(link: string): void {
     if (this.store.phase !== 'locked') return this.show({ kind: 'join', link })
     this.link = { link, taken: false }
-    this.others.postMessage({ link })
+    this.#others.postMessage({ link })
     this.render()
   }
 
   // Another tab may have the session that this one needs for a link, or the link that this one can use.
-  private heard({ live, link, taken }: { live?: true; link?: string; taken?: string }): void {
-    if (live && this.link && !this.link.taken) this.others.postMessage({ link: this.link.link })
+  #heard({ live, link, taken }: { live?: true; link?: string; taken?: string }): void {
+    if (live && this.link && !this.link.taken) this.#others.postMessage({ link: this.link.link })
     if (taken && taken === this.link?.link) this.link.taken = true
     if (link && this.store.phase === 'live' && !this.dialog) {
-      this.others.postMessage({ taken: link })
+      this.#others.postMessage({ taken: link })
       this.offer(link)
     }
     this.render()
   }
 
-  private changed(): void {
+  #changed(): void {
     if (!this.store) return // within its own constructor
     const { phase, state } = this.store
-    if (phase === 'live' && this.drawn.phase !== 'live') {
-      this.others.postMessage({ live: true })
+    if (phase === 'live' && this.#drawn.phase !== 'live') {
+      this.#others.postMessage({ live: true })
       if (this.link && !this.link.taken) this.show({ kind: 'join', link: this.link.link })
       this.link = undefined
     }
@@ -199,32 +196,33 @@ export class Manager {
       if (this.dialog.kind === 'join') this.link = { link: this.dialog.link, taken: false }
       this.dialog = undefined
     }
-    if (state) this.announceRequests(state)
+    if (state) this.#announceRequests(state)
     this.render()
   }
 
-  private announceRequests({ requests }: State): void {
-    const fresh = requests.filter(({ request }) => !this.seen.has(request))
+  #announceRequests({ requests }: State): void {
+    const fresh = requests.filter(({ request }) => !this.#seen.has(request))
     for (const { request } of fresh) {
-      this.seen.set(request, Date.now())
+      this.#seen.set(request, Date.now())
       setTimeout(() => this.render(), newRequestMs)
     }
     const [one] = fresh
     if (one) this.announce(t('asksAloud', { who: iso(one.program ?? (one.origin || one.app)) }))
-    for (const request of this.seen.keys()) if (!requests.some((r) => r.request === request)) this.seen.delete(request)
+    for (const request of this.#seen.keys())
+      if (!requests.some((r) => r.request === request)) this.#seen.delete(request)
   }
 
   /** render brings the page up to date, once for all that has changed now. */
   render(): void {
-    if (this.scheduled) return
-    this.scheduled = true
+    if (this.#scheduled) return
+    this.#scheduled = true
     queueMicrotask(() => {
-      this.scheduled = false
-      this.draw()
+      this.#scheduled = false
+      this.#draw()
     })
   }
 
-  private draw(): void {
+  #draw(): void {
     const focused = document.activeElement
     const main = byId('main')
     document.documentElement.lang = language()
@@ -236,28 +234,28 @@ export class Manager {
     toast.hidden = !this.message
     toast.setAttribute('aria-label', t('message'))
     patch(toast, toastView(this))
-    this.drawDialog()
-    this.holdFocus()
+    this.#drawDialog()
+    this.#holdFocus()
     if (focused instanceof HTMLElement && focused.isConnected && focused !== document.activeElement) {
       const dialog = byId<HTMLDialogElement>('dialog')
       if (!dialog.open || dialog.contains(focused)) focused.focus({ preventScroll: true })
     }
-    if (this.drawn.view && this.drawn.view !== this.view) main.querySelector<HTMLElement>('h1')?.focus()
-    this.drawn.view = this.view
-    this.drawn.phase = this.store.phase
+    if (this.#drawn.view && this.#drawn.view !== this.view) main.querySelector<HTMLElement>('h1')?.focus()
+    this.#drawn.view = this.view
+    this.#drawn.phase = this.store.phase
   }
 
   // What cannot be used while the store is away loses the focus, and gets it back.
-  private holdFocus(): void {
+  #holdFocus(): void {
     const { activeElement: active, body } = document
-    if (active instanceof HTMLElement && active.closest('[inert]')) this.held = active
-    if (this.store.phase !== 'live' || !this.held) return
-    if (active === body || active === null) this.held.focus()
-    this.held = undefined
+    if (active instanceof HTMLElement && active.closest('[inert]')) this.#held = active
+    if (this.store.phase !== 'live' || !this.#held) return
+    if (active === body || active === null) this.#held.focus()
+    this.#held = undefined
   }
 
   // A new step takes the focus to where it goes on: its one field, or its title, so that a screen reader begins there.
-  private drawDialog(): void {
+  #drawDialog(): void {
     const el = byId<HTMLDialogElement>('dialog')
     const shown = this.dialog && this.store.state ? dialogView(this, this.dialog) : undefined
     if (!shown) {
@@ -265,17 +263,17 @@ export class Manager {
       const wasOpen = el.open
       el.close()
       patch(el, [])
-      this.drawn.step = ''
+      this.#drawn.step = ''
       if (wasOpen && document.activeElement === document.body) byId('main').querySelector<HTMLElement>('h1')?.focus()
       return
     }
     patch(el, [...shown.body, h('p', { key: 'live', role: 'status', class: 'unseen' }, this.spoken)])
     if (!el.open) el.showModal()
-    if (this.drawn.step !== shown.step) {
+    if (this.#drawn.step !== shown.step) {
       el.scrollTop = 0
       const first = el.querySelector<HTMLElement>('[data-first]') ?? el.querySelector('h2')
       first?.focus()
     }
-    this.drawn.step = shown.step
+    this.#drawn.step = shown.step
   }
 }

@@ -1,15 +1,14 @@
 // The steps of a pairing, as this store's side shows them: the host has the link, the joiner has opened it.
-import { button, type Child, type Element, foreign, h, icon } from './dom'
-import { actions, heading, type PairingDialog, type Shown } from './dialogs'
-import type { Manager } from './manager'
-import { problem } from './parts'
-import { codeOf, pairingProblem } from './problems'
-import type { Pairing, State } from './state'
-import { svg } from '../../js/src/qr'
-import { iso, left, rich, strong, t } from './words'
+import { button, type Child, type Element, foreign, h, icon } from '../shared/dom.js'
+import type { Page, PairingDialog, Shown } from './page.js'
+import { actions, heading, problem } from './parts.js'
+import { codeOf, pairingProblem } from './problems.js'
+import type { Pairing, State } from './state.js'
+import { svg } from '../../js/src/qr.js'
+import { iso, left, rich, strong, t } from './words.js'
 
 /** pairingView shows the step that the pairing is at; undefined when it is over and was put away elsewhere. */
-export function pairingView(m: Manager, state: State, d: PairingDialog): Shown | undefined {
+export function pairingView(m: Page, state: State, d: PairingDialog): Shown | undefined {
   if (d.failed !== undefined) {
     const message = d.failed instanceof Error ? d.failed.message : ''
     return named('failed-to-begin', failure(m, d, codeOf(d.failed), message))
@@ -37,7 +36,7 @@ export function pairingView(m: Manager, state: State, d: PairingDialog): Shown |
   return named(`${p.pairing} ${p.step}`, steps[p.step]())
 }
 
-const starting = (m: Manager): Shown =>
+const starting = (m: Page): Shown =>
   named('starting', [heading(t('starting')), busy(t('connecting')), actions(close(m, t('cancel')))])
 
 // Each step has parts of its own: none takes over a field of the step before.
@@ -51,7 +50,7 @@ const otherName = (p: Pairing): string => (p.name ? iso(p.name) : t('theOther'))
 
 const busy = (text: string): Element => h('p', { class: 'busy' }, icon('sync'), text)
 
-const close = (m: Manager, label = t('close'), props = {}): Element => button(label, () => m.closeDialog(), props)
+const close = (m: Page, label = t('close'), props = {}): Element => button(label, () => m.closeDialog(), props)
 
 // What is left of the step's time. It ticks, so a screen reader does not read it by itself.
 function timeLeft(p: Pairing): Element {
@@ -60,7 +59,7 @@ function timeLeft(p: Pairing): Element {
   return h('p', { class: 'left', role: 'timer', 'aria-live': 'off' }, time && t(key, { time }))
 }
 
-function inviting(m: Manager, state: State, p: Pairing): Child[] {
+function inviting(m: Page, state: State, p: Pairing): Child[] {
   const app = state.apps.find((a) => a.app === p.app)
   const link = p.link ?? ''
   const copied = m.copied === link
@@ -98,7 +97,7 @@ function code(link: string): string {
   return drawn.url
 }
 
-const looking = (m: Manager, p: Pairing): Child[] => [
+const looking = (m: Page, p: Pairing): Child[] => [
   heading(t('lookingTitle')),
   h('p', {}, t('lookingText')),
   busy(t('connecting')),
@@ -117,7 +116,7 @@ function digits(six: string): Element {
 }
 
 // Both show the digits: the user compares them. Joining, this store may have data of its own to decide about.
-function compare(m: Manager, state: State, p: Pairing): Child[] {
+function compare(m: Page, state: State, p: Pairing): Child[] {
   const joining = p.role === 'joiner'
   const yes = () => void confirm(m, p, {})
   const onsubmit = (e: Event) => {
@@ -160,7 +159,7 @@ function mine(state: State, p: Pairing): Element {
 }
 
 // Where the digits give full access they are typed, not compared: a hasty yes cannot let a stranger in.
-function enterDigits(m: Manager, p: Pairing): Child[] {
+function enterDigits(m: Page, p: Pairing): Child[] {
   const onsubmit = (e: Event) => {
     e.preventDefault()
     const field = (e.currentTarget as HTMLFormElement).elements.namedItem('digits') as HTMLInputElement
@@ -196,11 +195,11 @@ function enterDigits(m: Manager, p: Pairing): Child[] {
 }
 
 // A wrong answer ends the pairing, which the state tells; the step before it then needs no message of its own.
-async function confirm(m: Manager, p: Pairing, params: object): Promise<void> {
+async function confirm(m: Page, p: Pairing, params: object): Promise<void> {
   await m.act('confirm', { pairing: p.pairing, ...params })
 }
 
-function confirmed(m: Manager, p: Pairing): Child[] {
+function confirmed(m: Page, p: Pairing): Child[] {
   const typed = p.role === 'joiner' && !p.app // there, the digits are typed
   return [
     heading(...rich(typed ? 'confirmedJoinerTitle' : 'confirmedTitle', { name: other(p) })),
@@ -211,7 +210,7 @@ function confirmed(m: Manager, p: Pairing): Child[] {
   ]
 }
 
-function failure(m: Manager, d: PairingDialog, code: string, message: string): Child[] {
+function failure(m: Page, d: PairingDialog, code: string, message: string): Child[] {
   const { title, text, again } = pairingProblem(code, d.side, message)
   const retry = d.again && (d.side === 'host' || again)
   const label = t(d.side === 'host' && !again ? 'newInvite' : 'tryAgain')

@@ -1,11 +1,11 @@
 // Small pieces that several views show.
-import { button, type Child, type Element, foreign, h, icon, type Props } from './dom'
-import type { Manager } from './manager'
-import type { App, AppDevice, Device, State } from './state'
-import { ago, iso, t } from './words'
+import { button, type Child, type Element, foreign, h, icon, type Props } from '../shared/dom.js'
+import type { Page } from './page.js'
+import type { App, AppDevice, Device, State } from './state.js'
+import { ago, iso, type Language, language, languages, setLanguage, t } from './words.js'
 
 /** command shows a command to type in a terminal. */
-export function command(m: Manager, text: string): Element {
+export function command(m: Page, text: string): Element {
   const label = m.copied === text ? t('copied') : t('copy')
   const copy = (e: Event) => void m.copy(text, (e.currentTarget as HTMLElement).previousElementSibling as HTMLElement)
   return h(
@@ -100,7 +100,7 @@ export const deviceRow = (d: Pick<Device, 'id' | 'name' | 'online'>, meta: strin
   )
 
 /** removeDevice is the button that leads to shutting a device out. */
-export const removeDevice = (m: Manager, d: Device, app?: string): Element =>
+export const removeDevice = (m: Page, d: Device, app?: string): Element =>
   button(t('remove'), () => m.show({ kind: 'revoke', id: d.id, name: d.name, ...(app && { app }) }), {
     class: 'quiet',
     'aria-label': `${t('remove')} ${deviceName(d)}`,
@@ -126,4 +126,25 @@ export function appDeviceState(d: AppDevice, device: Device | undefined): string
   if (!d.on) return t('offHere')
   if (!d.theirs) return t('offThere')
   return [device && !device.online ? t('offline') : '', reach(d)].filter(Boolean).join(' · ')
+}
+
+/** heading is the dialog's title. */
+export const heading = (...text: Child[]): Element => h('h2', { id: 'dialog-title', tabindex: -1 }, ...text)
+
+/** actions are the buttons at the end of a dialog. */
+export const actions = (...buttons: Child[]): Element => h('div', { class: 'actions' }, ...buttons)
+
+/** languageChoice lets the user choose the page's language. */
+export function languageChoice(m: Page): Element {
+  const chosen = (e: Event) => {
+    setLanguage((e.currentTarget as HTMLSelectElement).value as Language)
+    m.render()
+  }
+  return h(
+    'select',
+    { 'aria-label': t('language'), onchange: chosen },
+    ...(Object.keys(languages) as Language[]).map((l) =>
+      h('option', { value: l, selected: l === language(), lang: l }, languages[l]),
+    ),
+  )
 }

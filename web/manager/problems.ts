@@ -1,8 +1,8 @@
 // What is said when something fails: what happened, and what to do.
-import { StoreError } from './rpc'
-import type { State } from './state'
-import { en, type Key } from './strings'
-import { t } from './words'
+import { StoreError } from './errors.js'
+import type { State } from './state.js'
+import { en, type Key } from './strings.js'
+import { t } from './words.js'
 
 /** Problem is a failure in plain words. */
 export interface Problem {

@@ -1,13 +1,13 @@
 // An application that asks for access. What the store knows of it (its origin) is the largest thing; what it says of itself
 // stands apart, as such: it can say anything.
-import { appIcon, browserName } from './parts'
-import { button, type Element, foreign, h, icon } from './dom'
-import type { Manager } from './manager'
-import type { Request } from './state'
-import { ago, ahead, iso, rich, strong, t } from './words'
+import { appIcon, browserName } from './parts.js'
+import { button, type Element, foreign, h, icon } from '../shared/dom.js'
+import type { Page } from './page.js'
+import type { Request } from './state.js'
+import { ago, ahead, iso, rich, strong, t } from './words.js'
 
 /** requestCard shows it. */
-export function requestCard(m: Manager, r: Request): Element {
+export function requestCard(m: Page, r: Request): Element {
   const who = r.program ?? (r.origin || r.app)
   const web = !r.program && /^https?:/.test(who)
   const others = !!r.program && r.program !== r.app // it wants what a web application has stored

@@ -1,7 +1,7 @@
 // Looking for something in a long list.
-import { type Child, h } from './dom'
-import type { Manager } from './manager'
-import { iso, t } from './words'
+import { type Child, h } from '../shared/dom.js'
+import type { Page } from './page.js'
+import { iso, t } from './words.js'
 
 const shortMost = 8 // entries that are seen at a glance
 
@@ -13,7 +13,7 @@ export interface Found<T> {
 
 /** searched is what is found of items by what was typed above the list called name. words are those of an item, label says what is looked for. */
 export function searched<T>(
-  m: Manager,
+  m: Page,
   name: string,
   label: string,
   items: readonly T[],

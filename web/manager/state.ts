@@ -1,7 +1,9 @@
-// What the store tells the manager. Times are Unix milliseconds; 0 is never. core/localstore/openrpc.json is the reference.
+// What the store tells the manager, as core/localstore/openrpc.json has it: a test compares the two. Times are Unix milliseconds; 0 is
+// never.
 
 export interface State {
   version: string
+  port?: number
   name: string
   sync: 'off' | 'connecting' | 'waiting' | 'online'
   error?: string

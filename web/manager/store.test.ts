@@ -9,8 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { findChrome } from '../../js/test/browser'
-import { accessible } from '../shared/looks'
+import { findChrome } from '../../js/test/browser.js'
+import { accessible } from '../test/looks.js'
 
 const masq = join(process.cwd(), '../.build/masq')
 const folder = mkdtempSync(join(tmpdir(), 'masq-'))
@@ -66,11 +66,15 @@ class Computer {
   program!: ChildProcess
   port = '0'
   page!: Page
+  readonly #sync: string
+
   private constructor(
     readonly name: string,
     readonly context: BrowserContext,
-    private readonly sync: string,
-  ) {}
+    sync: string,
+  ) {
+    this.#sync = sync
+  }
 
   static async open(name: string, sync: string): Promise<Computer> {
     const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce' })
@@ -87,7 +91,7 @@ class Computer {
 
   async start(): Promise<void> {
     const args = ['--data', join(folder, this.name), '--port', this.port, '--name', this.name, '--no-keyring']
-    ;({ port: this.port, program: this.program } = await run('store', ...args, '--sync', this.sync))
+    ;({ port: this.port, program: this.program } = await run('store', ...args, '--sync', this.#sync))
   }
 
   /** masq runs a command on this store. */
@@ -258,7 +262,7 @@ test('a phone opens one application, and a computer that joins brings its data',
   await phone.goto(notes.origin)
   await phone.evaluate(
     async ([link, sync]) => {
-      const { Masq } = globalThis as unknown as { Masq: typeof import('../../js/src/index') }
+      const { Masq } = globalThis as unknown as { Masq: typeof import('../../js/src/index.js') }
       const masq = await Masq.connect({ app: { name: 'Notes' }, sync, store: 'embedded', device: 'Phone' })
       Object.assign(globalThis, { masq, pairing: await masq.join(link) })
     },

@@ -1,7 +1,8 @@
 // The store as this page sees it: its state, kept up to date, and what can be asked of it. It connects again by itself.
-import { Rpc, StoreError } from './rpc'
-import { exchange, forget, kept, prove } from './session'
-import type { State } from './state'
+import { CUT, Rpc } from '../../js/src/rpc.js'
+import { StoreError } from './errors.js'
+import { exchange, forget, kept, prove } from './session.js'
+import type { State } from './state.js'
 
 /**
  * Phase is how the page stands with the store:
@@ -19,105 +20,121 @@ const openingMs = 10_000
 const unknownSession = 4002
 const shutOut = 4018
 
+const failure = (code: string, _?: string, said?: unknown): StoreError => new StoreError(code, String(said ?? ''))
+const close = (rpc: Rpc): void => rpc.close()
+const nothing = (): undefined => undefined
+
 /** Store tells changed whenever something is different. */
 export class Store {
   phase: Phase = 'opening'
   why: Why = 'no-link'
   state: State | undefined
-  private rpc: Rpc | undefined
-  private tries = 0
-  private timer: ReturnType<typeof setTimeout> | undefined
+  #opening: Promise<Rpc> | undefined // the connection, from when it is asked for until it has ended
+  #rpc: Rpc | undefined // the same, once it is open
+  #tries = 0
+  #timer: ReturnType<typeof setTimeout> | undefined
+  readonly #url: string
+  #secret: string | undefined
+  readonly #changed: () => void
 
-  constructor(
-    private readonly url: string,
-    private secret: string | undefined,
-    private readonly changed: () => void,
-  ) {
+  constructor(url: string, secret: string | undefined, changed: () => void) {
+    this.#url = url
+    this.#secret = secret
+    this.#changed = changed
     addEventListener('visibilitychange', () => document.hidden || this.retry())
-    this.open()
+    void this.#open()
   }
 
-  /** call asks something of the store. */
-  call<T = unknown>(method: string, params: object = {}): Promise<T> {
-    if (this.phase !== 'live' || !this.rpc) return Promise.reject(new StoreError('E_AWAY'))
-    return this.rpc.call<T>(method, params)
+  /** call asks something of the store. Rejects with StoreError. */
+  async call<T = unknown>(method: string, params: object = {}): Promise<T> {
+    if (this.phase !== 'live' || !this.#rpc) throw new StoreError('E_AWAY')
+    try {
+      return (await this.#rpc.call(method, JSON.stringify(params))) as T
+    } catch (error) {
+      throw error === CUT ? new StoreError('E_AWAY') : error
+    }
   }
 
   /** unlock begins a session with a secret of `masq open`. */
   unlock(secret: string): void {
-    this.secret = secret
-    const old = this.rpc
-    this.rpc = undefined // its end is none of ours any more
-    old?.close()
-    this.open()
+    this.#secret = secret
+    this.#drop() // its end is none of ours any more
+    void this.#open()
   }
 
   /** retry connects now if the store is away. */
   retry(): void {
-    if (this.phase === 'away' && !this.rpc) this.open()
+    if (this.phase === 'away' && !this.#opening) void this.#open()
   }
 
-  private open(): void {
-    clearTimeout(this.timer)
-    if (!this.secret && !kept()) return this.lock('no-link')
-    const rpc = new Rpc(this.url, {
-      opened: () => void this.enter(rpc),
-      notified: (method, params) => rpc === this.rpc && method === 'state' && this.take(params as State),
-      closed: (code) =>
-        rpc === this.rpc && (code === unknownSession || code === shutOut ? this.refused() : this.lost()),
+  async #open(): Promise<void> {
+    clearTimeout(this.#timer)
+    if (!this.#secret && !kept()) return this.#lock('no-link')
+    const opening = (this.#opening = Rpc.open(this.#url, openingMs, failure))
+    this.#timer = setTimeout(() => void opening.then(close, nothing), openingMs)
+    const rpc = await opening.catch(nothing)
+    if (opening !== this.#opening) return
+    if (!rpc) return this.#lost()
+    this.#rpc = rpc
+    rpc.onnote = (method, params) => rpc === this.#rpc && method === 'state' && this.#take(params as unknown as State)
+    void rpc.closed.then((code) => {
+      if (rpc === this.#rpc) code === unknownSession || code === shutOut ? this.#refused() : this.#lost()
     })
-    this.rpc = rpc
-    this.timer = setTimeout(() => rpc.close(), openingMs)
+    await this.#enter(rpc)
   }
 
-  private async enter(rpc: Rpc): Promise<void> {
-    const { secret } = this
+  async #enter(rpc: Rpc): Promise<void> {
+    const secret = this.#secret
     try {
       if (secret) await exchange(rpc, secret)
       else await prove(rpc, kept() ?? { id: '', key: '' })
-      const state = await rpc.call<State>('state')
-      if (rpc !== this.rpc) return
-      this.secret = undefined
-      this.tries = 0
+      const state = await rpc.call('state')
+      if (rpc !== this.#rpc) return
+      this.#secret = undefined
+      this.#tries = 0
       this.phase = 'live'
-      clearTimeout(this.timer)
-      this.take(state)
+      clearTimeout(this.#timer)
+      this.#take(state as unknown as State)
     } catch (error) {
-      if (rpc !== this.rpc) return
-      if (error instanceof StoreError && error.code === 'E_AUTH') this.refused()
+      if (rpc !== this.#rpc) return
+      if (error instanceof StoreError && error.code === 'E_AUTH') this.#refused()
       else rpc.close() // if it has not closed already; it is tried again
     }
   }
 
   // refused: the secret or the session is not known to the store. With the other of the two it is tried again.
-  private refused(): void {
-    const { rpc, secret } = this
-    this.rpc = undefined
-    rpc?.close()
-    this.secret = undefined
+  #refused(): void {
+    const secret = this.#secret
+    this.#drop()
+    this.#secret = undefined
     if (!secret) forget()
-    if (kept()) this.open()
-    else this.lock(secret ? 'old-link' : 'restarted')
+    if (kept()) void this.#open()
+    else this.#lock(secret ? 'old-link' : 'restarted')
   }
 
-  private take(state: State): void {
+  #drop(): void {
+    void this.#opening?.then(close, nothing)
+    this.#opening = this.#rpc = undefined
+  }
+
+  #take(state: State): void {
     this.state = state
-    this.changed()
+    this.#changed()
   }
 
-  private lost(): void {
-    this.rpc = undefined
+  #lost(): void {
+    this.#opening = this.#rpc = undefined
     this.phase = 'away'
-    clearTimeout(this.timer)
-    this.timer = setTimeout(() => this.open(), retryMs[Math.min(this.tries++, retryMs.length - 1)])
-    this.changed()
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => void this.#open(), retryMs[Math.min(this.#tries++, retryMs.length - 1)])
+    this.#changed()
   }
 
-  private lock(why: Why): void {
-    clearTimeout(this.timer)
+  #lock(why: Why): void {
+    clearTimeout(this.#timer)
     this.phase = 'locked'
     this.why = why
     this.state = undefined
-    this.changed()
+    this.#changed()
   }
 }

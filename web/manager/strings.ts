@@ -1,7 +1,7 @@
 // Every word that the page says, in each of its languages. {places} are filled in; where n is one of them, the string may
 // have a form for one and a form for others.
 
-import type { Entry, Like } from '../shared/words'
+import type { Entry, Like } from '../shared/words.js'
 
 export const en = {
   // The frame

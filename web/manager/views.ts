@@ -1,17 +1,17 @@
 // The frame of the page: its top with the way to the views, what is shown when there is no session, and messages.
-import { applicationsView } from './applications'
-import { devicesView } from './devices'
-import { button, type Child, foreign, h, icon, type Element } from './dom'
-import { helpView } from './help'
-import type { Manager, ViewName } from './manager'
-import { command } from './parts'
-import { syncProblem } from './problems'
-import type { State } from './state'
-import { language, languages, type Language, setLanguage, t } from './words'
-import type { IconName } from '../shared/icons'
+import { applicationsView } from './applications.js'
+import { devicesView } from './devices.js'
+import { button, type Child, foreign, h, icon, type Element } from '../shared/dom.js'
+import { helpView } from './help.js'
+import type { Page, ViewName } from './page.js'
+import { command, languageChoice } from './parts.js'
+import { syncProblem } from './problems.js'
+import type { State } from './state.js'
+import { t } from './words.js'
+import type { IconName } from '../shared/icons.js'
 
 /** title is the page's title. Requests that wait are counted first, so that a tab in the background shows them. */
-export function title(m: Manager): string {
+export function title(m: Page): string {
   const waiting = m.store.state?.requests.length ?? 0
   return (waiting > 0 ? `(${waiting}) ` : '') + 'Masq'
 }
@@ -19,7 +19,7 @@ export function title(m: Manager): string {
 const marks: Record<ViewName, IconName> = { applications: 'apps', devices: 'devices', help: 'help' }
 
 /** topView is the top of the page: the way to the views, and how sync goes. */
-export function topView(m: Manager): Child[] {
+export function topView(m: Page): Child[] {
   const { state } = m.store
   const tab = (view: ViewName) =>
     h(
@@ -64,33 +64,18 @@ function syncText(state: State): string {
   return t('inTouch', { n: others.filter((d) => d.online).length })
 }
 
-/** languageChoice lets the user choose the page's language. */
-export function languageChoice(m: Manager): Element {
-  const chosen = (e: Event) => {
-    setLanguage((e.currentTarget as HTMLSelectElement).value as Language)
-    m.render()
-  }
-  return h(
-    'select',
-    { 'aria-label': t('language'), onchange: chosen },
-    ...(Object.keys(languages) as Language[]).map((l) =>
-      h('option', { value: l, selected: l === language(), lang: l }, languages[l]),
-    ),
-  )
-}
-
 /** mainView is the view that is chosen, or what is to be done before there can be one. */
-export function mainView(m: Manager): Child[] {
-  const { state, harness } = m.store
-  if (harness === 'locked') return [lockedView(m)]
-  if (!state) return harness === 'away' ? [h('section', { key: 'away', class: 'alone' }, ...away(m))] : [opening()]
+export function mainView(m: Page): Child[] {
+  const { state, phase } = m.store
+  if (phase === 'locked') return [lockedView(m)]
+  if (!state) return phase === 'away' ? [h('section', { key: 'away', class: 'alone' }, ...away(m))] : [opening()]
   const error = syncProblem(state)
   return [
-    harness === 'away' && h('section', { key: 'away', class: 'banner' }, ...away(m)),
+    phase === 'away' && h('section', { key: 'away', class: 'banner' }, ...away(m)),
     error &&
       h('section', { key: 'error', class: 'banner', role: 'alert' }, h('h2', {}, error.title), h('p', {}, error.text)),
     pairingBanner(m, state),
-    ...views[m.view](m, state).map((part) => (harness === 'away' ? still(part) : part)),
+    ...views[m.view](m, state).map((part) => (phase === 'away' ? still(part) : part)),
   ]
 }
 
@@ -102,7 +87,7 @@ const views = { applications: applicationsView, devices: devicesView, help: help
 
 const opening = (): Element => h('p', { key: 'opening', class: 'alone opening' }, t('opening'))
 
-const away = (m: Manager): Child[] => [
+const away = (m: Page): Child[] => [
   h('h2', {}, t('awayTitle')),
   h('p', {}, t('awayText')),
   command(m, 'masq store'),
@@ -110,7 +95,7 @@ const away = (m: Manager): Child[] => [
 ]
 
 // A pairing may have been begun in another tab or in a terminal, or before this page was loaded anew.
-function pairingBanner(m: Manager, { pairing }: State): Child {
+function pairingBanner(m: Page, { pairing }: State): Child {
   if (!pairing || m.dialog?.kind === 'pairing' || pairing.step === 'done' || pairing.step === 'failed') return null
   return h(
     'section',
@@ -127,7 +112,7 @@ function pairingBanner(m: Manager, { pairing }: State): Child {
   )
 }
 
-function lockedView(m: Manager): Element {
+function lockedView(m: Page): Element {
   const { why } = m.store
   if (m.link?.taken)
     return h(
@@ -150,7 +135,7 @@ function lockedView(m: Manager): Element {
 }
 
 /** toastView is the message at the bottom of the page. */
-export const toastView = (m: Manager): Child[] => [
+export const toastView = (m: Page): Child[] => [
   m.message && h('p', {}, m.message),
   m.message && button(t('dismiss'), () => m.say(''), { class: 'quiet' }),
 ]

@@ -1,7 +1,7 @@
 // The page's words in the user's language: strings.ts has them, this fills them in.
-import { iso, type Language, preferred, span, type Values, Words } from '../shared/words'
-import { type Child, foreign, h } from './dom'
-import { en, fr, type Key } from './strings'
+import { iso, type Language, preferred, span, type Values, Words } from '../shared/words.js'
+import { type Child, foreign, h } from '../shared/dom.js'
+import { en, fr, type Key } from './strings.js'
 
 export { iso, type Language }
 

@@ -26,16 +26,3 @@ export const icons = {
 
 /** IconName is the name of an icon. */
 export type IconName = keyof typeof icons
-
-/** icon draws an icon. It is decoration: the words beside it, or the button's label, say what it means. */
-export function icon(name: IconName): SVGElement {
-  const ns = 'http://www.w3.org/2000/svg'
-  const svg = document.createElementNS(ns, 'svg')
-  svg.setAttribute('viewBox', '0 0 24 24')
-  svg.setAttribute('aria-hidden', 'true')
-  svg.setAttribute('class', 'icon')
-  const path = document.createElementNS(ns, 'path')
-  path.setAttribute('d', icons[name])
-  svg.append(path)
-  return svg
-}

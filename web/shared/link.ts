@@ -1,4 +1,4 @@
-// What can be read in a pairing link without asking anybody: core/PROTOCOL.md, "Invites".
+// What can be read in a pairing link without asking anybody: core/PROTOCOL.md, "Links".
 
 /** LinkProblem is why a link cannot work: something is missing at its end, it is none, it is a newer Masq's, it leads elsewhere. */
 export type LinkProblem = 'cut' | 'none' | 'newer' | 'elsewhere'

@@ -23,42 +23,45 @@ export const preferred = (): Language =>
 
 /** Words says the strings of a page's tables. */
 export class Words<K extends string> {
-  private readonly formats = new Map<string, unknown>()
+  readonly #formats = new Map<string, unknown>()
+  readonly #tables: Record<Language, Record<K, Entry>>
 
   constructor(
-    private readonly tables: Record<Language, Record<K, Entry>>,
+    tables: Record<Language, Record<K, Entry>>,
     public language: Language,
-  ) {}
+  ) {
+    this.#tables = tables
+  }
 
   /** text is a string with its places filled in. */
   text(key: K, values: Values<string> = {}): string {
-    return this.form(key, values.n).replace(/\{(\w+)\}/g, (_, name: string) => this.plain(values[name] ?? ''))
+    return this.#form(key, values.n).replace(/\{(\w+)\}/g, (_, name: string) => this.#plain(values[name] ?? ''))
   }
 
   /** parts is a string cut at its places, and what fills them. */
   parts<T>(key: K, values: Values<T>): (string | T | undefined)[] {
-    return this.form(key, values.n)
+    return this.#form(key, values.n)
       .split(/\{(\w+)\}/)
-      .map((part, i) => (i % 2 === 0 ? part : this.plain(values[part])))
+      .map((part, i) => (i % 2 === 0 ? part : this.#plain(values[part])))
   }
 
   number(n: number): string {
-    return this.format('number', (tag) => new Intl.NumberFormat(tag)).format(n)
+    return this.#format('number', (tag) => new Intl.NumberFormat(tag)).format(n)
   }
 
   /** date writes a time as options say. Formats are made once: each takes longer than all that it writes. */
   date(options: Intl.DateTimeFormatOptions, ms: number): string {
-    return this.format(JSON.stringify(options), (tag) => new Intl.DateTimeFormat(tag, options)).format(ms)
+    return this.#format(JSON.stringify(options), (tag) => new Intl.DateTimeFormat(tag, options)).format(ms)
   }
 
   /** relative says how far away a time is: n units, negative before now. */
   relative(n: number, unit: Intl.RelativeTimeFormatUnit): string {
-    return this.format('relative', (tag) => new Intl.RelativeTimeFormat(tag)).format(n, unit)
+    return this.#format('relative', (tag) => new Intl.RelativeTimeFormat(tag)).format(n, unit)
   }
 
   /** list joins texts, the last one by "and". */
   list(items: string[]): string {
-    return this.format('list', (tag) => new Intl.ListFormat(tag)).format(items)
+    return this.#format('list', (tag) => new Intl.ListFormat(tag)).format(items)
   }
 
   /** tag is the language with the user's own region, where the browser knows it: dates depend on it. */
@@ -66,22 +69,22 @@ export class Words<K extends string> {
     return wanted().find((l) => l.startsWith(this.language)) ?? this.language
   }
 
-  private form(key: K, n: unknown): string {
-    const entry: Entry = this.tables[this.language][key]
+  #form(key: K, n: unknown): string {
+    const entry: Entry = this.#tables[this.language][key]
     if (typeof entry === 'string') return entry
-    return this.format('plural', (tag) => new Intl.PluralRules(tag)).select(Number(n)) === 'one'
+    return this.#format('plural', (tag) => new Intl.PluralRules(tag)).select(Number(n)) === 'one'
       ? entry.one
       : entry.other
   }
 
-  private plain<T>(value: T | number): T | string {
+  #plain<T>(value: T | number): T | string {
     return typeof value === 'number' ? this.number(value) : value
   }
 
-  private format<F>(name: string, make: (tag: string) => F): F {
+  #format<F>(name: string, make: (tag: string) => F): F {
     const key = `${this.tag} ${name}`
-    if (!this.formats.has(key)) this.formats.set(key, make(this.tag))
-    return this.formats.get(key) as F
+    if (!this.#formats.has(key)) this.#formats.set(key, make(this.tag))
+    return this.#formats.get(key) as F
   }
 }
 

@@ -162,7 +162,7 @@ func appsRemove(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 		return err
 	}
 	if _, err := find(s.Apps, "application", app, func(a appState) []string { return []string{a.App} }); err != nil {
-		return hint(err, hints["E_APP"])
+		return hint(err, whatToDo("E_APP"))
 	}
 	if data {
 		question := fmt.Sprintf("delete all data of %s from this computer?", oneLine(app))

@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/masqdev/masq/core/localstore"
 	"github.com/masqdev/masq/core/localstore/native"
+	"github.com/masqdev/masq/core/peer"
 )
 
 // client speaks JSON-RPC with the store, one text a line, on the Unix socket in its data directory. It is for one goroutine.
@@ -130,23 +132,8 @@ func gone(ctx context.Context) error {
 	return hint(errors.New("the store has stopped"), `"masq store" starts it again`)
 }
 
-// hints are what to do about the store's codes on the command line. The store's own sentences say it for everybody.
-var hints = map[string]string{
-	"E_APP":     `"masq apps" lists the applications that this store knows`,
-	"E_CIRCLE":  "begin from the circle that is to stay, or use a new --data",
-	"E_CLOSED":  `"masq store" starts it again`,
-	"E_CROWDED": "each link is good for one device: make a new one",
-	"E_DAMAGED": "restore the data directory from a backup, or move it away to begin anew, and pair again",
-	"E_DATA":    "--bring hands over the data that is here already, --discard deletes it from this computer",
-	"E_DENIED":  "begin again if that was a mistake",
-	"E_EXPIRED": "begin again, and answer in time",
-	"E_LINK":    "copy the whole link, in quotes; one that leads to an application is for a browser there",
-	"E_FENCED":  "end one of the two",
-	"E_QUOTA":   "make room",
-	"E_STORAGE": "see whether the disk fails, then start the store again",
-	"E_SYNC":    "check the Sync Server's address and the network; --sync sets it when the store starts",
-	"E_VERSION": "update Masq",
-}
+// whatToDo is what to do about a store's code on the command line, "" where the store's own sentence says it.
+func whatToDo(code string) string { return localstore.WordsOf(peer.Code(code)).Command }
 
 // misused are the codes for what was typed: no store would take it at any time.
 var misused = map[string]bool{"E_KEY": true, "E_VALUE": true, "E_LINK": true, "E_TOOBIG": true}
@@ -157,7 +144,7 @@ func withHint(e *rpcError) error {
 	if i := strings.LastIndex(sentence, ": "); i > 0 {
 		sentence, todo = sentence[:i], sentence[i+2:]
 	}
-	if h := hints[e.Data.Code]; h != "" {
+	if h := whatToDo(e.Data.Code); h != "" {
 		todo = h
 	}
 	if misused[e.Data.Code] {

@@ -167,7 +167,7 @@ func (d *doctor) store(ctx context.Context, c *client) {
 	}
 	d.listens = s.Port
 	if s.Error != "" {
-		d.bad("engine", hints[s.Error], "the store says %s", s.Error)
+		d.bad("engine", whatToDo(s.Error), "the store says %s", s.Error)
 	}
 	d.durable(ctx, c)
 	if len(s.Relays) == 0 {

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v3"
+
+	"github.com/masqdev/masq/core/localstore"
+	"github.com/masqdev/masq/core/peer"
 )
 
 func pairCommand(u *ui) *cli.Command {
@@ -32,7 +35,7 @@ func pairCommand(u *ui) *cli.Command {
 func pairTakes(cmd *cli.Command) error {
 	switch {
 	case cmd.Bool("bring") && cmd.Bool("discard"):
-		return misuse(errors.New("--bring and --discard exclude each other"), hints["E_DATA"])
+		return misuse(errors.New("--bring and --discard exclude each other"), whatToDo("E_DATA"))
 	case cmd.Args().Present() && cmd.IsSet("app"):
 		return misuse(errors.New("--app is for showing a link, not for joining by one"), "the link says what this device is let into")
 	}
@@ -191,21 +194,11 @@ func clock(ms uint64) string { return time.UnixMilli(int64(ms)).Format("15:04:05
 
 // pairingError says what a pairing's code means.
 func pairingError(code string) error {
-	sentences := map[string]string{
-		"E_EXPIRED": "nobody answered in time",
-		"E_DENIED":  "the other side said no, or somebody cancelled",
-		"E_AUTH":    "the digits are wrong, or the link is not the one that the other device shows",
-		"E_CROWDED": "another device is answering this link already",
-		"E_CIRCLE":  "this device is in a circle with others already",
-		"E_SYNC":    "the Sync Server cannot be reached",
-		"E_LINK":    "this is not a link of Masq's",
-		"E_VERSION": "the other device runs another version of Masq",
-	}
-	s := sentences[code]
+	s := localstore.WordsOf(peer.Code(code)).Pairing
 	if s == "" {
 		s = "the pairing failed with " + code
 	}
-	h := hints[code]
+	h := whatToDo(code)
 	if h == "" {
 		h = "begin again"
 	}
@@ -259,7 +252,7 @@ func (w *pairingUI) bringOrDiscard(ctx context.Context, confirm params) error {
 	case discard:
 		confirm["discard"] = true
 	default:
-		return hint(errors.New("this computer has data already"), hints["E_DATA"])
+		return hint(errors.New("this computer has data already"), whatToDo("E_DATA"))
 	}
 	return nil
 }

@@ -20,7 +20,6 @@ import (
 
 	"github.com/masqdev/masq/core/localstore"
 	"github.com/masqdev/masq/core/localstore/native"
-	"github.com/masqdev/masq/core/peer"
 	relay "github.com/masqdev/masq/core/relay/native"
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/storage/bolt"
@@ -155,22 +154,14 @@ func managerPage(cmd *cli.Command) http.Handler {
 	return page
 }
 
-// stopped says why a store's engine has stopped.
-var stopped = map[peer.Code]string{
-	peer.EDamaged: "the data cannot be read",
-	peer.EVersion: "the data was written by a newer Masq",
-	peer.EQuota:   "the disk is full",
-	peer.EStorage: "the disk cannot be read or written",
-	peer.EFenced:  "another program has taken over the data",
-}
-
 // hintFor adds to an error of package native what to do about it.
 func hintFor(err error) error {
 	var engine *native.EngineError
 	var path *fs.PathError
 	switch {
-	case errors.As(err, &engine) && stopped[engine.Code] != "":
-		return hint(errors.New(stopped[engine.Code]), hints[string(engine.Code)])
+	case errors.As(err, &engine) && localstore.WordsOf(engine.Code).Stopped != "":
+		words := localstore.WordsOf(engine.Code)
+		return hint(errors.New(words.Stopped), words.Command)
 	case errors.Is(err, bolt.ErrLocked):
 		return hint(errors.New("another masq store uses this data"), "end it first, or give this one another data directory by --data")
 	case errors.Is(err, native.ErrSocketPath):

@@ -72,7 +72,7 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 		{"data", fmt.Sprintf("%d entries, %s", r.Entries, size(r.Bytes))},
 	}
 	if r.Error != "" {
-		lines = append(lines, [2]string{"error", strings.TrimSpace(r.Error + " " + hints[r.Error])})
+		lines = append(lines, [2]string{"error", strings.TrimSpace(r.Error + " " + whatToDo(r.Error))})
 	}
 	for _, l := range lines {
 		fmt.Fprintf(u.stdout, "%-14s%s\n", l[0], l[1])

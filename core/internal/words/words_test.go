@@ -57,7 +57,7 @@ var list = []retired{
 	{"border", "border", `\bborders?\b`, "codec", []place{
 		{"web/**", `border(-[a-z-]+)?: |border-box`}, {"js/**", `border(-[a-z-]+)?: `}, // CSS
 	}},
-	{"rig, bed", "rig bed", `\b(rig|bed)s?\b`, "harness", []place{{"web/manager/states.ts", "beds, seeds and dates"}}}, // somebody's note
+	{"rig, bed", "rig bed", `\b(rig|bed)s?\b`, "harness", []place{{"web/test/manager-states.ts", "beds, seeds and dates"}}}, // somebody's note
 	{"stand", "stand", `\b(new|type) stand\b|\*stand\b|\bstand (struct|:=)`, "harness", nil},
 	{
 		"mesh", "mesh", `\b(new|empty|filled|type) mesh\b|\*mesh\b|\bmesh (struct|:=)`,

@@ -5,10 +5,11 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import { findChrome } from '../../js/test/browser'
-import type { Scenario } from './scripted'
+import { findChrome } from '../../js/test/browser.js'
+import type { Scenario } from './demo-client.js'
 
-const here = join(process.cwd(), '../web/demo') // npm runs the tests in js/
+const web = join(process.cwd(), '../web') // npm runs the tests in js/
+const here = join(web, 'demo')
 
 /** Tab is one tab with the page. problems are errors and Content-Security-Policy violations of the page. */
 export interface Tab {
@@ -18,10 +19,13 @@ export interface Tab {
 
 /** Harness is Chromium and a server of the page. */
 export class Harness {
-  private constructor(
-    private readonly server: Server,
-    private readonly browser: Browser,
-  ) {}
+  readonly #server: Server
+  readonly #browser: Browser
+
+  private constructor(server: Server, browser: Browser) {
+    this.#server = server
+    this.#browser = browser
+  }
 
   static async open(): Promise<Harness> {
     const files = await bundle()
@@ -35,7 +39,7 @@ export class Harness {
   }
 
   get origin(): string {
-    return `http://localhost:${(this.server.address() as AddressInfo).port}`
+    return `http://localhost:${(this.#server.address() as AddressInfo).port}`
   }
 
   /** tab opens the page with a script, by a link if fragment has one. */
@@ -43,7 +47,7 @@ export class Harness {
     script: Scenario,
     { fragment = '', ...more }: BrowserContextOptions & { fragment?: string } = {},
   ): Promise<Tab> {
-    const context = await this.browser.newContext({ reducedMotion: 'reduce', ...more })
+    const context = await this.#browser.newContext({ reducedMotion: 'reduce', ...more })
     context.setDefaultTimeout(20_000)
     await context.addInitScript((script) => (window.script = script as never), script as never)
     const page = await context.newPage()
@@ -57,9 +61,9 @@ export class Harness {
   }
 
   async close(): Promise<void> {
-    await this.browser.close()
-    this.server.closeAllConnections()
-    await new Promise((resolve) => this.server.close(resolve))
+    await this.#browser.close()
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
   }
 }
 
@@ -71,7 +75,7 @@ async function bundle(): Promise<Files> {
     outdir: '/',
     bundle: true,
     format: 'esm',
-    alias: { '@masq/client': join(here, 'scripted.ts') },
+    alias: { '@masq/client': join(web, 'test/demo-client.ts') },
     tsconfigRaw: {},
     write: false,
     logLevel: 'warning',

@@ -5,8 +5,8 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { type Browser, type BrowserContextOptions, chromium, type Page, type WebSocketRoute } from 'playwright-core'
-import { findChrome } from '../../js/test/browser'
-import type { State } from './state'
+import { findChrome } from '../../js/test/browser.js'
+import type { State } from '../manager/state.js'
 
 const root = process.cwd() // js/, where npm runs the tests
 const dist = join(root, '../web/dist/manager')
@@ -23,6 +23,12 @@ export const secret = 'AAECAwQFBgcICQoLDA0ODw'
 /** Answer is what a method is answered with: a result, or an error by its code. */
 type Answer = (params: Record<string, unknown>) => unknown
 
+interface Call {
+  id: number
+  method: string
+  params: Record<string, unknown>
+}
+
 /** Failure makes a method fail. */
 export class Failure extends Error {}
 
@@ -32,10 +38,10 @@ export class ScriptedStore {
   answers: Record<string, Answer> = {}
   /** running: whether connections are taken. */
   running = true
-  private readonly session = { id: 'AAECAwQFBgc', key: randomBytes(32).toString('base64url') }
-  private socket: WebSocketRoute | undefined
-  private sn = ''
-  private used = false
+  readonly #session = { id: 'AAECAwQFBgc', key: randomBytes(32).toString('base64url') }
+  #socket: WebSocketRoute | undefined
+  #sn = ''
+  #used = false
 
   constructor(
     public state: State,
@@ -45,21 +51,24 @@ export class ScriptedStore {
   /** set changes the state, and tells. */
   set(state: State): void {
     this.state = state
-    this.send({ jsonrpc: '2.0', method: 'state', params: state })
+    this.#send({ jsonrpc: '2.0', method: 'state', params: state })
   }
 
   /** stop ends the connection, as a store does that ends; it knows no session afterwards if forgets. */
   stop(forgets = false): void {
     this.running = false
-    if (forgets) this.session.key = randomBytes(32).toString('base64url')
-    void this.socket?.close({ code: 1001 })
+    if (forgets) this.#session.key = randomBytes(32).toString('base64url')
+    void this.#socket?.close({ code: 1001 })
   }
 
   /** connect takes a connection. */
   connect(socket: WebSocketRoute): void {
     if (!this.running) return void socket.close({ code: 1006 })
-    this.socket = socket
-    socket.onMessage((data) => this.take(JSON.parse(data as string)))
+    this.#socket = socket
+    socket.onMessage((data) => {
+      const calls = JSON.parse(data as string) as Call | Call[]
+      for (const call of Array.isArray(calls) ? calls : [calls]) this.#take(call)
+    })
   }
 
   /** called waits until a method has been called, and returns the parameters of the last call. */
@@ -72,44 +81,44 @@ export class ScriptedStore {
     throw new Error(`${method} was not called`)
   }
 
-  private send(message: object): void {
-    this.socket?.send(JSON.stringify(message))
+  #send(message: object): void {
+    this.#socket?.send(JSON.stringify(message))
   }
 
-  private take({ id, method, params }: { id: number; method: string; params: Record<string, unknown> }): void {
+  #take({ id, method, params }: Call): void {
     this.calls.push({ method, params })
     try {
-      const result = (this.answers[method] ?? this.builtIn(method))(params)
-      this.send({ jsonrpc: '2.0', id, result: result ?? {} })
+      const result = (this.answers[method] ?? this.#builtIn(method))(params)
+      this.#send({ jsonrpc: '2.0', id, result: result ?? {} })
     } catch (error) {
       const code = error instanceof Failure ? error.message : 'E_INTERNAL'
-      this.send({ jsonrpc: '2.0', id, error: { code: -32000, message: 'what the store says of it', data: { code } } })
-      if (method === 'exchange' || method === 'proof') void this.socket?.close({ code: 4002 })
+      this.#send({ jsonrpc: '2.0', id, error: { code: -32000, message: 'what the store says of it', data: { code } } })
+      if (method === 'exchange' || method === 'proof') void this.#socket?.close({ code: 4002 })
     }
   }
 
-  private builtIn(method: string): Answer {
+  #builtIn(method: string): Answer {
     const mac = (side: string, cn: string, sn: string) => {
       const app = Buffer.from(this.origin)
       const length = Buffer.from([app.length >> 8, app.length & 255])
       const [c, s] = [Buffer.from(cn, 'base64url'), Buffer.from(sn, 'base64url')]
-      const key = Buffer.from(this.session.key, 'base64url')
+      const key = Buffer.from(this.#session.key, 'base64url')
       return createHmac('sha256', key)
         .update(Buffer.concat([Buffer.from('masq-store/1 ' + side), length, app, c, s]))
         .digest('base64url')
     }
     const methods: Record<string, Answer> = {
       exchange: ({ secret: given }) => {
-        if (given !== secret || this.used) throw new Failure('E_AUTH')
-        this.used = true
-        return this.session
+        if (given !== secret || this.#used) throw new Failure('E_AUTH')
+        this.#used = true
+        return this.#session
       },
       prove: ({ cn }) => {
-        this.sn = randomBytes(32).toString('base64url')
+        this.#sn = randomBytes(32).toString('base64url')
         this.answers.proof = ({ mac: given }) => {
-          if (given !== mac('manager', String(cn), this.sn)) throw new Failure('E_AUTH')
+          if (given !== mac('manager', String(cn), this.#sn)) throw new Failure('E_AUTH')
         }
-        return { sn: this.sn, mac: mac('store', String(cn), this.sn) }
+        return { sn: this.#sn, mac: mac('store', String(cn), this.#sn) }
       },
       state: () => this.state,
     }
@@ -127,10 +136,13 @@ export interface Tab {
 
 /** Harness is Chromium and a server of the page. */
 export class Harness {
-  private constructor(
-    private readonly server: Server,
-    private readonly browser: Browser,
-  ) {}
+  readonly #server: Server
+  readonly #browser: Browser
+
+  private constructor(server: Server, browser: Browser) {
+    this.#server = server
+    this.#browser = browser
+  }
 
   static async open(): Promise<Harness> {
     if (!existsSync(join(dist, 'index.html'))) throw new Error('web/dist/manager is not there: npm run build')
@@ -147,13 +159,13 @@ export class Harness {
   }
 
   get origin(): string {
-    return `http://localhost:${(this.server.address() as AddressInfo).port}`
+    return `http://localhost:${(this.#server.address() as AddressInfo).port}`
   }
 
   /** tab opens the page, with the link of `masq open` unless fragment says otherwise. */
   async tab(state: State, options: BrowserContextOptions & { fragment?: string } = {}): Promise<Tab> {
     const { fragment = `#masq-open=${secret}`, ...more } = options
-    const context = await this.browser.newContext({ reducedMotion: 'reduce', ...more })
+    const context = await this.#browser.newContext({ reducedMotion: 'reduce', ...more })
     context.setDefaultTimeout(20_000)
     const script = new ScriptedStore(state, this.origin)
     await context.routeWebSocket('**/v1', (socket) => script.connect(socket))
@@ -166,8 +178,8 @@ export class Harness {
   }
 
   async close(): Promise<void> {
-    await this.browser.close()
-    this.server.closeAllConnections()
-    await new Promise((resolve) => this.server.close(resolve))
+    await this.#browser.close()
+    this.#server.closeAllConnections()
+    await new Promise((resolve) => this.#server.close(resolve))
   }
 }

@@ -1,5 +1,5 @@
 // For tests: states of a store, usual and odd.
-import type { App, Device, Pairing, Request, State } from './state'
+import type { App, Device, Pairing, Request, State } from '../manager/state.js'
 
 const minute = 60_000
 const day = 24 * 60 * minute

@@ -1,7 +1,7 @@
-// What the page shows is described by a tree of plain objects and brought onto the page by patch, which changes only what is
-// different: an input that somebody types into, the focus and the scroll position stay. Everything goes through attributes,
-// properties and text nodes: no HTML is ever parsed, so nothing that an application sends can become markup.
-import { icons, type IconName } from '../shared/icons'
+// What a page shows is described by a tree of plain objects. create makes an element of a description; patch brings descriptions onto
+// the page and changes only what is different: an input that somebody types into, the focus and the scroll position stay. Everything goes through attributes,
+// properties and text nodes: no HTML is ever parsed, so nothing that others wrote can become markup.
+import { icons, type IconName } from './icons.js'
 
 type Listener = (event: never) => void
 type Prop = string | number | boolean | undefined | Listener
@@ -40,6 +40,13 @@ export function byId<T extends HTMLElement>(id: string): T {
   const el = document.getElementById(id)
   if (!el) throw new Error('index.html lacks #' + id)
   return el as T
+}
+
+/** create makes an element. */
+export function create(described: Element): HTMLElement | SVGElement {
+  const el = make(described)
+  update(el, described)
+  return el as HTMLElement | SVGElement
 }
 
 const shown = new WeakMap<Node, Element>() // what patch last made of a node

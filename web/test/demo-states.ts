@@ -1,5 +1,5 @@
 // For tests: what the page may have to show.
-import type { Scenario } from './scripted'
+import type { Scenario } from './demo-client.js'
 
 export const now = Date.now()
 const minute = 60_000

@@ -2,7 +2,7 @@
 // itself does is tested with the real one.
 import type { Pairing, Status } from '@masq/client'
 
-export { takeInvite } from '../../js/src/invite'
+export { takeInvite } from '../../js/src/invite.js'
 
 /** Scenario is what the client is to say. */
 export interface Scenario {
@@ -39,10 +39,12 @@ export class Scripted extends EventTarget {
   fails: Record<string, string>
   pairing: EventTarget & { step: string } = Object.assign(new EventTarget(), { step: 'waiting' })
   readonly calls: unknown[][] = []
-  private readonly listeners = new Set<Listener>()
+  readonly #listeners = new Set<Listener>()
+  readonly #script: Scenario
 
-  constructor(private readonly script: Scenario) {
+  constructor(script: Scenario) {
     super()
+    this.#script = script
     this.status = { ...usual, ...script.status } as unknown as Status
     this.notes = new Map(Object.entries(script.notes ?? {}))
     this.fails = script.fails ?? {}
@@ -56,7 +58,7 @@ export class Scripted extends EventTarget {
 
   /** tell has the watches hear of something. */
   tell(told: object): void {
-    for (const listener of this.listeners) listener(told)
+    for (const listener of this.#listeners) listener(told)
   }
 
   /** arrive writes a note as another device does. */
@@ -72,25 +74,25 @@ export class Scripted extends EventTarget {
     this.pairing.dispatchEvent(new Event('change'))
   }
 
-  list = () => this.settle('list', () => [...this.notes].map(([id, value]) => ['note/' + id, value]))
-  conflicts = (key: string) => this.settle('conflicts', () => this.script.versions?.[key.slice(5)] ?? [])
+  list = () => this.#settle('list', () => [...this.notes].map(([id, value]) => ['note/' + id, value]))
+  conflicts = (key: string) => this.#settle('conflicts', () => this.#script.versions?.[key.slice(5)] ?? [])
   batch = (ops: { key: string; value: unknown }[]) =>
-    this.settle('batch', () => ops.forEach(({ key, value }) => this.arrive(key.slice(5), value, 'here')))
-  del = (key: string) => this.settle('del', () => this.arrive(key.slice(5), undefined, 'here'))
-  invite = () => this.settle('invite', () => this.begin())
-  join = (link: string) => this.settle('join', () => this.begin(), link)
+    this.#settle('batch', () => ops.forEach(({ key, value }) => this.arrive(key.slice(5), value, 'here')))
+  del = (key: string) => this.#settle('del', () => this.arrive(key.slice(5), undefined, 'here'))
+  invite = () => this.#settle('invite', () => this.#begin())
+  join = (link: string) => this.#settle('join', () => this.#begin(), link)
   revoke = (id: string) =>
-    this.settle('revoke', () => this.become({ devices: this.status.devices.filter((d) => d.id !== id) }), id)
-  rename = (name: string) => this.settle('rename', () => this.become({ self: { ...this.status.self, name } }))
-  useLocalStore = () => this.settle('useLocalStore', () => undefined)
+    this.#settle('revoke', () => this.become({ devices: this.status.devices.filter((d) => d.id !== id) }), id)
+  rename = (name: string) => this.#settle('rename', () => this.become({ self: { ...this.status.self, name } }))
+  useLocalStore = () => this.#settle('useLocalStore', () => undefined)
   close = () => Promise.resolve()
 
   watch(_: string, listener: Listener): () => void {
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
-  private begin(): Pairing {
+  #begin(): Pairing {
     const link = location.origin + '/#masq=1.AAECAwQFBgcICQoLDA0ODw.' + btoa(location.origin.replace('http', 'ws'))
     const qr = () =>
       Promise.resolve('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M1 1h3v3h-3z"/></svg>')
@@ -99,7 +101,7 @@ export class Scripted extends EventTarget {
     return Object.assign(this.pairing, { link, qr, ...more, ...verbs }) as unknown as Pairing
   }
 
-  private settle<T>(verb: string, act: () => T, ...values: unknown[]): Promise<T> {
+  #settle<T>(verb: string, act: () => T, ...values: unknown[]): Promise<T> {
     this.calls.push([verb, ...values])
     const code = this.fails[verb]
     if (code === 'never') return new Promise(() => undefined)
