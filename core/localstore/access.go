@@ -10,6 +10,17 @@ import (
 	"github.com/masqdev/masq/core/roster"
 )
 
+// accessMethods are the methods that come in, and give access.
+var accessMethods = map[string]method{
+	"hello":    {forAll, (*Store).hello},
+	"request":  {forNewApps, (*Store).request},
+	"prove":    {forComing, (*Store).prove},
+	"proof":    {forComing, (*Store).proof},
+	"exchange": {forNewManager, (*Store).exchange},
+	"open":     {forAdmin, (*Store).open},
+	"grant":    {forAdmin, (*Store).grant},
+}
+
 // request is an application's that asks to be let in: it waits for the user.
 type request struct {
 	num     uint32

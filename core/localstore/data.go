@@ -8,6 +8,20 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
+// dataMethods are the methods that read and write the data of an application.
+var dataMethods = map[string]method{
+	"get":       {forData, (*Store).get},
+	"put":       {forData, (*Store).put},
+	"del":       {forData, (*Store).del},
+	"batch":     {forData, (*Store).writes},
+	"import":    {forData, (*Store).bring},
+	"list":      {forData, (*Store).list},
+	"conflicts": {forData, (*Store).conflicts},
+	"watch":     {forData, (*Store).watch},
+	"unwatch":   {forData, (*Store).unwatch},
+	"status":    {forData, (*Store).tellStatus},
+}
+
 // commandLine is the application whose data masq's own commands use when they name no other. It is there for the asking.
 const commandLine = "org.masq.cli"
 

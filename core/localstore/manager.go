@@ -8,6 +8,26 @@ import (
 	"github.com/masqdev/masq/core/roster"
 )
 
+// managerMethods are the methods that the Store manager and `masq` have.
+var managerMethods = map[string]method{
+	"state":       {forManaging, (*Store).tellState},
+	"allow":       {forManaging, (*Store).allow},
+	"refuse":      {forManaging, (*Store).refuse},
+	"unblock":     {forManaging, (*Store).unblock},
+	"setSync":     {forManaging, (*Store).setSync},
+	"removeApp":   {forManaging, (*Store).removeApp},
+	"removeToken": {forManaging, (*Store).removeToken},
+	"rename":      {forManaging, (*Store).rename},
+	"setRelays":   {forManaging, (*Store).setRelays},
+	"revoke":      {forManaging, (*Store).revoke},
+	"devices":     {forManaging, (*Store).devices},
+	"invite":      {forManaging, (*Store).invite},
+	"join":        {forManaging, (*Store).join},
+	"confirm":     {forManaging, (*Store).confirm},
+	"cancel":      {forManaging, (*Store).cancel},
+	"dismiss":     {forManaging, (*Store).dismiss},
+}
+
 // What the manager does beside deciding who comes in: the engine's verbs for a store's user.
 
 func (s *Store) setSync(k *call, p *params) {

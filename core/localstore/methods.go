@@ -1,6 +1,8 @@
 package localstore
 
 import (
+	"maps"
+
 	"github.com/masqdev/masq/core/peer"
 )
 
@@ -36,45 +38,14 @@ type method struct {
 	do  func(*Store, *call, *params)
 }
 
-// methods is what can be called.
-var methods = map[string]method{
-	"hello":    {forAll, (*Store).hello},
-	"request":  {forNewApps, (*Store).request},
-	"prove":    {forComing, (*Store).prove},
-	"proof":    {forComing, (*Store).proof},
-	"exchange": {forNewManager, (*Store).exchange},
-
-	"get":       {forData, (*Store).get},
-	"put":       {forData, (*Store).put},
-	"del":       {forData, (*Store).del},
-	"batch":     {forData, (*Store).writes},
-	"import":    {forData, (*Store).bring},
-	"list":      {forData, (*Store).list},
-	"conflicts": {forData, (*Store).conflicts},
-	"watch":     {forData, (*Store).watch},
-	"unwatch":   {forData, (*Store).unwatch},
-	"status":    {forData, (*Store).tellStatus},
-
-	"open":  {forAdmin, (*Store).open},
-	"grant": {forAdmin, (*Store).grant},
-
-	"state":       {forManaging, (*Store).tellState},
-	"allow":       {forManaging, (*Store).allow},
-	"refuse":      {forManaging, (*Store).refuse},
-	"unblock":     {forManaging, (*Store).unblock},
-	"setSync":     {forManaging, (*Store).setSync},
-	"removeApp":   {forManaging, (*Store).removeApp},
-	"removeToken": {forManaging, (*Store).removeToken},
-	"rename":      {forManaging, (*Store).rename},
-	"setRelays":   {forManaging, (*Store).setRelays},
-	"revoke":      {forManaging, (*Store).revoke},
-	"devices":     {forManaging, (*Store).devices},
-	"invite":      {forManaging, (*Store).invite},
-	"join":        {forManaging, (*Store).join},
-	"confirm":     {forManaging, (*Store).confirm},
-	"cancel":      {forManaging, (*Store).cancel},
-	"dismiss":     {forManaging, (*Store).dismiss},
-}
+// methods is what can be called. Each method stands in the table of the file that has its function.
+var methods = func() map[string]method {
+	all := map[string]method{}
+	for _, some := range []map[string]method{accessMethods, dataMethods, managerMethods} {
+		maps.Copy(all, some)
+	}
+	return all
+}()
 
 // dispatch calls the method, if the client may. Who is not in is not told which methods there are.
 func (s *Store) dispatch(k *call, p *params) {
