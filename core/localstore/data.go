@@ -17,6 +17,7 @@ var dataMethods = map[string]method{
 	"import":    {forData, (*Store).bring},
 	"list":      {forData, (*Store).list},
 	"conflicts": {forData, (*Store).conflicts},
+	"count":     {forData, (*Store).count},
 	"watch":     {forData, (*Store).watch},
 	"unwatch":   {forData, (*Store).unwatch},
 	"status":    {forData, (*Store).tellStatus},
@@ -98,6 +99,15 @@ func (s *Store) list(k *call, p *params) {
 			b := appendEntries([]byte{'{'}, r.Entries, do.KeysOnly)
 			b = strconv.AppendBool(append(b, `,"more":`...), r.More)
 			k.result(append(b, '}'))
+		})
+	}
+}
+
+func (s *Store) count(k *call, p *params) {
+	op := &peer.Op{App: k.target(p), Do: peer.Count{Prefix: p.text("prefix"), Gte: p.lowest(), Lt: p.highest()}}
+	if k.right(p) {
+		s.ask(k, op, func(r peer.Reply) {
+			k.result(append(strconv.AppendUint([]byte(`{"count":`), r.Number, 10), '}'))
 		})
 	}
 }

@@ -36,6 +36,10 @@ func TestData(t *testing.T) {
 		{"list", `{"keysOnly":true,"gt":"new","gte":"b","lt":"z","lte":"null"}`, `{"entries":[{"key":"null"}],"more":false}`},
 		{"list", `{"keysOnly":true,"lte":"null","reverse":true,"limit":1}`, `{"entries":[{"key":"null"}],"more":false}`},
 		{"list", `{"keysOnly":true,"gt":""}`, `{"entries":[{"key":"b"},{"key":"new"},{"key":"null"}],"more":false}`},
+		{"count", `{}`, `{"count":3}`},
+		{"count", `{"prefix":"n"}`, `{"count":2}`},
+		{"count", `{"gt":"b","lte":"new"}`, `{"count":1}`},
+		{"count", `{"lt":""}`, `{"count":0}`},
 		{"list", `{"lt":""}`, `{"entries":[],"more":false}`},
 		{"list", `{"lte":""}`, `{"entries":[],"more":false}`},
 	} {

@@ -59,6 +59,7 @@ type node struct {
 	failed     Code
 	lastOp     uint64
 	commits    int
+	loaded     []storage.ID
 	lastInvite uint64
 }
 
@@ -222,6 +223,7 @@ func (n *node) act(life int, a Action) {
 		n.commits++
 		n.back(life, Committed{Err: n.store.Commit(a.Changes, a.Durability)})
 	case Load:
+		n.loaded = append(n.loaded, a.IDs...)
 		blocks, err := n.store.Load(a.IDs)
 		n.back(life, Loaded{Blocks: blocks, Err: err})
 	case WakeAt:

@@ -37,6 +37,7 @@ var verbs = [...]verb{
 	VerbRename:    {"rename", anyStore, (*Engine).rename},
 	VerbImport:    {"import", anyStore, onNamespace((*namespace).bring)},
 	VerbRevoke:    {"revoke", anyStore, (*Engine).revoke},
+	VerbCount:     {"count", anyStore, onNamespace((*namespace).count)},
 
 	VerbAddApp:    {"addApp", localStore, (*Engine).addApp},
 	VerbDropApp:   {"dropApp", localStore, (*Engine).dropApp},
@@ -160,6 +161,35 @@ func (n *namespace) page(op *Op, q List) error {
 	}
 	n.e.reply(r)
 	return nil
+}
+
+// count walks index pages, a few at a time. How far it has got outlives a wait for pages, so that none is needed twice.
+func (n *namespace) count(op *Op) {
+	do := op.Do.(Count)
+	q := replica.Query{Prefix: do.Prefix, Gte: do.Gte, Lt: do.Lt, KeysOnly: true, Limit: listEntries}
+	r := Reply{Op: op.ID}
+	n.enqueue(task{
+		run: func() error {
+			if do == (Count{}) {
+				r.Number = n.rep.Count()
+				n.e.reply(r)
+				return nil
+			}
+			for more := true; more; {
+				recs, others, err := n.rep.Range(q)
+				if err != nil {
+					return err
+				}
+				if more = others; more {
+					q.After = recs[len(recs)-1].Key
+				}
+				r.Number += uint64(len(recs))
+			}
+			n.e.reply(r)
+			return nil
+		},
+		fail: func(c Code) { n.refuse(op, c) },
+	})
 }
 
 func (n *namespace) batch(op *Op) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -287,4 +288,48 @@ func TestShutdown(t *testing.T) {
 		t.Errorf("after shutdown: %+v", r)
 	}
 	h.until("the other sees it leave", func() bool { return b.status.Sync == SyncWaiting && !b.status.Devices[0].Online })
+}
+
+// A count waits for index pages, a few at a time, and reads no segment.
+func TestCountReadsNoValues(t *testing.T) {
+	h := newHarness(t, "Laptop")
+	n := h.nodes[0]
+	for first := 0; first < 12_000; first += 1000 {
+		var writes []Write
+		for i := range 1000 {
+			writes = append(writes, Write{Key: fmt.Sprintf("k/%05d", first+i), Kind: wire.JSON, Value: []byte(`"value"`)})
+		}
+		n.must(Op{Do: Batch{Writes: writes}})
+	}
+	n.must(Op{Do: Batch{Writes: []Write{{Key: "k/00003"}, {Key: "k/00004"}, {Key: "z", Kind: wire.JSON, Value: []byte("1")}}}})
+	n.crash()
+	n.loaded = nil
+	for _, c := range []struct {
+		do   Count
+		want uint64
+	}{
+		{Count{}, 11_999},
+		{Count{Prefix: "k/"}, 11_998},
+		{Count{Prefix: "k/", Gte: "k/00002", Lt: "k/00006"}, 2},
+		{Count{Gte: "k/01000", Lt: "k/11000"}, 10_000},
+		{Count{Gte: "k/9"}, 1},
+		{Count{Prefix: "x"}, 0},
+		{Count{Gte: "b", Lt: "a"}, 0},
+	} {
+		if got := n.must(Op{Do: c.do}).Number; got != c.want {
+			t.Errorf("%+v: %d, want %d", c.do, got, c.want)
+		}
+	}
+	pages := 0
+	for _, id := range n.loaded {
+		switch id.Class() {
+		case storage.Segment:
+			t.Errorf("segment %x was loaded", id)
+		case storage.Page:
+			pages++
+		}
+	}
+	if pages < 10 {
+		t.Errorf("%d pages are too few for this test", pages)
+	}
 }

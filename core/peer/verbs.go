@@ -32,6 +32,7 @@ const (
 	VerbRename    VerbID = 12
 	VerbImport    VerbID = 13
 	VerbRevoke    VerbID = 14
+	VerbCount     VerbID = 15
 )
 
 // The numbers of the verbs of a local store alone.
@@ -93,6 +94,8 @@ type (
 	Import struct{ Writes []Write }
 	// Revoke → nothing: the device is out for good.
 	Revoke struct{ Device string } // its id
+	// Count → Number: how many keys List selects with these bounds. It reads no values.
+	Count struct{ Prefix, Gte, Lt string }
 )
 
 // The verbs of a local store alone.
@@ -134,6 +137,7 @@ func (Shutdown) ID() VerbID  { return VerbShutdown }
 func (Rename) ID() VerbID    { return VerbRename }
 func (Import) ID() VerbID    { return VerbImport }
 func (Revoke) ID() VerbID    { return VerbRevoke }
+func (Count) ID() VerbID     { return VerbCount }
 func (AddApp) ID() VerbID    { return VerbAddApp }
 func (DropApp) ID() VerbID   { return VerbDropApp }
 func (Prefer) ID() VerbID    { return VerbPrefer }

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/masqdev/masq/core/peer"
 	"github.com/masqdev/masq/core/roster"
@@ -165,9 +166,28 @@ func (d *device) content() *content {
 	end := d.w.now + minute
 	d.w.runWhile(func() bool { return waits && d.w.now < end })
 	d.user.compare(all, func(string) bool { return true })
+	p.do(d.user.count(p, peer.Count{}), d.user.count(p, peer.Count{Prefix: "k/"}), d.user.count(p, peer.Count{Gte: "k/02", Lt: "k/04"}))
 	d.user.take(c, all)
 	d.conflicts(c, p)
 	return c
+}
+
+// count compares Count with what the watch has told.
+func (u *user) count(p *proc, do peer.Count) call {
+	return call{op: &peer.Op{App: notes, Client: me, Do: do}, reply: func(r peer.Reply) {
+		if u.refused(r.Err) || p != u.d.run || !u.whole {
+			return
+		}
+		n := uint64(0)
+		for key := range u.mirror {
+			if strings.HasPrefix(key, do.Prefix) && key >= do.Gte && (do.Lt == "" || key < do.Lt) {
+				n++
+			}
+		}
+		if r.Number != n {
+			u.w.failf("%s: Count says %d of %+v where the watch told of %d", u.d.name, r.Number, do, n)
+		}
+	}}
 }
 
 // conflicts adds what List does not show.

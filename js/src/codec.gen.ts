@@ -4,7 +4,7 @@
 import { CodecError, readBody, type Message, type Reader, type Writer } from './codec.js'
 
 /** The codec's version, which two tabs must have in common. */
-export const CODEC_VERSION = 3
+export const CODEC_VERSION = 4
 
 export const KEY_BYTES_MAX = 1024
 export const VALUE_BYTES_MAX = 1048576
@@ -58,6 +58,7 @@ export const enum Verb {
   Shutdown = 11,
   Rename = 12,
   Revoke = 14,
+  Count = 15,
 }
 
 export const enum Kind {
@@ -149,6 +150,7 @@ export type Ask =
   | { verb: Verb.Shutdown }
   | { verb: Verb.Rename; name: string }
   | { verb: Verb.Revoke; device: string }
+  | { verb: Verb.Count; prefix: string; gte: string; lt: string }
 
 /** An operation: `client` and `n` are the two halves of its id. */
 export type Op = Ask & OpID
@@ -325,6 +327,11 @@ export function writeOp(w: Writer, o: Op): void {
       break
     case Verb.Revoke:
       w.text(o.device)
+      break
+    case Verb.Count:
+      w.text(o.prefix)
+      w.text(o.gte)
+      w.text(o.lt)
       break
   }
   w.end()

@@ -52,6 +52,10 @@ export class Embedded implements Store {
     return { entries: entries.map((e) => [e.key, range.keysOnly ? undefined : decodeValue(e)]), more }
   }
 
+  async count(range: Parameters<Store['count']>[0]): Promise<number> {
+    return (await this.#client.ask({ verb: Verb.Count, ...range })).number
+  }
+
   async conflicts(key: string): Promise<unknown[]> {
     const { entries } = await this.#client.ask({ verb: Verb.Conflicts, key })
     return entries.map(decodeValue)

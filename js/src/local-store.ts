@@ -85,10 +85,12 @@ export class LocalStore implements Store {
   }
 
   async list(range: Range): Promise<Page> {
-    // What is empty, false or 0 is the default.
-    const params = JSON.stringify(range, (k, v: unknown) => (k === '' || v ? v : undefined))
-    const { entries, more } = await this.#ask('list', params)
+    const { entries, more } = await this.#ask('list', given(range))
     return { entries: list(entries).map((e) => [String(e.key), valueOf(e)]), more: more === true }
+  }
+
+  async count(range: Parameters<Store['count']>[0]): Promise<number> {
+    return Number((await this.#ask('count', given(range))).count)
   }
 
   async conflicts(key: string): Promise<unknown[]> {
@@ -276,4 +278,9 @@ export class LocalStore implements Store {
     if (e !== CUT && e !== UNPROVEN) return this.#tools.asMasqError(e)
     return this.#tools.failure('E_STORE_AWAY', e === UNPROVEN ? UNPROVEN.message : '')
   }
+}
+
+/** What is empty, false or 0 is the default. */
+function given(range: Partial<Range>): string {
+  return JSON.stringify(range, (k, v: unknown) => (k === '' || v ? v : undefined))
 }

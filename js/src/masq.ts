@@ -174,6 +174,14 @@ export class Masq extends EventTarget {
   }
 
   /**
+   * Resolves with how many keys of a range have a value, at most `limit`, without loading the values. Rejects as `list` does.
+   */
+  async count(range: RangeOptions | string = {}): Promise<number> {
+    const { prefix, gte, lt, limit } = rangeOf(range)
+    return limit && Math.min(limit, await this.#router.run((store) => store.count({ prefix, gte, lt })))
+  }
+
+  /**
    * Calls `listener` for every change from now on of a key that begins with `prefix` ('' for all), in order, wherever it
    * was made; what this browser writes, before it is durable. Returns a function that ends it, at once.
    * Throws E_KEY for what is no prefix, E_OPTIONS for a listener that is no function, E_BUSY for too many watches, E_CLOSED.

@@ -65,6 +65,8 @@ export interface Store {
   get(key: string): Promise<unknown>
   write(writes: Write[], relaxed: boolean): Promise<void>
   list(range: Range): Promise<Page>
+  /** How many keys of a range have a value. */
+  count(range: Pick<Range, 'prefix' | 'gte' | 'lt'>): Promise<number>
   conflicts(key: string): Promise<unknown[]>
   /**
    * Tells of changes from now on, or of those behind a position of the local store's; returns what ends it. Throws

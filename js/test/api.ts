@@ -129,6 +129,13 @@ export function apiTests(open: () => Promise<Realm>): void {
     assert.equal((await list(`{ prefix: 'r/', reverse: true, limit: 1500 }`)).at(-1)![1], 1000)
     assert.deepEqual(await list(`{ prefix: 'r/', limit: 0 }`), [])
     assert.deepEqual(await list(`{ prefix: 'nothing/' }`), [])
+    const count = (range: string): Promise<number> => run(page, `masq.count(${range})`)
+    assert.equal(await count(`'r/'`), 2500)
+    assert.equal(await count(`{ prefix: 'r/', gt: 'r/0010', lte: 'r/2000', reverse: true }`), 1990)
+    assert.equal(await count(`{ prefix: 'r/', limit: 7 }`), 7)
+    assert.equal(await count(`{ prefix: 'r/', limit: 0 }`), 0)
+    assert.equal(await count(`'nothing/'`), 0)
+    assert.equal(await count(''), (await list('')).length)
     const walked = `(async () => { let n = 0; for await (const k of masq.keys({ prefix: 'r/' })) { if (++n === 1200) return k } })()`
     assert.equal(await run(page, walked), 'r/1199')
     const entries = `(async () => { let sum = 0; for await (const [, v] of masq.entries({ prefix: 'r/' })) sum += v; return sum })()`

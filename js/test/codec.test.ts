@@ -102,6 +102,7 @@ const ops: Record<string, Op> = {
   'event.op.cancel': { client: 5, n: 4, verb: Verb.Cancel, target },
   'event.op.shutdown': { client: 5, n: 4, verb: Verb.Shutdown },
   'event.op.rename': { client: 5, n: 4, verb: Verb.Rename, name: 'Téléphone' },
+  'event.op.count': { client: 5, n: 4, verb: Verb.Count, prefix: 'a/', gte: 'a/1', lt: 'a/9' },
   'event.op.revoke': { client: 5, n: 4, verb: Verb.Revoke, device: 'AA' },
 }
 

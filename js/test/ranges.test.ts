@@ -82,8 +82,8 @@ for (const where of ['embedded', 'local'])
     const walk = `(async (r) => { const out = []; for await (const k of masq.keys(r)) out.push(k); return out })`
     const got = await run<string[][]>(
       pages[where]!,
-      `Promise.all(${JSON.stringify(asked)}.map((r) => Promise.all([${walk}(r), masq.list(r)]).then(([keys, list]) =>
-        JSON.stringify(keys) === JSON.stringify(list.map(([k]) => k)) ? keys : ['list and keys differ'])))`,
+      `Promise.all(${JSON.stringify(asked)}.map((r) => Promise.all([${walk}(r), masq.list(r), masq.count(r)]).then(([keys, list, count]) =>
+        JSON.stringify(keys) === JSON.stringify(list.map(([k]) => k)) && keys.length === count ? keys : ['list, keys and count differ'])))`,
     )
     for (const [i, r] of asked.entries()) assert.deepEqual(got[i], expected(r), JSON.stringify(r).slice(0, 200))
     assert.ok(asked.length > 500 && got.some((g) => g.length > 10) && got.some((g) => g.length === 0))
@@ -108,6 +108,7 @@ for (const where of ['embedded', 'local'])
     for (const [range, want] of table) {
       const got = await run<string[]>(page, `masq.list(${JSON.stringify(range)}).then((l) => l.map(([k]) => k))`)
       assert.deepEqual(got, want)
+      assert.equal(await run<number>(page, `masq.count(${JSON.stringify(range)})`), want.length)
     }
     await run(
       page,

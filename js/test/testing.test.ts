@@ -79,6 +79,7 @@ describe('devices in memory', () => {
     await advance(24 * 3600_000)
     await online(phone)
     assert.equal((await phone.list()).length, 500)
+    assert.equal(await phone.count('k49'), 11)
   })
 
   test('an invite, the digits on both, and what the joiner has comes along or not', async () => {

@@ -27,6 +27,8 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
   const list = await masq.list<Note>({ prefix: 'n/', gte: 'a', lt: 'b', reverse: true, limit: 3 })
   is<Equal<typeof list, [key: string, value: Note][]>>()
   await masq.list('n/')
+  const count = await masq.count({ gt: 'a' })
+  is<Equal<typeof count, number>>()
   await masq.list({ gt: 'a', lte: 'b' })
   for await (const entry of masq.entries<Note>('n/')) is<Equal<typeof entry, [key: string, value: Note]>>()
   for await (const entry of masq.entries<Note>()) is<Equal<typeof entry, [key: string, value: Note]>>()

@@ -75,6 +75,15 @@ func dataCommands(u *ui) []*cli.Command {
 			Action: u.store(nothing, ls),
 		},
 		{
+			Name: "count", Usage: "print how many keys have a value", Category: "data",
+			Description: withJSON(`{"count"}.`),
+			Flags: []cli.Flag{
+				app(), dataFlag(), jsonFlag(),
+				&cli.StringFlag{Name: "prefix", Usage: "only keys that begin with `text`"},
+			},
+			Action: u.store(nothing, count),
+		},
+		{
 			Name: "watch", Usage: "print what changes, a line for each key, until ctrl-c", Category: "data",
 			Description: withJSON(`a line for each key: {"key", "value" or "bytes" or "deleted": true, "from": "here", "tab" or "device",
 "conflicts": how many other versions there are}.`),
@@ -213,6 +222,21 @@ func ls(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 			return nil
 		}
 	}
+}
+
+func count(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
+	var keys struct {
+		Count uint64 `json:"count"`
+	}
+	err := c.call(ctx, "count", params{"app": cmd.String("app"), "prefix": cmd.String("prefix")}, &keys)
+	switch {
+	case err != nil:
+	case cmd.Bool("json"):
+		err = u.json(keys)
+	default:
+		_, err = fmt.Fprintln(u.stdout, keys.Count)
+	}
+	return err
 }
 
 // line prints a key, and its value if that is wanted.

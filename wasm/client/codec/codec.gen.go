@@ -72,6 +72,8 @@ func readVerb(verb peer.VerbID, r *wire.Reader) peer.Verb {
 		return peer.Rename{Name: text(r)}
 	case peer.VerbRevoke:
 		return peer.Revoke{Device: text(r)}
+	case peer.VerbCount:
+		return peer.Count{Prefix: text(r), Gte: text(r), Lt: text(r)}
 	}
 	r.Fail()
 	return nil

@@ -66,6 +66,7 @@ var events = map[string]peer.Event{
 	"event.op.cancel":      &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Cancel{Target: 5<<32 | 3}},
 	"event.op.shutdown":    &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Shutdown{}},
 	"event.op.rename":      &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Rename{Name: "Téléphone"}},
+	"event.op.count":       &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Count{Prefix: "a/", Gte: "a/1", Lt: "a/9"}},
 	"event.op.revoke":      &peer.Op{ID: 5<<32 | 4, Client: 5, Do: peer.Revoke{Device: "AA"}},
 	"event.op.batch":       &peer.Op{ID: 1<<64 - 1, Client: 1<<32 - 1, Do: peer.Batch{Relaxed: true, Writes: []peer.Write{{Key: "a", Kind: wire.JSON, Value: []byte("null")}, {Key: "b", Kind: wire.Bytes, Value: []byte{}}, {Key: "c", Value: []byte{}}}}},
 	"event.op.byteordered": &peer.Op{ID: 5<<32 | 5, Client: 5, Do: peer.Get{Key: "\ufeffmark"}},

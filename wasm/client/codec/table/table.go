@@ -28,7 +28,7 @@ import (
 
 // Version is the codec's, which two tabs must have in common: they may run two versions of a page. It is raised with
 // every change of a message or verb.
-const Version = 3
+const Version = 4
 
 // MaxSync is how many relay URLs a Config has.
 const MaxSync = 8
@@ -71,6 +71,7 @@ var Verbs = []Message{
 	{"Shutdown", uint8(peer.VerbShutdown), ""},
 	{"Rename", uint8(peer.VerbRename), "name text"},
 	{"Revoke", uint8(peer.VerbRevoke), "device text"},
+	{"Count", uint8(peer.VerbCount), "prefix text, gte text, lt text"},
 }
 
 // TabActions are for the tab whose op they are about: client and n, the halves of its ID, come first.
