@@ -6,14 +6,6 @@ import { base64, base64url, fromBase64, isStores, proofOf, tokenKey } from './pr
 import { Rpc } from './rpc.js'
 import type { About, Beginning, Tools } from './tools.js'
 
-/** What Access needs of the store that it is of. */
-export interface AccessEvents {
-  /** The user is asked now. */
-  asking(): void
-  /** Waits, less long if something changes meanwhile. */
-  pause(ms: number): Promise<void>
-}
-
 const ADDRESS = 'ws://localhost:6277/v1'
 const API = 1
 /**
@@ -36,15 +28,16 @@ export class Access {
   readonly #begin: Beginning
   readonly #tools: Tools
   readonly #about: About
-  readonly #events: AccessEvents
+  readonly #asking: () => void
   #dialled: Rpc | undefined // the connection, in or not
   #abort = new AbortController()
 
-  constructor(tools: Tools, about: About, begin: Beginning, events: AccessEvents) {
+  /** `asking` hears when the user is asked. */
+  constructor(tools: Tools, about: About, begin: Beginning, asking: () => void) {
     this.#tools = tools
     this.#about = about
     this.#begin = begin
-    this.#events = events
+    this.#asking = asking
   }
 
   /** Access was taken away: it is not tried again until the user asks for it. */
@@ -139,13 +132,13 @@ export class Access {
           // The request of a page that has just gone may still be there, or another browser's is.
           if ((e as MasqError).code !== 'E_BUSY' || tries === BUSY_TRIES) throw e
         }
-        await this.#events.pause(RETRY_MS)
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
         this.#abort.signal.throwIfAborted()
       }
     }
     const got = await locks.request(name, { ifAvailable: true }, (lock) => lock && work())
     if (got) return got
-    this.#events.asking()
+    this.#asking()
     return locks.request(name, { signal: this.#abort.signal }, work)
   }
 
@@ -155,7 +148,7 @@ export class Access {
     const rpc = await this.#connect()
     try {
       await this.#soon([this.#hello(rpc)])
-      rpc.onnote = (method) => method === 'asking' && this.#events.asking()
+      rpc.onnote = (method) => method === 'asking' && this.#asking()
       const { name, description } = this.#about
       const app = { name, ...(description && { description }), ...((await icon) && { icon: await icon }) }
       const { id, key } = await rpc.call('request', JSON.stringify({ app }))

@@ -48,10 +48,7 @@ export class LocalStore implements Store {
   constructor(tools: Tools, about: About, begin: Beginning, events: StoreEvents) {
     this.#tools = tools
     this.#begin = begin
-    this.#access = new Access(tools, about, begin, {
-      asking: () => this.#tell({ ...this.#status, store: 'asking' }),
-      pause: (ms) => this.#pause(ms),
-    })
+    this.#access = new Access(tools, about, begin, () => this.#tell({ ...this.#status, store: 'asking' }))
     this.#watches = new Watches(tools.failure, () => this.#rpc)
     this.#events = events
     this.#status = tools.blank('away')

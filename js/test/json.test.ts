@@ -154,9 +154,9 @@ test('what would be lost is refused, with its place', () => {
     [[1, undefined], /\(value\[1\]: undefined: use null\)/],
     [[1, , 3], /\(value\[1\]: undefined: use null\)/], // prettier-ignore
     [/(?<y>\d)/.exec('1'), /\(value: an array with the property `groups`\)/],
-    [{ when: new Date(NaN) }, /\(value\.when: its toJSON\(\) answers null\)/],
-    [foreign('({ when: new Date(NaN) })'), /\(value\.when: its toJSON\(\) answers null\)/],
-    [{ a: { toJSON: () => undefined } }, /\(value\.a: its toJSON\(\) answers undefined\)/],
+    [{ when: new Date(NaN) }, /\(value\.when: its toJSON\(\) returns null\)/],
+    [foreign('({ when: new Date(NaN) })'), /\(value\.when: its toJSON\(\) returns null\)/],
+    [{ a: { toJSON: () => undefined } }, /\(value\.a: its toJSON\(\) returns undefined\)/],
     [{ a: { toJSON: () => new Date(0) } }, /\(value\.a: an object of type Date\)/],
     [{ a: { toJSON() { throw new Error('no') } } }, /\(value\.a: reading it failed: Error: no\)/], // prettier-ignore
     [{ a: [{ get b() { throw new Error('no') } }] }, /\(value\.a\[0\]\.b: reading it failed: Error: no\)/], // prettier-ignore

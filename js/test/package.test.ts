@@ -23,7 +23,7 @@ const files = [
     `dist/${name}.js.map`,
   ]),
   ...['testing.cjs', 'testing.cjs.map', 'testing.d.cts'].map((name) => `dist/${name}`),
-  ...['errors', 'index', 'invite', 'masq', 'masq.global', 'options', 'pairing', 'status', 'store'].map(
+  ...['errors', 'index', 'invite', 'masq', 'masq.global', 'options', 'pairing', 'sentences', 'status', 'store'].map(
     (name) => `dist/${name}.d.ts`,
   ),
   ...['testing', 'worker'].map((name) => `dist/${name}.d.ts`),
