@@ -21,7 +21,7 @@ const ICON_BYTES_MAX = 32 << 10
 const ICON_MS_MAX = 2000
 
 /** What fails here when the other side is not the store that knows this page. */
-export const UNPROVEN = new Error('what answers there cannot prove to be the store that this page knows')
+export const UNPROVEN = new Error('not the store that this page knows')
 let warned = false
 
 export class Access {

@@ -214,7 +214,7 @@ export class LocalStore implements Store {
           if (e !== CUT) throw e
         }
       }
-      throw this.#tools.failure('E_STORE_AWAY', 'the connection falls again and again')
+      throw this.#tools.failure('E_STORE_AWAY', 'the connection is not stable')
     } finally {
       this.#characters -= params.length
       if (--this.#pending === 0) this.#idle?.()
