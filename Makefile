@@ -90,15 +90,29 @@ test: need ## check everything that has to hold before a change is merged
 	@.ci/need cc
 	@$(MAKE) chrome
 	$(STEP) 'build' $(MAKE) build
-	$(STEP) 'lint' $(MAKE) lint
-	$(STEP) 'Go tests' $(MAKE) test-go
-	$(STEP) 'Go tests in the browser' $(MAKE) test-browser
-	$(STEP) 'vectors' $(MAKE) vectors
-	$(STEP) 'TypeScript tests' $(MAKE) test-js
-	$(STEP) 'Worker tests' $(MAKE) test-worker
-	$(STEP) 'smoke test' $(MAKE) smoke
-	$(STEP) 'sizes' $(MAKE) size
+	@printf '\nthe other steps, two at a time: each prints what it has to say when it is done\n'
+	@$(MAKE) -j2 -Orecurse steps
 	@printf '\nall is well\n'
+
+# The longest first, which waits most of the time. What builds the same comes one after the other.
+steps: step-js step-lint step-go step-browser step-vectors step-worker step-smoke step-size
+
+step-js:
+	$(STEP) 'TypeScript tests' $(MAKE) test-js
+step-lint:
+	$(STEP) 'lint' $(MAKE) lint
+step-go:
+	$(STEP) 'Go tests' $(MAKE) test-go
+step-browser:
+	$(STEP) 'Go tests in the browser' $(MAKE) test-browser
+step-vectors: step-browser
+	$(STEP) 'vectors' $(MAKE) vectors
+step-worker:
+	$(STEP) 'Worker tests' $(MAKE) test-worker
+step-smoke: step-worker
+	$(STEP) 'smoke test' $(MAKE) smoke
+step-size: step-worker
+	$(STEP) 'sizes' $(MAKE) size
 
 test-go:
 	@go test -race -timeout 5m $(GO_NATIVE)
