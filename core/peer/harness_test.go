@@ -33,13 +33,11 @@ type harness struct {
 	conns map[uint64]*socket
 	last  uint64
 	tap   func(from *node, data []byte) []byte
-	hello func(url string, f *wire.RelayFrame) // changes what the relay says at first
 }
 
 type socket struct {
 	n    *node
 	conn uint32
-	url  string
 }
 
 type node struct {
@@ -267,7 +265,7 @@ func (n *node) dial(life int, a Dial) {
 	n.m.last++
 	id := n.m.last
 	n.conns[a.Conn] = id
-	n.m.conns[id] = &socket{n: n, conn: a.Conn, url: a.URL}
+	n.m.conns[id] = &socket{n: n, conn: a.Conn}
 	n.back(life, Opened{Conn: a.Conn})
 	n.m.later(func() {
 		n.m.relayStep(relay.Open{Conn: id, Path: strings.TrimPrefix(a.URL, n.m.urls[0]), Host: hostOf(a.URL)})
@@ -288,7 +286,7 @@ func (h *harness) relayStep(ev relay.Event) {
 		switch a := a.(type) {
 		case *relay.Send:
 			if s := h.conns[a.Conn]; s != nil {
-				s.n.back(s.n.life, Frame{Conn: s.conn, Data: h.said(s, a.Data)})
+				s.n.back(s.n.life, Frame{Conn: s.conn, Data: append([]byte(nil), a.Data...)})
 			}
 		case relay.SendText:
 			if s := h.conns[a.Conn]; s != nil {
@@ -302,15 +300,6 @@ func (h *harness) relayStep(ev relay.Event) {
 			}
 		}
 	}
-}
-
-// said is what a socket gets of what the relay has sent.
-func (h *harness) said(s *socket, data []byte) []byte {
-	if f, err := wire.ParseRelay(data); h.hello != nil && err == nil && f.Type == wire.RelayHello {
-		h.hello(s.url, &f)
-		return wire.AppendRelay(nil, &f)
-	}
-	return append([]byte(nil), data...)
 }
 
 // outage cuts every connection and lets none be made.
