@@ -22,7 +22,6 @@ type pairingRun struct {
 	last     PairingState // sent
 	bring    bool
 	nk       [32]byte // the other device, once paired
-	stood    bool     // a mailbox has stood
 	patience Millis   // until when another is opened although it does not work
 	alone    Millis   // the joiner: how long to wait for a host that is not there
 	until    Millis   // Paired: when the first session is given up
@@ -61,7 +60,6 @@ func (p *pairingRun) greeting(*wire.RelayFrame) []byte {
 }
 
 func (p *pairingRun) joined() {
-	p.stood = true
 	p.answer()
 }
 
@@ -98,7 +96,7 @@ func (p *pairingRun) lost(code uint16, stood bool) bool {
 	case p.step >= Paired: // the mailbox has done its work
 	case relayCode == wire.RelayECrowded:
 		p.end(ECrowded)
-	case !spent && (p.host && p.stood || !refused && patient): // a joiner came and left, or the server went: the link is as good as before
+	case !spent && (p.host && p.replied || !refused && patient): // a joiner came and left, or the server went: the link is as good as before
 		p.alone = 0
 		p.do(p.m.Peer(p.e.clock.Now(), false))
 		return p.step < Paired

@@ -162,11 +162,11 @@ func (d *device) content() *content {
 			waits = false
 		}})
 	}
-	page("")
+	p.do(d.user.count(p, peer.Count{}), d.user.count(p, peer.Count{Prefix: "k/"}), d.user.count(p, peer.Count{Gte: "k/02", Lt: "k/04"}))
+	page("") // which is answered behind the counts
 	end := d.w.now + minute
 	d.w.runWhile(func() bool { return waits && d.w.now < end })
 	d.user.compare(all, func(string) bool { return true })
-	p.do(d.user.count(p, peer.Count{}), d.user.count(p, peer.Count{Prefix: "k/"}), d.user.count(p, peer.Count{Gte: "k/02", Lt: "k/04"}))
 	d.user.take(c, all)
 	d.conflicts(c, p)
 	return c
