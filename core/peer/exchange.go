@@ -12,7 +12,7 @@ import (
 func (r *replication) begin() {
 	dom := r.d.domain
 	if dom.roster.Revoked(r.d.ik) {
-		r.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{})) // says nothing, and confirms the handshake; its heads are waited for
+		r.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{Version: wire.SessionVersion})) // says nothing, and confirms the handshake; its heads are waited for
 		return
 	}
 	if p := r.d.adds; p != nil && !r.d.member() {
@@ -67,6 +67,8 @@ func (r *replication) handle(typ wire.MessageType, fields []byte) error {
 		return r.onHave(fields)
 	case wire.MsgBye:
 		return r.onBye(fields)
+	case wire.MsgWriters:
+		return r.onWriters(fields)
 	case wire.MsgNamespaceHeads:
 		return r.onNamespaceHeads(fields)
 	case wire.MsgNamespaceEntries:
@@ -88,6 +90,10 @@ func (r *replication) onHeads(fields []byte) error {
 		r.notice(m.Heads)
 		return wire.ErrMalformed
 	}
+	if r.d.outdated = m.Version < wire.SessionVersion; r.d.outdated {
+		r.outdated()
+		return wire.ErrMalformed
+	}
 	if r.held {
 		r.heldHeads = bytes.Clone(fields)
 		return nil
@@ -101,6 +107,13 @@ func (r *replication) onHeads(fields []byte) error {
 	r.send(wire.AppendRosterDone(nil))
 	r.sentDone = true
 	return r.rostersEqual()
+}
+
+// outdated stops with a device that is older than what is said in a session. It understands an entry that it cannot take.
+func (r *replication) outdated() {
+	r.e.touch()
+	r.send(wire.AppendRosterEntries(nil, [][]byte{r.d.domain.roster.Newer(r.e.self.ik)}))
+	r.abort(codeVersion)
 }
 
 func (r *replication) onEntries(fields []byte) error {
@@ -238,7 +251,7 @@ func (r *replication) match(n *namespace) {
 	f := &flow{repl: r, namespace: n, p: p, number: l.Number}
 	r.flows = append(r.flows, f)
 	r.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
-		Number: n.num, Vector: n.rep.Vector(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
+		Number: n.num, Vector: n.rep.Told(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
 	}))
 }
 

@@ -43,10 +43,12 @@ type Engine struct {
 	conns           map[uint32]connUser
 	lastConn        uint32
 	lastReplication uint32
-	offline         bool  // the driver says so
-	clockSkew       int64 // ms that the relay's clock is ahead, when more than five minutes; else 0
-	syncErr         Code  // why sync has stopped for good, if it has
-	closing         *Op   // Shutdown, waiting for its commit
+	offline         bool   // the driver says so
+	clockSkew       int64  // ms that the relay's clock is ahead, when more than five minutes; else 0
+	syncErr         Code   // why sync has stopped for good, if it has
+	late            bool   // another device waits for what a crash could yet take
+	hurriedAt       Millis // when that was last made durable though nobody here waited
+	closing         *Op    // Shutdown, waiting for its commit
 
 	status   Status
 	statusAt Millis
@@ -125,6 +127,8 @@ type device struct {
 	pair   *session.Pair
 	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
 
+	outdated bool // it said so when it was last met
+
 	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
 	repl     *replication // while one of the channels has a session
 
@@ -183,6 +187,10 @@ type flow struct {
 	namespace *namespace
 	p         *progress // of the other device
 	number    uint16    // the other's number for it
+
+	announced uint64            // the revision of the writers that the other side has been told of
+	said      map[uint64]uint64 // and of each, below which block its numbers are; nil: none yet
+	lacking   bool              // something that came was not believed: the cursor stays where it is
 
 	ready bool        // the other's VECTOR is here: sending may begin
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent

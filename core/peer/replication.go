@@ -68,6 +68,13 @@ func (r *replication) abort(code uint8) {
 	r.via.fail()
 }
 
+// lied ends the session with a device whose own writing cannot be as it says.
+func (r *replication) lied() {
+	if !r.dead {
+		r.via.fail()
+	}
+}
+
 // notice tells a device that it is out, and shows it who said so. It gets nothing else.
 func (r *replication) notice(heads [][32]byte) {
 	if entries := r.d.domain.roster.Notice(r.d.ik, heads); len(entries) > 0 {
@@ -78,7 +85,7 @@ func (r *replication) notice(heads [][32]byte) {
 
 // sendHeads says what this side has of the roster, and its name. An application's peers learn no name of its user's stores.
 func (r *replication) sendHeads() {
-	m := wire.RosterHeads{Heads: r.d.domain.roster.Heads(), Name: r.e.self.name}
+	m := wire.RosterHeads{Heads: r.d.domain.roster.Heads(), Name: r.e.self.name, Version: wire.SessionVersion}
 	if r.d.domain.namespace != nil && !r.d.domain.guest() {
 		m.Name = ""
 	}

@@ -61,4 +61,7 @@ func (e *Engine) renewSelf() {
 	e.newSelf()
 	e.self.name = name
 	e.saveName()
+	for _, n := range e.namespaces {
+		n.rep.SetOwner(e.publicNK())
+	}
 }

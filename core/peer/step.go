@@ -107,6 +107,7 @@ func (e *Engine) settle() {
 		for _, d := range e.devices {
 			d.pump()
 		}
+		e.hurry()
 		e.maintain()
 		e.commit()
 		e.flushFrames()
@@ -190,6 +191,9 @@ func (e *Engine) tryOpen() {
 	e.state = open
 	e.led.Fence() // the newest engine is the one that goes on
 	e.openDevices()
+	if len(e.devices) > 0 {
+		e.strictly() // what was read at the start may be something that a power cut can take yet, and is sent behind this commit
+	}
 	early := e.early
 	e.early = nil
 	for _, op := range early {

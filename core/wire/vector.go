@@ -225,3 +225,26 @@ func ParseVector(b []byte) (Vector, error) {
 	}
 	return v, nil
 }
+
+// Has reports whether v says anything of a writer.
+func (v Vector) Has(writer uint64) bool {
+	_, ok := v.find(writer)
+	return ok
+}
+
+// Last is the highest sequence number that e has.
+func (e Element) Last() uint64 {
+	if n := len(e.Tails); n > 0 {
+		return e.Tails[n-1].Seq
+	}
+	return e.Settled
+}
+
+// VectorSize is how many bytes AppendVector appends for v.
+func VectorSize(v Vector) int {
+	n := 2
+	for _, e := range v {
+		n += 18 + 16*len(e.Tails)
+	}
+	return n
+}

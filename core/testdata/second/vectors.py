@@ -124,6 +124,8 @@ def session_message(i):
         out["cursor"] = u64s(out["cursor"], "position")
     if "namespaces" in out:
         out["namespaces"] = [dict(n) for n in out["namespaces"]]
+    if "writers" in out:
+        out["writers"] = [u64s(w, "id", "nonce", "block", "reserved") for w in out["writers"]]
     return out
 
 
