@@ -18,11 +18,11 @@ type Source struct {
 
 // Limits of what others make a replica keep.
 const (
-	maxStrays   = 64      // writers that nobody has announced and that application peers brought
-	maxTails    = 1100    // of one element
-	maxVector   = 1 << 20 // bytes of the own vector
-	maxSiblings = 4       // versions of a key that one writer has, none of which has seen another
-	maxKeyBytes = 4 << 20 // of all versions of a key in its page: it has to fit a block
+	maxStrays   = 64        // writers that nobody has announced and that application peers brought
+	maxTails    = 1100      // of one element
+	maxVector   = 256 << 10 // bytes of the own vector
+	maxSiblings = 4         // versions of a key that one writer has, none of which has seen another
+	maxKeyBytes = 4 << 20   // of all versions of a key in its page: it has to fit a block
 )
 
 // ErrLie says that a device claims of its own writing what cannot be: its session is to end.

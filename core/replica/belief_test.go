@@ -244,7 +244,7 @@ func TestVectorFits(t *testing.T) {
 		}
 		return v
 	}
-	for _, v := range []wire.Vector{tailed(1, 65_535, 0), tailed(1, 120, 2000), tailed(1, 60, 1000), tailed(1<<20, 60, 1000), tailed(1<<30, 60, 1000)} {
+	for _, v := range []wire.Vector{tailed(1, 65_535, 0), tailed(1, 120, 2000), tailed(1, 10, 1000), tailed(1<<20, 10, 1000), tailed(1<<30, 10, 1000)} {
 		g.join(v)
 	}
 	if n := wire.VectorSize(g.Vector()); n > maxVector || len(g.Vector()) == 0 {

@@ -62,14 +62,24 @@ func (e Element) Reach(block uint64) uint64 {
 // must be settled in v, too.
 func (v Vector) CoversAll(o Vector) bool {
 	for _, e := range o {
-		mine := v.Of(e.Writer)
-		if e.Settled > mine.Settled {
+		if mine := v.Of(e.Writer); !mine.coversAll(&e) {
 			return false
 		}
-		for _, t := range e.Tails {
-			if !mine.Covers(t.Seq) {
-				return false
-			}
+	}
+	return true
+}
+
+func (e *Element) coversAll(o *Element) bool {
+	if o.Settled > e.Settled {
+		return false
+	}
+	tails := e.Tails
+	for _, t := range o.Tails {
+		for len(tails) > 0 && tails[0].Seq>>BlockBits < t.Seq>>BlockBits {
+			tails = tails[1:]
+		}
+		if t.Seq > e.Settled && (len(tails) == 0 || tails[0].Seq>>BlockBits != t.Seq>>BlockBits || tails[0].Seq < t.Seq) {
+			return false
 		}
 	}
 	return true
