@@ -149,6 +149,9 @@ func messageVectors(t *testing.T) []vectors.Vector {
 	message := func(name string, b []byte) {
 		v := vectors.Vector{Name: name, Rule: "R5.1", Op: "session.message", In: vectors.Fields{"message": vectors.Hex(b)}}
 		typ, fields, rest, err := NextMessage(b)
+		if typ == MsgWriters {
+			v.Rule = "R6.25"
+		}
 		if err == nil && len(rest) > 0 {
 			t.Fatal(name)
 		}
