@@ -44,6 +44,7 @@ type node struct {
 	m          *harness
 	name       string
 	app        string // "": a local store
+	key        [32]byte // the store key; zero is as good as any
 	store      storage.Store
 	e          *Engine
 	life       int // counts the engines that the node has had
@@ -117,7 +118,7 @@ func (n *node) open() {
 	n.life++
 	n.conns, n.wakeAt, n.failed = map[uint32]uint64{}, 0, ""
 	n.replies, n.pairing, n.changes = map[uint64]Reply{}, map[uint64]PairingState{}, nil
-	cfg := Config{Key: [32]byte{7}, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand}
+	cfg := Config{Key: n.key, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand}
 	if n.app != "" {
 		cfg.URL = n.app + "/"
 	}
