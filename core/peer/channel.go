@@ -46,7 +46,7 @@ func (d *device) keepChannels() {
 // reachable reports whether there is anything to say to the device.
 func (d *device) reachable() bool {
 	switch n := d.domain.namespace; {
-	case d.domain.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
+	case slices.Contains(d.e.cfg.Shun, d.nk), d.domain.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
 		return false
 	case n != nil && (n.gone || !n.on):
 		return false
@@ -153,6 +153,12 @@ func (c *channel) begin() {
 
 // body takes one from the other device.
 func (c *channel) body(body []byte) {
+	c.e.suspect = c.d
+	c.heed(body)
+	c.e.suspect = nil
+}
+
+func (c *channel) heed(body []byte) {
 	res := c.sess.Receive(c.e.clock.Now(), body)
 	if r := c.d.repl; res.Taken && r != nil && r.via == c {
 		r.credit.heard = c.e.clock.Now()

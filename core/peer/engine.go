@@ -13,6 +13,14 @@ import (
 // touch notes that something has changed that the status tells.
 func (e *Engine) touch() { e.revision++ }
 
+// Suspect is the nk of the device whose messages the engine was about when its last Step panicked, if it was about any.
+func (e *Engine) Suspect() (nk [32]byte, known bool) {
+	if e.suspect == nil {
+		return nk, false
+	}
+	return e.suspect.nk, true
+}
+
 func (e *Engine) reply(r Reply) {
 	e.out.add(r)
 	e.replied = true

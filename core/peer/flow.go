@@ -62,8 +62,19 @@ func (r *replication) onData(fields []byte) error {
 		r.e.touch()
 	}
 	r.via.moved = true
-	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) }})
+	f.later(func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) })
 	return nil
+}
+
+// later has something done that the other side has brought about, in order with what waits for blocks.
+func (f *flow) later(run func() error) {
+	e := f.repl.e
+	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
+		e.suspect = f.repl.d
+		err := run()
+		e.suspect = nil
+		return err
+	}})
 }
 
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
@@ -102,7 +113,7 @@ func (r *replication) onEnd(fields []byte) error {
 		return err
 	}
 	believed := false
-	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
+	f.later(func() error {
 		if r.dead {
 			return nil // the next session's END says it again
 		}
@@ -128,7 +139,7 @@ func (r *replication) onEnd(fields []byte) error {
 			f.namespace.settleIfHeard()
 		}
 		return nil
-	}})
+	})
 	return nil
 }
 

@@ -32,7 +32,7 @@ type harness struct {
 	queue []func()
 	conns map[uint64]*socket
 	last  uint64
-	tap   func(from *node, data []byte) []byte
+	tap   func(from *node, data []byte) []byte // sees what is sent
 }
 
 type socket struct {
@@ -43,11 +43,12 @@ type socket struct {
 type node struct {
 	m          *harness
 	name       string
-	app        string // "": a local store
+	app        string   // "": a local store
 	key        [32]byte // the store key; zero is as good as any
 	store      storage.Store
 	e          *Engine
 	life       int // counts the engines that the node has had
+	shun       [][32]byte
 	conns      map[uint32]uint64
 	wakeAt     Millis
 	ahead      int64 // ms that its clock is wrong by
@@ -118,7 +119,7 @@ func (n *node) open() {
 	n.life++
 	n.conns, n.wakeAt, n.failed = map[uint32]uint64{}, 0, ""
 	n.replies, n.pairing, n.changes = map[uint64]Reply{}, map[uint64]PairingState{}, nil
-	cfg := Config{Key: n.key, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand}
+	cfg := Config{Key: n.key, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand, Shun: n.shun}
 	if n.app != "" {
 		cfg.URL = n.app + "/"
 	}

@@ -43,12 +43,13 @@ type Engine struct {
 	conns           map[uint32]connUser
 	lastConn        uint32
 	lastReplication uint32
-	offline         bool   // the driver says so
-	clockSkew       int64  // ms that the relay's clock is ahead, when more than five minutes; else 0
-	syncErr         Code   // why sync has stopped for good, if it has
-	late            bool   // another device waits for what a crash could yet take
-	hurriedAt       Millis // when that was last made durable though nobody here waited
-	closing         *Op    // Shutdown, waiting for its commit
+	offline         bool    // the driver says so
+	clockSkew       int64   // ms that the relay's clock is ahead, when more than five minutes; else 0
+	syncErr         Code    // why sync has stopped for good, if it has
+	suspect         *device // whose doing the engine is about
+	late            bool    // another device waits for what a crash could yet take
+	hurriedAt       Millis  // when that was last made durable though nobody here waited
+	closing         *Op     // Shutdown, waiting for its commit
 
 	status   Status
 	statusAt Millis
