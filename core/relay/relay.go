@@ -39,8 +39,9 @@ type conn struct {
 	room  *room         // from then on
 	side  uint8
 
-	joined Millis // when it joined, by Server.newest
-	sent   uint32 // DATA frames sent to other nodes
+	reminded bool   // a reminder of it is due
+	sent     uint32 // DATA frames sent to other nodes
+	joined   Millis // when it joined, by Server.newest
 }
 
 // greeting is what a connection has to be known by until it has joined.
@@ -157,7 +158,7 @@ func (s *Server) Next() (at Millis, ok bool) {
 		earliest(e.Value.(*room).born + Millis(l.Mailbox))
 	}
 	s.plates.next(earliest)
-	s.nodes.next(earliest)
+	s.nodes.next(s.sideSilence(), earliest)
 	return s.clock.ToWall(at), ok
 }
 
@@ -214,7 +215,7 @@ func (s *Server) frame(c *conn, ev *Frame, out *Actions) {
 	switch {
 	case ev.Text && string(ev.Data) == wire.PingText:
 		out.add(SendText{c.id, wire.PongText})
-		s.announceIfAlone(c, out)
+		s.remind(c, out)
 		return
 	case ev.Text:
 		s.fail(c, BadText, out)
