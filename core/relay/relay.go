@@ -86,6 +86,8 @@ func New(cfg Config) *Server {
 			{ID: wire.LimitPing, Value: l.Ping}, {ID: wire.LimitDead, Value: l.Dead},
 			{ID: wire.LimitQueueBytes, Value: l.QueueBytes}, {ID: wire.LimitSlow, Value: l.Slow},
 			{ID: wire.LimitBytesPerSec, Value: l.BytesPerSecond}, {ID: wire.LimitMailbox, Value: l.Mailbox},
+			{ID: wire.LimitSlowBytes, Value: l.SlowBytes}, {ID: wire.LimitTotalBytes, Value: l.TotalBytes},
+			{ID: wire.LimitAddressBytes, Value: l.AddressBytes},
 		},
 	}
 }
@@ -97,6 +99,7 @@ func (l *Limits) setDefaults() {
 	}{
 		{&l.FrameBytes, wire.MaxFrame}, {&l.Join, 5_000}, {&l.Ping, 30_000}, {&l.Dead, 90_000},
 		{&l.QueueBytes, 1 << 20}, {&l.Slow, 10_000}, {&l.BytesPerSecond, 8 << 20}, {&l.Mailbox, 600_000},
+		{&l.SlowBytes, 16 << 10}, {&l.TotalBytes, 256 << 20}, {&l.AddressBytes, 16 << 20},
 	} {
 		if *f.value == 0 {
 			*f.value = f.standard

@@ -301,7 +301,7 @@ func TestHelloSaysTimeAndLimits(t *testing.T) {
 	for _, l := range f.Limits {
 		got[l.ID] = l.Value
 	}
-	want := map[wire.RelayLimitID]uint32{1: 65536, 2: 5000, 3: 30000, 4: 90000, 5: 1 << 20, 6: 10000, 7: 8 << 20, 8: 7}
+	want := map[wire.RelayLimitID]uint32{1: 65536, 2: 5000, 3: 30000, 4: 90000, 5: 1 << 20, 6: 10000, 7: 8 << 20, 8: 7, 9: 16 << 10, 10: 256 << 20, 11: 16 << 20}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("limits %v", got)
 	}
