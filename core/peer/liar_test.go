@@ -180,39 +180,39 @@ func TestEndAboutAnother(t *testing.T) {
 func TestAnnouncements(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		make  func(laptop, phone *node, i uint64) wire.Writer
+		make  func(laptop, phone *node, i uint64) *wire.Writer
 		taken int
 		ends  bool // the session
 	}{
-		{"its own", func(_, phone *node, i uint64) wire.Writer { return phone.signed(1 + i) }, maxPeerWriters, true},
-		{"a wrong signature", func(_, phone *node, i uint64) wire.Writer { w := phone.signed(1 + i); w.Sig[0]++; return w }, 0, true},
-		{"another namespace's", func(_, phone *node, i uint64) wire.Writer {
+		{"its own", func(_, phone *node, i uint64) *wire.Writer { return phone.signed(1 + i) }, maxPeerWriters, true},
+		{"a wrong signature", func(_, phone *node, i uint64) *wire.Writer { w := phone.signed(1 + i); w.Sig[0]++; return w }, 0, true},
+		{"another namespace's", func(_, phone *node, i uint64) *wire.Writer {
 			w := phone.signed(1 + i)
 			w.Sig = [64]byte(ed25519.Sign(phone.e.self.ik, w.Signed([32]byte{1})))
 			return w
 		}, 0, true},
-		{"somebody else's", func(laptop, phone *node, i uint64) wire.Writer {
+		{"somebody else's", func(laptop, phone *node, i uint64) *wire.Writer {
 			w := phone.signed(1 + i)
 			w.NK = laptop.e.publicNK()
 			w.Sig = [64]byte(ed25519.Sign(phone.e.self.ik, w.Signed(phone.e.namespaces[0].ns())))
 			return w
 		}, 0, true},
-		{"nobody's", func(_, phone *node, i uint64) wire.Writer { w := phone.signed(1 + i); w.NK[31] ^= 1; return w }, 0, false},
+		{"nobody's", func(_, phone *node, i uint64) *wire.Writer { w := phone.signed(1 + i); w.NK[31] ^= 1; return w }, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h, laptop, phone := withPhone(t)
 			rep := laptop.e.namespaceOf(notes).rep
-			all, _ := rep.Writers()
-			before := len(all)
+			count := func() (n int) { rep.EachWriter(func(*wire.Writer) { n++ }); return n }
+			before := count()
 			h.until("a session", func() bool { return phone.to(laptop) != nil })
-			var list []wire.Writer
+			var list []*wire.Writer
 			for i := range uint64(maxFullWriters) {
 				list = append(list, c.make(laptop, phone, i))
 			}
 			session := phone.to(laptop)
 			phone.says(laptop, wire.AppendWriters(nil, &wire.Writers{Number: 1, List: list}))
-			if all, _ := rep.Writers(); len(all)-before > c.taken {
-				t.Errorf("%d writers are taken, at most %d", len(all)-before, c.taken)
+			if n := count() - before; n > c.taken {
+				t.Errorf("%d writers are taken, at most %d", n, c.taken)
 			}
 			if session.dead != c.ends {
 				t.Errorf("the session has ended: %v", session.dead)
@@ -231,8 +231,8 @@ func TestAnnouncements(t *testing.T) {
 }
 
 // signed announces a writer of the phone's namespace.
-func (n *node) signed(nonce uint64) wire.Writer {
-	w := wire.Writer{NK: n.e.publicNK(), Nonce: nonce, Block: 1, Reserved: 2}
+func (n *node) signed(nonce uint64) *wire.Writer {
+	w := &wire.Writer{NK: n.e.publicNK(), Nonce: nonce, Block: 1, Reserved: 2}
 	w.Sig = [64]byte(ed25519.Sign(n.e.self.ik, w.Signed(n.e.namespaces[0].ns())))
 	return w
 }

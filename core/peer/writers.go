@@ -31,44 +31,40 @@ func (r *replication) source() replica.Source {
 
 // announceOwn signs what there is to be announced of this device's own writer.
 func (n *namespace) announceOwn() {
-	w, ok := n.rep.Own()
-	if !ok {
+	w := n.rep.Own()
+	if w == nil {
 		return
 	}
-	all, _ := n.rep.Writers()
-	for i := range all {
-		if o := &all[i]; o.ID == w.ID && o.Block == w.Block && o.Reserved == w.Reserved {
-			return
-		}
+	if o := n.rep.Writer(w.ID); o != nil && o.Block == w.Block && o.Reserved == w.Reserved {
+		return
 	}
-	w.Sig = [64]byte(ed25519.Sign(n.e.self.ik, w.Signed(n.ns())))
+	copy(w.Sig[:], ed25519.Sign(n.e.self.ik, w.Signed(n.ns())))
 	n.rep.Announce(w)
 }
 
 // announce tells of the writers that the other side has not been told of. It comes before every record of theirs.
 func (f *flow) announce() {
 	f.namespace.announceOwn()
-	all, revision := f.namespace.rep.Writers()
-	if f.announced == revision && f.said != nil {
+	rep := f.namespace.rep
+	if revision := rep.WritersRevision(); f.said != nil && f.announced == revision {
 		return
+	} else {
+		f.announced = revision
 	}
-	f.announced = revision
 	if f.said == nil {
 		f.said = map[uint64]uint64{}
 	}
 	m := wire.Writers{Number: f.namespace.num}
-	for i := range all {
-		if w := &all[i]; f.said[w.ID] < w.Reserved && !f.knows(w) {
-			m.List = append(m.List, *w)
+	rep.EachWriter(func(w *wire.Writer) {
+		if f.said[w.ID] < w.Reserved && !f.knows(w) {
+			m.List = append(m.List, w)
 		}
-		f.said[all[i].ID] = all[i].Reserved
-		if len(m.List) == wire.MaxWritersSent {
-			f.repl.send(wire.AppendWriters(nil, &m))
-			m.List = nil
-		}
-	}
-	if len(m.List) > 0 {
-		f.repl.send(wire.AppendWriters(nil, &m))
+		f.said[w.ID] = w.Reserved
+	})
+	for len(m.List) > 0 {
+		some := wire.Writers{Number: m.Number, List: m.List[:min(len(m.List), wire.MaxWritersSent)]}
+		f.repl.send(wire.AppendWriters(nil, &some))
+		m.List = m.List[len(some.List):]
 	}
 }
 
@@ -84,8 +80,8 @@ func (r *replication) onWriters(fields []byte) error {
 	if err != nil || f == nil {
 		return wire.ErrMalformed
 	}
-	for i := range m.List {
-		if err := f.takeWriter(&m.List[i]); err != nil {
+	for _, w := range m.List {
+		if err := f.takeWriter(w); err != nil {
 			return err
 		}
 	}
@@ -95,17 +91,8 @@ func (r *replication) onWriters(fields []byte) error {
 // takeWriter takes an announcement. One that nobody vouches for is left out; one with a wrong signature is an error.
 func (f *flow) takeWriter(w *wire.Writer) error {
 	n, d := f.namespace, f.repl.d
-	all, _ := n.rep.Writers()
-	writers := 0 // of that device
-	sponsor := n.sponsor(w.NK)
-	for i := range all {
-		o := &all[i]
-		if o.ID == w.ID && o.Reserved >= w.Reserved && o.Block >= w.Block && o.Opening == w.Opening {
-			return nil
-		}
-		if o.ID != w.ID && n.sponsor(o.NK) == sponsor {
-			writers++
-		}
+	if o := n.rep.Writer(w.ID); o != nil && o.Reserved >= w.Reserved && o.Block >= w.Block && o.Opening == w.Opening {
+		return nil
 	}
 	ik, full, ok := n.owner(w.NK)
 	switch {
@@ -116,14 +103,25 @@ func (f *flow) takeWriter(w *wire.Writer) error {
 	case w.NK == n.e.publicNK():
 		n.ours(w, f)
 		return nil
-	case !full && writers >= maxPeerWriters, writers >= maxFullWriters:
+	case !n.room(w, full):
 		if w.NK == d.nk {
 			return wire.ErrMalformed
 		}
 		return nil
 	}
-	n.rep.Announce(*w)
+	n.rep.Announce(w)
 	return nil
+}
+
+// room reports whether a writer's device may have another one.
+func (n *namespace) room(w *wire.Writer, full bool) bool {
+	sponsor, count := n.sponsor(w.NK), 0
+	n.rep.EachWriter(func(o *wire.Writer) {
+		if o.ID != w.ID && n.sponsor(o.NK) == sponsor {
+			count++
+		}
+	})
+	return count < maxPeerWriters || full && count < maxFullWriters
 }
 
 // ours takes an announcement that this device has signed itself. One that it does not know is a copy's.
@@ -131,8 +129,8 @@ func (n *namespace) ours(w *wire.Writer, f *flow) {
 	if !n.rep.Foreign(w) {
 		return
 	}
-	proof, v := *w, f.peer
-	n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v, &proof) }})
+	v := f.peer
+	n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v, w) }})
 }
 
 // owner finds the device with an nk in the rosters, also one that is out.

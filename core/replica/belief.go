@@ -3,7 +3,6 @@ package replica
 import (
 	"errors"
 	"slices"
-	"sort"
 
 	"github.com/masqdev/masq/core/wire"
 )
@@ -28,45 +27,62 @@ const (
 // ErrLie says that a device claims of its own writing what cannot be: its session is to end.
 var ErrLie = errors.New("replica: a device's records contradict what it has announced")
 
-// Announce takes in an announcement whose signature holds, or that a full device brought, and reports whether it is news.
-func (r *Replica) Announce(w wire.Writer) bool {
-	i, ok := r.findWriter(w.ID)
-	switch {
-	case ok && (r.writers[i].Reserved > w.Reserved || r.writers[i].Reserved == w.Reserved && r.writers[i].Block >= w.Block):
-		return false
-	case !ok && len(r.writers) >= wire.MaxWriters:
+// announced is a writer that its device has announced.
+type announced struct {
+	*wire.Writer
+	denied uint64 // what came of it by hearsay before this position is nothing that it wrote, or will come from it
+}
+
+// Announce takes in an announcement whose signature holds, or that a full device brought, and keeps it. It reports whether it is news.
+func (r *Replica) Announce(w *wire.Writer) bool {
+	switch a := r.announced(w.ID); {
+	case a == nil && len(r.writers) >= wire.MaxWriters,
+		a != nil && (a.Reserved > w.Reserved || a.Reserved == w.Reserved && a.Block >= w.Block):
 		return false
 	}
 	r.setWriter(w)
-	r.led.Append(r.ns, wire.AppendWriter([]byte{itemWriter}, &w))
+	r.led.Append(r.ns, wire.AppendWriter([]byte{itemWriter}, w))
 	return true
 }
 
-func (r *Replica) setWriter(w wire.Writer) {
+func (r *Replica) setWriter(w *wire.Writer) {
 	r.revision++
-	i, ok := r.findWriter(w.ID)
-	if ok {
-		r.writers[i] = w
+	if a := r.announced(w.ID); a != nil {
+		a.Writer = w
 		return
 	}
-	r.writers = slices.Insert(r.writers, i, w)
-}
-
-func (r *Replica) findWriter(id uint64) (int, bool) {
-	i := sort.Search(len(r.writers), func(i int) bool { return r.writers[i].ID >= id })
-	return i, i < len(r.writers) && r.writers[i].ID == id
+	if r.place == nil {
+		r.place = map[uint64]int{}
+	}
+	r.place[w.ID] = len(r.writers)
+	r.writers = append(r.writers, &announced{Writer: w})
 }
 
 // announced is the announcement of a writer, nil if there is none.
-func (r *Replica) announced(id uint64) *wire.Writer {
-	if i, ok := r.findWriter(id); ok {
-		return &r.writers[i]
+func (r *Replica) announced(id uint64) *announced {
+	if i, ok := r.place[id]; ok {
+		return r.writers[i]
 	}
 	return nil
 }
 
-// Writers are the announcements that are known, by id, and a number that changes when they do. They must not be changed.
-func (r *Replica) Writers() (all []wire.Writer, revision uint64) { return r.writers, r.revision }
+// EachWriter calls f for every announcement that is known.
+func (r *Replica) EachWriter(f func(*wire.Writer)) {
+	for _, a := range r.writers {
+		f(a.Writer)
+	}
+}
+
+// Writer is the announcement of a writer, nil if there is none. It must not be changed.
+func (r *Replica) Writer(id uint64) *wire.Writer {
+	if a := r.announced(id); a != nil {
+		return a.Writer
+	}
+	return nil
+}
+
+// WritersRevision is a number that changes when the announcements do.
+func (r *Replica) WritersRevision() uint64 { return r.revision }
 
 // Within is what a vector says of writers that are known here: what else it says is of no use, and has no bound.
 func (r *Replica) Within(v wire.Vector) wire.Vector {
@@ -79,25 +95,32 @@ func (r *Replica) Within(v wire.Vector) wire.Vector {
 	return out
 }
 
-// Own is what there is to be announced of the writer that this replica writes as, less the signature. It is not ok before its first
-// write, and before the numbers are reserved in storage for good.
-func (r *Replica) Own() (w wire.Writer, ok bool) {
+// Own is what there is to be announced of the writer that this replica writes as, less the signature. It is nil before its first write,
+// and before the numbers are reserved in storage for good.
+func (r *Replica) Own() *wire.Writer {
 	n := &r.seen.now
 	reserved := n.reservedSeq >> wire.BlockBits
 	if len(r.runs) == 0 || n.writer != r.writer.id || reserved <= r.runs[len(r.runs)-1].block {
-		return wire.Writer{}, false
+		return nil
 	}
 	last := r.runs[len(r.runs)-1]
-	return wire.Writer{
+	return &wire.Writer{
 		ID: r.writer.id, NK: r.cfg.Owner, Nonce: r.writer.nonce, Block: last.block, Opening: last.opening, Reserved: reserved,
-	}, true
+	}
 }
 
 // Foreign reports whether an announcement that this replica's own device has signed is of a run that this replica knows nothing of:
 // then it was copied, or put back.
 func (r *Replica) Foreign(w *wire.Writer) bool {
-	return w.ID == r.writer.id && !slices.Contains(r.runs, run{w.Block, w.Opening}) &&
-		(len(r.runs) < maxRuns || w.Block > r.runs[0].block)
+	if w.ID != r.writer.id {
+		return false
+	}
+	for _, x := range r.runs {
+		if x.block == w.Block && x.opening == w.Opening {
+			return false
+		}
+	}
+	return len(r.runs) < maxRuns || w.Block > r.runs[0].block
 }
 
 // mine reports whether the writer is this device's: the one that it writes as, or an earlier one.
@@ -160,7 +183,7 @@ func (a *arrivals) possible(d wire.Dot) bool {
 // stray notes a writer that nobody has announced. It reports whether there is room for it.
 func (a *arrivals) stray(id uint64) bool {
 	r := a.r
-	if _, ok := slices.BinarySearch(r.strays, id); ok || r.vector.Has(id) || r.past[id] || slices.Contains(a.strays, id) {
+	if r.vector.Has(id) || slices.Contains(r.strays, id) || r.past[id] || slices.Contains(a.strays, id) {
 		return true
 	}
 	if n := len(r.strays) + len(a.strays); !a.src.Full && n >= maxStrays || n+len(r.vector) >= wire.MaxWriters {
@@ -172,8 +195,8 @@ func (a *arrivals) stray(id uint64) bool {
 
 // addStray notes a writer that nobody has announced.
 func (r *Replica) addStray(id uint64) {
-	if i, ok := slices.BinarySearch(r.strays, id); !ok {
-		r.strays = slices.Insert(r.strays, i, id)
+	if !slices.Contains(r.strays, id) {
+		r.strays = append(r.strays, id)
 	}
 }
 
@@ -221,15 +244,12 @@ func (r *Replica) doubtful() bool {
 	return r.doubts > 0 || slices.ContainsFunc(r.pages, func(p pageRef) bool { return p.hearsay > 0 })
 }
 
-// denial says that what came by hearsay of a writer before a position is nothing that it wrote, or will come from it.
-type denial struct{ writer, before uint64 }
-
 // deniedBy are the writers of which the device itself says how far they have got: there is no more of them. A writer that it has not got
 // as far as it once announced is left out: the device was put back, and others may have what it lacks.
 func (r *Replica) deniedBy(v wire.Vector, src *Source) (out []uint64) {
-	for i := range r.writers {
-		if w := &r.writers[i]; w.NK == src.NK && v.Of(w.ID).Last()>>wire.BlockBits >= w.Block {
-			out = append(out, w.ID)
+	for _, a := range r.writers {
+		if a.NK == src.NK && v.Of(a.ID).Last()>>wire.BlockBits >= a.Block {
+			out = append(out, a.ID)
 		}
 	}
 	return out
@@ -237,14 +257,15 @@ func (r *Replica) deniedBy(v wire.Vector, src *Source) (out []uint64) {
 
 func (r *Replica) deny(writers []uint64) {
 	for _, id := range writers {
-		x := denial{id, r.nextPos}
-		r.setDenial(x)
-		r.led.Append(r.ns, wire.AppendU64(wire.AppendU64([]byte{itemDenial}, x.writer), x.before))
+		r.led.Append(r.ns, wire.AppendU64(wire.AppendU64([]byte{itemDenial}, id), r.nextPos))
+		r.setDenied(id, r.nextPos)
 	}
 }
 
-func (r *Replica) setDenial(x denial) {
-	r.denials = append(slices.DeleteFunc(slices.Clone(r.denials), func(o denial) bool { return o.writer == x.writer }), x)
+func (r *Replica) setDenied(id, before uint64) {
+	if a := r.announced(id); a != nil {
+		a.denied = before
+	}
 	r.buryOverheard()
 }
 
@@ -270,7 +291,13 @@ func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all boo
 func (r *Replica) joined(v wire.Vector) {
 	r.vector = v
 	r.buryOverheard()
-	r.strays = slices.DeleteFunc(r.strays, v.Has)
+	var left []uint64
+	for _, id := range r.strays {
+		if !v.Has(id) {
+			left = append(left, id)
+		}
+	}
+	r.strays = left
 }
 
 func (r *Replica) buryOverheard() {
@@ -285,7 +312,8 @@ func (r *Replica) buryOverheard() {
 func (r *Replica) overheard(v *version) bool { return v.hearsay && r.unheard(v.dot, v.pos) }
 
 func (r *Replica) unheard(d wire.Dot, pos uint64) bool {
-	return r.vector.Covers(d) || slices.ContainsFunc(r.denials, func(x denial) bool { return x.writer == d.Writer && pos < x.before })
+	a := r.announced(d.Writer)
+	return r.vector.Covers(d) || a != nil && pos < a.denied
 }
 
 // bury makes a version in memory count for nothing.

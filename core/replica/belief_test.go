@@ -26,9 +26,9 @@ func newTrio(t *testing.T) *trio {
 	return c
 }
 
-func liarsWriter(nonce uint64) wire.Writer {
+func liarsWriter(nonce uint64) *wire.Writer {
 	nk := [32]byte{liar}
-	return wire.Writer{ID: wire.WriterID(nk, nonce), NK: nk, Nonce: nonce, Block: 1, Reserved: 3}
+	return &wire.Writer{ID: wire.WriterID(nk, nonce), NK: nk, Nonce: nonce, Block: 1, Reserved: 3}
 }
 
 func record(writer, seq uint64, key, value string, ctx ...wire.Dot) wire.Record {
@@ -258,23 +258,23 @@ func TestVectorFits(t *testing.T) {
 // A replica knows its own runs, and takes another's announcement as that of a copy.
 func TestForeign(t *testing.T) {
 	g := newHarness(t, 1, true)
-	var runs []wire.Writer
+	var runs []*wire.Writer
 	for i := range maxRuns + 10 {
 		g.put(1, "k", fmt.Sprint(i))
 		g.commit()
-		w, ok := g.Own()
-		if !ok {
+		w := g.Own()
+		if w == nil {
 			t.Fatal("nothing to announce")
 		}
 		runs = append(runs, w)
 		g.reopen()
 	}
 	for i, w := range runs {
-		if g.Foreign(&w) {
+		if g.Foreign(w) {
 			t.Errorf("run %d is foreign", i)
 		}
 		w.Opening[0]++
-		if recent := i >= len(runs)-maxRuns+1; g.Foreign(&w) != recent {
+		if recent := i >= len(runs)-maxRuns+1; g.Foreign(w) != recent {
 			t.Errorf("run %d, opened by another: foreign %v", i, !recent)
 		}
 	}

@@ -156,12 +156,27 @@ func (r *Replica) Reissue() error {
 		return err
 	}
 	r.reset()
-	rank, last := ranks(vs), 0
-	for _, batch := range byRank(byDot(vs), rank) {
-		if n := rank[batch[0]]; n != last {
+	for rank, left := 0, len(vs); left > 0; rank++ {
+		if rank > 0 {
 			r.newWriter()
-			last = n
 		}
+		left -= r.reissueRank(vs, recs, rank)
+	}
+	r.count, r.must = uint64(len(keys)), true
+	return nil
+}
+
+// reissueRank issues those versions anew that are the rank-th few of their key's: a key has few of one writer that stand beside each
+// other. It returns how many those are. Versions of a key are neighbours.
+func (r *Replica) reissueRank(vs []*version, recs []wire.Record, rank int) (issued int) {
+	n := 0
+	for _, batch := range byDot(vs, func(i int) bool {
+		if n++; i == 0 || vs[i].key != vs[i-1].key {
+			n = 0
+		}
+		return n/maxSiblings == rank
+	}) {
+		issued += len(batch)
 		d := r.nextDot()
 		var anew []*version
 		for n, i := range batch {
@@ -172,42 +187,17 @@ func (r *Replica) Reissue() error {
 		}
 		r.wrote(d, r.arrive(anew, 0)[itemHead:])
 	}
-	r.count, r.must = uint64(len(keys)), true
-	return nil
+	return issued
 }
 
-// ranks says of each version as which writer it is issued: a key has few of one that stand beside each other. Versions of a key are
-// neighbours.
-func ranks(vs []*version) []int {
-	out := make([]int, len(vs))
-	n := 0
-	for i := range vs {
-		if n++; i == 0 || vs[i].key != vs[i-1].key {
-			n = 0
-		}
-		out[i] = n / maxSiblings
-	}
-	return out
-}
-
-// byRank splits batches by the rank of their versions, the lowest first.
-func byRank(batches [][]int, rank []int) [][]int {
-	var out [][]int
-	for n, most := 0, slices.Max(append(rank, 0)); n <= most; n++ {
-		for _, b := range batches {
-			if same := slices.DeleteFunc(slices.Clone(b), func(i int) bool { return rank[i] != n }); len(same) > 0 {
-				out = append(out, same)
-			}
-		}
-	}
-	return out
-}
-
-// byDot returns which of vs belong to the same batch, by their numbers, in the order of the first of each.
-func byDot(vs []*version) [][]int {
+// byDot returns which of those of vs that are wanted belong to the same batch, by their numbers, in the order of the first of each.
+func byDot(vs []*version, wanted func(i int) bool) [][]int {
 	var out [][]int
 	place := map[wire.Dot]int{}
 	for i, v := range vs {
+		if !wanted(i) {
+			continue
+		}
 		p, ok := place[v.dot]
 		if !ok {
 			p = len(out)

@@ -233,12 +233,10 @@ func (g *harness) source(session uint32, isFull bool) Source {
 
 // announceTo has another replica know of the writers that this one knows of.
 func (g *harness) announceTo(to *harness) {
-	if w, ok := g.Own(); ok {
+	if w := g.Own(); w != nil {
 		g.Announce(w)
 	}
-	for _, w := range g.writers {
-		to.Announce(w)
-	}
+	g.EachWriter(func(w *wire.Writer) { to.Announce(w) })
 }
 
 func (g *harness) get(key string) string {

@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"slices"
-
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
@@ -24,7 +22,7 @@ import (
 // The manifest's part:
 //
 //	format u8 = 2 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
-//	‖ nonce u64 ‖ n u8 ‖ (block u64 ‖ opening(4))*n ‖ n u16 ‖ announcement*n ‖ n u16 ‖ denial*n ‖ n u16 ‖ stray u64*n
+//	‖ nonce u64 ‖ n u8 ‖ (block u64 ‖ opening(4))*n ‖ n u16 ‖ (announcement ‖ denied u64)*n ‖ n u16 ‖ stray u64*n
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
@@ -133,7 +131,7 @@ func (r *Replica) replay(item []byte) error {
 	case itemRun:
 		r.ran(readRun(&in))
 	case itemDenial:
-		r.setDenial(denial{in.U64(), in.U64()})
+		r.setDenied(in.U64(), in.U64())
 	case itemOwn:
 		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
 	default:
@@ -202,12 +200,8 @@ func (r *Replica) appendWriters(b []byte) []byte {
 		b = x.append(b)
 	}
 	b = wire.AppendU16(b, uint16(len(r.writers)))
-	for i := range r.writers {
-		b = wire.AppendWriter(b, &r.writers[i])
-	}
-	b = wire.AppendU16(b, uint16(len(r.denials)))
-	for _, x := range r.denials {
-		b = wire.AppendU64(wire.AppendU64(b, x.writer), x.before)
+	for _, a := range r.writers {
+		b = wire.AppendU64(wire.AppendWriter(b, a.Writer), a.denied)
 	}
 	b = wire.AppendU16(b, uint16(len(r.strays)))
 	for _, id := range r.strays {
@@ -222,10 +216,9 @@ func (r *Replica) readWriters(in *wire.Reader) {
 		r.runs = append(r.runs, readRun(in))
 	}
 	for n := in.U16(); n > 0 && in.Err() == nil; n-- {
-		r.writers = append(r.writers, wire.ReadWriter(in))
-	}
-	for n := in.U16(); n > 0 && in.Err() == nil; n-- {
-		r.denials = append(r.denials, denial{in.U64(), in.U64()})
+		w := wire.ReadWriter(in)
+		r.setWriter(w)
+		r.setDenied(w.ID, in.U64())
 	}
 	for n := in.U16(); n > 0 && in.Err() == nil; n-- {
 		r.strays = append(r.strays, in.U64())
@@ -293,10 +286,5 @@ func (r *Replica) sound() bool {
 			return false
 		}
 	}
-	for i := range r.writers {
-		if i > 0 && r.writers[i].ID <= r.writers[i-1].ID {
-			return false
-		}
-	}
-	return slices.IsSorted(r.strays) && r.writer.id != 0 && r.writer.reserved != 0
+	return r.writer.id != 0 && r.writer.reserved != 0
 }

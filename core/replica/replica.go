@@ -74,10 +74,10 @@ type state struct {
 	reservedPos uint64 // positions below may be given out
 	voids       []void // since the last checkpoint; not in the manifest
 
-	runs    []run         // that wrote, as the writer that it has; the last maxRuns
-	writers []wire.Writer // that are announced, by id
-	denials []denial      // at most one for each of them
-	strays  []uint64      // that are not and that the vector does not have, ascending
+	runs    []run          // that wrote, as the writer that it has; the last maxRuns
+	writers []*announced   // in the order in which they were
+	place   map[uint64]int // in writers, by id
+	strays  []uint64       // writers that are not announced and that the vector does not have
 }
 
 // A run is known by the block that it opened first, and the first half of that block's hashes.

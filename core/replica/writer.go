@@ -2,7 +2,6 @@ package replica
 
 import (
 	"crypto/sha256"
-	"slices"
 
 	"github.com/masqdev/masq/core/wire"
 )
@@ -81,8 +80,11 @@ func (r *Replica) leap() {
 
 // ran notes a run of the own writer.
 func (r *Replica) ran(x run) {
+	if len(r.runs) == maxRuns {
+		copy(r.runs, r.runs[1:])
+		r.runs = r.runs[:maxRuns-1]
+	}
 	r.runs = append(r.runs, x)
-	r.runs = slices.Clone(r.runs[max(0, len(r.runs)-maxRuns):])
 }
 
 func (r *Replica) openBlock() {

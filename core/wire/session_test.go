@@ -34,9 +34,9 @@ func sampleMessages() []sample {
 	namespaceHeads := NamespaceRoster{Number: 7, Heads: [][32]byte{{1}, {2}}}
 	namespaceEntries := NamespaceRoster{Number: 7, Entries: entries}
 	sig := [64]byte(bytes.Repeat([]byte{0x51}, 64))
-	writer := Writer{NK: [32]byte{3}, Nonce: 4, Block: 5, Opening: [4]byte{6}, Reserved: 7, Sig: sig}
+	writer := &Writer{NK: [32]byte{3}, Nonce: 4, Block: 5, Opening: [4]byte{6}, Reserved: 7, Sig: sig}
 	writer.ID = WriterID(writer.NK, writer.Nonce)
-	writers := Writers{Number: 7, List: []Writer{writer, writer}}
+	writers := Writers{Number: 7, List: []*Writer{writer, writer}}
 	closing, denied := Bye{Reason: ByeClosing}, Bye{Reason: ByeError, Code: 17}
 	return []sample{
 		{"heads", MsgRosterHeads, heads, AppendRosterHeads(nil, &heads)},

@@ -41,8 +41,10 @@ func (w *Writer) appendBody(b []byte) []byte {
 func AppendWriter(b []byte, w *Writer) []byte { return append(w.appendBody(b), w.Sig[:]...) }
 
 // ReadWriter takes an announcement off r. It checks no signature.
-func ReadWriter(r *Reader) Writer {
-	w := Writer{NK: r.array32(), Nonce: r.U64(), Block: r.U64()}
+func ReadWriter(r *Reader) *Writer {
+	w := new(Writer)
+	copy(w.NK[:], r.Bytes(len(w.NK)))
+	w.Nonce, w.Block = r.U64(), r.U64()
 	copy(w.Opening[:], r.Bytes(len(w.Opening)))
 	w.Reserved = r.U64()
 	copy(w.Sig[:], r.Bytes(len(w.Sig)))
@@ -56,15 +58,15 @@ func ReadWriter(r *Reader) Writer {
 // Writers are announcements of writers of a namespace.
 type Writers struct {
 	Number uint16 // the sender's own for the namespace
-	List   []Writer
+	List   []*Writer
 }
 
 // AppendWriters appends the message, with at most MaxWritersSent announcements.
 func AppendWriters(b []byte, m *Writers) []byte {
 	start := len(b)
 	b = appendU16Field(beginMessage(b, MsgWriters), 1, m.Number)
-	for i := range m.List {
-		b = AppendWriter(AppendU32(append(b, 2), writerSize), &m.List[i])
+	for _, w := range m.List {
+		b = AppendWriter(AppendU32(append(b, 2), writerSize), w)
 	}
 	return endMessage(b, start)
 }
