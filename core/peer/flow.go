@@ -266,7 +266,7 @@ func (f *flow) end() {
 	}
 	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: v}))
 	f.dirty, f.peer = false, f.peer.Join(v)
-	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: v})
+	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(v)})
 }
 
 // holding reports whether everything new came from other devices just now. They send it to the other side themselves.

@@ -196,7 +196,7 @@ func TestAnnouncements(t *testing.T) {
 			w.NK = laptop.e.publicNK()
 			w.Sig = [64]byte(ed25519.Sign(phone.e.self.ik, w.Signed(phone.e.namespaces[0].ns())))
 			return w
-		}, 0, true},
+		}, 0, false},
 		{"nobody's", func(_, phone *node, i uint64) *wire.Writer { w := phone.signed(1 + i); w.NK[31] ^= 1; return w }, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -261,4 +261,34 @@ func TestOutdated(t *testing.T) {
 		t.Errorf("status %q", a.status.Err)
 	}
 	h.until("it is updated", func() bool { return a.status.Err == OK && b.get("k") == "2" })
+}
+
+// TestEndIsBelievedInPart: what an application peer says of third devices is not joined, and is not sent again in each session either.
+func TestEndIsBelievedInPart(t *testing.T) {
+	h, laptop, phone := withPhone(t)
+	tablet := h.add("Tablet", notes)
+	h.pairFor(laptop, tablet, forPhone)
+	h.until("they know each other", func() bool { return len(tablet.names()) == 2 && len(phone.names()) == 2 })
+	h.offline(laptop, true)
+	for i := range 50 {
+		phone.put(fmt.Sprint("p", i), "1")
+	}
+	h.until("tablet has it", func() bool { return tablet.get("p49") == "1" })
+	h.offline(phone, true)
+	h.offline(laptop, false)
+	h.until("laptop has it by hearsay", func() bool { return tablet.to(laptop) != nil && len(laptop.in(notes)) > 200 })
+	before := laptop.e.namespaceOf(notes).rep.Position()
+	h.silence(laptop)
+	h.wait(120_000)
+	if after := laptop.e.namespaceOf(notes).rep.Position(); after != before {
+		t.Errorf("%d records came again", after-before)
+	}
+	if s := tablet.status; len(s.Devices) != 2 || s.Devices[0].ToSend+s.Devices[1].ToSend > 51 {
+		t.Errorf("tablet has to send: %+v", s.Devices)
+	}
+	h.offline(phone, false)
+	h.until("confirmed", func() bool { return laptop.vector(notes).CoversAll(phone.vector(notes)) })
+	if got := laptop.in(notes); len(got) < 200 {
+		t.Errorf("confirmed: %q", got)
+	}
 }

@@ -68,6 +68,19 @@ func (f *flow) announce() {
 	}
 }
 
+// credible is what the other side believes of a vector that this device says: of an application peer's only what is of its own writers.
+func (f *flow) credible(v wire.Vector) (out wire.Vector) {
+	if !f.repl.d.domain.guest() {
+		return v
+	}
+	for _, e := range v {
+		if w := f.namespace.rep.Writer(e.Writer); w != nil && w.NK == f.namespace.e.publicNK() {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // knows reports whether the other side must have been told of a writer by somebody: it has its newest numbers. Of its own writers it is
 // told in any case, because it may be a copy.
 func (f *flow) knows(w *wire.Writer) bool {
@@ -88,7 +101,7 @@ func (r *replication) onWriters(fields []byte) error {
 	return nil
 }
 
-// takeWriter takes an announcement. One that nobody vouches for is left out; one with a wrong signature is an error.
+// takeWriter takes an announcement. One of a device that nobody knows, or that cannot be, is left out; of the sender's own that is an error.
 func (f *flow) takeWriter(w *wire.Writer) error {
 	n, d := f.namespace, f.repl.d
 	if o := n.rep.Writer(w.ID); o != nil && o.Reserved >= w.Reserved && o.Block >= w.Block && o.Opening == w.Opening {
@@ -96,21 +109,26 @@ func (f *flow) takeWriter(w *wire.Writer) error {
 	}
 	ik, full, ok := n.owner(w.NK)
 	switch {
-	case !ok && !d.full():
+	case !ok:
 		return nil
-	case ok && !ed25519.Verify(ik[:], w.Signed(n.ns()), w.Sig[:]):
-		return wire.ErrMalformed
+	case !ed25519.Verify(ik[:], w.Signed(n.ns()), w.Sig[:]):
+		return f.unless(w.NK != d.nk)
 	case w.NK == n.e.publicNK():
 		n.ours(w, f)
 		return nil
 	case !n.room(w, full):
-		if w.NK == d.nk {
-			return wire.ErrMalformed
-		}
-		return nil
+		return f.unless(w.NK != d.nk)
 	}
 	n.rep.Announce(w)
 	return nil
+}
+
+// unless is an error unless somebody else is to blame.
+func (f *flow) unless(passedOn bool) error {
+	if passedOn {
+		return nil
+	}
+	return wire.ErrMalformed
 }
 
 // room reports whether a writer's device may have another one.

@@ -17,11 +17,13 @@ type Source struct {
 
 // Limits of what others make a replica keep.
 const (
-	maxStrays   = 64        // writers that nobody has announced and that application peers brought
-	maxTails    = 1100      // of one element
-	maxVector   = 256 << 10 // bytes of the own vector
-	maxSiblings = 4         // versions of a key that one writer has, none of which has seen another
-	maxKeyBytes = 4 << 20   // of all versions of a key in its page: it has to fit a block
+	maxStrays     = 64        // writers that nobody has announced and that application peers brought
+	maxTails      = 1100      // of one element
+	maxVector     = 256 << 10 // bytes of the own vector
+	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
+	maxOldWriters = 1024      // and how many writers it may have then
+	maxSiblings   = 4         // versions of a key that one writer has, none of which has seen another
+	maxKeyBytes   = 4 << 20   // of all versions of a key in its page: it has to fit a block
 )
 
 // ErrLie says that a device claims of its own writing what cannot be: its session is to end.
@@ -186,7 +188,7 @@ func (a *arrivals) stray(id uint64) bool {
 	if r.vector.Has(id) || slices.Contains(r.strays, id) || r.past[id] || slices.Contains(a.strays, id) {
 		return true
 	}
-	if n := len(r.strays) + len(a.strays); !a.src.Full && n >= maxStrays || n+len(r.vector) >= wire.MaxWriters {
+	if n := len(r.strays) + len(a.strays); !a.src.Full && n >= maxStrays || n+len(r.vector) >= maxOldWriters {
 		return false
 	}
 	a.strays = append(a.strays, id)
@@ -218,9 +220,6 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 		return nil, all, nil
 	}
 	joined := r.vector.Join(b)
-	if len(joined) > wire.MaxWriters || wire.VectorSize(joined) > maxVector {
-		return nil, false, nil
-	}
 	if doubtful {
 		denied := r.deniedBy(v, &src)
 		x, err := r.unconfirmed(joined, denied)
@@ -272,6 +271,7 @@ func (r *Replica) setDenied(id, before uint64) {
 // believed is what of a vector the device is believed, and whether that is all.
 func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all bool) {
 	all = true
+	size := wire.VectorSize(r.vector)
 	for _, e := range v {
 		w := r.announced(e.Writer)
 		own := w != nil && w.NK == src.NK
@@ -280,7 +280,10 @@ func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all boo
 		case !own && !src.Full, len(e.Tails) > maxTails, w != nil && e.Last()>>wire.BlockBits >= w.Reserved,
 			e.Writer == r.writer.id && e.Last()>>wire.BlockBits >= r.unused():
 			all = false
+		case w == nil && (size > maxOld || len(r.vector)+len(out) >= maxOldWriters), size+wire.ElementSize(&e) > maxVector:
+			all = false
 		default:
+			size += wire.ElementSize(&e)
 			out = append(out, e)
 		}
 	}

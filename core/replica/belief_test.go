@@ -3,6 +3,7 @@ package replica
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/masqdev/masq/core/wire"
@@ -212,12 +213,23 @@ func TestSiblings(t *testing.T) {
 // What it takes to make a block too long is refused, and what is kept can be read back.
 func TestPageFits(t *testing.T) {
 	g := newHarness(t, 1, false)
-	var ctx []wire.Dot
-	for i := range uint64(1000) {
-		ctx = append(ctx, wire.Dot{Writer: 1<<40 + i, Seq: 1 << 12})
-	}
+	var writers []uint64
 	for i := range uint64(1100) {
-		g.apply(1, record(1000+i, 1<<12, "k", "1", ctx...))
+		w := liarsWriter(1 + i)
+		g.Announce(w)
+		writers = append(writers, w.ID)
+	}
+	slices.Sort(writers)
+	var ctx []wire.Dot
+	for _, id := range writers[100:] {
+		ctx = append(ctx, wire.Dot{Writer: id, Seq: block})
+	}
+	for i, id := range writers {
+		key := "k"
+		if i%2 == 0 {
+			key = "l"
+		}
+		g.apply(1, record(id, block+1, key, "1", ctx...))
 		if g.NeedsCheckpoint() {
 			g.checkpoint()
 			g.commit()

@@ -253,8 +253,11 @@ func (e Element) Last() uint64 {
 // VectorSize is how many bytes AppendVector appends for v.
 func VectorSize(v Vector) int {
 	n := 2
-	for _, e := range v {
-		n += 18 + 16*len(e.Tails)
+	for i := range v {
+		n += ElementSize(&v[i])
 	}
 	return n
 }
+
+// ElementSize is how many of these are e's.
+func ElementSize(e *Element) int { return 18 + 16*len(e.Tails) }
