@@ -1,0 +1,54 @@
+package peer
+
+import (
+	"slices"
+	"testing"
+)
+
+// away ends a node's connections, and lets it open none.
+func (n *node) away() {
+	n.life++
+	for _, id := range n.conns {
+		n.m.drop(id)
+	}
+	n.wakeAt = 0
+}
+
+// A device that changes the relays without end is shut out all the same, and the others hear of it.
+func TestRevokesWhoFillsTheRoster(t *testing.T) {
+	h := newHarness(t, "Laptop", "Desktop", "Thief")
+	a, b, x := h.nodes[0], h.nodes[1], h.nodes[2]
+	h.pair(a, b)
+	h.pair(a, x)
+	h.until("all connected", func() bool { return len(b.names()) == 2 && len(x.names()) == 2 })
+	for range 300 {
+		_, _ = x.e.circle.roster.SignRelays(x.e.self.ik, h.urls)
+	}
+	x.e.circle.changed(nil)
+	x.put("k", `1`)
+	h.until("it has come", func() bool { return a.get("k") == `1` && b.get("k") == `1` })
+	a.must(Op{Do: Revoke{Device: x.id()}})
+	h.until("the others know", func() bool { return slices.Equal(b.names(), []string{"Laptop"}) })
+	h.until("it hears of it", func() bool { return x.status.Err == ERevoked })
+	y := h.add("Tablet", testApp)
+	h.pair(b, y)
+	h.until("another comes in", func() bool { return len(a.names()) == 2 && len(y.names()) == 2 })
+}
+
+// A device that is out cannot rename itself before it is told.
+func TestRevokedDeviceKeepsItsName(t *testing.T) {
+	h := newHarness(t, "Laptop", "Lost")
+	a, lost := h.nodes[0], h.nodes[1]
+	h.pair(a, lost)
+	lost.away()
+	a.must(Op{Do: Revoke{Device: lost.id()}})
+	h.wait(1_000)
+	lost.open()
+	lost.do(Op{Do: Rename{Name: "Boss"}})
+	h.until("it hears of it", func() bool { return lost.status.Err == ERevoked })
+	for _, d := range a.e.devices {
+		if d.name != "Lost" {
+			t.Errorf("its name is %s", d.name)
+		}
+	}
+}
