@@ -84,10 +84,7 @@ func (r *replication) onHeads(fields []byte) error {
 		r.notice(m.Heads)
 		return wire.ErrMalformed
 	}
-	if roster.ValidName(m.Name) && m.Name != r.d.name {
-		r.d.name, r.d.unsaved = m.Name, true
-		r.e.touch()
-	}
+	r.named(m.Name)
 	if r.held {
 		r.heldHeads = bytes.Clone(fields)
 		return nil
@@ -101,6 +98,14 @@ func (r *replication) onHeads(fields []byte) error {
 	r.send(wire.AppendRosterDone(nil))
 	r.sentDone = true
 	return r.rostersEqual()
+}
+
+// named takes the name that the other device goes by, as it may be shown. A full device leaves it out before an application peer.
+func (r *replication) named(name string) {
+	if name = roster.ShownName(name); name != "" && name != r.d.name {
+		r.d.name, r.d.unsaved = name, true
+		r.e.touch()
+	}
 }
 
 func (r *replication) onEntries(fields []byte) error {

@@ -52,3 +52,26 @@ func TestRevokedDeviceKeepsItsName(t *testing.T) {
 		}
 	}
 }
+
+// A name that an older device gave itself is shown without what hides in it.
+func TestNamesAreShownClean(t *testing.T) {
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	for name, want := range map[string]string{"Lap\u200btop": "Laptop", "\u3164": "Device", "Léa's 📱": "Léa's 📱"} {
+		h.until("connected", func() bool { return b.status.Sync == SyncOnline && a.status.Sync == SyncOnline })
+		b.e.self.name = name
+		b.e.saveName()
+		for _, d := range b.e.devices {
+			d.repl.sendHeads()
+		}
+		b.put("k", `1`)
+		h.until(name, func() bool { return slices.Equal(a.names(), []string{want}) })
+		a.crash()
+		b.crash()
+		h.until("again", func() bool { return slices.Equal(a.names(), []string{want}) && b.e.currentStatus().Self.Name == want })
+	}
+	if r := a.replies[a.do(Op{Do: Rename{Name: "\u2060"}})]; r.Err != EValue {
+		t.Errorf("%q", r.Err)
+	}
+}

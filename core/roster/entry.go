@@ -159,7 +159,7 @@ func readMember(r *wire.Reader) Member {
 	copy(m.NK[:], r.Bytes(32))
 	m.Kind = r.U8()
 	m.Name = string(r.LV8(255))
-	if !ValidName(m.Name) {
+	if !signedName(m.Name) {
 		r.Fail()
 	}
 	return m
@@ -226,7 +226,7 @@ func Accept(ik ed25519.PrivateKey, genesis ID, m Member) [64]byte {
 
 // Accepted reports whether sig is what Accept signs.
 func Accepted(genesis ID, m Member, sig []byte) bool {
-	return ValidName(m.Name) && ed25519.Verify(m.IK[:], accepted(genesis, &m), sig)
+	return signedName(m.Name) && ed25519.Verify(m.IK[:], accepted(genesis, &m), sig)
 }
 
 func accepted(genesis ID, m *Member) []byte {

@@ -123,6 +123,7 @@ func begin(genesis []byte, verified bool) (*Roster, error) {
 		return nil, ErrEntry
 	}
 	r := &Roster{genesis: e.id, index: make(map[ID]int), devices: make(map[[32]byte]int)}
+	e.member.Name = ShownName(e.member.Name)
 	r.take(e)
 	r.settle(0)
 	return r, nil
@@ -205,6 +206,7 @@ func (r *Roster) add(raw []byte, strict, verified bool) error {
 	if v := r.weigh(&e); strict && (e.idle || !r.entitled(&e, &v)) {
 		return ErrEntry
 	}
+	e.member.Name = ShownName(e.member.Name)
 	e.raw, e.acceptance = bytes.Clone(raw), nil
 	r.take(e)
 	return nil

@@ -383,6 +383,28 @@ func deviceNames() []nameCase {
 		{"bad\xff\xfeutf8", false, "badutf8"},
 		{"\t  two   spaces \r\n", false, "two spaces"},
 		{"\u0085", false, "Device"},
+		{"\u200b", false, "Device"}, // nothing to be seen
+		{"\u3164", false, "Device"},
+		{"\u2060\u2060", false, "Device"},
+		{"\u00ad", false, "Device"},
+		{"\ufeff", false, "Device"},
+		{"\u034f\ufe0f", false, "Device"},
+		{"\u2800", false, "Device"},
+		{"\u115f\u1160\uffa0", false, "Device"},
+		{"\U000e0061", false, "Device"},
+		{"\u2003", false, "Device"},
+		{"\u0301\u0302", false, "Device"}, // only marks
+		{"e\u0301", true, "e\u0301"},
+		{"Laptop\u200b", false, "Laptop"}, // the same to the eye
+		{"Lap\u00adtop", false, "Laptop"},
+		{"Lap\u200dtop", false, "Laptop"},
+		{"Laptop\ufe0f", false, "Laptop"},
+		{"two\u2028lines", false, "two lines"},
+		{"👩\u200d💻", true, "👩\u200d💻"}, // where they show
+		{"❤\ufe0f\u200d🔥", true, "❤\ufe0f\u200d🔥"},
+		{"می\u200cخواهم", true, "می\u200cخواهم"},
+		{"क्\u200dष", true, "क्\u200dष"},
+		{"👩\u200d\u200d💻", false, "👩\u200d💻"},
 	}
 }
 
@@ -467,7 +489,7 @@ func FuzzEntry(f *testing.F) {
 	f.Add(sign(a.ik, r.ID(), 9, []byte("?")))
 	had := r.Len()
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if e, err := parse(raw); err == nil && (e.typ == typeGenesis || e.typ == typeAdd) && !ValidName(e.member.Name) {
+		if e, err := parse(raw); err == nil && (e.typ == typeGenesis || e.typ == typeAdd) && !signedName(e.member.Name) {
 			t.Fatal("a bad name was taken")
 		}
 		_, _ = Open(raw)

@@ -306,7 +306,7 @@ func nameVectors() []vectors.Vector {
 	var out []vectors.Vector
 	for i, c := range deviceNames() {
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("name ", i), Rule: "R8.4", Op: "roster.name", Outcome: vectors.OK, In: vectors.Fields{"name": vectors.Hex([]byte(c.name))},
+			Name: fmt.Sprint("name ", i), Rule: "R8.46", Op: "roster.name", Outcome: vectors.OK, In: vectors.Fields{"name": vectors.Hex([]byte(c.name))},
 			Out: vectors.Fields{"valid": ValidName(c.name)},
 		})
 	}

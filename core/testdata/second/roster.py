@@ -25,8 +25,35 @@ def plain_text(data):
         return False
 
 
-def valid_name(data):
+IGNORED = [(0x34F, 0x34F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2028, 0x2029), (0x2065, 0x2065), (0x2800, 0x2800)]
+IGNORED += [(0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF)]
+
+
+def signed_name(data):
+    """Whether an entry may have a name."""
     return plain_text(data) and 1 <= len(data.decode()) <= 40
+
+
+def _hidden(c, last):
+    """Whether a character behind another shows nothing and may stand there for no good reason."""
+    emoji = 0x2190 <= last <= 0x2BFF and last != 0x2800 or 0x1F000 <= last <= 0x1FAFF
+    joins = 0x600 <= last <= 0x18FF and not _hidden(last, 0)
+    if c == 0xFE0F:
+        return not emoji
+    if c == 0x200D:
+        return not (emoji or joins or last == 0xFE0F)
+    if c == 0x200C:
+        return not joins
+    return unicodedata.category(chr(c)) == "Cf" or any(a <= c <= b for a, b in IGNORED)
+
+
+def valid_name(data):
+    """Whether a device may be called so."""
+    if not signed_name(data):
+        return False
+    name = data.decode()
+    hidden = any(_hidden(ord(c), ord(last)) for last, c in zip("\0" + name, name))
+    return not hidden and any(unicodedata.category(c)[0] not in "MZ" for c in name)
 
 
 def namespace_genesis(ns):
@@ -67,7 +94,7 @@ class Entry:
             start = body.at
             self.ik, self.nk, self.kind, self.name = body.take(32), body.take(32), body.u(1), body.lv(1, 255)
             self.member = body.data[start : body.at]
-            if not valid_name(self.name):
+            if not signed_name(self.name):
                 raise wire.Malformed
         if self.type == ADD:
             self.acceptance = body.take(64)
