@@ -187,8 +187,12 @@ func (p *pairingRun) grant() {
 	if d == nil {
 		d = e.addDevice(dom, other.IK, other.NK, other.Kind, other.Name)
 	}
-	if d == nil || d.domain != dom || !d.member() && dom.roster.Left(e.publicIK()) == 0 {
+	switch {
+	case d == nil || d.domain != dom:
 		p.end(EBusy)
+		return
+	case !d.member() && dom.roster.Left(e.publicIK()) == 0:
+		p.end(EQuota)
 		return
 	}
 	if !d.member() { // a member that lost its circle with its disk gets it again

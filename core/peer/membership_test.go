@@ -1,8 +1,12 @@
 package peer
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"slices"
 	"testing"
+
+	"github.com/masqdev/masq/core/roster"
 )
 
 // away ends a node's connections, and lets it open none.
@@ -12,6 +16,15 @@ func (n *node) away() {
 		n.m.drop(id)
 	}
 	n.wakeAt = 0
+}
+
+// signAdds has a node sign ADDs of the made-up devices from the first to the last, as far as it can.
+func (n *node) signAdds(dom *domain, first, last int) {
+	for i := first; i < last; i++ {
+		ik := ed25519.NewKeyFromSeed(append(bytes.Repeat([]byte{9}, 30), byte(i>>8), byte(i)))
+		m := roster.Member{IK: [32]byte(ik.Public().(ed25519.PublicKey)), NK: [32]byte{1, byte(i >> 8), byte(i)}, Kind: roster.Store, Name: "Made up"}
+		_, _ = dom.roster.SignAdd(n.e.self.ik, m, roster.Accept(ik, dom.roster.ID(), m))
+	}
 }
 
 // A device that changes the relays without end is shut out all the same, and the others hear of it.
@@ -74,4 +87,30 @@ func TestNamesAreShownClean(t *testing.T) {
 	if r := a.replies[a.do(Op{Do: Rename{Name: "\u2060"}})]; r.Err != EValue {
 		t.Errorf("%q", r.Err)
 	}
+}
+
+// A device that nears its quota says so. Without a place left, what it would have to sign is refused with a reason; it still revokes.
+func TestRosterQuota(t *testing.T) {
+	h := newStores(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	if a.status.Left != EnoughLeft {
+		t.Errorf("alone: %d left", a.status.Left)
+	}
+	h.pair(a, b)
+	h.until("connected", func() bool { return len(b.names()) == 1 })
+	b.signAdds(b.e.circle, 0, 240)
+	if left := b.e.currentStatus().Left; left != 256-3-240 {
+		t.Errorf("%d left", left)
+	}
+	b.signAdds(b.e.circle, 240, 256)
+	if left := b.e.currentStatus().Left; left != 0 {
+		t.Errorf("%d left", left)
+	}
+	if r := b.replies[b.do(Op{Do: SetRelays{URLs: h.urls}})]; r.Err != EQuota {
+		t.Errorf("relays: %q", r.Err)
+	}
+	if r := b.replies[b.do(Op{Do: Invite{URL: managerURL}})]; r.Err != EQuota {
+		t.Errorf("invite: %q", r.Err)
+	}
+	b.must(Op{Do: Revoke{Device: a.id()}})
 }
