@@ -105,7 +105,7 @@ const (
 	EKey      Code = "E_KEY"      // not 1 to 1,024 bytes of UTF-8 without U+0000
 	EValue    Code = "E_VALUE"    // not of a kind that can be stored
 	ETooBig   Code = "E_TOOBIG"   // a value over 1 MiB; a batch over 1,000 operations or 4 MiB
-	EQuota    Code = "E_QUOTA"    // storage is full
+	EQuota    Code = "E_QUOTA"    // storage is full, or the roster has no place for another entry by this device
 	EFenced   Code = "E_FENCED"   // another engine took over this data
 	EDamaged  Code = "E_DAMAGED"  // what is stored cannot be read
 	EVersion  Code = "E_VERSION"  // stored, or spoken, by a newer Masq
@@ -254,7 +254,11 @@ type Status struct {
 	Err         Code     // why sync has stopped, if it has: EVersion, another device runs a newer Masq; ERevoked
 	Relays      []string // local store: the Sync Servers in force
 	Apps        []AppStatus
+	Left        int // how many more entries of its own this device has places for in its roster, at most EnoughLeft
 }
+
+// EnoughLeft is Status.Left of a device that does not near its quota of roster entries, such as devices that it lets in.
+const EnoughLeft = 16
 
 // AppStatus is one application of a local store.
 type AppStatus struct {

@@ -3,6 +3,7 @@ package peer
 import (
 	"slices"
 
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/session"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -46,7 +47,7 @@ func (d *device) load() {
 	r := wire.NewReader(d.e.led.Meta(d.meta()))
 	name, last := string(r.LV8(255)), r.U64()
 	if r.Done() == nil {
-		d.name, d.lastHeard = name, last
+		d.name, d.lastHeard = roster.ShownName(name), last
 	}
 }
 

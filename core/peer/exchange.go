@@ -82,10 +82,6 @@ func (r *replication) onHeads(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	if roster.ValidName(m.Name) && m.Name != r.d.name {
-		r.d.name, r.d.unsaved = m.Name, true
-		r.e.touch()
-	}
 	if r.d.domain.roster.Revoked(r.d.ik) {
 		r.notice(m.Heads)
 		return wire.ErrMalformed
@@ -94,6 +90,7 @@ func (r *replication) onHeads(fields []byte) error {
 		r.outdated()
 		return wire.ErrMalformed
 	}
+	r.named(m.Name)
 	if r.held {
 		r.heldHeads = bytes.Clone(fields)
 		return nil
@@ -101,7 +98,7 @@ func (r *replication) onHeads(fields []byte) error {
 	if r.sentDone { // only the name was new
 		return nil
 	}
-	if lacks := r.d.domain.roster.Behind(m.Heads); len(lacks) > 0 {
+	for _, lacks := range r.d.domain.roster.Batches(m.Heads) {
 		r.send(wire.AppendRosterEntries(nil, lacks))
 	}
 	r.send(wire.AppendRosterDone(nil))
@@ -116,19 +113,21 @@ func (r *replication) outdated() {
 	r.abort(codeVersion)
 }
 
+// named takes the name that the other device goes by, as it may be shown. A full device leaves it out before an application peer.
+func (r *replication) named(name string) {
+	if name = roster.ShownName(name); name != "" && name != r.d.name {
+		r.d.name, r.d.unsaved = name, true
+		r.e.touch()
+	}
+}
+
 func (r *replication) onEntries(fields []byte) error {
 	entries, err := wire.ParseRosterEntries(fields)
 	if err != nil {
 		return err
 	}
-	dom := r.d.domain
-	before := dom.roster.Len()
-	if err := r.addEntries(dom, entries); err != nil {
+	if err := r.addEntries(r.d.domain, entries); err != nil {
 		return err
-	}
-	if dom.roster.Len() != before {
-		dom.changed(r)
-		r.e.tend(false)
 	}
 	if r.dead { // the news was that this device, or that one, is out
 		return wire.ErrMalformed
@@ -136,18 +135,19 @@ func (r *replication) onEntries(fields []byte) error {
 	return nil
 }
 
+// addEntries takes entries of a roster. Those before one that is refused stay.
 func (r *replication) addEntries(dom *domain, entries [][]byte) error {
-	for _, entry := range entries {
-		if err := dom.roster.Add(entry); err != nil {
-			if errors.Is(err, roster.ErrVersion) {
-				r.e.syncErr = EVersion
-				r.e.touch()
-				r.abort(codeVersion)
-			}
-			return err
-		}
+	changed, err := dom.roster.AddAll(entries)
+	if changed {
+		dom.changed(r)
+		r.e.tend(false)
 	}
-	return nil
+	if errors.Is(err, roster.ErrVersion) {
+		r.e.syncErr = EVersion
+		r.e.touch()
+		r.abort(codeVersion)
+	}
+	return err
 }
 
 func (r *replication) onDone() error {
@@ -274,7 +274,7 @@ func (r *replication) onNamespaceHeads(fields []byte) error {
 	if n == nil || n.peers == nil {
 		return nil
 	}
-	if lacks := n.peers.roster.Behind(m.Heads); len(lacks) > 0 {
+	for _, lacks := range n.peers.roster.Batches(m.Heads) {
 		r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: n.num, Entries: lacks}))
 	}
 	return nil
@@ -289,16 +289,7 @@ func (r *replication) onNamespaceEntries(fields []byte) error {
 	if n == nil {
 		return nil
 	}
-	dom := n.haveDomain()
-	before := dom.roster.Len()
-	if err := r.addEntries(dom, m.Entries); err != nil {
-		return err
-	}
-	if dom.roster.Len() != before {
-		dom.changed(r)
-		r.e.tend(false)
-	}
-	return nil
+	return r.addEntries(n.haveDomain(), m.Entries)
 }
 
 func (r *replication) onBye(fields []byte) error {

@@ -35,7 +35,7 @@ func (e *Engine) loadSelf(saved []byte) error {
 	if r.Done() != nil {
 		return errDamagedSelf
 	}
-	e.setSelf(keys, name)
+	e.setSelf(keys, roster.ShownName(name))
 	return nil
 }
 

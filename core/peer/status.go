@@ -36,6 +36,9 @@ func (e *Engine) currentStatus() Status {
 		}
 	}
 	home := e.home()
+	if s.Left = EnoughLeft; home != nil {
+		s.Left = home.roster.Left(e.publicIK())
+	}
 	if home != nil && home.in() { // else this device was granted the circle, and not added yet
 		for _, d := range e.devices {
 			if d.domain == home && d.member() {
@@ -121,7 +124,7 @@ func (s *Status) equal(o *Status) bool {
 
 // sameState reports whether s and o differ in counts and times at most.
 func (s *Status) sameState(o *Status) bool {
-	return s.Sync == o.Sync && s.Err == o.Err && s.RecoverySet == o.RecoverySet && s.Self == o.Self &&
+	return s.Sync == o.Sync && s.Err == o.Err && s.Left == o.Left && s.RecoverySet == o.RecoverySet && s.Self == o.Self &&
 		slices.EqualFunc(s.Devices, o.Devices, sameDevice) && slices.Equal(s.Relays, o.Relays) &&
 		slices.EqualFunc(s.Apps, o.Apps, func(a, b AppStatus) bool { return a.sameState(&b) })
 }
