@@ -21,7 +21,7 @@ type Keys struct {
 // this device's own, or a point of low order.
 var ErrKeys = errors.New("session: unusable keys")
 
-// A Pair is two devices as one of them sees it, with what only the two can compute. It does not change.
+// A Pair is two devices as one of them sees it, with what only the two can compute. All its Conns are for one goroutine.
 type Pair struct {
 	self      *ecdh.PrivateKey
 	peer      [32]byte
@@ -30,6 +30,7 @@ type Pair struct {
 	rdv       [32]byte // k_rdv
 	offset    uint64   // seconds by which this pair's day begins earlier than UTC's
 	initiator bool
+	guard     guard // on what the initiator is answered
 }
 
 const (
