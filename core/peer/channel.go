@@ -155,7 +155,7 @@ func (c *channel) begin() {
 func (c *channel) body(body []byte) {
 	res := c.sess.Receive(c.e.clock.Now(), body)
 	if r := c.d.repl; res.Taken && r != nil && r.via == c {
-		r.credit.heard = c.e.clock.Now()
+		r.heard(len(body))
 	}
 	if c.result(res) {
 		c.e.clock.Need(c.sess.Deadline())
@@ -264,7 +264,7 @@ func (c *channel) sessionDown() {
 	}
 	r.dead = true
 	c.d.repl = nil
-	c.d.lastHeard, c.d.unsaved = c.e.clock.Wall(), true
+	c.d.unsaved = true
 	c.e.touch()
 }
 

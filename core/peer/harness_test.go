@@ -32,12 +32,13 @@ type harness struct {
 	queue []func()
 	conns map[uint64]*socket
 	last  uint64
-	tap   func(from *node, data []byte) []byte
+	tap   func(from *node, data []byte) []byte // what becomes of a frame to the relay; nil: it is lost
 }
 
 type socket struct {
 	n    *node
 	conn uint32
+	imp  *impostor // whose it is instead of a node's
 }
 
 type node struct {
@@ -240,6 +241,9 @@ func (n *node) act(life int, a Action) {
 			if n.m.tap != nil {
 				data = n.m.tap(n, data)
 			}
+			if data == nil {
+				break
+			}
 			n.m.later(func() { n.m.relayStep(&relay.Frame{Conn: id, Data: data}) })
 		}
 	case Ping:
@@ -285,15 +289,19 @@ func (h *harness) relayStep(ev relay.Event) {
 	for _, a := range out.List {
 		switch a := a.(type) {
 		case *relay.Send:
-			if s := h.conns[a.Conn]; s != nil {
+			switch s := h.conns[a.Conn]; {
+			case s == nil:
+			case s.imp != nil:
+				h.later(func() { s.imp.frame(append([]byte(nil), a.Data...)) })
+			default:
 				s.n.back(s.n.life, Frame{Conn: s.conn, Data: append([]byte(nil), a.Data...)})
 			}
 		case relay.SendText:
-			if s := h.conns[a.Conn]; s != nil {
+			if s := h.conns[a.Conn]; s != nil && s.imp == nil {
 				s.n.back(s.n.life, Pong{Conn: s.conn})
 			}
 		case relay.Close:
-			if s := h.conns[a.Conn]; s != nil {
+			if s := h.conns[a.Conn]; s != nil && s.imp == nil {
 				delete(h.conns, a.Conn)
 				delete(s.n.conns, s.conn)
 				s.n.back(s.n.life, Closed{Conn: s.conn, Code: a.Code})

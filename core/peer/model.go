@@ -169,8 +169,12 @@ type replication struct {
 
 	sentDone, gotDone bool
 	listed            bool
-	theirs            []wire.Namespace // what the other side has listed
+	gotList           bool             // the other side has listed its namespaces
+	theirs            []wire.Namespace // as it did
 	flows             []*flow          // one for each namespace that both sync
+
+	waits Millis // since when the other side is to begin; 0: it has begun
+	came  int    // bytes of frames
 
 	credit credit
 	queue  [][]byte // messages for the next flush
