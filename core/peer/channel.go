@@ -10,9 +10,8 @@ import (
 
 // Times of core/PROTOCOL.md, in ms.
 const (
-	clockTolerance = 5 * 60_000
-	goodSession    = 30_000
-	dayCheck       = 60_000
+	goodSession = 30_000
+	dayCheck    = 60_000
 )
 
 func newChannel(d *device, day uint64, relay string) *channel {
@@ -80,7 +79,7 @@ func (d *device) beginSomewhere() {
 
 // days are the days whose channels the pair holds while it has no session.
 func (d *device) days() []uint64 {
-	now := d.e.relayTime()
+	now := d.e.dayTime()
 	days := []uint64{d.pair.Day(now)}
 	if other, near := d.pair.OtherDay(now); near {
 		days = append(days, other)
@@ -110,14 +109,9 @@ func (d *device) drop() {
 func (c *channel) chanID() [32]byte { return [32]byte(c.key.Public().(ed25519.PublicKey)) }
 
 func (c *channel) greeting(hello *wire.RelayFrame) []byte {
-	e := c.e
-	skew := int64(hello.Time) - int64(e.clock.Wall())
-	if -clockTolerance <= skew && skew <= clockTolerance {
-		skew = 0
-	}
-	if off := skew - e.clockSkew; off < -clockTolerance || off > clockTolerance {
-		e.clockSkew = skew
-		c.dialIn(1) // the channel's day was reckoned by the wrong clock
+	c.e.hear(c.relay, hello.Time)
+	if !slices.Contains(c.d.days(), c.day) { // it was reckoned by another time: keepChannels opens the right one
+		c.dialIn(1)
 		return nil
 	}
 	side := c.d.pair.Side()

@@ -33,11 +33,13 @@ type harness struct {
 	conns map[uint64]*socket
 	last  uint64
 	tap   func(from *node, data []byte) []byte // what becomes of a frame to the relay; nil: it is lost
+	hello func(url string, f *wire.RelayFrame) // changes what the relay says at first
 }
 
 type socket struct {
 	n    *node
 	conn uint32
+	url  string
 	imp  *impostor // whose it is instead of a node's
 }
 
@@ -269,7 +271,7 @@ func (n *node) dial(life int, a Dial) {
 	n.m.last++
 	id := n.m.last
 	n.conns[a.Conn] = id
-	n.m.conns[id] = &socket{n: n, conn: a.Conn}
+	n.m.conns[id] = &socket{n: n, conn: a.Conn, url: a.URL}
 	n.back(life, Opened{Conn: a.Conn})
 	n.m.later(func() {
 		n.m.relayStep(relay.Open{Conn: id, Path: strings.TrimPrefix(a.URL, n.m.urls[0]), Host: hostOf(a.URL)})
@@ -294,7 +296,7 @@ func (h *harness) relayStep(ev relay.Event) {
 			case s.imp != nil:
 				h.later(func() { s.imp.frame(append([]byte(nil), a.Data...)) })
 			default:
-				s.n.back(s.n.life, Frame{Conn: s.conn, Data: append([]byte(nil), a.Data...)})
+				s.n.back(s.n.life, Frame{Conn: s.conn, Data: h.said(s, a.Data)})
 			}
 		case relay.SendText:
 			if s := h.conns[a.Conn]; s != nil && s.imp == nil {
@@ -310,16 +312,30 @@ func (h *harness) relayStep(ev relay.Event) {
 	}
 }
 
+// said is what a socket gets of what the relay has sent.
+func (h *harness) said(s *socket, data []byte) []byte {
+	if f, err := wire.ParseRelay(data); h.hello != nil && err == nil && f.Type == wire.RelayHello {
+		h.hello(s.url, &f)
+		return wire.AppendRelay(nil, &f)
+	}
+	return append([]byte(nil), data...)
+}
+
 // outage cuts every connection and lets none be made.
 func (h *harness) outage() {
 	h.up = false
+	h.cut()
+	h.relay = h.newRelay()
+	h.run()
+}
+
+// cut ends every connection.
+func (h *harness) cut() {
 	for id, s := range h.conns {
-		delete(h.conns, id)
+		h.drop(id)
 		delete(s.n.conns, s.conn)
 		s.n.back(s.n.life, Closed{Conn: s.conn, Code: 1006})
 	}
-	h.relay = h.newRelay()
-	h.run()
 }
 
 // offline takes one device's network away, or gives it back, and tells it.

@@ -43,10 +43,10 @@ type Engine struct {
 	conns           map[uint32]connUser
 	lastConn        uint32
 	lastReplication uint32
-	offline         bool  // the driver says so
-	clockSkew       int64 // ms that the relay's clock is ahead, when more than five minutes; else 0
-	syncErr         Code  // why sync has stopped for good, if it has
-	closing         *Op   // Shutdown, waiting for its commit
+	offline         bool // the driver says so
+	day             dayTime
+	syncErr         Code // why sync has stopped for good, if it has
+	closing         *Op  // Shutdown, waiting for its commit
 
 	status   Status
 	statusAt Millis

@@ -154,6 +154,7 @@ func (e *Engine) timers() {
 	if e.closing != nil {
 		return
 	}
+	e.askTime()
 	for _, d := range e.devices {
 		d.keepChannels()
 		for _, c := range d.channels {
