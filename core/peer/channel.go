@@ -27,6 +27,12 @@ func (d *device) keepChannels() {
 		d.dropChannels(func(*channel) bool { return d.repl != nil }) // a session that stands ends itself
 		return
 	}
+	if !d.hasPlace() {
+		if d.repl != nil || len(d.channels) > 0 {
+			d.leave()
+		}
+		return
+	}
 	if d.repl != nil { // the session’s channel stays whatever its day; the others go
 		d.dropChannels(func(c *channel) bool { return c == d.repl.via })
 		return
@@ -77,11 +83,11 @@ func (d *device) beginSomewhere() {
 	}
 }
 
-// days are the days whose channels the pair holds while it has no session.
+// days are the days whose channels the pair holds while it has no session, today first.
 func (d *device) days() []uint64 {
 	now := d.e.dayTime()
 	days := []uint64{d.pair.Day(now)}
-	if other, near := d.pair.OtherDay(now); near {
+	if other, near := d.pair.OtherDay(now); near && d.room() {
 		days = append(days, other)
 	}
 	return days

@@ -37,6 +37,7 @@ type Engine struct {
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
 	devices    []*device    // of all domains
+	places     places
 	pairing    *pairingRun
 	invites    inviteGuard
 
@@ -124,6 +125,8 @@ type device struct {
 	name   string
 	pair   *session.Pair
 	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
+	place  bool        // see places
+	family [32]byte    // the ik of the application peer through which it came in; else its own
 
 	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
 	repl     *replication // while one of the channels has a session

@@ -155,6 +155,7 @@ func (e *Engine) timers() {
 		return
 	}
 	e.askTime()
+	e.givePlaces()
 	for _, d := range e.devices {
 		d.keepChannels()
 		for _, c := range d.channels {

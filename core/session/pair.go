@@ -100,6 +100,13 @@ func (p *Pair) OtherDay(now uint64) (day uint64, near bool) {
 	return 0, false
 }
 
+// Turn is a number that both devices of a pair know, and nobody else: those with the smallest numbers of a turn meet in it.
+func (p *Pair) Turn(turn uint64) uint64 {
+	var out [8]byte
+	derive(out[:], p.rdv[:], nil, string(binary.BigEndian.AppendUint64([]byte("masq/1 turn"), turn)))
+	return binary.BigEndian.Uint64(out[:])
+}
+
 // ChannelKey is the key that names a day's channel (by its public half) and signs JOIN.
 func (p *Pair) ChannelKey(day uint64) ed25519.PrivateKey {
 	var seed [ed25519.SeedSize]byte
