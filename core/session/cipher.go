@@ -42,11 +42,11 @@ func newAEAD(key []byte) cipher.AEAD {
 	return aead
 }
 
-// erase overwrites the key that a cipher of newAEAD keeps inside. The cipher must not be used again. Its package has no way to do
-// that, and its type no name.
+// erase overwrites the key that a cipher of newAEAD keeps inside, in its one field: its package has no way to do that. The cipher must
+// not be used again.
 func erase(aead cipher.AEAD) {
 	if aead != nil {
-		reflect.ValueOf(aead).Elem().SetZero()
+		clear(reflect.ValueOf(aead).Elem().Field(0).Bytes())
 	}
 }
 
