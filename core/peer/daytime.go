@@ -1,7 +1,5 @@
 package peer
 
-import "slices"
-
 // dayTime is the time that days are reckoned by. It begins with the device's clock at the first HELLO and runs on in engine time, so that
 // somebody who sets the clock does not change it.
 //
@@ -57,23 +55,24 @@ func (t *dayTime) take(said, now Millis) { t.taken, t.since = said, now }
 
 // set takes what a Sync Server says if it may set the time.
 func (t *dayTime) set(relay string, said, now Millis) {
-	t.sets = slices.DeleteFunc(t.sets, func(s daySet) bool { return now >= s.at+daySetsIn })
-	var by []daySet
+	by, all := 0, 0
+	t.again = 0
 	for _, s := range t.sets {
-		if s.relay == relay {
-			by = append(by, s)
+		if over := s.at + daySetsIn; now < over {
+			if all++; s.relay == relay {
+				by++
+			}
+			if t.again == 0 {
+				t.again = over
+			}
 		}
 	}
-	switch {
-	case len(by) >= daySetsMost:
-		t.again = by[0].at + daySetsIn
-	case len(t.sets) >= daySetsAll:
-		t.again = t.sets[0].at + daySetsIn
-	default:
-		t.take(said, now)
-		t.again = 0
-		t.sets = append(t.sets, daySet{relay, now})
+	if by >= daySetsMost || all >= daySetsAll {
+		return
 	}
+	t.take(said, now)
+	t.again = 0
+	t.sets = append(t.sets[max(0, len(t.sets)+1-daySetsAll):], daySet{relay, now})
 }
 
 // askTime dials again where a Sync Server could not set the time and may do so now.

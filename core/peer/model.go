@@ -127,6 +127,8 @@ type device struct {
 	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
 	place  bool        // see places
 	family [32]byte    // the ik of the application peer through which it came in; else its own
+	crowd  float64     // how many others of its family have such a claim, and it
+	number float64     // in the turn, see byTurn
 
 	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
 	repl     *replication // while one of the channels has a session

@@ -1,8 +1,8 @@
 package peer
 
 import (
-	"cmp"
 	"slices"
+	"sort"
 
 	"github.com/masqdev/masq/core/wire"
 )
@@ -53,8 +53,8 @@ type claims struct {
 
 func (e *Engine) claims(turn uint64) claims {
 	c := claims{turn: turn}
-	e.findFamilies()
 	for _, d := range e.devices {
+		d.family = d.domain.roster.Family(d.ik) // who lets many in has no better claim by it
 		switch {
 		case !d.reachable():
 		case d.adds != nil, e.pairing != nil && e.pairing.step == Paired && e.pairing.nk == d.nk:
@@ -66,20 +66,6 @@ func (e *Engine) claims(turn uint64) claims {
 		}
 	}
 	return c
-}
-
-// findFamilies says of each device through whom it came in: who lets many in has no better claim by it.
-func (e *Engine) findFamilies() {
-	for _, dom := range e.domains() {
-		families := dom.roster.Families()
-		for _, d := range e.devices {
-			if d.domain == dom {
-				if d.family = d.ik; families[d.ik] != [32]byte{} {
-					d.family = families[d.ik]
-				}
-			}
-		}
-	}
 }
 
 // choose returns at most placesMost devices.
@@ -115,25 +101,27 @@ func (c claims) inOrder(devices []*device, skip int) (out []*device) {
 
 // byTurn sorts devices by a number that both of a pair know: who is early here is as a rule early there, and so they meet. It is
 // multiplied by the size of the device's family and the number of families in its namespace, so that one of these has no better claim
-// by being large: the smallest of n random numbers is 1/n in the mean.
+// by being large: the smallest of n random numbers is 1/n of one in the mean.
 func (c claims) byTurn(devices []*device) []*device {
-	type family struct {
-		dom  *domain
-		from [32]byte
-	}
-	size, families := map[family]uint64{}, map[*domain]uint64{}
 	for _, d := range devices {
-		f := family{d.domain, d.family}
-		if size[f]++; size[f] == 1 {
-			families[d.domain]++
+		d.crowd = 0
+		for _, o := range devices {
+			if o.domain == d.domain && o.family == d.family {
+				d.crowd++
+			}
 		}
 	}
-	number := map[*device]uint64{}
 	for _, d := range devices {
-		number[d] = d.pair.Turn(c.turn) >> 32 * size[family{d.domain, d.family}] * families[d.domain]
+		families := 0.0
+		for _, o := range devices {
+			if o.domain == d.domain {
+				families += 1 / o.crowd
+			}
+		}
+		d.number = float64(d.pair.Turn(c.turn)) * d.crowd * families
 	}
 	out := slices.Clone(devices)
-	slices.SortFunc(out, func(a, b *device) int { return cmp.Compare(number[a], number[b]) })
+	sort.Slice(out, func(i, j int) bool { return out[i].number < out[j].number })
 	return out
 }
 

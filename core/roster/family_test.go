@@ -2,8 +2,8 @@ package roster
 
 import "testing"
 
-func TestFamilies(t *testing.T) {
-	store, phone, tablet, watch, other := dev(1), peer(5), peer(6), peer(7), peer(8)
+func TestFamily(t *testing.T) {
+	store, phone, tablet, watch, other, stranger := dev(1), peer(5), peer(6), peer(7), peer(8), peer(9)
 	r := OpenNamespace(ns, store.IK)
 	signFull(t, r, store, store)
 	add(t, r, store, phone)
@@ -12,18 +12,14 @@ func TestFamilies(t *testing.T) {
 	add(t, r, phone, tablet)
 	add(t, r, tablet, watch)
 	add(t, r, store, other)
-	families := r.Families()
-	for who, want := range map[*device]device{&phone: phone, &tablet: phone, &watch: phone, &other: other} {
-		if families[who.IK] != want.IK {
+	for who, want := range map[*device]device{&phone: phone, &tablet: phone, &watch: phone, &other: other, &store: store, &stranger: stranger} {
+		if r.Family(who.IK) != want.IK {
 			t.Errorf("%s is not of the family of %s", who.Name, want.Name)
 		}
 	}
-	if _, ok := families[store.IK]; ok {
-		t.Error("a full device is in a family")
-	}
 	add(t, apart, store, tablet)
 	sync(t, apart, r)
-	if families = r.Families(); families[tablet.IK] != tablet.IK {
+	if r.Family(tablet.IK) != tablet.IK || r.Family(watch.IK) != tablet.IK {
 		t.Error("whom a full device lets in, too, is of a peer's family")
 	}
 }
