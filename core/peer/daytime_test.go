@@ -15,19 +15,21 @@ func TestHelloTime(t *testing.T) {
 	for name, c := range map[string]struct {
 		says  func(n int, now Millis) Millis // what the n-th HELLO says
 		dials int                            // at most, in an hour
-		days  int                            // whose channels are shown in that hour, at most
+		days  int                            // whose channels are shown, at most
 		ends  bool                           // the Sync Server ends each connection behind HELLO
+		hours Millis
 	}{
-		"another day each time":   {func(n int, now Millis) Millis { return now + Millis(1+n%365)*aDay }, 5, 3, false},
-		"the same, and ends each": {func(n int, now Millis) Millis { return now + Millis(1+n%365)*aDay }, 100, 3, true},
-		"the past, each earlier":  {func(n int, now Millis) Millis { return now - Millis(1+n%365)*aDay }, 5, 3, false},
-		"the past, each later":    {func(n int, now Millis) Millis { return now - 400*aDay + Millis(n)*aDay }, 5, 3, false},
-		"further by minutes":      {func(n int, now Millis) Millis { return now + Millis(n)*6*minute }, 100, 2, true},
-		"one time for good":       {func(int, Millis) Millis { return 1_800_000_000_000 }, 100, 2, true},
-		"two nodes, six minutes":  {func(n int, now Millis) Millis { return now + Millis(n%2)*6*minute }, 5, 2, false},
-		"two nodes, six hours":    {func(n int, now Millis) Millis { return now + Millis(n%2)*360*minute }, 5, 2, false},
-		"nothing but zero":        {func(int, Millis) Millis { return 0 }, 5, 2, false},
-		"the end of time":         {func(int, Millis) Millis { return 1<<63 - 1 }, 5, 1, false},
+		"another day each time":   {func(n int, now Millis) Millis { return now + Millis(1+n%365)*aDay }, 5, 3, false, 1},
+		"the same, and ends each": {func(n int, now Millis) Millis { return now + Millis(1+n%365)*aDay }, 100, 3, true, 1},
+		"the same, for a day":     {func(n int, now Millis) Millis { return now + Millis(1+n%365)*aDay }, 100, 4, true, 23},
+		"the past, each earlier":  {func(n int, now Millis) Millis { return now - Millis(1+n%365)*aDay }, 5, 3, false, 1},
+		"the past, each later":    {func(n int, now Millis) Millis { return now - 400*aDay + Millis(n)*aDay }, 5, 3, false, 1},
+		"further by minutes":      {func(n int, now Millis) Millis { return now + Millis(n)*6*minute }, 100, 2, true, 1},
+		"one time for good":       {func(int, Millis) Millis { return 1_800_000_000_000 }, 100, 2, true, 1},
+		"two nodes, six minutes":  {func(n int, now Millis) Millis { return now + Millis(n%2)*6*minute }, 5, 2, false, 1},
+		"two nodes, six hours":    {func(n int, now Millis) Millis { return now + Millis(n%2)*360*minute }, 5, 2, false, 1},
+		"nothing but zero":        {func(int, Millis) Millis { return 0 }, 5, 2, false, 1},
+		"the end of time":         {func(int, Millis) Millis { return 1<<63 - 1 }, 5, 1, false, 1},
 	} {
 		h := newHarness(t, "Laptop", "Phone")
 		a, b := h.nodes[0], h.nodes[1]
@@ -45,8 +47,8 @@ func TestHelloTime(t *testing.T) {
 		}
 		before := a.dials
 		h.cut()
-		h.wait(60 * minute)
-		if n := a.dials - before; n > c.dials || len(names) > c.days {
+		h.wait(c.hours * 60 * minute)
+		if n := a.dials - before; n > c.dials*int(c.hours) || len(names) > c.days {
 			t.Errorf("%s: %d dials, the names of %d channels", name, n, len(names))
 		}
 		h.hello = nil

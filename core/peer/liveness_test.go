@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"fmt"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/masqdev/masq/core/wire"
@@ -55,6 +57,37 @@ func TestLostFrameHeals(t *testing.T) {
 			}
 			if healed == 0 || healed > within || a.status.Sync != SyncOnline || b.status.Sync != SyncOnline {
 				t.Errorf("frame %d of %s lost: the same after %d ms; online: %d, %d", n, h.nodes[who].name, healed, a.status.Sync, b.status.Sync)
+			}
+		}
+	}
+}
+
+// Whichever frames are lost, two stores are the same soon after the last one was, and every session between them has begun or ended.
+func TestFramesLostAtRandom(t *testing.T) {
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		h := newStores(t, "Laptop", "Desktop")
+		a, b := h.nodes[0], h.nodes[1]
+		a.addApp(notes, "Notes")
+		a.addApp(todo, "Todo")
+		h.pair(a, b)
+		h.until("the applications are on both", func() bool { return b.e.namespaceOf(todo) != nil && b.e.namespaceOf(notes) != nil })
+		h.between(func(*node, int) bool { return random.IntN(5) == 0 })
+		for n := range 4 {
+			h.outage()
+			h.up = true
+			a.putIn(notes, "a", fmt.Sprint(n))
+			b.putIn(todo, "b", fmt.Sprint(n))
+			h.wait(Millis(random.IntN(60_000)))
+		}
+		h.tap = nil
+		h.wait(90_000)
+		if got, want := b.in(notes)+" "+a.in(todo), "a=3 b=3"; got != want {
+			t.Errorf("seed %d: %q", seed, got)
+		}
+		for _, n := range h.nodes {
+			if r := n.e.devices[0].repl; r == nil || r.beginning() {
+				t.Errorf("seed %d: %s is in no session, or in one that has not begun", seed, n.name)
 			}
 		}
 	}
