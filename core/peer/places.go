@@ -10,8 +10,8 @@ import (
 // places are the relay channels that this device holds at once. Whoever may add devices to a roster would else decide how many sockets
 // others open.
 type places struct {
-	given bool   // in the turn
-	turn  uint64 // see turn
+	given bool   // for the turn
+	turn  uint64 // in units of turnMillis
 }
 
 const (
