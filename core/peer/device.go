@@ -15,7 +15,7 @@ func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string
 	}
 	d := &device{e: e, domain: dom, ik: ik, nk: nk, kind: kind, name: name, pair: pair}
 	d.load()
-	e.devices = append(e.devices, d)
+	e.devices, e.places.given = append(e.devices, d), false
 	return d
 }
 

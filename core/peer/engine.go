@@ -41,9 +41,6 @@ func (e *Engine) after(f func()) {
 // strictly has everything logged so far committed strictly, though nobody waits for it.
 func (e *Engine) strictly() { e.commits.next.strict = true }
 
-// relayTime is the time, by the relay's clock when the two are more than five minutes apart.
-func (e *Engine) relayTime() Millis { return uint64(int64(e.clock.Wall()) + e.clockSkew) }
-
 // dial opens a connection for u.
 func (e *Engine) dial(url string, u connUser) uint32 {
 	e.lastConn++

@@ -201,7 +201,7 @@ func (r *replication) onNamespaces(fields []byte) error {
 	if err != nil || !r.listed || len(r.theirs)+len(list) > wire.MaxNamespaces {
 		return wire.ErrMalformed
 	}
-	r.theirs = append(r.theirs, list...)
+	r.gotList, r.theirs = true, append(r.theirs, list...)
 	for _, l := range list {
 		n := r.namespaceOf(l.NS)
 		if n == nil && l.On && r.e.isStore() && r.d.domain == r.e.circle && r.e.namespaceOf(l.App) == nil {

@@ -34,7 +34,7 @@ func (r *replication) onVector(fields []byte) error {
 	if err != nil || f == nil || f.ready {
 		return wire.ErrMalformed
 	}
-	r.heard(f.namespace, m.Vector)
+	r.claims(f.namespace, m.Vector)
 	f.p.startsAnew(m.Vector)
 	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
 	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
@@ -179,7 +179,7 @@ func (r *replication) onHave(fields []byte) error {
 	if f == nil {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
-	r.heard(f.namespace, m.Vector)
+	r.claims(f.namespace, m.Vector)
 	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) && (d == r.d || r.d.full() && d.member()) {
 		d.in(f.namespace).has(f.namespace.rep.Within(m.Vector))
 		if d == r.d {

@@ -242,6 +242,7 @@ func (p *pairingRun) granted() {
 
 func (p *pairingRun) paired(nk [32]byte) {
 	p.nk, p.step = nk, Paired
+	p.e.places.given = false
 	p.until = p.e.clock.Now() + pendingLives
 	if !p.host {
 		p.box.hangup()

@@ -112,7 +112,35 @@ func (r *replication) returnCredit() {
 }
 
 func (r *replication) timers() {
-	if r.e.clock.Due(r.credit.lateAt()) {
+	if r.e.clock.Due(r.credit.lateAt()) || r.e.clock.Due(r.beginBy()) {
 		r.via.fail()
 	}
 }
+
+// heard notes a frame of the other side's.
+func (r *replication) heard(size int) {
+	r.came += size
+	r.credit.heard = r.e.clock.Now()
+	r.d.lastHeard = r.e.clock.Wall()
+}
+
+// beginning reports whether something is still to come that every session begins with: the other side's list of namespaces, and its
+// VECTOR for each that both sync.
+func (r *replication) beginning() bool {
+	return !r.gotList || slices.ContainsFunc(r.flows, func(f *flow) bool { return !f.ready })
+}
+
+// beginBy is when the session is given up because that does not come; 0: never. Rosters and vectors may be long.
+func (r *replication) beginBy() Millis {
+	switch {
+	case r.held || !r.beginning():
+		r.waits = 0
+		return 0
+	case r.waits == 0:
+		r.waits = r.e.clock.Now()
+	}
+	return r.waits + beginTimeout + Millis(r.came)/8
+}
+
+// beginTimeout is how long the other side may take to begin, in ms; core/PROTOCOL.md.
+const beginTimeout = 60_000

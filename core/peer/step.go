@@ -155,6 +155,8 @@ func (e *Engine) timers() {
 	if e.closing != nil {
 		return
 	}
+	e.askTime()
+	e.givePlaces()
 	for _, d := range e.devices {
 		d.keepChannels()
 		for _, c := range d.channels {

@@ -116,7 +116,7 @@ func (f *flow) takeWriter(w *wire.Writer) error {
 	case w.NK == n.e.publicNK():
 		n.ours(w, f)
 		return nil
-	case !n.room(w, full):
+	case n.rep.Writer(w.ID) == nil && !n.room(w, full):
 		return f.unless(w.NK != d.nk)
 	}
 	n.rep.Announce(w)
@@ -131,11 +131,15 @@ func (f *flow) unless(passedOn bool) error {
 	return wire.ErrMalformed
 }
 
-// room reports whether a writer's device may have another one.
+// room reports whether the device of a new writer may have another one.
 func (n *namespace) room(w *wire.Writer, full bool) bool {
 	sponsor, count := n.sponsor(w.NK), 0
+	same := map[[32]byte]bool{}
 	n.rep.EachWriter(func(o *wire.Writer) {
-		if o.ID != w.ID && n.sponsor(o.NK) == sponsor {
+		if _, seen := same[o.NK]; !seen {
+			same[o.NK] = n.sponsor(o.NK) == sponsor
+		}
+		if same[o.NK] {
 			count++
 		}
 	})
@@ -172,13 +176,17 @@ func (n *namespace) owner(nk [32]byte) (ik [32]byte, full, ok bool) {
 	return ik, false, false
 }
 
-// sponsor is the device that answers for the one with an nk: an application peer for those that it has let in.
+// sponsor is the ik of the device that answers for the one with an nk: an application peer for those that it has let in.
 func (n *namespace) sponsor(nk [32]byte) [32]byte {
-	return nk
+	ik, full, ok := n.owner(nk)
+	if !ok || full || n.peers == nil {
+		return ik
+	}
+	return n.peers.roster.Family(ik)
 }
 
-// heard checks what another device says of this one's own writing.
-func (r *replication) heard(n *namespace, v wire.Vector) {
+// claims checks what another device says of this one's own writing.
+func (r *replication) claims(n *namespace, v wire.Vector) {
 	if n.rep.Heard(v) && r.e.mayDoubt(n, r.d) {
 		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v, nil) }})
 	}
