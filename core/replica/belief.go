@@ -125,15 +125,6 @@ func (r *Replica) Foreign(w *wire.Writer) bool {
 	return len(r.runs) < maxRuns || w.Block > r.runs[0].block
 }
 
-// mine reports whether the writer is this device's: the one that it writes as, or an earlier one.
-func (r *Replica) mine(id uint64) bool {
-	if id == r.writer.id || r.past[id] {
-		return true
-	}
-	w := r.announced(id)
-	return w != nil && w.NK == r.cfg.Owner
-}
-
 // verdict says what becomes of a record.
 type verdict uint8
 

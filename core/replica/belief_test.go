@@ -291,3 +291,18 @@ func TestForeign(t *testing.T) {
 		}
 	}
 }
+
+// What others have seen of a writer from before this replica was put back is no lie.
+func TestSeenOfAnEarlierWriter(t *testing.T) {
+	g := newHarness(t, 1, true)
+	g.put(1, "k", "old")
+	g.commit()
+	old := g.writer.id
+	g.Announce(g.Own())
+	g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), nil) })
+	g.commit()
+	g.apply(1, record(99, block, "k", "new", wire.Dot{Writer: old, Seq: 2*block - 1}, wire.Dot{Writer: g.writer.id, Seq: block}))
+	if got := g.versions("k"); fmt.Sprint(got) != "[new]" {
+		t.Errorf("%q", got)
+	}
+}

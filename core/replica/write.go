@@ -200,10 +200,10 @@ func (a *arrivals) refuse(rec *wire.Record) {
 func (a *arrivals) defend(rec *wire.Record) {
 	r := a.r
 	for _, p := range rec.Context {
-		if n := p.Seq &^ wire.BlockOnly; !r.mine(p.Writer) || n <= r.vector.Of(p.Writer).Last() {
+		if p.Writer != r.writer.id || p.Seq&^wire.BlockOnly <= r.vector.Of(p.Writer).Last() {
 			continue
 		}
-		a.leap = a.leap || p.Writer == r.writer.id
+		a.leap = true
 		for _, v := range a.st.after(rec.Key) {
 			if v.dot.Writer == p.Writer && supersedes(rec.Context, v.dot, v.ctx) {
 				a.issueAgain(v)
@@ -220,7 +220,7 @@ func (a *arrivals) issueAgain(v *version) {
 	anew := *v
 	anew.dot = wire.Dot{Writer: r.writer.id, Seq: r.writer.reserved<<wire.BlockBits + uint64(len(a.again))}
 	anew.ctx = addPair(slices.Clone(v.ctx), r.pair(wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly}))
-	anew.value, anew.loc, anew.dead, anew.more, anew.from = value, location{}, 0, false, 0
+	anew.value, anew.loc, anew.dead, anew.more, anew.from, anew.hearsay = value, location{}, 0, false, 0, false
 	a.again = append(a.again, &anew)
 	a.st.add(&anew)
 }
