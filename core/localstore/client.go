@@ -81,6 +81,7 @@ func (c *client) leave() {
 	c.owe(-c.bytes)
 	c.gone, c.in, c.token, c.proving = true, false, nil, nil
 	delete(s.clients, c.num)
+	c.forgetLinks()
 	for _, w := range c.watches {
 		w.end()
 	}

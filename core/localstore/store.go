@@ -42,6 +42,7 @@ type Store struct {
 	refused map[string]int     // refusals in a row, by owner
 	pending []*request         // for access, the oldest first
 	links   []openLink         // of masq open
+	code    *openCode          // in the place of one of them; nil: there is none
 	session map[string]session // of the manager, by id
 	lastNum uint32             // of requests and pairings
 

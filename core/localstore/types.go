@@ -139,6 +139,9 @@ const (
 	maxRefusals      = 3  // in a row: then the origin is blocked
 	maxOpenLinks     = 16 // links of masq open that were not followed
 	maxSessions      = 64 // of the manager
+	maxCodeTries     = 3  // of one code
+	codeLength       = 8  // characters of it, 5 bits each
+	maxTypedCode     = 16 // bytes of what a person types for it
 )
 
 // Times, in ms.
@@ -146,6 +149,8 @@ const (
 	comeInTime    = 10_000    // until a connection is in or asks
 	requestTime   = 600_000   // until a request for access is over
 	openLinkTime  = 60_000    // until a link of masq open is over
+	openCodeAfter = 5_000     // from a link, if it is not followed, until a code is made
+	openCodeTime  = 300_000   // until a code is over
 	usedEvery     = 3_600_000 // how often a token's last use is written
 	reopenFirst   = 1_000     // from when the disk was full until the store looks whether it still is; each time twice as long
 	reopenMost    = 30_000

@@ -59,6 +59,15 @@ interface Scene {
 const scenes: Record<string, Scene> = {
   locked: { state: empty, fragment: '' },
   'locked-old-link': { state: empty, fragment: '#masq-open=BBBBBBBBBBBBBBBBBBBBBA' },
+  'locked-wrong-code': {
+    state: empty,
+    fragment: '',
+    act: async (page) => {
+      await page.locator('#code').fill('0000-0000')
+      await page.keyboard.press('Enter')
+      await page.locator('#wrong-code').waitFor()
+    },
+  },
   'locked-pairing-link': { state: empty, fragment: link.slice(link.indexOf('#')) },
   'applications-empty': { state: empty },
   applications: { state: usual },

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Failure, secret, Harness } from '../test/manager.js'
+import { code, Failure, secret, Harness } from '../test/manager.js'
 import { app, asking, device, empty, hostile, link, many, pairing, request, usual } from '../test/manager-states.js'
 
 let harness: Harness
@@ -58,6 +58,30 @@ describe('getting in', { concurrency: 3 }, () => {
       ['prove'],
     )
     assert.equal(await page.evaluate(() => sessionStorage.length), 0)
+  })
+
+  test('a locked page takes the code that the terminal shows, and says what is wrong with another', async () => {
+    const { page, script, problems } = await harness.tab(usual(), { ...english, fragment: '' })
+    await heading(page, 'This page is locked').waitFor()
+    const field = page.getByRole('textbox', { name: 'If it shows a code, type that here:' })
+    await field.focus()
+    await page.keyboard.type('0000-0000')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('This code is wrong, or good no more.').waitFor()
+    assert.equal(await field.getAttribute('aria-invalid'), 'true')
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'code', 'the focus stays')
+    await field.fill(code)
+    await page.keyboard.press('Enter')
+    await heading(page, 'Applications').waitFor()
+    assert.deepEqual(script.calls.map((c) => [c.method, c.params.code]).slice(0, 3), [
+      ['exchange', '0000-0000'],
+      ['exchange', code],
+      ['state', undefined],
+    ])
+    await page.reload()
+    await heading(page, 'Applications').waitFor()
+    assert.ok(!page.url().includes('7KQ2'))
+    assert.deepEqual(problems, [])
   })
 
   test('an old link does not lock out a tab that has a session', async () => {

@@ -53,6 +53,9 @@ export const en = {
   lockedOldLink: 'The link that opened it has been used already, or is more than a minute old.',
   lockedRestarted: 'The store has been restarted since you opened it.',
   lockedDo: 'Click the Masq icon among your programs, or run this in a terminal:',
+  codeLabel: 'If it shows a code, type that here:',
+  codeOpen: 'Open',
+  codeWrong: 'This code is wrong, or good no more. After three wrong ones, run the command again for a new one.',
   lockedLinkText: 'Your pairing link is kept here meanwhile. You will be asked before it is used.',
   lockedWhy: 'Why: any web page can send you to this address. Only somebody at this computer can run that command.',
   takenTitle: 'Go on in the other tab',
@@ -410,6 +413,10 @@ export const fr: Like<typeof en> = {
   lockedOldLink: 'Le lien qui l’a ouverte a déjà servi, ou date de plus d’une minute.',
   lockedRestarted: 'Le dépôt a redémarré depuis que vous l’avez ouverte.',
   lockedDo: 'Cliquez sur l’icône de Masq parmi vos programmes, ou lancez ceci dans un terminal :',
+  codeLabel: 'Si un code s’affiche, tapez-le ici :',
+  codeOpen: 'Ouvrir',
+  codeWrong:
+    'Ce code est faux ou n’est plus valable. Après trois erreurs, relancez la commande pour en obtenir un autre.',
   lockedLinkText: 'Votre lien d’association est gardé ici en attendant. On vous demandera avant de l’utiliser.',
   lockedWhy:
     'Pourquoi : n’importe quelle page web peut vous envoyer à cette adresse. Seule une personne devant cet ordinateur peut lancer cette commande.',
