@@ -107,7 +107,8 @@ func (s *Store) exchange(k *call, p *params) {
 	s.lastNum++
 	m := session{key: s.random(keyBytes), origin: k.c.who.Origin, num: s.lastNum}
 	s.addSession(id, m)
-	k.c.in, k.c.proving = true, nil
+	k.c.proving = nil
+	k.c.stands(In)
 	k.result(tokenResult(id, m.key))
 }
 

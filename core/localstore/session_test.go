@@ -53,7 +53,7 @@ func TestOpenByCode(t *testing.T) {
 		"as shown":      func(c string) string { return c },
 		"small letters": strings.ToLower,
 		"no hyphen":     func(c string) string { return strings.ReplaceAll(c, "-", "") },
-		"spaces":        func(c string) string { return strings.ReplaceAll(c, "-", "  ") },
+		"blanks":        func(c string) string { return strings.ReplaceAll(c, "-", "  ") },
 		"letters for digits": func(c string) string {
 			return strings.NewReplacer("0", "o", "1", "l").Replace(c)
 		},

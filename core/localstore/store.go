@@ -219,6 +219,8 @@ func (s *Store) hear(ev ClientMessage) {
 	c := s.clients[ev.Client]
 	switch {
 	case c == nil:
+	case c.tooMuch(len(ev.Data)):
+		c.close(CloseTooBig, peer.ETooBig)
 	case s.opened:
 		s.message(c, ev.Data)
 	case len(s.early) >= maxEarly || s.waits+len(ev.Data) > maxEarlyBytes:
@@ -273,7 +275,9 @@ func (s *Store) load(r peer.Reply) {
 	early := s.early
 	s.early, s.waits = nil, 0
 	for _, ev := range early {
-		s.hear(ev)
+		if c := s.clients[ev.Client]; c != nil {
+			s.message(c, ev.Data)
+		}
 	}
 }
 

@@ -42,6 +42,16 @@ type Who struct {
 	Origin string // Web and Manager: as the browser's Origin header has it
 }
 
+// Standing says how far a connection has come.
+type Standing uint8
+
+// The standings. A connection begins as a Stranger, but for an Admin's.
+const (
+	Stranger Standing = iota // it is not in
+	Asking                   // it waits for the user
+	In
+)
+
 // Event is something that happened outside of the store.
 type Event interface{ isEvent() }
 
@@ -78,7 +88,7 @@ func (Disk) isEvent()          {}
 func (Stop) isEvent()          {}
 func (Events) isEvent()        {}
 
-// Action is something for the front to carry out: Reopen, ClientSend, ClientClose, or one of package peer's: Dial, Send, Ping,
+// Action is something for the front to carry out: Reopen, ClientSend, ClientClose, ClientStands, or one of package peer's: Dial, Send, Ping,
 // Hangup, Commit, Load, WakeAt (answered by Peer{peer.Tick{}}), Failed. The others of peer's do not come.
 type Action any
 
@@ -90,6 +100,11 @@ type (
 	ClientSend struct {
 		Client uint32
 		Data   []byte // the front's from now on
+	}
+	// ClientStands says that a connection has come so far. What it may send, and whether others may take its place, follows from that.
+	ClientStands struct {
+		Client uint32
+		As     Standing
 	}
 	// ClientClose closes a connection behind what was sent before. Nothing more is said to it.
 	ClientClose struct {
@@ -122,6 +137,8 @@ func (a *Actions) add(x Action) { a.List = append(a.List, x) }
 // Limits. js/README.md and openrpc.json repeat those that applications meet.
 const (
 	MaxMessage         = 8 << 20  // bytes of a message
+	MaxStrangerMessage = 4 << 10  // and of one by somebody who is not in
+	MaxStrangerBytes   = 32 << 10 // bytes of all that a connection says before it is in
 	maxBatch           = 1000     // calls in a JSON-RPC batch
 	maxUnanswered      = 10_000   // calls of a connection that are not answered
 	maxUnansweredBytes = 64 << 20 // and the bytes of all of an origin's connections, or of all programs
