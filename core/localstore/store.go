@@ -55,6 +55,9 @@ type Store struct {
 
 // New makes a store. Peer{peer.Start{}} opens it.
 func New(cfg Config) *Store {
+	if cfg.Peer.Quota == 0 {
+		cfg.Peer.Quota = defaultQuota
+	}
 	s := &Store{
 		cfg: cfg, rand: cfg.Peer.Rand, engine: peer.New(cfg.Peer),
 		ops: map[uint64]func(peer.Reply){}, clients: map[uint32]*client{}, watches: map[uint64]*watch{}, bytes: map[Who]int{},

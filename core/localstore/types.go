@@ -20,7 +20,7 @@ import (
 
 // Config is what a Store needs to know.
 type Config struct {
-	Peer    peer.Config // of the engine; App and URL stay empty
+	Peer    peer.Config // of the engine; App and URL stay empty, and Quota is 1 GiB if it is 0
 	Port    uint16      // where the manager is: its links begin http://localhost:PORT/
 	Version string      // of this program, for people
 }
@@ -147,6 +147,9 @@ const (
 	maxDepth           = 1000     // levels of arrays and objects in a value
 	maxEarly           = 1000     // messages before the store is open, all connections together
 	maxEarlyBytes      = 64 << 20 // and their bytes
+	defaultQuota       = 1 << 30  // bytes that an application may store, unless the user says otherwise
+	minQuota           = 1 << 20
+	maxQuota           = 1 << 50
 	maxIcon            = 32 << 10 // bytes of an icon's data: URL
 	maxIcons           = 4 << 20  // and of all that are kept: what comes then has none
 	maxURL             = 1024     // bytes of an application's address

@@ -66,6 +66,9 @@ func (r *replication) onData(fields []byte) error {
 }
 
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
+	if fits, err := f.fits(recs, size); err != nil || !fits {
+		return err
+	}
 	changes, err := f.namespace.rep.Apply(recs, f.repl.id)
 	if err != nil {
 		return err
@@ -96,7 +99,8 @@ func (r *replication) onEnd(fields []byte) error {
 		return err
 	}
 	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
-		if r.dead {
+		if r.dead || f.refused > 0 {
+			f.passOver(len(fields) + wire.MessageHeader)
 			return nil // the next session's END says it again
 		}
 		if f.namespace.rep.Heard(m.Vector) {
@@ -195,7 +199,9 @@ func (d *device) pump() {
 	}
 	for _, f := range r.flows {
 		if f.ready {
-			f.pump()
+			if !f.stopped {
+				f.pump()
+			}
 			f.tell()
 		}
 	}

@@ -105,6 +105,10 @@ func (r *replication) returnCredit() {
 }
 
 func (r *replication) timers() {
+	if r.hasRoom() {
+		r.via.renew()
+		return
+	}
 	if r.e.clock.Due(r.credit.lateAt()) {
 		r.via.fail()
 	}

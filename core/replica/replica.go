@@ -52,6 +52,8 @@ type Replica struct {
 	arrivals []*version            // by position, superseded ones included
 	alive    uint64                // of arrivals, how many are not
 	memBytes int
+	freed    int  // bytes of what was superseded since the last checkpoint
+	tidy     bool // a checkpoint is due, to clear that away
 
 	must        bool   // a checkpoint is due before anything else is committed
 	checkpoints uint64 // of this run
@@ -164,7 +166,7 @@ func (r *Replica) reset() {
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
 	clear(r.over)
-	r.keys, r.late, r.arrivals, r.alive, r.memBytes = nil, nil, nil, 0, 0
+	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.freed, r.tidy = nil, nil, nil, 0, 0, 0, false
 }
 
 func (r *Replica) random(b []byte) {

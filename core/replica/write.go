@@ -106,7 +106,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces bool) ([
 		v.dot = d
 	}
 	item := r.arrive(recs, size)
-	r.count = st.count
+	r.count, r.freed = st.count, r.freed+st.freed()
 	r.logRecords(item, recs[0].pos, r.wrote(d, item[itemHead:]))
 	return changes, nil
 }
@@ -145,7 +145,7 @@ func (r *Replica) Apply(recs []wire.Record, from uint32) ([]Change, error) {
 		return nil, err
 	}
 	item := r.arrive(fresh, size)
-	r.count = st.count
+	r.count, r.freed = st.count, r.freed+st.freed()
 	r.logRecords(item, fresh[0].pos, nil)
 	return changes, nil
 }

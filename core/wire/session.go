@@ -18,6 +18,7 @@ const (
 	MsgBye              MessageType = 11
 	MsgNamespaceHeads   MessageType = 12
 	MsgNamespaceEntries MessageType = 13
+	MsgFull             MessageType = 16
 )
 
 // MessageHeader is how many bytes stand before a message's fields.

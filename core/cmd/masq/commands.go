@@ -79,6 +79,7 @@ func withJSON(fields string) string { return "With --json: " + fields }
 // What commands take.
 func nothing(cmd *cli.Command) bool { return !cmd.Args().Present() }
 func one(cmd *cli.Command) bool     { return cmd.Args().Len() == 1 }
+func two(cmd *cli.Command) bool     { return cmd.Args().Len() == 2 }
 func some(cmd *cli.Command) bool    { return cmd.Args().Present() }
 
 // usage is what a command says to arguments that it does not take.

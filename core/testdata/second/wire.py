@@ -385,6 +385,7 @@ MESSAGES = {
     11: {1: ("reason", NEED, _u(1)), 2: ("code", MAY, _u(1))},
     12: {1: ("number", NEED, _number), 2: ("heads", NEED, _heads)},
     13: {1: ("number", NEED, _number), 2: ("entries", MANY, _entry, MAX_ENTRIES)},
+    16: {1: ("number", NEED, _number)},
 }
 
 # What a field that may be left out is then.
