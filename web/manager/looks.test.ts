@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../test/looks.js'
 import { Failure, type ScriptedStore, Harness, type Tab } from '../test/manager.js'
-import { app, asking, empty, hostile, link, many, pairing, usual } from '../test/manager-states.js'
+import { app, asking, empty, full, hostile, link, many, pairing, usual } from '../test/manager-states.js'
 import type { State } from './state.js'
 
 let harness: Harness
@@ -74,6 +74,9 @@ const scenes: Record<string, Scene> = {
   'applications-open': { state: usual, act: go('.opener') },
   'applications-open-native': { state: usual, act: (page) => page.locator('.opener').nth(2).click() },
   'applications-elsewhere': { state: usual, act: (page) => page.locator('.opener').nth(3).click() },
+  'applications-full': { state: full, act: go('.opener') },
+  'applications-full-there': { state: full, act: (page) => page.locator('.opener').nth(1).click() },
+  quota: { state: full, act: go('.opener', '.details .facts button') },
   asking: { state: asking },
   hostile: { state: hostile, act: async (page) => page.locator('.opener').nth(2).click() },
   'hostile-devices': { state: hostile, act: go(devicesTab) },

@@ -25,6 +25,7 @@ export type Dialog =
   | { kind: 'rename' }
   | { kind: 'relays' }
   | { kind: 'revoke'; id: string; name: string; app?: string }
+  | { kind: 'quota'; app: string }
   | { kind: 'remove-token'; app: string; id: string }
   | { kind: 'remove-app'; app: string; confirm: boolean; data?: boolean | undefined }
 

@@ -45,6 +45,9 @@ export interface App {
   on: boolean
   entries: number
   bytes: number
+  stored: number // what counts for quota
+  quota: number
+  full: boolean // there is no room for what was to come
   lastUsed: number
   connected: number
   tokens: Token[]
@@ -69,6 +72,7 @@ export interface AppDevice {
   theirs: boolean
   toSend: number
   toReceive: boolean
+  full: boolean // it has no room for what it lacks
 }
 
 export interface Device {
@@ -79,6 +83,7 @@ export interface Device {
   lastHeard: number
   toSend: number
   toReceive: boolean
+  full: boolean // it has no room for what it lacks
 }
 
 export interface Pairing {
