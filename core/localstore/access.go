@@ -19,6 +19,7 @@ var accessMethods = map[string]method{
 	"exchange": {forNewManager, (*Store).exchange},
 	"open":     {forAdmin, (*Store).open},
 	"grant":    {forAdmin, (*Store).grant},
+	"setIcon":  {forApps, (*Store).setIcon},
 }
 
 // request is an application's that asks to be let in: it waits for the user.
@@ -72,6 +73,7 @@ func (s *Store) request(k *call, p *params) {
 	s.clock.Need(r.until)
 	s.pending = append(s.pending, r)
 	c.asking, c.proving, s.dirty = r, nil, true
+	c.stands(Asking)
 	c.notify("asking", append(strconv.AppendUint([]byte(`{"expires":`), r.expires, 10), '}'))
 }
 
@@ -178,6 +180,7 @@ func (s *Store) drop(r *request) bool {
 func (r *request) over(code peer.Code) {
 	c, s := r.c, r.c.s
 	c.asking = nil
+	c.stands(Stranger)
 	c.until = s.clock.In(comeInTime)
 	s.clock.Need(c.until)
 	r.call.fail(code)

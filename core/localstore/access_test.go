@@ -722,3 +722,36 @@ func TestManyLinksAndSessions(t *testing.T) {
 		}
 	}
 }
+
+// A request is short. An icon that is too long for it comes once the application is in; nobody sets another's.
+func TestSetIcon(t *testing.T) {
+	icon := func(bytes int) string {
+		s := "data:image/png;base64,"
+		return s + strings.Repeat("A", (bytes-len(s))/4*4)
+	}
+	h := newHarness(t)
+	c, _ := h.app(notes)
+	reader := h.native()
+	reader.letIn(`{"app":{"name":"Reader"},"id":"` + notes + `","program":"org.example.reader"}`)
+	if got := reader.call("setIcon", fmt.Sprintf(`{"icon":%q}`, icon(100))).code(); got != peer.EDenied {
+		t.Errorf("a program, of a page: %q", got)
+	}
+	for _, s := range []struct {
+		name, icon string
+		want       peer.Code
+	}{
+		{"32 KiB", icon(maxIcon), ""},
+		{"more", icon(maxIcon + 8), peer.EValue},
+		{"elsewhere", "https://evil.example/track.png", peer.EValue},
+	} {
+		before := h.state().Apps[0].Icon
+		got := c.call("setIcon", fmt.Sprintf(`{"icon":%q}`, s.icon)).code()
+		if shown := h.state().Apps[0].Icon; got != s.want || (shown == s.icon) != (got == "") || got != "" && shown != before {
+			t.Errorf("%s: %q, %d bytes are shown", s.name, got, len(shown))
+		}
+	}
+	h.start()
+	if got := h.state().Apps[0].Icon; got != icon(maxIcon) {
+		t.Errorf("after a restart: %d bytes", len(got))
+	}
+}

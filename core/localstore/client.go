@@ -21,6 +21,7 @@ type client struct {
 	proving *proof   // it has been proved to, and has to prove itself
 	asking  *request // waits for the user, or for the disk
 
+	said       int // bytes, before it was in
 	unanswered int // calls
 	bytes      int // in them
 	lastWatch  uint64
@@ -81,6 +82,7 @@ func (c *client) leave() {
 	c.owe(-c.bytes)
 	c.gone, c.in, c.token, c.proving = true, false, nil, nil
 	delete(s.clients, c.num)
+	c.forgetLinks()
 	for _, w := range c.watches {
 		w.end()
 	}
@@ -90,9 +92,25 @@ func (c *client) leave() {
 	s.dirty = true
 }
 
+// stands notes that c is a stranger, asks, or is in.
+func (c *client) stands(as Standing) {
+	c.in = as == In
+	c.s.out.add(ClientStands{Client: c.num, As: as})
+}
+
+// tooMuch reports whether c may not say so much more, because it is not in.
+func (c *client) tooMuch(bytes int) bool {
+	if c.in {
+		return false
+	}
+	c.said += bytes
+	return bytes > MaxStrangerMessage || c.said > MaxStrangerBytes
+}
+
 // enter lets an application in.
 func (c *client) enter(t *token) {
-	c.in, c.token, c.proving, c.asking = true, t, nil, nil
+	c.token, c.proving, c.asking = t, nil, nil
+	c.stands(In)
 	c.s.dirty = true
 	c.s.usedBy(t, c.agent)
 }

@@ -21,6 +21,7 @@ var dataMethods = map[string]method{
 	"watch":     {forData, (*Store).watch},
 	"unwatch":   {forData, (*Store).unwatch},
 	"status":    {forData, (*Store).tellStatus},
+	"room":      {forData, (*Store).room},
 }
 
 // commandLine is the application whose data masq's own commands use when they name no other. It is there for the asking.
@@ -110,6 +111,19 @@ func (s *Store) count(k *call, p *params) {
 			k.result(append(strconv.AppendUint([]byte(`{"count":`), r.Number, 10), '}'))
 		})
 	}
+}
+
+// room tells how much more an application may store.
+func (s *Store) room(k *call, p *params) {
+	app := k.target(p)
+	if !k.right(p) {
+		return
+	}
+	left := s.cfg.Peer.Quota
+	if a := s.appNow(app); a != nil {
+		left = a.Quota - min(a.Quota, a.Stored)
+	}
+	k.result(append(strconv.AppendUint([]byte(`{"bytes":`), left, 10), '}'))
 }
 
 // first is before every key and, behind a key, before everything else that is behind it: no key has U+0000.

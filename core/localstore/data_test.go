@@ -126,7 +126,7 @@ func TestStatus(t *testing.T) {
 	h := newHarness(t)
 	a, _ := h.app(notes)
 	b, _ := h.app("https://mail.example")
-	want := `{"store":"local","sync":"off","entries":0,"toSend":0,"toReceive":false,"recovery":false,"devices":0,"online":0,"upToDate":0}`
+	want := `{"store":"local","sync":"off","entries":0,"toSend":0,"toReceive":false,"recovery":false,"devices":0,"online":0,"upToDate":0,"full":false,"fullThere":0}`
 	if got := a.must("status", `{}`); got != want {
 		t.Errorf("status: %s", got)
 	}

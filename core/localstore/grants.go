@@ -128,6 +128,28 @@ func (s *Store) issue(owner, id string, a about, by Agent, then func(*token, pee
 	})
 }
 
+// setIcon is for an icon that is too long for a request. A program has none to set for another's application.
+func (s *Store) setIcon(k *call, p *params) {
+	icon, t := p.needText("icon"), k.c.token
+	if !validIcon(icon) {
+		p.wrong(peer.EValue, "icon")
+	}
+	if !k.right(p) {
+		return
+	}
+	a := s.apps[t.App]
+	switch {
+	case a == nil || t.Owner != t.App:
+		k.fail(peer.EDenied)
+		return
+	case s.iconBytes(t.App)+len(icon) > maxIcons:
+		k.fail(peer.ETooBig)
+		return
+	}
+	a.Icon, s.dirty = icon, true
+	s.finish(k, keep(keepApp+t.App, a.about))
+}
+
 // iconBytes is how much the icons of all applications but one take.
 func (s *Store) iconBytes(but string) (n int) {
 	for id, a := range s.apps {

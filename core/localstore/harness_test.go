@@ -51,6 +51,7 @@ type conn struct {
 	params map[string]string // too
 	got    []message
 	closed ClientClose
+	stands Standing
 }
 
 // message is what a client was sent.
@@ -129,6 +130,10 @@ func (h *harness) act(life int, a Action) {
 	case ClientSend:
 		if c := h.conns[a.Client]; c != nil {
 			c.receive(a.Data)
+		}
+	case ClientStands:
+		if c := h.conns[a.Client]; c != nil {
+			c.stands = a.As
 		}
 	case ClientClose:
 		if c := h.conns[a.Client]; c != nil {

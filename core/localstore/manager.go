@@ -15,6 +15,7 @@ var managerMethods = map[string]method{
 	"refuse":      {forManaging, (*Store).refuse},
 	"unblock":     {forManaging, (*Store).unblock},
 	"setSync":     {forManaging, (*Store).setSync},
+	"setQuota":    {forManaging, (*Store).setQuota},
 	"removeApp":   {forManaging, (*Store).removeApp},
 	"removeToken": {forManaging, (*Store).removeToken},
 	"rename":      {forManaging, (*Store).rename},
@@ -37,6 +38,20 @@ func (s *Store) setSync(k *call, p *params) {
 	}
 	do.On = p.flag("on")
 	s.manage(k, p, &peer.Op{App: app, Do: do})
+}
+
+func (s *Store) setQuota(k *call, p *params) {
+	app, bytes := p.needText("app"), p.quota("bytes")
+	s.manage(k, p, &peer.Op{App: app, Do: peer.SetQuota{Bytes: bytes}})
+}
+
+// quota is a number of bytes that an application may store.
+func (p *params) quota(name string) uint64 {
+	n := p.number(name, maxQuota)
+	if n < minQuota {
+		p.wrong(peer.EValue, name)
+	}
+	return n
 }
 
 func (s *Store) rename(k *call, p *params) {

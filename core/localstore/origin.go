@@ -70,6 +70,20 @@ func validProgram(s string) bool {
 
 func notLabel(c rune) bool { return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' }
 
+// DomainOf is whose connections are counted together, so that nobody has more by having many names: all of a registrable domain,
+// all programs that come by TCP, the manager's pages, masq itself.
+func DomainOf(who Who) string {
+	switch who.Kind {
+	case Web:
+		return domainOf(who.Origin)
+	case Native:
+		return "program:"
+	case Manager:
+		return "manager:"
+	}
+	return "masq:"
+}
+
 // domainOf is what an owner of tokens (an origin, or a native program) shares with others of the same hands: the registrable
 // domain. Programs are counted apart from pages: anybody can call a program what he likes.
 func domainOf(owner string) string {

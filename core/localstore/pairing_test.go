@@ -191,7 +191,7 @@ func TestPairing(t *testing.T) {
 	}
 	n.until("up to date", func() bool {
 		got := first.must("status", `{}`)
-		return got == `{"store":"local","sync":"online","entries":2,"toSend":0,"toReceive":false,"recovery":false,"devices":1,"online":1,"upToDate":1}`
+		return got == `{"store":"local","sync":"online","entries":2,"toSend":0,"toReceive":false,"recovery":false,"devices":1,"online":1,"upToDate":1,"full":false,"fullThere":0}`
 	})
 
 	// Preferences, one by one and all in all.

@@ -74,7 +74,7 @@ func (s *Store) proof(k *call, p *params) {
 		c.shutOut(k)
 		return
 	case c.who.Kind == Manager:
-		c.in = true
+		c.stands(In)
 	case f.token == nil || s.tokens[f.token.id] != f.token: // taken away meanwhile
 		c.shutOut(k)
 		return

@@ -21,9 +21,11 @@ type appStatus struct {
 	ToSend    uint64    `json:"toSend"` // to the device that lacks most
 	ToReceive bool      `json:"toReceive"`
 	Recovery  bool      `json:"recovery"`
-	Devices   int       `json:"devices"`  // others that sync this application with this computer
-	Online    int       `json:"online"`   // of them
-	UpToDate  int       `json:"upToDate"` // of them: they have everything
+	Devices   int       `json:"devices"`   // others that sync this application with this computer
+	Online    int       `json:"online"`    // of them
+	UpToDate  int       `json:"upToDate"`  // of them: they have everything
+	Full      bool      `json:"full"`      // this store has no room for what they would send, or for what was written last
+	FullThere int       `json:"fullThere"` // of them: they have no room for what they lack
 }
 
 type stateRequest struct {
@@ -59,6 +61,7 @@ type stateAppDevice struct {
 	Theirs    bool   `json:"theirs"`
 	ToSend    uint64 `json:"toSend"`
 	ToReceive bool   `json:"toReceive"`
+	Full      bool   `json:"full"`
 }
 
 type stateDevice struct {
@@ -69,6 +72,7 @@ type stateDevice struct {
 	LastHeard uint64 `json:"lastHeard"`
 	ToSend    uint64 `json:"toSend"`
 	ToReceive bool   `json:"toReceive"`
+	Full      bool   `json:"full"`
 }
 
 type stateApp struct {
@@ -81,6 +85,9 @@ type stateApp struct {
 	On          bool             `json:"on"`
 	Entries     uint64           `json:"entries"`
 	Bytes       uint64           `json:"bytes"`
+	Stored      uint64           `json:"stored"`
+	Quota       uint64           `json:"quota"`
+	Full        bool             `json:"full"`
 	LastUsed    uint64           `json:"lastUsed"`
 	Connected   int              `json:"connected"`
 	Tokens      []stateToken     `json:"tokens"`
@@ -150,29 +157,32 @@ func (s *Store) appStatus(app string, named bool) []byte {
 		st.App = app
 	}
 	if a := s.appNow(app); a != nil {
-		st.Entries = a.Entries
+		st.Entries, st.Full = a.Entries, a.Full
 		if a.On {
 			st.Sync = syncName(s.status.Sync)
 		}
 		for _, d := range a.Devices {
 			if d.On && d.Theirs {
-				st.count(s.online(d.ID), d.ToSend, d.ToReceive)
+				st.count(s.online(d.ID), d.ToSend, d.ToReceive, d.Full)
 			}
 		}
 		for _, d := range a.Peers {
-			st.count(d.Online, d.ToSend, d.ToReceive)
+			st.count(d.Online, d.ToSend, d.ToReceive, d.Full)
 		}
 	}
 	return encode(st)
 }
 
-func (st *appStatus) count(online bool, toSend uint64, toReceive bool) {
+func (st *appStatus) count(online bool, toSend uint64, toReceive, full bool) {
 	st.Devices++
 	if online {
 		st.Online++
 	}
 	if toSend == 0 {
 		st.UpToDate++
+	}
+	if full {
+		st.FullThere++
 	}
 	st.ToSend = max(st.ToSend, toSend)
 	st.ToReceive = st.ToReceive || toReceive
@@ -288,6 +298,7 @@ func (s *Store) stateApp(id string) stateApp {
 	st := stateApp{App: id, Native: !isOrigin(id), Tokens: []stateToken{}, Devices: []stateAppDevice{}, Peers: []stateDevice{}}
 	if a := s.appNow(id); a != nil {
 		st.Name, st.On, st.Entries, st.Bytes, st.Peers = a.Name, a.On, a.Entries, a.Bytes, stateDevices(a.Peers)
+		st.Stored, st.Quota, st.Full = a.Stored, a.Quota, a.Full
 		for _, d := range a.Devices {
 			st.Devices = append(st.Devices, stateAppDevice(d))
 		}
@@ -327,7 +338,7 @@ func stateDevices(in []peer.Device) []stateDevice {
 		if d.Kind == roster.Store {
 			kind = "store"
 		}
-		out = append(out, stateDevice{d.ID, d.Name, kind, d.Online, d.LastHeard, d.ToSend, d.ToReceive})
+		out = append(out, stateDevice{d.ID, d.Name, kind, d.Online, d.LastHeard, d.ToSend, d.ToReceive, d.Full})
 	}
 	return out
 }

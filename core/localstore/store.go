@@ -45,6 +45,7 @@ type Store struct {
 	refused map[string]int     // refusals in a row, by owner
 	pending []*request         // for access, the oldest first
 	links   []openLink         // of masq open
+	code    *openCode          // in the place of one of them; nil: there is none
 	session map[string]session // of the manager, by id
 	lastNum uint32             // of requests and pairings
 
@@ -57,6 +58,9 @@ type Store struct {
 
 // New makes a store. Peer{peer.Start{}} opens it.
 func New(cfg Config) *Store {
+	if cfg.Peer.Quota == 0 {
+		cfg.Peer.Quota = defaultQuota
+	}
 	s := &Store{
 		cfg: cfg, rand: cfg.Peer.Rand, engine: peer.New(cfg.Peer),
 		ops: map[uint64]func(peer.Reply){}, dialled: map[uint32]struct{}{}, clients: map[uint32]*client{}, watches: map[uint64]*watch{}, bytes: map[Who]int{},
@@ -227,6 +231,8 @@ func (s *Store) hear(ev ClientMessage) {
 	c := s.clients[ev.Client]
 	switch {
 	case c == nil:
+	case c.tooMuch(len(ev.Data)):
+		c.close(CloseTooBig, peer.ETooBig)
 	case s.opened:
 		s.message(c, ev.Data)
 	case len(s.early) >= maxEarly || s.waits+len(ev.Data) > maxEarlyBytes:
@@ -286,7 +292,9 @@ func (s *Store) load(r peer.Reply) {
 	early := s.early
 	s.early, s.waits = nil, 0
 	for _, ev := range early {
-		s.hear(ev)
+		if c := s.clients[ev.Client]; c != nil {
+			s.message(c, ev.Data)
+		}
 	}
 }
 

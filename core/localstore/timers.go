@@ -24,6 +24,7 @@ func (s *Store) timers() {
 			c.close(CloseExpired, peer.EExpired)
 		}
 	})
+	s.sendCodes()
 	for _, r := range append([]*request(nil), s.pending...) {
 		if s.clock.Due(r.until) {
 			s.drop(r)

@@ -20,7 +20,7 @@ import (
 
 // Config is what a Store needs to know.
 type Config struct {
-	Peer    peer.Config // of the engine; App and URL stay empty
+	Peer    peer.Config // of the engine; App and URL stay empty, and Quota is 1 GiB if it is 0
 	Port    uint16      // where the manager is: its links begin http://localhost:PORT/
 	Version string      // of this program, for people
 }
@@ -41,6 +41,16 @@ type Who struct {
 	Kind   Kind
 	Origin string // Web and Manager: as the browser's Origin header has it
 }
+
+// Standing says how far a connection has come.
+type Standing uint8
+
+// The standings. A connection begins as a Stranger, but for an Admin's.
+const (
+	Stranger Standing = iota // it is not in
+	Asking                   // it waits for the user
+	In
+)
 
 // Event is something that happened outside of the store.
 type Event interface{ isEvent() }
@@ -78,7 +88,7 @@ func (Disk) isEvent()          {}
 func (Stop) isEvent()          {}
 func (Events) isEvent()        {}
 
-// Action is something for the front to carry out: Reopen, ClientSend, ClientClose, or one of package peer's: Dial, Send, Ping,
+// Action is something for the front to carry out: Reopen, ClientSend, ClientClose, ClientStands, or one of package peer's: Dial, Send, Ping,
 // Hangup, Commit, Load, WakeAt (answered by Peer{peer.Tick{}}), Failed. The others of peer's do not come.
 type Action any
 
@@ -92,6 +102,11 @@ type (
 	ClientSend struct {
 		Client uint32
 		Data   []byte // the front's from now on
+	}
+	// ClientStands says that a connection has come so far. What it may send, and whether others may take its place, follows from that.
+	ClientStands struct {
+		Client uint32
+		As     Standing
 	}
 	// ClientClose closes a connection behind what was sent before. Nothing more is said to it.
 	ClientClose struct {
@@ -124,6 +139,8 @@ func (a *Actions) add(x Action) { a.List = append(a.List, x) }
 // Limits. js/README.md and openrpc.json repeat those that applications meet.
 const (
 	MaxMessage         = 8 << 20  // bytes of a message
+	MaxStrangerMessage = 4 << 10  // and of one by somebody who is not in
+	MaxStrangerBytes   = 32 << 10 // bytes of all that a connection says before it is in
 	maxBatch           = 1000     // calls in a JSON-RPC batch
 	maxUnanswered      = 10_000   // calls of a connection that are not answered
 	maxUnansweredBytes = 64 << 20 // and the bytes of all of an origin's connections, or of all programs
@@ -132,6 +149,9 @@ const (
 	maxDepth           = 1000     // levels of arrays and objects in a value
 	maxEarly           = 1000     // messages before the store is open, all connections together
 	maxEarlyBytes      = 64 << 20 // and their bytes
+	defaultQuota       = 1 << 30  // bytes that an application may store, unless the user says otherwise
+	minQuota           = 1 << 20
+	maxQuota           = 1 << 50
 	maxIcon            = 32 << 10 // bytes of an icon's data: URL
 	maxIcons           = 4 << 20  // and of all that are kept: what comes then has none
 	maxURL             = 1024     // bytes of an application's address
@@ -141,6 +161,9 @@ const (
 	maxRefusals      = 3  // in a row: then the origin is blocked
 	maxOpenLinks     = 16 // links of masq open that were not followed
 	maxSessions      = 64 // of the manager
+	maxCodeTries     = 3  // of one code
+	codeLength       = 8  // characters of it, 5 bits each
+	maxTypedCode     = 16 // bytes of what a person types for it
 )
 
 // Times, in ms.
@@ -148,6 +171,8 @@ const (
 	comeInTime    = 10_000    // until a connection is in or asks
 	requestTime   = 600_000   // until a request for access is over
 	openLinkTime  = 60_000    // until a link of masq open is over
+	openCodeAfter = 5_000     // from a link, if it is not followed, until a code is made
+	openCodeTime  = 300_000   // until a code is over
 	usedEvery     = 3_600_000 // how often a token's last use is written
 	reopenFirst   = 1_000     // from when the disk was full until the store looks whether it still is; each time twice as long
 	reopenMost    = 30_000

@@ -29,6 +29,8 @@ type Config struct {
 	Sync []string  // relay URLs that a new circle starts with, at most 8; none: no sync
 	URL  string    // the application's address, to which an invite's link leads; empty: Invite.URL has it
 	Rand io.Reader // of cryptographic quality; nil: crypto/rand
+	// Quota is how many bytes each application of a local store may have stored, unless SetQuota has said otherwise; 0: no limit.
+	Quota uint64
 	// Conn is a number that no connection has that is dialled. The driver of an engine that follows another one sets it to the last
 	// that the other dialled: what is still on its way of those is then nobody's.
 	Conn uint32
@@ -105,7 +107,7 @@ const (
 	EKey      Code = "E_KEY"      // not 1 to 1,024 bytes of UTF-8 without U+0000
 	EValue    Code = "E_VALUE"    // not of a kind that can be stored
 	ETooBig   Code = "E_TOOBIG"   // a value over 1 MiB; a batch over 1,000 operations or 4 MiB
-	EQuota    Code = "E_QUOTA"    // storage is full, or the roster has no place for another entry by this device
+	EQuota    Code = "E_QUOTA"    // storage is full, or the application's quota, or the roster has no place for another entry by this device
 	EFenced   Code = "E_FENCED"   // another engine took over this data
 	EDamaged  Code = "E_DAMAGED"  // what is stored cannot be read
 	EVersion  Code = "E_VERSION"  // stored, or spoken, by a newer Masq
@@ -267,6 +269,9 @@ type AppStatus struct {
 	On      bool   // it is synced at all
 	Entries uint64 // keys that have a value
 	Bytes   uint64 // about how much room it takes
+	Stored  uint64 // of that, without what is yet to be cleared away: what counts for Quota
+	Quota   uint64 // how much may be Stored; 0: no limit
+	Full    bool   // something was refused for want of room, and would be again
 	Devices []AppDevice
 	Peers   []Device // its application peers
 }
@@ -278,6 +283,7 @@ type AppDevice struct {
 	Theirs    bool // that one with this one, as it said last
 	ToSend    uint64
 	ToReceive bool
+	Full      bool // it has no room for what it lacks
 }
 
 // Device is one of the circle's devices.
@@ -289,4 +295,5 @@ type Device struct {
 	LastHeard Millis // 0: never
 	ToSend    uint64 // records that it is not known to have durably
 	ToReceive bool   // it is sending what this device lacks
+	Full      bool   // it has no room for what it lacks
 }

@@ -73,7 +73,7 @@ func (e *Engine) hurry() {
 	late := e.late
 	e.late = false
 	switch {
-	case !late || e.commits.flying || e.commits.next.strict:
+	case !late || e.closing != nil || e.commits.flying || e.commits.next.strict:
 	case !e.clock.Due(e.hurriedAt + hurryEvery):
 	default:
 		e.hurriedAt = e.clock.Now()

@@ -65,6 +65,8 @@ func (r *replication) handle(typ wire.MessageType, fields []byte) error {
 		return r.onAck(fields)
 	case wire.MsgHave:
 		return r.onHave(fields)
+	case wire.MsgFull:
+		return r.onFull(fields)
 	case wire.MsgBye:
 		return r.onBye(fields)
 	case wire.MsgWriters:
@@ -243,7 +245,7 @@ func (r *replication) match(n *namespace) {
 		r.send(wire.AppendNamespaceHeads(nil, &m))
 	}
 	p := r.d.in(n)
-	p.theirs = l.On
+	p.theirs, p.full = l.On, false
 	r.e.touch()
 	if !l.On || !n.wanted(r.d) {
 		return

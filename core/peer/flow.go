@@ -78,6 +78,9 @@ func (f *flow) later(run func() error) {
 }
 
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
+	if fits, err := f.fits(recs, size); err != nil || !fits {
+		return err
+	}
 	changes, all, err := f.namespace.rep.Apply(recs, f.repl.source())
 	if errors.Is(err, replica.ErrLie) {
 		f.repl.lied()
@@ -114,7 +117,8 @@ func (r *replication) onEnd(fields []byte) error {
 	}
 	believed := false
 	f.later(func() error {
-		if r.dead {
+		if r.dead || f.refused > 0 {
+			f.passOver(len(fields) + wire.MessageHeader)
 			return nil // the next session's END says it again
 		}
 		if f.namespace.rep.Heard(m.Vector) && (believed || r.e.mayDoubt(f.namespace, r.d)) {
@@ -217,7 +221,9 @@ func (d *device) pump() {
 	}
 	for _, f := range r.flows {
 		if f.ready {
-			f.pump()
+			if !f.stopped {
+				f.pump()
+			}
 			f.tell()
 		}
 	}

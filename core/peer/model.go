@@ -116,6 +116,8 @@ type namespace struct {
 	foreign Millis // when a record of another device last arrived
 	own     uint64 // position after the last record written here
 	moving  bool   // it is being made another circle's: no sync until that is done
+	limit   uint64 // its quota in bytes; 0: what Config says
+	lacks   uint64 // bytes for which there was no room when this was last written to; 0: there was
 }
 
 // device is another device of a domain: how to reach it, and how far it has got.
@@ -150,6 +152,7 @@ type progress struct {
 	acked     uint64      // position in this device's log up to which it has everything durably
 	heard     bool        // it has sent all that it has since this start
 	theirs    bool        // it syncs it with this device, as it said last
+	full      bool        // it has no room for more of it, as it said in the last session
 	unsaved   bool
 }
 
@@ -211,6 +214,10 @@ type flow struct {
 	told      wire.Vector      // what the other knows this device to have durably
 	toldAt    Millis           // when HAVE was last sent
 	receiving bool             // DATA came since the last END
+	refused   uint64           // bytes that were more than there is room for: no more is taken in this session; 0: none
+	stopped   bool             // the other has no room: no more is sent in this session
+	stored    uint64           // bytes that this side had stored then
+	fullAt    Millis           // when either was
 	taken     int              // bytes since the cursor was last saved
 	theirLog  wire.Incarnation // the incarnation of the other's log
 }

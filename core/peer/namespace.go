@@ -46,6 +46,7 @@ func (e *Engine) openNamespaces() error {
 		flags := r.U8()
 		n.on, n.gone = flags&flagOn != 0, flags&flagGone != 0
 		n.app, n.name = string(r.LV8(255)), string(r.LV8(255))
+		n.loadQuota()
 		for r.Len() >= 32 {
 			n.off = append(n.off, [32]byte(r.Bytes(32)))
 		}

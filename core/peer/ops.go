@@ -46,6 +46,7 @@ var verbs = [...]verb{
 	VerbKeep:      {"keep", localStore, (*Engine).keep},
 	VerbKept:      {"kept", localStore, (*Engine).kept},
 	VerbRevokeOf:  {"revokeOf", localStore, (*Engine).revokeOf},
+	VerbSetQuota:  {"setQuota", localStore, onNamespace((*namespace).setQuota)},
 }
 
 // String returns the verb's name, "" if there is no such verb.
@@ -198,13 +199,15 @@ func (n *namespace) batch(op *Op) {
 	if do.Relaxed {
 		done = func(op *Op) { n.e.reply(Reply{Op: op.ID}) }
 	}
-	n.write(op, do.Writes, n.rep.Write, done)
+	n.write(op, do.Writes, true, n.rep.Write, done)
 }
 
-func (n *namespace) bring(op *Op) { n.write(op, op.Do.(Import).Writes, n.rep.Import, n.e.answer) }
+func (n *namespace) bring(op *Op) {
+	n.write(op, op.Do.(Import).Writes, false, n.rep.Import, n.e.answer)
+}
 
-// write has the replica take in writes, and done reply.
-func (n *namespace) write(op *Op, in []Write, into func(Millis, []replica.Write) ([]replica.Change, error), done func(*Op)) {
+// write has the replica take in writes, which replace what is there or stay beside it, and done reply.
+func (n *namespace) write(op *Op, in []Write, replaces bool, into func(Millis, []replica.Write) ([]replica.Change, error), done func(*Op)) {
 	writes, code := n.checked(in)
 	if code != OK {
 		n.refuse(op, code)
@@ -216,6 +219,12 @@ func (n *namespace) write(op *Op, in []Write, into func(Millis, []replica.Write)
 	}
 	n.enqueue(task{
 		run: func() error {
+			if may, err := n.mayWrite(writes, replaces); err != nil {
+				return err
+			} else if !may {
+				n.refuse(op, EQuota)
+				return nil
+			}
 			changes, err := into(n.e.clock.Wall(), writes)
 			if errors.Is(err, replica.ErrTooBig) {
 				n.refuse(op, ETooBig)

@@ -112,6 +112,10 @@ func (r *replication) returnCredit() {
 }
 
 func (r *replication) timers() {
+	if r.hasRoom() {
+		r.via.renew()
+		return
+	}
 	if r.e.clock.Due(r.credit.lateAt()) || r.e.clock.Due(r.beginBy()) {
 		r.via.fail()
 	}

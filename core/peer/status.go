@@ -62,6 +62,7 @@ func (d *device) status(namespaces ...*namespace) Device {
 	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.repl != nil, LastHeard: d.lastHeard}
 	for _, n := range namespaces {
 		if d.shares(n) && n.wanted(d) {
+			out.Full = out.Full || d.in(n).full
 			out.ToSend += n.rep.CountAfter(d.in(n).acked)
 			out.ToReceive = out.ToReceive || d.receiving(n)
 		}
@@ -70,7 +71,7 @@ func (d *device) status(namespaces ...*namespace) Device {
 }
 
 func (n *namespace) status() AppStatus {
-	out := AppStatus{App: n.app, Name: n.name, On: n.on, Entries: n.rep.Count(), Bytes: n.rep.Bytes()}
+	out := AppStatus{App: n.app, Name: n.name, On: n.on, Entries: n.rep.Count(), Bytes: n.rep.Bytes(), Stored: n.rep.Stored(), Quota: n.quota(), Full: n.full()}
 	for _, d := range n.e.devices {
 		switch {
 		case !d.member():
@@ -79,7 +80,7 @@ func (n *namespace) status() AppStatus {
 		case d.domain == n.e.circle:
 			p := d.in(n)
 			out.Devices = append(out.Devices, AppDevice{
-				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.rep.CountAfter(p.acked), ToReceive: d.receiving(n),
+				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.rep.CountAfter(p.acked), ToReceive: d.receiving(n), Full: p.full,
 			})
 		}
 	}
@@ -117,7 +118,7 @@ func (d *device) receiving(n *namespace) bool {
 func (s *Status) equal(o *Status) bool {
 	return s.sameState(o) && s.Entries == o.Entries && slices.Equal(s.Devices, o.Devices) &&
 		slices.EqualFunc(s.Apps, o.Apps, func(a, b AppStatus) bool {
-			return a.sameState(&b) && a.Entries == b.Entries && a.Bytes == b.Bytes &&
+			return a.sameState(&b) && a.Entries == b.Entries && a.Bytes == b.Bytes && a.Stored == b.Stored &&
 				slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Peers, b.Peers)
 		})
 }
@@ -130,12 +131,12 @@ func (s *Status) sameState(o *Status) bool {
 }
 
 func sameDevice(a, b Device) bool {
-	return a.ID == b.ID && a.Name == b.Name && a.Online == b.Online && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive
+	return a.ID == b.ID && a.Name == b.Name && a.Online == b.Online && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full
 }
 
 func (s *AppStatus) sameState(o *AppStatus) bool {
-	return s.App == o.App && s.Name == o.Name && s.On == o.On && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
+	return s.App == o.App && s.Name == o.Name && s.On == o.On && s.Quota == o.Quota && s.Full == o.Full && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
 		slices.EqualFunc(s.Devices, o.Devices, func(a, b AppDevice) bool {
-			return a.ID == b.ID && a.On == b.On && a.Theirs == b.Theirs && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive
+			return a.ID == b.ID && a.On == b.On && a.Theirs == b.Theirs && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full
 		})
 }

@@ -44,6 +44,7 @@ const (
 	VerbKeep      VerbID = 36
 	VerbKept      VerbID = 37
 	VerbRevokeOf  VerbID = 38
+	VerbSetQuota  VerbID = 39
 )
 
 // The verbs, with what each returns in Reply behind the arrow.
@@ -120,6 +121,8 @@ type (
 	Kept struct{ Prefix string }
 	// RevokeOf → nothing: the application peers of App are out for good.
 	RevokeOf struct{}
+	// SetQuota → nothing. What is stored already stays, however little App may have.
+	SetQuota struct{ Bytes uint64 } // 0: what Config says
 )
 
 // ID returns the verb's number.
@@ -145,6 +148,7 @@ func (SetRelays) ID() VerbID { return VerbSetRelays }
 func (Keep) ID() VerbID      { return VerbKeep }
 func (Kept) ID() VerbID      { return VerbKept }
 func (RevokeOf) ID() VerbID  { return VerbRevokeOf }
+func (SetQuota) ID() VerbID  { return VerbSetQuota }
 
 // Write is one put (JSON or Bytes) or deletion of a batch. A batch has each key at most once; the last one counts.
 type Write struct {

@@ -17,7 +17,7 @@ const (
 
 // NeedsCheckpoint reports whether enough is in memory for a checkpoint.
 func (r *Replica) NeedsCheckpoint() bool {
-	return r.must || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords
+	return r.must || r.tidy || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords
 }
 
 // MustCheckpoint reports whether nothing may be committed before a checkpoint.

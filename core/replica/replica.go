@@ -56,7 +56,9 @@ type Replica struct {
 
 	revision uint64 // of writers
 
-	past map[uint64]bool // what this run wrote as before the writer that it has
+	past  map[uint64]bool // what this run wrote as before the writer that it has
+	freed int             // bytes of what was superseded since the last checkpoint
+	tidy  bool            // a checkpoint is due, to clear that away
 
 	must        bool   // a checkpoint is due before anything else is committed
 	checkpoints uint64 // of this run
@@ -186,7 +188,7 @@ func (r *Replica) reset() {
 
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
-	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.doubts = nil, nil, nil, 0, 0, 0
+	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.doubts, r.freed, r.tidy = nil, nil, nil, 0, 0, 0, 0, false
 }
 
 func (r *Replica) random(b []byte) {

@@ -117,7 +117,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 		v.dot = d
 	}
 	item := r.arrive(recs, size)
-	r.count = st.count
+	r.count, r.freed = st.count, r.freed+st.freed()
 	r.logRecords(item, recs[0].pos, r.wrote(d, item[itemHead:]))
 	return changes, nil
 }
@@ -151,7 +151,7 @@ func (r *Replica) Apply(recs []wire.Record, src Source) (changes []Change, all b
 		}
 	}
 	item := r.arrive(a.fresh, a.size)
-	r.count = a.st.count
+	r.count, r.freed = a.st.count, r.freed+a.st.freed()
 	r.logRecords(item, a.fresh[0].pos, nil)
 	return changes, a.all, nil
 }

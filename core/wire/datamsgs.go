@@ -165,6 +165,21 @@ func ParseAck(fields []byte) (Ack, error) {
 	return m, nil
 }
 
+// AppendFull appends a FULL: there is no room for what was sent of a namespace; number is the sender's own for it.
+func AppendFull(b []byte, number uint16) []byte {
+	start := len(b)
+	return endMessage(appendU16Field(beginMessage(b, MsgFull), 1, number), start)
+}
+
+// ParseFull parses the message's fields.
+func ParseFull(fields []byte) (number uint16, err error) {
+	err = parseFields(fields, tagSet(1), 0, 0, func(_ uint8, v *Reader) { number = v.U16() })
+	if err != nil {
+		return 0, err
+	}
+	return number, nil
+}
+
 // Have says what a device has durably.
 type Have struct {
 	Number uint16   // the sender's own for the namespace

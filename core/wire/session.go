@@ -19,6 +19,7 @@ const (
 	MsgNamespaceHeads   MessageType = 12
 	MsgNamespaceEntries MessageType = 13
 	MsgWriters          MessageType = 14
+	MsgFull             MessageType = 16
 )
 
 // SessionVersion is the version of what devices say inside a session.

@@ -55,6 +55,7 @@ func sampleMessages() []sample {
 		{"namespace heads", MsgNamespaceHeads, namespaceHeads, AppendNamespaceHeads(nil, &namespaceHeads)},
 		{"namespace entries", MsgNamespaceEntries, namespaceEntries, AppendNamespaceEntries(nil, &namespaceEntries)},
 		{"writers", MsgWriters, writers, AppendWriters(nil, &writers)},
+		{"full", MsgFull, uint16(7), AppendFull(nil, 7)},
 		{"bye", MsgBye, closing, AppendBye(nil, closing)},
 		{"bye with a code", MsgBye, denied, AppendBye(nil, denied)},
 	}
@@ -81,6 +82,8 @@ func parseMessage(typ MessageType, fields []byte) (any, error) {
 		return ParseAck(fields)
 	case MsgHave:
 		return ParseHave(fields)
+	case MsgFull:
+		return ParseFull(fields)
 	case MsgBye:
 		return ParseBye(fields)
 	case MsgNamespaceHeads:

@@ -203,6 +203,8 @@ func messageFields(typ MessageType, parsed any) vectors.Fields {
 		m["number"], m["position"], m["vector"] = p.Number, vectors.U64(p.Position), vectorFields(p.Vector)
 	case uint32:
 		m["bytes"] = p
+	case uint16:
+		m["number"] = p
 	case Ack:
 		m["number"], m["position"] = p.Number, vectors.U64(p.Position)
 	case Have:

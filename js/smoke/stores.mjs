@@ -66,7 +66,8 @@ export class Store {
   /** pair lets another store in, in two terminals. */
   async pair(other) {
     const host = this.#masq('pair')
-    const joiner = other.#masq('pair', await host.says(/^(http.*)/))
+    const joiner = other.#masq('pair', '--join')
+    joiner.type(await host.says(/^(http.*)/))
     const digits = await joiner.says(/the digits are ([\d ]+)/)
     host.type(digits)
     joiner.type('yes')

@@ -18,6 +18,7 @@ const PROMPT_MS = 10 * 60_000 // the user is looking at the browser's prompt
 export const RETRY_MS = 500
 const BUSY_TRIES = 5
 const ICON_BYTES_MAX = 32 << 10
+const REQUEST_ICON_MAX = 2 << 10 // a request has at most 4 KiB; what is longer is shown once the page is in
 const ICON_MS_MAX = 2000
 
 /** What fails here when the other side is not the store that knows this page. */
@@ -150,13 +151,16 @@ export class Access {
       await this.#soon([this.#hello(rpc)])
       rpc.onnote = (method) => method === 'asking' && this.#asking()
       const { name, description } = this.#about
-      const app = { name, ...(description && { description }), ...((await icon) && { icon: await icon }) }
+      const picture = await icon
+      const short = picture.length <= REQUEST_ICON_MAX
+      const app = { name, ...(description && { description }), ...(picture && short && { icon: picture }) }
       const { id, key } = await rpc.call('request', JSON.stringify({ app }))
       if (typeof id !== 'string' || id.length !== 11) throw UNPROVEN
       const use = this.#begin.use && { used: true }
       const got = { id, key: await tokenKey(key).catch(unproven), refused: false, revoked: false, ...use }
       this.#begin.grant = await this.#tools.saveGrant(got)
       rpc.trusted = true
+      if (!short) void rpc.call('setIcon', JSON.stringify({ icon: picture })).catch(() => undefined)
       return rpc
     } catch (e) {
       rpc.close()

@@ -4,7 +4,7 @@
 import { CodecError, readBody, type Message, type Reader, type Writer } from './codec.js'
 
 /** The codec's version, which two tabs must have in common. */
-export const CODEC_VERSION = 4
+export const CODEC_VERSION = 5
 
 export const KEY_BYTES_MAX = 1024
 export const VALUE_BYTES_MAX = 1048576
@@ -112,6 +112,7 @@ export interface RawDevice {
   name: string
   online: boolean
   toReceive: boolean
+  full: boolean
   lastHeard: number
   toSend: number
 }
@@ -372,6 +373,7 @@ function readRawDevice(r: Reader): RawDevice {
     name: r.text8(),
     online: r.bool(),
     toReceive: r.bool(),
+    full: r.bool(),
     lastHeard: r.u64(),
     toSend: r.u64(),
   }
@@ -442,7 +444,7 @@ function tabAction(type: number, r: Reader): TabAction | StatusAction {
         entries: r.u64(),
         code: r.text8(),
         self: readRawDevice(r),
-        devices: r.list(r.u16(), 20, readRawDevice),
+        devices: r.list(r.u16(), 21, readRawDevice),
       }
   }
   throw new CodecError('unknown action')

@@ -15,6 +15,7 @@ export function readStatus(s: Json, blank: StoreStatus): StoreStatus {
     entries: n('entries'),
     toSend: n('toSend'),
     toReceive: Boolean(s.toReceive),
+    full: s.full ? 'here' : s.fullThere ? 'there' : undefined,
     recovery: s.recovery === true,
     counts: { devices: n('devices'), online: n('online'), upToDate: n('upToDate') },
   }

@@ -81,6 +81,11 @@ export class LocalStore implements Store {
     await this.#ask('import', `{"operations":[${writes.map(operation).join()}]}`)
   }
 
+  /** How many more bytes the store keeps for this application. An older store has no limit. */
+  async room(): Promise<number> {
+    return Number((await this.#ask('room', '{}').catch(() => ({ bytes: Infinity }))).bytes)
+  }
+
   async list(range: Range): Promise<Page> {
     const { entries, more } = await this.#ask('list', given(range))
     return { entries: list(entries).map((e) => [String(e.key), valueOf(e)]), more: more === true }

@@ -95,14 +95,14 @@ async function carry(from: Source, to: LocalStore, { tools, hold, resume, tell }
 }
 
 /** Moves it, again when another tab ran the engine meanwhile: it may have written. */
-async function moveAlone(from: Source, to: LocalStore, { failure }: Tools): Promise<Moved> {
+async function moveAlone(from: Source, to: LocalStore, tools: Tools): Promise<Moved> {
   for (let tries = 0; tries < MOVES_MAX; tries++) {
     await from.seize()
     await from.unpaired()
-    const moved = await move(from, to)
+    const moved = await move(from, to, tools)
     if (moved && from.alone) return moved
   }
-  throw failure('E_INTERRUPTED')
+  throw tools.failure('E_INTERRUPTED')
 }
 
 /** What is different in the local store, for watches that knew the embedded one. */
@@ -114,6 +114,7 @@ export interface Moved {
 
 /** An import has at most as many writes as a batch. */
 const BATCH_OPS_MAX = 1000
+const ENTRY_BYTES = 64 // that the local store counts beside key and value
 
 const everything = { prefix: '', gte: '', lt: '', after: '', reverse: false, keysOnly: false, limit: 0 }
 
@@ -121,7 +122,8 @@ const everything = { prefix: '', gte: '', lt: '', after: '', reverse: false, key
  * Brings everything along, versions of a conflict included, and looks whether it has arrived. Nobody may write to `from`
  * meanwhile. It replaces nothing, and doing it twice is as good as once. Resolves with undefined if something is missing.
  */
-async function move(from: Store, to: LocalStore): Promise<Moved | undefined> {
+async function move(from: Store, to: LocalStore, { failure }: Tools): Promise<Moved | undefined> {
+  if ((await bytesOf(from, to)) > (await to.room())) throw failure('E_QUOTA', 'the local store')
   for await (const page of pages(from)) {
     const keys = [...page.keys()]
     await to.import(keys.map((key) => ({ key, value: page.get(key) })))
@@ -132,6 +134,19 @@ async function move(from: Store, to: LocalStore): Promise<Moved | undefined> {
   const position = await to.position()
   const changes = await compare(from, to)
   return changes && { position, changes }
+}
+
+/** About how much room the keys take that `to` lacks: a move that was cut has brought the others already. */
+async function bytesOf(from: Store, to: Store): Promise<number> {
+  const there = new Set<string>()
+  for await (const page of pages(to, true)) for (const key of page.keys()) there.add(key)
+  let bytes = 0
+  for await (const page of pages(from))
+    for (const [key, value] of page)
+      if (!there.has(key))
+        for (const v of [value, ...(await from.conflicts(key)).map(text)])
+          bytes += ENTRY_BYTES + new Blob([key, v as BlobPart]).size
+  return bytes
 }
 
 /** What is there and was not here; undefined if something that was here is not there. */
@@ -154,9 +169,9 @@ async function compare(from: Store, to: LocalStore): Promise<Change[] | undefine
 }
 
 /** All of a store's data, as much at a time as an import takes. */
-async function* pages(store: Store): AsyncGenerator<Map<string, Write['value']>, void, undefined> {
+async function* pages(store: Store, keysOnly = false): AsyncGenerator<Map<string, Write['value']>, void, undefined> {
   for (let after = '', more = true; more;) {
-    const page = await store.list({ ...everything, after })
+    const page = await store.list({ ...everything, after, keysOnly })
     for (let at = 0; at < page.entries.length; at += BATCH_OPS_MAX) {
       const some = page.entries.slice(at, at + BATCH_OPS_MAX)
       yield new Map(some.map(([key, value]) => [key, text(value)]))

@@ -20,6 +20,8 @@ export interface Device {
   readonly toSend: number
   /** Whether it is sending what this device lacks. */
   readonly toReceive: boolean
+  /** Whether it has no room for what it lacks, which waits here until it has. Only a local store has a limit of its own. */
+  readonly full: boolean
 }
 
 /**
@@ -64,6 +66,12 @@ export interface Status extends Keeping {
   readonly toSend: number
   /** Whether any device is sending what this one lacks. */
   readonly toReceive: boolean
+  /**
+   * What has no room: `here`: the local store, for what another device would send or for what was written last; `there`: another
+   * device, for what is here. What waits goes on when something is deleted, or the user gives this application more room in that
+   * store's manager. Deletions always go through.
+   */
+  readonly full: 'here' | 'there' | undefined
   /** Whether a recovery phrase has been set. */
   readonly recovery: boolean
   /** This device. With a local store it has neither id nor name. */
@@ -79,7 +87,7 @@ export type StoreStatus = Omit<Status, keyof Keeping>
 
 /** A status in which nothing is known. */
 export function blank(store: Status['store']): StoreStatus {
-  const self = { id: '', name: '', self: true, online: true, lastHeard: 0, toSend: 0, toReceive: false }
+  const self = { id: '', name: '', self: true, online: true, lastHeard: 0, toSend: 0, toReceive: false, full: false }
   return {
     ...{
       store,
@@ -89,6 +97,7 @@ export function blank(store: Status['store']): StoreStatus {
       entries: 0,
       toSend: 0,
       toReceive: false,
+      full: undefined,
       recovery: false,
       self,
     },
@@ -107,6 +116,7 @@ export function readStatus(s: StatusAction): StoreStatus {
     entries: s.entries,
     toSend: Math.max(0, ...devices.map((d) => d.toSend)),
     toReceive: devices.some((d) => d.toReceive),
+    full: devices.some((d) => d.full) ? 'there' : undefined,
     recovery: s.recovery,
     self: device({ ...s.self, online: true }, true),
     devices,
@@ -118,6 +128,6 @@ export function readStatus(s: StatusAction): StoreStatus {
   }
 }
 
-function device({ id, name, online, lastHeard, toSend, toReceive }: RawDevice, self: boolean): Device {
-  return { id, name, self, online, lastHeard, toSend, toReceive }
+function device({ id, name, online, lastHeard, toSend, toReceive, full }: RawDevice, self: boolean): Device {
+  return { id, name, self, online, lastHeard, toSend, toReceive, full }
 }

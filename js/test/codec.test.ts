@@ -106,7 +106,7 @@ const ops: Record<string, Op> = {
   'event.op.revoke': { client: 5, n: 4, verb: Verb.Revoke, device: 'AA' },
 }
 
-const nobody = { id: '', name: '', online: false, toReceive: false, lastHeard: 0, toSend: 0 }
+const nobody = { id: '', name: '', online: false, toReceive: false, full: false, lastHeard: 0, toSend: 0 }
 const nothing = { code: '', more: false, number: 0, text: '', entries: [] }
 const actions: Record<string, Action> = {
   'action.reply': { type: ActionType.Reply, client: 5, n: 1, ...nothing },
@@ -161,7 +161,9 @@ const actions: Record<string, Action> = {
     entries: 2700,
     code: 'E_VERSION',
     self: { ...nobody, id: 'me', name: 'Laptop' },
-    devices: [{ id: 'p', name: 'Phone', online: true, toReceive: true, lastHeard: 1700000000000, toSend: 3 }],
+    devices: [
+      { id: 'p', name: 'Phone', online: true, toReceive: true, full: true, lastHeard: 1700000000000, toSend: 3 },
+    ],
   },
   'action.status.alone': {
     type: ActionType.Status,

@@ -28,6 +28,8 @@ export class FakeStore {
   readonly sockets = new Set<WebSocket>()
   /** How many calls each message had. */
   readonly frames: number[] = []
+  /** How many bytes there is room for. */
+  room = 1 << 30
   connections = 0
   instead: Instead = () => undefined
   /** Whether it has no keys: what it proves is nothing. */
@@ -117,8 +119,10 @@ export class FakeStore {
       case 'status':
         return {
           ...{ store: 'local', sync: 'off', entries: this.data.size, toSend: 0, toReceive: false, recovery: false },
-          ...{ devices: 0, online: 0, upToDate: 0 },
+          ...{ devices: 0, online: 0, upToDate: 0, full: false, fullThere: 0 },
         }
+      case 'room':
+        return { bytes: this.room }
       case 'get':
         return this.data.get(p.key!) ?? {}
       case 'put':

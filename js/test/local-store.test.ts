@@ -206,6 +206,37 @@ test('useLocalStore moves everything, once, and other tabs follow with their wat
   await profile.close()
 })
 
+test('useLocalStore says before it begins that there is no room', async () => {
+  const { origin, page, profile } = await settled()
+  await store.call('setQuota', { app: origin, bytes: 1 << 20 })
+  const other = await harness.profile()
+  const b = await other.newPage()
+  await b.goto(page.url())
+  const connected = run(b, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
+  await store.decide(false)
+  await connected
+  await until(b, 'embedded')
+  await run(b, `Promise.all([1, 2, 3].map((i) => masq.put('n/' + i, 'x'.repeat(400000))))`)
+  const used = codeOf(b, 'masq.useLocalStore()')
+  await store.decide(true)
+  assert.equal(await used, 'E_QUOTA')
+  assert.equal(await stateOf(b), 'embedded')
+  assert.equal(await run(b, `masq.list().then((l) => l.length)`), 3)
+  await entriesOf(origin, 0)
+  await run(page, `masq.put('small', 1)`)
+  assert.equal(
+    await codeOf(page, `masq.batch([1, 2, 3].map((i) => ({ type: 'put', key: 'n/' + i, value: 'x'.repeat(400000) })))`),
+    'E_QUOTA',
+  )
+  await page.waitForFunction(`masq.status.full === 'here'`)
+  await store.call('setQuota', { app: origin, bytes: 1 << 22 })
+  await page.waitForFunction(`masq.status.full === undefined`)
+  await run(b, 'masq.useLocalStore()')
+  await until(b, 'local')
+  await entriesOf(origin, 4)
+  await Promise.all([profile.close(), other.close()])
+})
+
 test('useLocalStore loses nothing that other tabs write meanwhile, though the leading one is slow to see that it is none', async () => {
   const { profile, open } = await fresh()
   const refused = open()

@@ -95,7 +95,7 @@ test('a device is named after its browser', () => {
 })
 
 test('a status sums up its devices', () => {
-  const d = { id: 'x', name: 'X', online: false, toReceive: false, lastHeard: 0, toSend: 0 }
+  const d = { id: 'x', name: 'X', online: false, toReceive: false, full: false, lastHeard: 0, toSend: 0 }
   const s = { type: ActionType.Status, sync: 3, recovery: false, entries: 4, code: 'E_VERSION', self: d } as const
   const got = readStatus({
     ...s,

@@ -92,7 +92,7 @@ test('search takes every word, the list its order', () => {
 })
 
 const device = (name: string, more: Partial<Device> = {}): Device => ({
-  ...{ id: name, name, self: false, online: true, lastHeard: 0, toSend: 0, toReceive: false },
+  ...{ id: name, name, self: false, online: true, lastHeard: 0, toSend: 0, toReceive: false, full: false },
   ...more,
 })
 
@@ -102,6 +102,7 @@ const status = (sync: Status['sync'], devices: Device[], error?: Status['error']
   counts: { devices: devices.length, online: 0, upToDate: 0 },
   toSend: Math.max(0, ...devices.map((d) => d.toSend)),
   toReceive: devices.some((d) => d.toReceive),
+  full: undefined,
 })
 
 test('the status says in sync only of devices that are', () => {

@@ -9,7 +9,9 @@ import {
   deviceName,
   deviceRow,
   presence,
+  problem,
   removeDevice,
+  stored,
   title,
   toggle,
 } from './parts.js'
@@ -18,7 +20,7 @@ import type { Page } from './page.js'
 import { requestCard } from './request.js'
 import { searched } from './search.js'
 import type { App, Device, State, Token } from './state.js'
-import { ago, date, rich, size, strong, t } from './words.js'
+import { ago, date, rich, strong, t } from './words.js'
 
 /** applicationsView shows them. */
 export function applicationsView(m: Page, state: State): Child[] {
@@ -132,10 +134,21 @@ function details(m: Page, state: State, app: App): Element {
       { class: 'facts' },
       fact(t(app.native ? 'programId' : 'address'), foreign(app.app)),
       app.allowed && fact(t('lastUsed'), app.lastUsed ? ago(app.lastUsed) : t('never')),
-      fact(t('data'), t('entries', { n: app.entries }), ' · ', size(app.bytes)),
+      fact(
+        t('data'),
+        t('entries', { n: app.entries }),
+        ' · ',
+        stored(app),
+        ' ',
+        button(t('change'), () => m.show({ kind: 'quota', app: app.app }), {
+          class: 'quiet',
+          'aria-label': t('changeQuota', { name: appName(app) }),
+        }),
+      ),
       app.allowed && fact(t('openNow'), app.connected > 0 ? t('connections', { n: app.connected }) : t('no')),
       app.description && fact(t('saysOfItself'), foreign(app.description, { class: 'claimed-text' })),
     ),
+    app.full && problem(t('fullText')),
     devices(m, state, app),
     peers(m, app),
     app.allowed && tokens(m, app),

@@ -22,6 +22,10 @@ export function dialogView(m: Page, d: Dialog): Shown | undefined {
       return ask(d.kind, renameForm(m, state))
     case 'relays':
       return ask(d.kind, relaysForm(m, state))
+    case 'quota': {
+      const app = state.apps.find((a) => a.app === d.app)
+      return app && ask(d.kind, quotaForm(m, app))
+    }
     case 'revoke':
       return ask(d.kind, revoke(m, state, d))
     case 'remove-token':
@@ -103,6 +107,23 @@ const renameForm = (m: Page, state: State): Child[] => [
   heading(t('renameTitle')),
   form(m, h('input', { value: state.self.name, required: true, maxlength: 40 }), t('nameOfThis'), t('rename'), (name) =>
     m.act('rename', { name }),
+  ),
+]
+
+const GB = 1e9
+
+const quotaForm = (m: Page, app: App): Child[] => [
+  heading(t('quotaTitle', { name: appName(app) })),
+  h('p', {}, t('quotaText', { stored: size(app.stored) })),
+  form(
+    m,
+    h('input', {
+      ...{ type: 'number', required: true, min: '0.01', max: '1000000', step: 'any', inputmode: 'decimal' },
+      value: String(Math.round(app.quota / (GB / 100)) / 100),
+    }),
+    t('quotaLabel'),
+    t('save'),
+    (typed) => m.act('setQuota', { app: app.app, bytes: Math.round(Number(typed) * GB) }),
   ),
 ]
 

@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../test/looks.js'
 import { Failure, type ScriptedStore, Harness, type Tab } from '../test/manager.js'
-import { app, asking, empty, hostile, link, many, pairing, usual } from '../test/manager-states.js'
+import { app, asking, empty, full, hostile, link, many, pairing, usual } from '../test/manager-states.js'
 import type { State } from './state.js'
 
 let harness: Harness
@@ -59,12 +59,24 @@ interface Scene {
 const scenes: Record<string, Scene> = {
   locked: { state: empty, fragment: '' },
   'locked-old-link': { state: empty, fragment: '#masq-open=BBBBBBBBBBBBBBBBBBBBBA' },
+  'locked-wrong-code': {
+    state: empty,
+    fragment: '',
+    act: async (page) => {
+      await page.locator('#code').fill('0000-0000')
+      await page.keyboard.press('Enter')
+      await page.locator('#wrong-code').waitFor()
+    },
+  },
   'locked-pairing-link': { state: empty, fragment: link.slice(link.indexOf('#')) },
   'applications-empty': { state: empty },
   applications: { state: usual },
   'applications-open': { state: usual, act: go('.opener') },
   'applications-open-native': { state: usual, act: (page) => page.locator('.opener').nth(2).click() },
   'applications-elsewhere': { state: usual, act: (page) => page.locator('.opener').nth(3).click() },
+  'applications-full': { state: full, act: go('.opener') },
+  'applications-full-there': { state: full, act: (page) => page.locator('.opener').nth(1).click() },
+  quota: { state: full, act: go('.opener', '.details .facts button') },
   asking: { state: asking },
   hostile: { state: hostile, act: async (page) => page.locator('.opener').nth(2).click() },
   'hostile-devices': { state: hostile, act: go(devicesTab) },

@@ -13,7 +13,7 @@ take(address)
 addEventListener('hashchange', () => {
   const address = takeFragment()
   const secret = openSecret(address)
-  if (secret) manager.store.unlock(secret)
+  if (secret) manager.store.unlock({ secret })
   if (address) return take(address)
   const view = viewNames.find((v) => location.hash === '#' + v)
   if (view) manager.go(view)

@@ -2,8 +2,20 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
-import { Failure, secret, Harness } from '../test/manager.js'
-import { app, asking, device, empty, hostile, link, many, pairing, request, usual } from '../test/manager-states.js'
+import { code, Failure, secret, Harness } from '../test/manager.js'
+import {
+  app,
+  asking,
+  device,
+  empty,
+  full,
+  hostile,
+  link,
+  many,
+  pairing,
+  request,
+  usual,
+} from '../test/manager-states.js'
 
 let harness: Harness
 before(async () => (harness = await Harness.open()))
@@ -60,6 +72,30 @@ describe('getting in', { concurrency: 3 }, () => {
     assert.equal(await page.evaluate(() => sessionStorage.length), 0)
   })
 
+  test('a locked page takes the code that the terminal shows, and says what is wrong with another', async () => {
+    const { page, script, problems } = await harness.tab(usual(), { ...english, fragment: '' })
+    await heading(page, 'This page is locked').waitFor()
+    const field = page.getByRole('textbox', { name: 'If it shows a code, type that here:' })
+    await field.focus()
+    await page.keyboard.type('0000-0000')
+    await page.keyboard.press('Enter')
+    await page.getByRole('alert').getByText('This code is wrong, or good no more.').waitFor()
+    assert.equal(await field.getAttribute('aria-invalid'), 'true')
+    assert.equal(await page.evaluate(() => document.activeElement?.id), 'code', 'the focus stays')
+    await field.fill(code)
+    await page.keyboard.press('Enter')
+    await heading(page, 'Applications').waitFor()
+    assert.deepEqual(script.calls.map((c) => [c.method, c.params.code]).slice(0, 3), [
+      ['exchange', '0000-0000'],
+      ['exchange', code],
+      ['state', undefined],
+    ])
+    await page.reload()
+    await heading(page, 'Applications').waitFor()
+    assert.ok(!page.url().includes('7KQ2'))
+    assert.deepEqual(problems, [])
+  })
+
   test('an old link does not lock out a tab that has a session', async () => {
     const { page } = await harness.tab(usual(), english)
     await heading(page, 'Applications').waitFor()
@@ -90,6 +126,28 @@ describe('getting in', { concurrency: 3 }, () => {
     await other.goto(`${harness.origin}/#masq-open=${secret}`)
     await heading(other, 'Join the devices of whoever made this link?').waitFor()
     await heading(page, 'Go on in the other tab').waitFor()
+  })
+})
+
+describe('room', () => {
+  test('an application that is full says so, and is given more', async () => {
+    const { page, script } = await harness.tab(full(), english)
+    await page.getByText('Full: 1.07 GB of 1.07 GB').first().waitFor()
+    await page.getByRole('button', { name: /^Notes/ }).click()
+    await page.getByRole('alert').getByText('There is no room for more.').waitFor()
+    await page.getByRole('button', { name: /^Change how much .*Notes/ }).click()
+    const field = page.getByRole('spinbutton', { name: 'Gigabytes (GB)' })
+    assert.equal(await field.inputValue(), '1.07')
+    await field.fill('2.5')
+    await page.keyboard.press('Enter')
+    assert.deepEqual(await script.called('setQuota'), { app: 'https://notes.example.org', bytes: 2_500_000_000 })
+    await page.getByRole('dialog').waitFor({ state: 'hidden' })
+  })
+
+  test('a device that has no room for more is told from one that is only away', async () => {
+    const { page } = await harness.tab(full(), english)
+    await page.getByRole('button', { name: /^Recipes/ }).click()
+    await page.getByText('40 entries to go, has no room for more').first().waitFor()
   })
 })
 

@@ -142,6 +142,11 @@ export class Manager implements Page {
     else if (step !== 'paired') void this.act('cancel', { pairing: dialog.pairing })
   }
 
+  /** unlock tries a code of `masq open`, as it was typed into the locked page. */
+  unlock(code: string): void {
+    this.store.unlock({ code })
+  }
+
   /** invite begins letting a device in: into one application, or, without one, another store. */
   async invite(app?: string): Promise<void> {
     await this.#pair('invite', app ? { app } : {}, () => void this.invite(app))

@@ -25,6 +25,7 @@ export type Dialog =
   | { kind: 'rename' }
   | { kind: 'relays' }
   | { kind: 'revoke'; id: string; name: string; app?: string }
+  | { kind: 'quota'; app: string }
   | { kind: 'remove-token'; app: string; id: string }
   | { kind: 'remove-app'; app: string; confirm: boolean; data?: boolean | undefined }
 
@@ -71,6 +72,8 @@ export interface Page {
   show(dialog: Dialog): void
   /** closeDialog closes it, and cancels a pairing that is not decided yet. */
   closeDialog(): void
+  /** unlock tries a code of `masq open`, as it was typed into the locked page. */
+  unlock(code: string): void
   /** invite begins letting a device in: into one application, or, without one, another store. */
   invite(app?: string): Promise<void>
   /** join begins joining the devices of whoever made a link. */

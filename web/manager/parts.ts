@@ -2,7 +2,7 @@
 import { button, type Child, type Element, foreign, h, icon, type Props } from '../shared/dom.js'
 import type { Page } from './page.js'
 import type { App, AppDevice, Device, State } from './state.js'
-import { ago, iso, type Language, language, languages, setLanguage, t } from './words.js'
+import { ago, iso, type Language, language, languages, setLanguage, size, t } from './words.js'
 
 /** command shows a command to type in a terminal. */
 export function command(m: Page, text: string): Element {
@@ -79,8 +79,13 @@ export const appName = (app: Pick<App, 'app' | 'name'>): string => iso(app.name 
 export const deviceName = (d: { name: string } | undefined): string => iso(d?.name || t('unnamed'))
 
 /** reach says how far a device has got. */
-export const reach = (d: { toSend: number; toReceive: boolean }): string =>
-  [d.toSend > 0 ? t('toGo', { n: d.toSend }) : t('hasAll'), d.toReceive && t('sends')].filter(Boolean).join(', ')
+export const reach = (d: { toSend: number; toReceive: boolean; full: boolean }): string =>
+  [d.toSend > 0 ? t('toGo', { n: d.toSend }) : t('hasAll'), d.full && t('fullThere'), d.toReceive && t('sends')]
+    .filter(Boolean)
+    .join(', ')
+
+/** stored says how much an application has stored, of how much. */
+export const stored = (app: App): string => t('ofQuota', { stored: size(app.stored), quota: size(app.quota) })
 
 /** presence says whether a device is there, and how far it has got. */
 export function presence(d: Device): string {
@@ -107,7 +112,8 @@ export const removeDevice = (m: Page, d: Device, app?: string): Element =>
   })
 
 /** appSync says in a few words how an application stands. */
-export function appSync(state: State, app: App): { text: string; kind: 'ok' | 'busy' | 'off' } {
+export function appSync(state: State, app: App): { text: string; kind: 'ok' | 'busy' | 'off' | 'full' } {
+  if (app.full) return { text: t('full', { stored: stored(app) }), kind: 'full' }
   if (!app.on) return { text: t('appOff'), kind: 'off' }
   const others = [...app.devices.filter((d) => d.on && d.theirs), ...app.peers]
   if (others.length === 0) {

@@ -1,10 +1,12 @@
-// How this page and the store know each other: the page exchanges the secret of `masq open` for a session, once, and from
-// then on both prove that they have its key and neither sends it.
+// How this page and the store know each other: the page exchanges what `masq open` gave for a session, once, and from then on both prove that they have its key and neither sends it.
 import { base64url, fromBase64, isStores, proofOf, tokenKey } from '../../js/src/proof.js'
 import type { Rpc } from '../../js/src/rpc.js'
 import { StoreError } from './errors.js'
 
-/** Session is what the store gives for the secret. It is good until the store stops. */
+/** Opener is what `masq open` gives: the secret in its link, or the code that a person types. */
+export type Opener = { secret: string } | { code: string }
+
+/** Session is what the store gives for it. It is good until the store stops. */
 export interface Session {
   id: string
   key: string
@@ -25,9 +27,9 @@ export function kept(): Session | undefined {
 /** forget drops the session. */
 export const forget = (): void => sessionStorage.removeItem(place)
 
-/** exchange gets a session for a secret and keeps it. The connection is in from then on. */
-export async function exchange(rpc: Rpc, secret: string): Promise<void> {
-  const { id, key } = await rpc.call('exchange', JSON.stringify({ secret }))
+/** exchange gets a session and keeps it. The connection is in from then on. */
+export async function exchange(rpc: Rpc, opener: Opener): Promise<void> {
+  const { id, key } = await rpc.call('exchange', JSON.stringify(opener))
   rpc.trusted = true
   sessionStorage.setItem(place, JSON.stringify({ id, key }))
 }

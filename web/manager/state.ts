@@ -47,6 +47,9 @@ export interface App {
   on: boolean
   entries: number
   bytes: number
+  stored: number // what counts for quota
+  quota: number
+  full: boolean // there is no room for what was to come
   lastUsed: number
   connected: number
   tokens: Token[]
@@ -71,6 +74,7 @@ export interface AppDevice {
   theirs: boolean
   toSend: number
   toReceive: boolean
+  full: boolean // it has no room for what it lacks
 }
 
 export interface Device {
@@ -81,6 +85,7 @@ export interface Device {
   lastHeard: number
   toSend: number
   toReceive: boolean
+  full: boolean // it has no room for what it lacks
 }
 
 export interface Pairing {

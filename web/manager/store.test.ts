@@ -2,7 +2,7 @@
 // managers, and shut out again. Everything runs on loopback.
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -243,6 +243,40 @@ test('applications are let in, and two computers paired and parted, through thei
   await desk.text('The store has been restarted since you opened it.')
   await desk.page.goto(desk.link())
   await desk.title('Applications')
+})
+
+// opens runs `masq open` with a browser that writes down what it is given, and returns that when it is there.
+async function opens(c: Computer): Promise<{ file: string; code: Promise<string>; ended: Promise<unknown> }> {
+  const bin = mkdtempSync(join(folder, 'bin-'))
+  writeFileSync(join(bin, 'xdg-open'), `#!/bin/sh\necho "$1" >${bin}/new && mv ${bin}/new ${bin}/given\n`, {
+    mode: 0o755,
+  })
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` }
+  const program = spawn(masq, ['open', '--data', join(folder, c.name)], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  started.push(program)
+  const code = new Promise<string>((resolve) => program.stdout!.on('data', (said) => resolve(String(said).trim())))
+  const ended = new Promise((resolve) => program.on('exit', resolve))
+  while (!existsSync(join(bin, 'given'))) await new Promise(setImmediate)
+  return { file: readFileSync(join(bin, 'given'), 'utf8').trim(), code, ended }
+}
+
+test('masq open leads to the manager by a file, or by a code', { skip: process.platform !== 'linux' }, async () => {
+  const desk = await Computer.open('Desk 3', 'ws://localhost:1')
+  const byFile = await opens(desk)
+  const page = await desk.context.newPage()
+  await page.goto('file://' + byFile.file)
+  await page.getByRole('heading', { name: 'Applications' }).waitFor()
+  assert.equal(page.url(), `http://localhost:${desk.port}/`)
+  assert.equal(await byFile.ended, 0)
+  assert.ok(!existsSync(byFile.file))
+
+  const byCode = await opens(desk)
+  const locked = await desk.context.newPage()
+  await locked.goto(`http://localhost:${desk.port}/`)
+  await locked.getByLabel('If it shows a code, type that here:').fill((await byCode.code).toLowerCase())
+  await locked.keyboard.press('Enter')
+  await locked.getByRole('heading', { name: 'Applications' }).waitFor()
+  assert.equal(await byCode.ended, 0)
 })
 
 test('a phone opens one application, and a computer that joins brings its data', async () => {

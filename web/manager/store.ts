@@ -1,7 +1,7 @@
 // The store as this page sees it: its state, kept up to date, and what can be asked of it. It connects again by itself.
 import { CUT, Rpc } from '../../js/src/rpc.js'
 import { StoreError } from './errors.js'
-import { exchange, forget, kept, prove } from './session.js'
+import { exchange, forget, kept, type Opener, prove } from './session.js'
 import type { State } from './state.js'
 
 /**
@@ -10,8 +10,11 @@ import type { State } from './state.js'
  */
 export type Phase = 'locked' | 'opening' | 'live' | 'away'
 
-/** Why a page is locked: it was opened without the link; the link was not good any more; the store has been restarted. */
-export type Why = 'no-link' | 'old-link' | 'restarted'
+/**
+ * Why a page is locked: it was opened without the link; the link, or the code that was typed, was not good any more; the store has
+ * been restarted.
+ */
+export type Why = 'no-link' | 'old-link' | 'wrong-code' | 'restarted'
 
 const retryMs = [500, 1000, 2000, 5000]
 const openingMs = 10_000
@@ -34,12 +37,12 @@ export class Store {
   #tries = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   readonly #url: string
-  #secret: string | undefined
+  #opener: Opener | undefined
   readonly #changed: () => void
 
   constructor(url: string, secret: string | undefined, changed: () => void) {
     this.#url = url
-    this.#secret = secret
+    this.#opener = secret ? { secret } : undefined
     this.#changed = changed
     addEventListener('visibilitychange', () => document.hidden || this.retry())
     void this.#open()
@@ -55,9 +58,11 @@ export class Store {
     }
   }
 
-  /** unlock begins a session with a secret of `masq open`. */
-  unlock(secret: string): void {
-    this.#secret = secret
+  /** unlock begins a session with what `masq open` gave. */
+  unlock(opener: Opener): void {
+    this.#opener = opener
+    this.why = 'no-link'
+    this.#changed()
     this.#drop() // its end is none of ours any more
     void this.#open()
   }
@@ -69,7 +74,7 @@ export class Store {
 
   async #open(): Promise<void> {
     clearTimeout(this.#timer)
-    if (!this.#secret && !kept()) return this.#lock('no-link')
+    if (!this.#opener && !kept()) return this.#lock('no-link')
     const opening = (this.#opening = Rpc.open(this.#url, openingMs, failure))
     this.#timer = setTimeout(() => void opening.then(close, nothing), openingMs)
     const rpc = await opening.catch(nothing)
@@ -84,13 +89,13 @@ export class Store {
   }
 
   async #enter(rpc: Rpc): Promise<void> {
-    const secret = this.#secret
+    const opener = this.#opener
     try {
-      if (secret) await exchange(rpc, secret)
+      if (opener) await exchange(rpc, opener)
       else await prove(rpc, kept() ?? { id: '', key: '' })
       const state = await rpc.call('state')
       if (rpc !== this.#rpc) return
-      this.#secret = undefined
+      this.#opener = undefined
       this.#tries = 0
       this.phase = 'live'
       clearTimeout(this.#timer)
@@ -98,18 +103,19 @@ export class Store {
     } catch (error) {
       if (rpc !== this.#rpc) return
       if (error instanceof StoreError && error.code === 'E_AUTH') this.#refused()
+      else if (opener && 'code' in opener && error instanceof StoreError && error.code === 'E_VALUE') this.#refused()
       else rpc.close() // if it has not closed already; it is tried again
     }
   }
 
-  // refused: the secret or the session is not known to the store. With the other of the two it is tried again.
+  // refused: the link, the code or the session is not known to the store. With the session it is tried again after the others.
   #refused(): void {
-    const secret = this.#secret
+    const opener = this.#opener
     this.#drop()
-    this.#secret = undefined
-    if (!secret) forget()
+    this.#opener = undefined
+    if (!opener) forget()
     if (kept()) void this.#open()
-    else this.#lock(secret ? 'old-link' : 'restarted')
+    else this.#lock(!opener ? 'restarted' : 'code' in opener ? 'wrong-code' : 'old-link')
   }
 
   #drop(): void {

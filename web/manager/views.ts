@@ -112,6 +112,39 @@ function pairingBanner(m: Page, { pairing }: State): Child {
   )
 }
 
+const whyLocked = {
+  'no-link': 'lockedText',
+  'old-link': 'lockedOldLink',
+  'wrong-code': 'lockedText',
+  restarted: 'lockedRestarted',
+} as const
+
+// A browser in a sandbox cannot read the file that leads here: `masq open` shows a code then.
+function codeForm(m: Page): Element {
+  const wrong = m.store.why === 'wrong-code'
+  const onsubmit = (e: Event) => {
+    e.preventDefault()
+    m.unlock(((e.currentTarget as HTMLFormElement).elements.namedItem('code') as HTMLInputElement).value.trim())
+  }
+  const field = {
+    ...{ id: 'code', name: 'code', required: true, minlength: 8, maxlength: 16, placeholder: '0000-0000' },
+    ...{ autocomplete: 'off', autocapitalize: 'characters', autocorrect: 'off', spellcheck: 'false' },
+    ...(wrong && { 'aria-invalid': 'true', 'aria-describedby': 'wrong-code' }),
+  }
+  return h(
+    'form',
+    { class: 'fold code', onsubmit },
+    h('label', { for: 'code' }, t('codeLabel')),
+    h(
+      'span',
+      { class: 'one-line' },
+      h('input', field),
+      h('button', { type: 'submit', class: 'primary' }, t('codeOpen')),
+    ),
+    wrong && h('p', { id: 'wrong-code', class: 'problem', role: 'alert' }, t('codeWrong')),
+  )
+}
+
 function lockedView(m: Page): Element {
   const { why } = m.store
   if (m.link?.taken)
@@ -126,9 +159,10 @@ function lockedView(m: Page): Element {
     { key: 'locked', class: 'alone' },
     h('span', { class: 'emblem' }, icon('key')),
     h('h1', { tabindex: -1 }, m.link ? t('lockedLinkTitle') : t('lockedTitle')),
-    h('p', {}, why === 'no-link' ? t('lockedText') : why === 'old-link' ? t('lockedOldLink') : t('lockedRestarted')),
+    h('p', {}, t(whyLocked[why])),
     h('p', {}, t('lockedDo')),
     command(m, 'masq open'),
+    codeForm(m),
     m.link && h('p', { class: 'note' }, t('lockedLinkText')),
     h('p', { class: 'hint' }, t('lockedWhy')),
   )

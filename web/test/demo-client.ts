@@ -17,11 +17,20 @@ export interface Scenario {
 type Listener = (told: object) => void
 
 const device = (id: string, name: string, self: boolean) => ({
-  ...{ id, name, self, online: true, lastHeard: 0, toSend: 0, toReceive: false },
+  ...{ id, name, self, online: true, lastHeard: 0, toSend: 0, toReceive: false, full: false },
 })
 
 const usual = {
-  ...{ store: 'embedded', sync: 'off', error: undefined, entries: 0, toSend: 0, toReceive: false, recovery: false },
+  ...{
+    store: 'embedded',
+    sync: 'off',
+    error: undefined,
+    entries: 0,
+    toSend: 0,
+    toReceive: false,
+    full: undefined,
+    recovery: false,
+  },
   ...{ newer: false, persistent: undefined, room: undefined, low: false, temporary: false },
   ...{ self: device('self', 'Desk', true), devices: [], counts: { devices: 0, online: 0, upToDate: 0 } },
 }

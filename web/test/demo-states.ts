@@ -22,7 +22,7 @@ const notes = {
 }
 
 export const device = (id: string, name: string, more: object = {}) => ({
-  ...{ id, name, self: false, online: true, lastHeard: now - 3 * minute, toSend: 0, toReceive: false },
+  ...{ id, name, self: false, online: true, lastHeard: now - 3 * minute, toSend: 0, toReceive: false, full: false },
   ...more,
 })
 

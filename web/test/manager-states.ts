@@ -14,13 +14,21 @@ const svg = (body: string): string =>
 const notesIcon = svg('<rect width="8" height="8" fill="#b4441f"/><path d="M2 3h4M2 5h3" stroke="#fff"/>')
 
 export const device = (id: string, name: string, more: Partial<Device> = {}): Device => ({
-  ...{ id, name, kind: 'store', online: true, lastHeard: now, toSend: 0, toReceive: false },
+  ...{ id, name, kind: 'store', online: true, lastHeard: now, toSend: 0, toReceive: false, full: false },
   ...more,
 })
 
 export const app = (address: string, name: string, more: Partial<App> = {}): App => ({
   ...{ app: address, name, description: '', icon: '', native: false, allowed: true, on: true },
-  ...{ entries: 1204, bytes: 3_412_000, lastUsed: now - 9 * minute, connected: 0 },
+  ...{
+    entries: 1204,
+    bytes: 3_412_000,
+    stored: 3_100_000,
+    quota: 1_073_741_824,
+    full: false,
+    lastUsed: now - 9 * minute,
+    connected: 0,
+  },
   tokens: [
     {
       id: 'dG9rZW4xMQ',
@@ -61,8 +69,8 @@ export const empty = (): State => ({
 
 /** usual is a store in use, with two other computers and a phone. */
 export function usual(): State {
-  const laptop = { id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false }
-  const attic = { id: 'attic', on: true, theirs: true, toSend: 12, toReceive: false }
+  const laptop = { id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false, full: false }
+  const attic = { id: 'attic', on: true, theirs: true, toSend: 12, toReceive: false, full: false }
   return {
     ...empty(),
     sync: 'online',
@@ -90,6 +98,7 @@ export function usual(): State {
       app('https://recipes.example.com', 'Recipes', {
         entries: 1,
         bytes: 812,
+        stored: 700,
         on: false,
         lastUsed: 0,
         devices: [{ ...laptop, on: false }, attic],
@@ -107,6 +116,15 @@ export function usual(): State {
     ],
     blocked: [{ app: 'https://pushy.example' }],
   }
+}
+
+/** full is a store in which an application has no room for more, nor has it on another computer. */
+export function full(): State {
+  const state = usual()
+  const [notes, recipes] = state.apps
+  Object.assign(notes!, { full: true, stored: 1_073_000_000 })
+  Object.assign(recipes!, { on: true, devices: notes!.devices.map((d) => ({ ...d, toSend: 40, full: true })) })
+  return state
 }
 
 /** asking has requests of each kind. */
@@ -155,7 +173,7 @@ export function hostile(): State {
     ),
     apps: texts.map(([name, description, icon], i) => ({
       ...app(i === 2 ? longHost : `https://b${i}.example`, name, { description, icon }),
-      devices: [{ id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false }],
+      devices: [{ id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false, full: false }],
       peers: [device('p' + i, name.slice(0, 40), { kind: 'embedded' })],
     })),
     devices: [device('laptop', 'حاسوب العمل'), device('w', 'W'.repeat(40), { toSend: 1_234_567 })],
@@ -176,7 +194,14 @@ export function many(): State {
   const apps = Array.from({ length: 30 }, (_, i) =>
     app(`https://app${i}.example.org`, `Application ${i + 1}`, {
       allowed: i % 4 !== 3,
-      devices: devices.map((d) => ({ id: d.id, on: true, theirs: true, toSend: d.toSend, toReceive: false })),
+      devices: devices.map((d) => ({
+        id: d.id,
+        on: true,
+        theirs: true,
+        toSend: d.toSend,
+        toReceive: false,
+        full: false,
+      })),
     }),
   )
   return {

@@ -19,6 +19,7 @@ import (
 //
 //	app PORT ask ID NAME         asks for access, waits, and prints the token
 //	app PORT use ID TOKEN KEY    proves a token
+//	app PORT manage WHAT VALUE   is the manager's page, which opens with a secret or a code
 //
 // Once it is in it prints "in" and sends each line of its input as a call (the method, and its parameters with a space between). It prints every answer.
 // A page's address as ID is sent as the origin.
@@ -27,6 +28,9 @@ func application() {
 	header := http.Header{}
 	if ok := len(id) > 8 && id[:8] == "https://"; ok {
 		header.Set("Origin", id)
+	}
+	if verb == "manage" {
+		header.Set("Origin", "http://localhost:"+port)
 	}
 	a := &app{texts: make(chan []byte, 100)}
 	ws, _, err := gws.NewClient(a, &gws.ClientOption{Addr: "ws://localhost:" + port + "/v1", RequestHeader: header})
@@ -44,6 +48,8 @@ func application() {
 		var token tokenJSON
 		a.call("request", p, &token)
 		fmt.Println("token", token.ID, token.Key)
+	case "manage":
+		a.call("exchange", params{id: args[0]}, &tokenJSON{})
 	case "use":
 		a.prove(id, args[0], args[1])
 	}

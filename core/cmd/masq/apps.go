@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v3"
 )
@@ -10,7 +13,7 @@ import (
 func appsCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "apps", Usage: "list the applications, and say which may use the store", Category: "store",
-		Description: withJSON(`{"apps": [{"app", "name", "allowed", "on", "entries", "bytes", "lastUsed", "connected", "peers"}], "requests":
+		Description: withJSON(`{"apps": [{"app", "name", "allowed", "on", "entries", "bytes", "stored", "quota", "full", "lastUsed", "connected", "peers"}], "requests":
 [{"request", "app", "origin", "program", "name", "again", "expires"}], "blocked": [{"app"}]}. Times are Unix milliseconds.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, appsList),
@@ -32,6 +35,11 @@ func appsCommand(u *ui) *cli.Command {
 				Description: withJSON(`{"app", "id", "key"}, the last two in base64url.`),
 				Flags:       []cli.Flag{dataFlag(), jsonFlag(), &cli.StringFlag{Name: "name", Usage: "the application's `name` for people"}},
 				Action:      u.store(one, appsAdd),
+			},
+			{
+				Name: "quota", Usage: "say how much an application may store on this computer", ArgsUsage: "APP SIZE",
+				Description: "SIZE is a number of bytes, or one with a unit: 500M, 2G, 1.5G. At first it is 1G. What is stored already stays.",
+				Flags:       []cli.Flag{dataFlag(), jsonFlag()}, Action: first(quotaTakes, u.silent(two, appsQuota)),
 			},
 			{
 				Name: "remove", Usage: "take an application's access away", ArgsUsage: "APP",
@@ -76,11 +84,18 @@ func appsList(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	for _, b := range s.Blocked {
 		fmt.Fprintf(u.stdout, "%s was refused three times and cannot ask any more\n", oneLine(b.App))
 	}
-	return u.table("APPLICATION\tNAME\tMAY USE IT\tSYNCED\tENTRIES\tSIZE\tLAST USED", func(row func(...any)) {
+	return u.table("APPLICATION\tNAME\tMAY USE IT\tSYNCED\tENTRIES\tSTORED\tOF\tLAST USED", func(row func(...any)) {
 		for _, a := range s.Apps {
-			row(oneLine(a.App), orDash(oneLine(a.Name)), yesNo(a.Allowed), yesNo(a.On), a.Entries, size(a.Bytes), when(a.LastUsed))
+			row(oneLine(a.App), orDash(oneLine(a.Name)), yesNo(a.Allowed), yesNo(a.On), a.Entries, size(a.Stored)+full(a.Full), size(a.Quota), when(a.LastUsed))
 		}
 	})
+}
+
+func full(yes bool) string {
+	if yes {
+		return ", full"
+	}
+	return ""
 }
 
 // orEmpty makes an empty list of none, for JSON.
@@ -171,4 +186,35 @@ func appsRemove(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 		}
 	}
 	return c.call(ctx, "removeApp", params{"app": app, "data": data}, nil)
+}
+
+// quotaTakes refuses a size that is none.
+func quotaTakes(cmd *cli.Command) error {
+	if !two(cmd) {
+		return nil // of which the command says what it takes
+	}
+	if _, ok := parseSize(cmd.Args().Get(1)); !ok {
+		return misuse(fmt.Errorf("%q is not a size", cmd.Args().Get(1)), "a size is a number of bytes of at least 1M, such as 500M or 2G")
+	}
+	return nil
+}
+
+func appsQuota(ctx context.Context, _ *ui, c *client, cmd *cli.Command) error {
+	bytes, _ := parseSize(cmd.Args().Get(1))
+	return c.call(ctx, "setQuota", params{"app": cmd.Args().First(), "bytes": bytes}, nil)
+}
+
+// parseSize reads a number of bytes, maybe with a unit of powers of 1,024.
+func parseSize(s string) (bytes uint64, ok bool) {
+	number := strings.TrimRight(strings.ToUpper(s), "IB")
+	unit := 1.0
+	if i := strings.IndexAny(number, "KMGT"); i >= 0 && i == len(number)-1 {
+		unit = math.Pow(1024, float64(strings.IndexByte("KMGT", number[i])+1))
+		number = number[:i]
+	}
+	n, err := strconv.ParseFloat(number, 64)
+	if n *= unit; err != nil || !(n >= 1<<20 && n <= 1<<50) {
+		return 0, false
+	}
+	return uint64(n), true
 }

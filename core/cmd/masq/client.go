@@ -105,14 +105,38 @@ func (c *client) call(ctx context.Context, method string, p params, result any) 
 // next waits for a notification of a method and decodes it into p. Those of others are dropped.
 func (c *client) next(ctx context.Context, method string, p any) error {
 	for {
-		var n note
-		if len(c.notes) > 0 {
-			n, c.notes = c.notes[0], c.notes[1:]
-		} else if err := c.read(ctx, &n); err != nil {
+		n, err := c.note(ctx)
+		if err != nil {
 			return err
 		}
 		if n.Method == method {
 			return json.Unmarshal(n.Params, p)
+		}
+	}
+}
+
+// note waits for a notification.
+func (c *client) note(ctx context.Context) (n note, err error) {
+	if len(c.notes) > 0 {
+		n, c.notes = c.notes[0], c.notes[1:]
+		return n, nil
+	}
+	err = c.read(ctx, &n)
+	return n, err
+}
+
+// listen passes on all notifications, and closes told when there are no more.
+func (c *client) listen(ctx context.Context, told chan<- note) {
+	defer close(told)
+	for {
+		n, err := c.note(ctx)
+		if err != nil {
+			return
+		}
+		select {
+		case told <- n:
+		case <-ctx.Done():
+			return
 		}
 	}
 }

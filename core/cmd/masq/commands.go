@@ -77,10 +77,10 @@ func first(check func(*cli.Command) error, do cli.ActionFunc) cli.ActionFunc {
 func withJSON(fields string) string { return "With --json: " + fields }
 
 // What commands take.
-func nothing(cmd *cli.Command) bool   { return !cmd.Args().Present() }
-func one(cmd *cli.Command) bool       { return cmd.Args().Len() == 1 }
-func some(cmd *cli.Command) bool      { return cmd.Args().Present() }
-func atMostOne(cmd *cli.Command) bool { return cmd.Args().Len() <= 1 }
+func nothing(cmd *cli.Command) bool { return !cmd.Args().Present() }
+func one(cmd *cli.Command) bool     { return cmd.Args().Len() == 1 }
+func two(cmd *cli.Command) bool     { return cmd.Args().Len() == 2 }
+func some(cmd *cli.Command) bool    { return cmd.Args().Present() }
 
 // usage is what a command says to arguments that it does not take.
 func usage(cmd *cli.Command) error {

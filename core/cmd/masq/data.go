@@ -51,6 +51,8 @@ func dataCommands(u *ui) []*cli.Command {
 		},
 		{
 			Name: "put", Usage: "write a value: JSON, or - for standard input", ArgsUsage: "KEY VALUE", Category: "data",
+			Description: "Other users of this computer can read what is typed behind a command while it runs. A value that is\n" +
+				"not for them comes from standard input, or out of a file.",
 			Flags: []cli.Flag{
 				app(), dataFlag(), jsonFlag(),
 				&cli.BoolFlag{Name: "bytes", Usage: "take the value as bytes, whatever is in it"},

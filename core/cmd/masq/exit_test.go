@@ -73,13 +73,13 @@ func TestUsageErrorsExitWith2(t *testing.T) {
 		case "KEY", "APP", "ID", "NAME", "DEVICE":
 			with()
 			with("one", "two")
-		case "KEY VALUE":
+		case "KEY VALUE", "APP SIZE":
 			with()
 			with("one")
 			with("one", "2", "three")
 		case "KEY...":
 			with()
-		case "[LINK]", "[COMMAND...]":
+		case "[COMMAND...]":
 			with("one", "two")
 		default:
 			t.Errorf("masq %q takes %q, which this test does not know", words, c.ArgsUsage)
@@ -115,7 +115,11 @@ func TestUsageErrorsExitWith2(t *testing.T) {
 		[]string{"put", "key", "no JSON"},
 		[]string{"put", "key", "1", "--file", "f"},
 		[]string{"pair", "--bring", "--discard"},
-		[]string{"pair", "https://example.org", "--app", "https://example.org"},
+		[]string{"pair", "https://example.org/#masq=1.AAECAwQFBgcICQoLDA0ODw"},
+		[]string{"pair", "--join", "--app", "https://example.org"},
+		[]string{"apps", "quota", "org.example.app", "much"},
+		[]string{"apps", "quota", "org.example.app", "1K"},
+		[]string{"apps", "quota", "org.example.app", "-1G"},
 		[]string{"doctor", "--sync", "http://sync.example.org"},
 		[]string{"doctor", "--port", "0"},
 		[]string{"sync-server", "--listen", "localhost"},
@@ -147,6 +151,7 @@ func TestOtherErrorsExitWith1(t *testing.T) {
 		{"apps", "allow", "org.example"},
 		{"devices", "remove", "phone"},
 		{"pair"},
+		{"pair", "--join"},
 		{"doctor"},
 		{"sync-server", "--config", "nowhere"},
 		{"sync-server", "--listen", "localhost:0", "--tls-cert", "nowhere", "--tls-key", "nowhere"},

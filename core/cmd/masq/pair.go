@@ -14,20 +14,21 @@ import (
 
 func pairCommand(u *ui) *cli.Command {
 	return &cli.Command{
-		Name: "pair", Usage: "pair with another device: show a link, or join by a link that the other shows", ArgsUsage: "[LINK]",
+		Name: "pair", Usage: "pair with another device: show a link, or join by a link that the other shows",
 		Category: "store",
-		Description: "Without LINK this store is the one that stays: it shows a link, which the other device opens or is given by\n" +
-			"\"masq pair LINK\". Then both show who is at the other end; type here the six digits that the other shows. Where\n" +
-			"there is no terminal, answers are read from standard input, a line each.\n\n" +
+		Description: "Without --join this store is the one that stays: it shows a link, which the other device opens or is given by\n" +
+			"\"masq pair --join\", which asks for it. Then both show who is at the other end; type here the six digits that the\n" +
+			"other shows. Where there is no terminal, the link and the answers are read from standard input, a line each.\n\n" +
 			withJSON(`a line for each step: {"pairing", "role", "app", "link", "step": "waiting", "compare", "confirmed", "paired",
 "done" or "failed", "digits", "name", "expires", "hasData", "error"}.`),
 		Flags: []cli.Flag{
 			dataFlag(), jsonFlag(),
+			&cli.BoolFlag{Name: "join", Usage: "join by a link of another device"},
 			&cli.StringFlag{Name: "app", Usage: "give the other device only the data of the application with this `id`, a page's address"},
 			&cli.BoolFlag{Name: "bring", Usage: "joining: hand over the data that is here already"},
 			&cli.BoolFlag{Name: "discard", Usage: "joining: delete the data that is here already"},
 		},
-		Action: first(pairTakes, u.store(atMostOne, pair)),
+		Action: first(pairTakes, u.store(nothing, pair)),
 	}
 }
 
@@ -36,7 +37,10 @@ func pairTakes(cmd *cli.Command) error {
 	switch {
 	case cmd.Bool("bring") && cmd.Bool("discard"):
 		return misuse(errors.New("--bring and --discard exclude each other"), whatToDo("E_DATA"))
-	case cmd.Args().Present() && cmd.IsSet("app"):
+	case cmd.Args().Present():
+		return misuse(errors.New("a link is a secret, and other users of this computer can read what is typed behind a command"),
+			"\"masq pair --join\" asks for the link, or reads it from standard input")
+	case cmd.Bool("join") && cmd.IsSet("app"):
 		return misuse(errors.New("--app is for showing a link, not for joining by one"), "the link says what this device is let into")
 	}
 	return nil
@@ -46,8 +50,12 @@ func pairTakes(cmd *cli.Command) error {
 func pair(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	method, p := "invite", params{}
 	switch {
-	case cmd.Args().Present():
-		method, p = "join", params{"link": cmd.Args().First()}
+	case cmd.Bool("join"):
+		link, err := u.ask(ctx, "the link that the other device shows:")
+		if err != nil {
+			return err
+		}
+		method, p["link"] = "join", link
 	case cmd.IsSet("app"):
 		p["app"] = cmd.String("app")
 	}
@@ -175,7 +183,7 @@ func (w *pairingUI) print(p pairing) (err error) {
 			}
 		}
 		_, err = fmt.Fprintln(w.stdout, p.Link)
-		w.say(`open this link on the other device, or run "masq pair LINK" there; it is good once, until %s`, clock(p.Expires))
+		w.say(`open this link on the other device, or run "masq pair --join" there; it is good once, until %s`, clock(p.Expires))
 	case "compare":
 		if p.Digits != "" {
 			_, err = fmt.Fprintf(w.stdout, "the digits are %s\n", p.Digits)

@@ -46,6 +46,9 @@ type appState struct {
 	On        bool     `json:"on"`
 	Entries   uint64   `json:"entries"`
 	Bytes     uint64   `json:"bytes"`
+	Stored    uint64   `json:"stored"`
+	Quota     uint64   `json:"quota"`
+	Full      bool     `json:"full"`
 	LastUsed  uint64   `json:"lastUsed"`
 	Connected int      `json:"connected"`
 	Peers     []device `json:"peers"`

@@ -324,24 +324,28 @@ func TestFlood(t *testing.T) {
 
 func TestTooManySockets(t *testing.T) {
 	b := newHarness(t, Options{})
-	dial := func(origin string) *rpc {
+	tokens := map[string]token{}
+	enter := func(origin string) {
 		t.Helper()
-		r := b.web(origin)
-		if code := r.call("hello", object{}, nil); code != "" && code != closed {
+		tok, known := tokens[origin]
+		if !known {
+			_, tokens[origin] = b.allowed(origin)
+			return
+		}
+		if code, _ := b.web(origin).prove(origin, "client", tok); code != "" {
 			t.Fatal(code)
 		}
-		return r
 	}
-	for range maxPerOrigin {
-		dial("https://a.example")
+	for range maxPerDomain {
+		enter("https://a.example")
 	}
-	if r := dial("https://a.example"); r.end() != closeCrowded {
-		t.Errorf("one more of an origin: %d", r.code)
+	if r := b.web("https://b.a.example"); r.end() != closeCrowded {
+		t.Errorf("one more of a domain: %d", r.code)
 	}
-	for i := range maxSockets - maxPerOrigin {
-		dial(fmt.Sprintf("https://b%d.example", i/maxPerOrigin))
+	for i := range maxSockets - maxPerDomain {
+		enter(fmt.Sprintf("https://b%d.example", i/maxPerDomain))
 	}
-	if r := dial("https://c.example"); r.end() != closeCrowded {
+	if r := b.web("https://c.example"); r.end() != closeCrowded {
 		t.Errorf("one more of all: %d", r.code)
 	}
 	manager := b.web(fmt.Sprintf("http://localhost:%d", b.port))
@@ -355,32 +359,35 @@ func TestTooManySockets(t *testing.T) {
 
 func TestMessages(t *testing.T) {
 	b := newHarness(t, Options{})
-	app, _ := b.allowed("https://notes.example")
-	padded := func(size int) []byte {
-		call := []byte(`{"jsonrpc":"2.0","id":9999,"method":"hello","params":{}}`)
-		return append(call, bytes.Repeat([]byte(" "), size-len(call))...)
+	app, tok := b.allowed("https://notes.example")
+	app.close()
+	in := func() *rpc {
+		r := b.web("https://notes.example")
+		if code, _ := r.prove("https://notes.example", "client", tok); code != "" {
+			t.Fatal(code)
+		}
+		return r
 	}
 	for _, c := range []struct {
 		name string
 		do   func(r *rpc)
 		code uint16
 	}{
-		{"too long", func(r *rpc) { go r.write(padded(maxMessage + 1)) }, 4006},
-		{"far too long", func(r *rpc) { go r.write(padded(2 * maxMessage)) }, 4006},
+		{"too long", func(r *rpc) { go r.write(hello(maxMessage + 1)) }, 4006},
+		{"far too long", func(r *rpc) { go r.write(hello(2 * maxMessage)) }, 4006},
 		{"no JSON", func(r *rpc) { r.write([]byte("hello")) }, 4009},
 	} {
-		r := b.web("https://other.example")
+		r := in()
 		c.do(r)
 		if code := r.end(); code != c.code {
 			t.Errorf("%s: closed with %d", c.name, code)
 		}
 	}
-	r := b.web("https://other.example")
-	r.last = 9999
-	if r.write(padded(maxMessage)); r.answer(9999, nil) == closed {
+	r := in()
+	if r.write(hello(maxMessage)); r.answer(9999, nil) == closed {
 		t.Error("a message that is just short enough is refused")
 	}
-	if code := app.call("put", object{"key": "a", "value": 1}, nil); code != "" {
+	if code := in().call("put", object{"key": "a", "value": 1}, nil); code != "" {
 		t.Errorf("another was disturbed: %s", code)
 	}
 }
@@ -454,7 +461,7 @@ func TestSlowReader(t *testing.T) {
 	dropped := func() bool {
 		b.s.clients.mu.Lock()
 		defer b.s.clients.mu.Unlock()
-		return b.s.clients.counts["https://notes.example"] == 1
+		return b.s.clients.counts["notes.example"] == 1
 	}
 	for i := 0; !dropped(); i++ { // soon more than what the reader here, the buffers of both sockets and the queue hold
 		if i == 200 {
@@ -475,17 +482,21 @@ func TestSlowReader(t *testing.T) {
 func TestMuchUnfinished(t *testing.T) {
 	b := newHarness(t, Options{})
 	app, _ := b.allowed("https://notes.example")
-	frame := append([]byte("\x81\xff\x00\x00\x00\x00\x00\x7f\xff\xff\x00\x00\x00\x00"), make([]byte, 8<<20-2)...) // a byte is missing
+	_, tok := b.allowed("https://evil.example")
+	part := frame(0x81, 8<<20-1, make([]byte, 8<<20-2)) // a byte is missing
 	dropped := make(chan bool, 12)
 	for range 12 {
-		conn := b.handshake("https://evil.example")
+		r := b.web("https://evil.example")
+		if code, _ := r.prove("https://evil.example", "client", tok); code != "" {
+			t.Fatal(code)
+		}
 		go func() {
-			conn.Write(frame)
-			io.Copy(io.Discard, conn)
+			r.raw(part)
+			r.end()
 			dropped <- true
 		}()
 	}
-	for range 12 - maxHeldPerOrigin/(8<<20) { // what is over the limit
+	for range 12 - maxHeldPerDomain/(8<<20) { // what is over the limit
 		select {
 		case <-dropped:
 		case <-time.After(time.Minute):
@@ -493,9 +504,9 @@ func TestMuchUnfinished(t *testing.T) {
 		}
 	}
 	b.s.clients.mu.Lock()
-	held := b.s.clients.held["https://evil.example"]
+	held := b.s.clients.held["evil.example"]
 	b.s.clients.mu.Unlock()
-	if held > maxHeldPerOrigin {
+	if held > maxHeldPerDomain {
 		t.Errorf("%d bytes are held", held)
 	}
 	if code := app.call("put", object{"key": "a", "value": 1}, nil); code != "" {

@@ -1,6 +1,7 @@
 package native
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/masqdev/masq/core/localstore"
@@ -8,16 +9,21 @@ import (
 
 // Limits on connections and on what waits for one.
 const (
-	maxSockets   = 512      // WebSockets, those of the manager not counted
-	maxPerOrigin = 64       // WebSockets of one web page's origin, the manager's too
-	maxLeaving   = 512      // WebSockets that are being told that there are too many
-	maxLocal     = 256      // connections on the Unix socket
-	maxQueue     = 16 << 20 // bytes that wait for a client to read them
+	maxSockets         = 512      // WebSockets, those of the manager not counted
+	maxPerDomain       = 64       // WebSockets of one registrable domain, or of the manager
+	maxStrangers       = 128      // WebSockets that are not in, those of the manager and those that ask not counted: the others are kept for who is in
+	maxDomainStrangers = 16       // of them, of one registrable domain, of all programs, or of the manager
+	maxLeaving         = 512      // WebSockets that are being told that there are too many
+	maxLocal           = 256      // connections on the Unix socket
+	maxQueue           = 16 << 20 // bytes that wait for a client to read them
 
 	// Bytes that are in memory for WebSockets: what came of messages that are not handed on yet, and the queues. Without these,
-	// a page that nobody has let in could have the limits of each of its sockets.
+	// an application could have the limits of each of its sockets.
 	maxHeld          = 256 << 20
-	maxHeldPerOrigin = 64 << 20
+	maxHeldPerDomain = 64 << 20
+
+	// Bytes of frames that one may send before it is in, headers and all. The store counts messages, more strictly.
+	maxStrangerBytes = 2 * localstore.MaxStrangerBytes
 )
 
 // transport is what a client's texts go out by.
@@ -31,10 +37,12 @@ type transport interface {
 // client is one connection. One goroutine reads it, and another writes while its queue holds something.
 type client struct {
 	id        uint32
-	who       localstore.Who
+	place     *place
 	transport transport
 
 	// Guarded by clients.mu.
+	in      bool
+	said    int // bytes of frames, before it is in
 	came    int // bytes of a message that is not handed on yet
 	queue   []message
 	bytes   int  // in the queue and being written
@@ -60,58 +68,64 @@ type clients struct {
 	mu      sync.Mutex
 	last    uint32
 	all     map[uint32]*client
-	counts  map[string]int // for each origin, and those with a space: the sums below
-	held    map[string]int // bytes, for each origin; programs have one together
+	counts  map[string]int // for each domain, and those with a space: the sums below
+	held    map[string]int // bytes, for each domain
 	sum     int            // of held
+	new     []*place       // WebSockets that are not in, in the order in which they came
 	stopped bool
 }
 
-// What counts has besides origins.
+// What counts has besides domains.
 const (
 	countSockets = " sockets"
 	countLeaving = " leaving"
 	countLocal   = " local"
 )
 
-// The answers to somebody new.
-type admission uint8
-
-const (
-	welcome admission = iota
-	crowded
-	turnedAway // so many are being told already that it gets nothing but an HTTP status
-)
-
-// bounds are the counts that somebody new raises, with their limits.
-func bounds(who localstore.Who) map[string]int {
-	switch who.Kind {
-	case localstore.Admin:
-		return map[string]int{countLocal: maxLocal}
-	case localstore.Manager: // whatever web pages do, the user gets in
-		return map[string]int{who.Origin: maxPerOrigin}
-	case localstore.Web:
-		return map[string]int{countSockets: maxSockets, who.Origin: maxPerOrigin}
-	}
-	return map[string]int{countSockets: maxSockets}
+// place is what a connection has of the limits, from before its handshake to its end.
+type place struct {
+	who     localstore.Who
+	domain  string // whose connections are counted together
+	counts  map[string]int
+	crowded bool // it is only to be told that there are too many
+	asks    bool // it waits for the user, and keeps its place
+	client  *client
 }
 
-var leaving = map[string]int{countLeaving: maxLeaving}
+func newPlace(who localstore.Who) *place {
+	p := &place{who: who, domain: localstore.DomainOf(who)}
+	switch who.Kind {
+	case localstore.Admin:
+		p.counts = map[string]int{countLocal: maxLocal}
+	case localstore.Manager: // whatever web pages do, the user gets in
+		p.counts = map[string]int{p.domain: maxPerDomain}
+	case localstore.Web:
+		p.counts = map[string]int{countSockets: maxSockets, p.domain: maxPerDomain}
+	default:
+		p.counts = map[string]int{countSockets: maxSockets}
+	}
+	return p
+}
 
-// admit counts somebody new. Whoever is not turned away is given back with leave.
-func (c *clients) admit(who localstore.Who) admission {
+// admit gives somebody new a place, nil if so many are being told already that they cannot have one that it gets nothing but an
+// HTTP status. The place is given back with leave.
+func (c *clients) admit(who localstore.Who) *place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	p := newPlace(who)
 	switch {
 	case c.stopped:
-		return turnedAway
-	case c.raise(bounds(who)):
-		c.wg.Add(1)
-		return welcome
-	case c.raise(leaving):
-		c.wg.Add(1)
-		return crowded
+		return nil
+	case !c.raise(p.counts):
+		if p.crowded = true; !c.giveUp(p) {
+			return nil
+		}
+	case who.Kind != localstore.Admin:
+		c.displace(p)
+		c.new = append(c.new, p)
 	}
-	return turnedAway
+	c.wg.Add(1)
+	return p
 }
 
 // raise raises the counts if all of them are below their limits.
@@ -127,31 +141,113 @@ func (c *clients) raise(bounds map[string]int) bool {
 	return true
 }
 
-// leave gives back what admit counted.
-func (c *clients) leave(who localstore.Who, as admission) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	raised := bounds(who)
-	if as == crowded {
-		raised = leaving
-	}
-	for name := range raised {
+func (c *clients) lower(bounds map[string]int) {
+	for name := range bounds {
 		if c.counts[name]--; c.counts[name] == 0 {
 			delete(c.counts, name)
 		}
 	}
+}
+
+// giveUp counts a place among those that are only told why. It reports whether there is room for one more.
+func (c *clients) giveUp(p *place) bool {
+	p.counts = nil
+	leaving := map[string]int{countLeaving: maxLeaving}
+	if !c.raise(leaving) {
+		return false
+	}
+	p.counts = leaving
+	return true
+}
+
+// displace makes room for somebody new among those that are not in. It always can: to come in takes a moment, so who is the
+// oldest of the domain that has most is the one that is least likely to.
+func (c *clients) displace(newcomer *place) {
+	counts, all := map[string]int{}, 0
+	for _, p := range c.new {
+		if !p.asks {
+			counts[p.domain]++
+			if p.who.Kind != localstore.Manager {
+				all++
+			}
+		}
+	}
+	from := newcomer.domain
+	if counts[from] < maxDomainStrangers {
+		if all < maxStrangers || newcomer.who.Kind == localstore.Manager {
+			return
+		}
+		from = c.mostOf(counts)
+	}
+	i := slices.IndexFunc(c.new, func(p *place) bool { return p.domain == from && !p.asks })
+	p := c.new[i]
+	c.new = slices.Delete(c.new, i, i+1)
+	c.lower(p.counts)
+	p.crowded = true
+	told := c.giveUp(p)
+	switch k := p.client; {
+	case k == nil: // its handshake goes on; add ends it
+	case told:
+		c.push(k, tooMany)
+	default:
+		c.mute(k)
+		k.transport.drop()
+	}
+}
+
+// mostOf is the domain, other than the manager's, that has most of those that are not in; of several, the one whose oldest came first.
+func (c *clients) mostOf(counts map[string]int) (most string) {
+	for _, p := range c.new {
+		if !p.asks && p.who.Kind != localstore.Manager && counts[p.domain] > counts[most] {
+			most = p.domain
+		}
+	}
+	return most
+}
+
+// leave gives a place back.
+func (c *clients) leave(p *place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lower(p.counts)
+	c.notNew(p)
 	c.wg.Done()
 }
 
+func (c *clients) notNew(p *place) {
+	c.new = slices.DeleteFunc(c.new, func(o *place) bool { return o == p })
+}
+
+// stands notes how far a client has come.
+func (c *clients) stands(id uint32, as localstore.Standing) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	k := c.all[id]
+	if k == nil {
+		return
+	}
+	if k.place.asks = as == localstore.Asking; as == localstore.In {
+		k.in = true
+		c.notNew(k.place)
+	}
+}
+
+// tooMany is why a connection cannot stay.
+var tooMany = message{code: closeCrowded, reason: "too many connections: close some and try again later"}
+
 // add gives somebody who was admitted a number.
-func (c *clients) add(who localstore.Who, t transport) *client {
+func (c *clients) add(p *place, t transport) *client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.last++
-	k := &client{id: c.last, who: who, transport: t}
+	k := &client{id: c.last, place: p, transport: t, in: p.who.Kind == localstore.Admin}
+	p.client = k
 	c.all[k.id] = k
-	if c.stopped {
+	switch {
+	case c.stopped:
 		c.push(k, message{code: closeStopping, reason: "the store stops"})
+	case p.crowded:
+		c.push(k, tooMany)
 	}
 	return k
 }
@@ -178,21 +274,27 @@ func (c *clients) mute(k *client) {
 
 // hold counts bytes that are in memory for a client from now on, and reports whether they may be.
 func (c *clients) hold(k *client, bytes int) bool {
-	if k.who.Kind == localstore.Admin {
+	if k.place.who.Kind == localstore.Admin {
 		return true
 	}
+	domain := k.place.domain
 	c.sum += bytes
-	c.held[k.who.Origin] += bytes
-	if c.held[k.who.Origin] == 0 {
-		delete(c.held, k.who.Origin)
+	c.held[domain] += bytes
+	if c.held[domain] == 0 {
+		delete(c.held, domain)
 	}
-	return c.sum <= maxHeld && c.held[k.who.Origin] <= maxHeldPerOrigin
+	return c.sum <= maxHeld && c.held[domain] <= maxHeldPerDomain
 }
 
 // came counts bytes that were read from a client, and reports whether it may go on.
 func (c *clients) came(k *client, bytes int) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if bytes > 0 && !k.in {
+		if k.said += bytes; k.said > maxStrangerBytes {
+			return false
+		}
+	}
 	bytes = max(bytes, -k.came)
 	if !c.hold(k, bytes) && bytes > 0 {
 		c.hold(k, -bytes) // its reader ends
@@ -200,6 +302,13 @@ func (c *clients) came(k *client, bytes int) bool {
 	}
 	k.came += bytes
 	return true
+}
+
+// maySend reports whether a client may send a message as long as this by now.
+func (c *clients) maySend(k *client, size uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return k.in || size <= localstore.MaxStrangerMessage
 }
 
 // handedOn says that the message of which bytes came is the store's now.
@@ -311,4 +420,11 @@ func (c *clients) next(k *client) (message, bool) {
 	k.queue[0] = message{}
 	k.queue = k.queue[1:]
 	return m, true
+}
+
+// isCrowded reports whether a place is only to be told that there are too many.
+func (c *clients) isCrowded(p *place) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return p.crowded
 }

@@ -53,6 +53,7 @@ type drive struct {
 	room   *sync.Cond // there is room again, or events wait, or closed was set
 	events []any
 	bytes  int                // of events
+	turns  turns              // of clients
 	links  map[*link]struct{} // of connections that stand
 	closed bool
 }
@@ -87,6 +88,20 @@ func (d *drive) put(event any, size int) bool {
 	return d.add(event, size)
 }
 
+// putFor is put for an event of a client, which waits for its party's turn.
+func (d *drive) putFor(party string, client uint32, event any, size int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for !d.closed && !d.turns.fits(party, client, size) {
+		d.room.Wait()
+	}
+	if !d.closed {
+		d.turns.add(party, client, event, size)
+		d.room.Broadcast()
+	}
+	return !d.closed
+}
+
 // tell hands over an event that cannot wait, because what it follows from was asked for by the machine.
 func (d *drive) tell(event any) {
 	d.mu.Lock()
@@ -104,17 +119,17 @@ func (d *drive) add(event any, size int) bool {
 	return !d.closed
 }
 
-// take waits for events and takes all of them; none when the drive closes.
+// take waits for events and takes all of the machine's own, and of clients one turn each; none when the drive closes.
 func (d *drive) take(reuse []any) []any {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for len(d.events) == 0 && !d.closed {
+	for len(d.events) == 0 && len(d.turns.parties) == 0 && !d.closed {
 		d.room.Wait()
 	}
 	if d.closed {
 		return nil
 	}
-	events := d.events
+	events := d.turns.take(d.events)
 	d.events, d.bytes = reuse[:0], 0
 	d.room.Broadcast()
 	return events

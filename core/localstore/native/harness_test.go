@@ -98,6 +98,7 @@ func (b *harness) host() string { return fmt.Sprintf("localhost:%d", b.port) }
 type rpc struct {
 	t     *testing.T
 	write func([]byte) error
+	raw   func([]byte) error // as bytes below the WebSocket
 	close func()
 	texts chan []byte // closed at the end
 	code  uint16      // with which a WebSocket was closed
@@ -222,6 +223,7 @@ func (b *harness) dial(header ...string) (*rpc, *http.Response, error) {
 		return nil, resp, err
 	}
 	r.write = func(text []byte) error { return ws.WriteMessage(gws.OpcodeText, text) }
+	r.raw = func(b []byte) error { _, err := ws.NetConn().Write(b); return err }
 	r.close = func() { ws.NetConn().Close() }
 	b.t.Cleanup(r.close)
 	go ws.ReadLoop()

@@ -246,6 +246,8 @@ func (s *Server) carryOut(action any) {
 	switch a := action.(type) {
 	case localstore.ClientSend:
 		s.clients.send(a.Client, a.Data)
+	case localstore.ClientStands:
+		s.clients.stands(a.Client, a.As)
 	case localstore.ClientClose:
 		s.clients.end(a.Client, a.Code, a.Reason)
 	case localstore.Bug:
@@ -266,20 +268,25 @@ func hostName() string {
 }
 
 // open lets a client speak with the store.
-func (s *Server) open(who localstore.Who, by localstore.Agent, t transport) *client {
-	c := s.clients.add(who, t)
-	s.drive.put(localstore.ClientOpened{Client: c.id, Who: who, Agent: by}, 0)
+func (s *Server) open(p *place, by localstore.Agent, t transport) *client {
+	c := s.clients.add(p, t)
+	s.hand(c, localstore.ClientOpened{Client: c.id, Who: p.who, Agent: by}, 0)
 	return c
+}
+
+// hand has an event of a client wait for its turn.
+func (s *Server) hand(c *client, ev localstore.Event, size int) {
+	s.drive.putFor(c.place.domain, c.id, ev, size)
 }
 
 // received hands on what a client says. It waits while the store has too much to do.
 func (s *Server) received(c *client, text []byte) {
-	s.drive.put(localstore.ClientMessage{Client: c.id, Data: text}, len(text))
+	s.hand(c, localstore.ClientMessage{Client: c.id, Data: text}, len(text))
 }
 
 func (s *Server) closed(c *client) {
 	s.clients.remove(c)
-	s.drive.put(localstore.ClientClosed{Client: c.id}, 0)
+	s.hand(c, localstore.ClientClosed{Client: c.id}, 0)
 }
 
 // pause waits a moment, and reports whether the server goes on.

@@ -3,10 +3,12 @@ package native
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/lxzan/gws"
@@ -57,8 +59,8 @@ func (s *Server) newUpgrader() *gws.Upgrader {
 
 // upgrade makes a WebSocket of a request whose origin may have one.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, who localstore.Who) {
-	as := s.clients.admit(who)
-	if as == turnedAway {
+	p := s.clients.admit(who)
+	if p == nil {
 		w.Header().Set("Connection", "close")
 		w.Header().Set("Retry-After", "60")
 		refuse(w, http.StatusServiceUnavailable, "E_BUSY", "too many connections, or the store stops")
@@ -66,7 +68,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, who localstore.
 	}
 	k := s.hijack(w, r)
 	if k == nil {
-		s.clients.leave(who, as)
+		s.clients.leave(p)
 		return
 	}
 	var by localstore.Agent
@@ -75,9 +77,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request, who localstore.
 	}
 	// A goroutine of its own lets go of all that net/http keeps for a request.
 	go func() {
-		defer s.clients.leave(who, as)
+		defer s.clients.leave(p)
 		defer k.drop()
-		s.runSocket(k, who, by, as)
+		s.runSocket(k, p, by)
 		io.Copy(io.Discard, k.stream.Conn) // until the other end closes too, or lingerTimeout
 	}()
 }
@@ -100,7 +102,7 @@ func (s *Server) hijack(w http.ResponseWriter, r *http.Request) *socket {
 }
 
 // runSocket reads a WebSocket until it ends.
-func (s *Server) runSocket(k *socket, who localstore.Who, by localstore.Agent, as admission) {
+func (s *Server) runSocket(k *socket, p *place, by localstore.Agent) {
 	defer func() {
 		// The WebSocket package panics at a frame whose length is negative; that must not end the others. A panic of
 		// our own, while handling, goes on.
@@ -109,14 +111,15 @@ func (s *Server) runSocket(k *socket, who localstore.Who, by localstore.Agent, a
 			k.drop()
 		}
 	}()
-	if as == crowded {
-		k.end(closeCrowded, "too many connections: close some and try again later")
+	if s.clients.isCrowded(p) {
+		k.end(tooMany.code, tooMany.reason)
 		return
 	}
-	c := s.open(who, by, k)
+	c := s.open(p, by, k)
 	defer s.closed(c)
 	k.ws.Session().(*session).client = c
-	k.stream.read = func(n int) bool { return s.clients.came(c, n) }
+	k.stream.came = func(n int) bool { return s.clients.came(c, n) }
+	k.stream.frames.may = func(size uint64) bool { return s.clients.maySend(c, size) }
 	heard(k.ws)
 	k.ws.ReadLoop()
 }
@@ -160,18 +163,27 @@ func (h handler) OnMessage(ws *gws.Conn, m *gws.Message) {
 	k.handling = false
 }
 
-// stream is the network connection below a WebSocket. It gives up a receiver that takes nothing, and closes so that the other
-// end learns why.
+// stream is the network connection below a WebSocket. It gives up a receiver that takes nothing, refuses a message that is too
+// long for who sends it before there is memory for it, and closes so that the other end learns why.
 type stream struct {
 	net.Conn
-	read func(n int) bool // is told how much was read, and says whether to go on; nil during the handshake
+	came   func(n int) bool // is told how much was read, and says whether to go on; nil during the handshake
+	frames frames
+	tooBig atomic.Bool // what was read is refused for its length
 }
 
 var errTooMuch = errors.New("too much is in memory for this origin")
 
 func (c *stream) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if c.read != nil && n > 0 && !c.read(n) {
+	if c.came == nil || n == 0 {
+		return n, err
+	}
+	if !c.frames.scan(p[:n]) {
+		c.tooBig.Store(true)
+		return 0, errTooMuch
+	}
+	if !c.came(n) {
 		return 0, errTooMuch
 	}
 	return n, err
@@ -180,11 +192,75 @@ func (c *stream) Read(p []byte) (int, error) {
 // Write writes. The WebSocket package refuses a message over its limit by itself, before it reads it, and closes with 1009;
 // the store has a code of its own for that.
 func (c *stream) Write(p []byte) (int, error) {
-	if wsock.IsTooBig(p) {
-		_, err := wsock.WriteAll(c.Conn, []byte{0x88, 2, closeTooBig >> 8, closeTooBig & 0xff}, takeTimeout)
+	const closing = 0x88
+	if wsock.IsTooBig(p) || c.tooBig.Load() && p[0] == closing {
+		_, err := wsock.WriteAll(c.Conn, []byte{closing, 2, closeTooBig >> 8, closeTooBig & 0xff}, takeTimeout)
 		return len(p), err
 	}
 	return wsock.WriteAll(c.Conn, p, takeTimeout)
 }
 
 func (c *stream) Close() error { return wsock.Finish(c.Conn, lingerTimeout) }
+
+// frames follows the frames that a client sends, as far as their lengths.
+type frames struct {
+	may    func(size uint64) bool // whether a message may be so long
+	header []byte                 // what has come of a header
+	left   uint64                 // of the payload that is coming, with its mask
+	size   uint64                 // of the message so far
+}
+
+// scan takes in what was read, and reports whether all messages in it may be as long as they say.
+func (f *frames) scan(p []byte) bool {
+	for len(p) > 0 {
+		if n := min(f.left, uint64(len(p))); n > 0 {
+			f.left -= n
+			p = p[n:]
+			continue
+		}
+		f.header = append(f.header, p[0])
+		p = p[1:]
+		length, whole := frameLength(f.header)
+		if !whole {
+			continue
+		}
+		first, masked := f.header[0], f.header[1]&0x80 != 0
+		f.header, f.left = f.header[:0], length
+		if masked {
+			f.left += 4
+		}
+		const control, continued = 0x08, 0x00
+		switch opcode := first & 0x0f; {
+		case opcode&control != 0:
+			continue
+		case opcode == continued:
+			f.size += length
+		default:
+			f.size = length
+		}
+		if length > maxMessage || !f.may(f.size) {
+			return length > maxMessage // the WebSocket package refuses that
+		}
+	}
+	return true
+}
+
+// frameLength reads the length of a frame's payload out of its header, once that is whole but for the mask.
+func frameLength(header []byte) (length uint64, whole bool) {
+	if len(header) < 2 {
+		return 0, false
+	}
+	switch n := header[1] & 0x7f; n {
+	case 126:
+		if whole = len(header) == 4; whole {
+			length = uint64(binary.BigEndian.Uint16(header[2:]))
+		}
+	case 127:
+		if whole = len(header) == 10; whole {
+			length = binary.BigEndian.Uint64(header[2:])
+		}
+	default:
+		return uint64(n), true
+	}
+	return length, whole
+}

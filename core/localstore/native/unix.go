@@ -70,24 +70,25 @@ func (s *Server) acceptUnix() {
 			continue
 		}
 		who := localstore.Who{Kind: localstore.Admin}
-		if as := s.clients.admit(who); as != welcome {
+		p := s.clients.admit(who)
+		if p == nil || p.crowded {
 			conn.Close()
-			if as == crowded {
-				s.clients.leave(who, as)
+			if p != nil {
+				s.clients.leave(p)
 			}
 			continue
 		}
 		go func() {
-			defer s.clients.leave(who, welcome)
-			s.runLocal(local{conn}, who)
+			defer s.clients.leave(p)
+			s.runLocal(local{conn}, p)
 		}()
 	}
 }
 
 // runLocal reads a connection of the Unix socket until it ends.
-func (s *Server) runLocal(l local, who localstore.Who) {
+func (s *Server) runLocal(l local, p *place) {
 	defer l.Close()
-	c := s.open(who, localstore.Agent{}, l)
+	c := s.open(p, localstore.Agent{}, l)
 	defer s.closed(c)
 	lines := bufio.NewScanner(l)
 	lines.Buffer(nil, maxMessage+2) // and its end

@@ -395,6 +395,7 @@ MESSAGES = {
     12: {1: ("number", NEED, _number), 2: ("heads", NEED, _heads)},
     13: {1: ("number", NEED, _number), 2: ("entries", MANY, _entry, MAX_ENTRIES)},
     14: {1: ("number", NEED, _number), 2: ("writers", MANY, _writer, MAX_WRITERS)},
+    16: {1: ("number", NEED, _number)},
 }
 
 # What a field that may be left out is then.

@@ -87,7 +87,7 @@ func appendStatus(b []byte, s *peer.Status) []byte {
 
 func appendDevice(b []byte, d *peer.Device) []byte {
 	b = appendText8(appendText8(b, d.ID), d.Name)
-	b = appendBool(appendBool(b, d.Online), d.ToReceive)
+	b = appendBool(appendBool(appendBool(b, d.Online), d.ToReceive), d.Full)
 	return wire.AppendU64(wire.AppendU64(b, d.LastHeard), d.ToSend)
 }
 
