@@ -250,7 +250,7 @@ func (r *replication) match(n *namespace) {
 	if !l.On || !n.wanted(r.d) {
 		return
 	}
-	f := &flow{repl: r, namespace: n, p: p, number: l.Number}
+	f := &flow{repl: r, namespace: n, p: p, number: l.Number, met: n.rep.Position()}
 	r.flows = append(r.flows, f)
 	r.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
 		Number: n.num, Vector: n.rep.Told(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),

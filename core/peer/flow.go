@@ -81,7 +81,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	if fits, err := f.fits(recs, size); err != nil || !fits {
 		return err
 	}
-	changes, all, err := f.namespace.rep.Apply(recs, f.repl.source())
+	changes, all, err := f.namespace.rep.Apply(recs, f.source())
 	if errors.Is(err, replica.ErrLie) {
 		f.repl.lied()
 		return nil
@@ -125,7 +125,7 @@ func (r *replication) onEnd(fields []byte) error {
 			believed = true
 			return f.namespace.recoverFork(m.Vector, nil)
 		}
-		changes, all, err := f.namespace.rep.Join(m.Vector, r.source())
+		changes, all, err := f.namespace.rep.Join(m.Vector, f.source())
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func sizeOf(writes []replica.Write) (n int) {
 func (f *flow) fits(recs []wire.Record, size int) (bool, error) {
 	n := f.namespace
 	if f.refused == 0 {
-		over, err := n.over(size+replica.VersionRoom*len(recs), func() (int, error) { return n.rep.RoomForRecords(recs, f.repl.source()) })
+		over, err := n.over(size+replica.VersionRoom*len(recs), func() (int, error) { return n.rep.RoomForRecords(recs, f.source()) })
 		if err != nil || over == 0 {
 			return err == nil, err
 		}

@@ -25,8 +25,9 @@ const (
 // full reports whether the device is a full one: its word counts for everybody.
 func (d *device) full() bool { return d.domain.namespace == nil || d.kind == roster.Store }
 
-func (r *replication) source() replica.Source {
-	return replica.Source{Session: r.id, NK: r.d.nk, Full: r.d.full()}
+func (f *flow) source() replica.Source {
+	r := f.repl
+	return replica.Source{Session: r.id, NK: r.d.nk, Full: r.d.full(), Met: f.met}
 }
 
 // announceOwn signs what there is to be announced of this device's own writer.

@@ -13,6 +13,7 @@ type Source struct {
 	Session uint32   // by which it came, not 0: records are not sent back there
 	NK      [32]byte // the device's
 	Full    bool     // it is a full device, not an application peer
+	Met     uint64   // Position when the session began
 }
 
 // Limits of what others make a replica keep.
@@ -213,7 +214,7 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 	joined := r.vector.Join(b)
 	if doubtful {
 		denied := r.deniedBy(v, &src)
-		x, err := r.unconfirmed(joined, denied)
+		x, err := r.unconfirmed(joined, denied, src.Met)
 		if err != nil {
 			return nil, false, err
 		}
@@ -221,7 +222,7 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 			return nil, false, err
 		}
 		if r.count, r.freed = x.count, r.freed+x.freed(); len(x.keys) > 0 {
-			r.deny(denied)
+			r.deny(denied, src.Met)
 		}
 	}
 	r.logJoin(b)
@@ -234,7 +235,7 @@ func (r *Replica) doubtful() bool {
 	return r.doubts > 0 || slices.ContainsFunc(r.pages, func(p pageRef) bool { return p.hearsay > 0 })
 }
 
-// deniedBy are the writers of which the device itself says how far they have got: there is no more of them. A writer that it has not got
+// deniedBy are the writers of which the device itself says how far they have got: there was no more of them when it was met. A writer that it has not got
 // as far as it once announced is left out: the device was put back, and others may have what it lacks.
 func (r *Replica) deniedBy(v wire.Vector, src *Source) (out []uint64) {
 	for _, a := range r.writers {
@@ -245,10 +246,10 @@ func (r *Replica) deniedBy(v wire.Vector, src *Source) (out []uint64) {
 	return out
 }
 
-func (r *Replica) deny(writers []uint64) {
+func (r *Replica) deny(writers []uint64, before uint64) {
 	for _, id := range writers {
-		r.led.Append(r.ns, wire.AppendU64(wire.AppendU64([]byte{itemDenial}, id), r.nextPos))
-		r.setDenied(id, r.nextPos)
+		r.led.Append(r.ns, wire.AppendU64(wire.AppendU64([]byte{itemDenial}, id), before))
+		r.setDenied(id, before)
 	}
 }
 
@@ -317,10 +318,12 @@ func (r *Replica) bury(v *version) {
 	r.mem[v.key] = slices.DeleteFunc(slices.Clone(r.mem[v.key]), func(o *version) bool { return o == v })
 }
 
-// unconfirmed stages what a vector, and the devices of these writers, make void of what is here by hearsay.
-func (r *Replica) unconfirmed(v wire.Vector, denied []uint64) (*stage, error) {
+// unconfirmed stages what a vector, and the devices of these writers, make void of what is here by hearsay, of these from before a position.
+func (r *Replica) unconfirmed(v wire.Vector, denied []uint64, before uint64) (*stage, error) {
 	keys := map[string]struct{}{}
-	voids := func(x *version) bool { return x.hearsay && (v.Covers(x.dot) || slices.Contains(denied, x.dot.Writer)) }
+	voids := func(x *version) bool {
+		return x.hearsay && (v.Covers(x.dot) || x.pos < before && slices.Contains(denied, x.dot.Writer))
+	}
 	void := func(x *version) {
 		if voids(x) && !r.overheard(x) {
 			keys[x.key] = struct{}{}

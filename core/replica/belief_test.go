@@ -186,6 +186,37 @@ func TestHearsay(t *testing.T) {
 	}
 }
 
+// What is said in another's name hides what it claims to have replaced, and no more: denied, all is as before.
+func TestHearsayThatIsDenied(t *testing.T) {
+	for _, kept := range []string{"in memory", "in pages", "opened again"} {
+		c := newTrio(t)
+		c.w.put(2, "k", "honest")
+		sync(c.w, c.x)
+		v := c.w.mem["k"][0]
+		lie := record(c.w.writer.id, c.last(), "k", "", wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq})
+		lie.Kind, lie.Value = wire.Deleted, nil
+		c.say(c.x, lie)
+		if got := c.x.get("k"); got != "-" {
+			t.Errorf("%s: %s", kept, got)
+		}
+		if kept != "in memory" {
+			c.x.save()
+		}
+		if kept == "opened again" {
+			c.x.reopen()
+			c.x.commit()
+		}
+		c.w.give(c.x, 1)
+		for range 2 {
+			if got := c.x.all(); got != c.w.all() {
+				t.Errorf("%s: %q, want %q", kept, got, c.w.all())
+			}
+			c.x.save()
+			c.x.reopen()
+		}
+	}
+}
+
 // A writer has few versions of a key beside each other, so that a key has no more than there are writers.
 func TestSiblings(t *testing.T) {
 	c := newTrio(t)

@@ -228,7 +228,7 @@ func (g *harness) join(v wire.Vector) {
 
 // source is what another replica's device is to this one.
 func (g *harness) source(session uint32, isFull bool) Source {
-	return Source{Session: session, NK: g.cfg.Owner, Full: isFull}
+	return Source{Session: session, NK: g.cfg.Owner, Full: isFull, Met: 1 << 62}
 }
 
 // announceTo has another replica know of the writers that this one knows of.

@@ -30,7 +30,7 @@ func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
 		return nil, err
 	}
 	w := winner(vs)
-	rest := slices.DeleteFunc(slices.Clone(vs), func(v *version) bool { return v == w || v.kind == wire.Deleted })
+	rest := slices.DeleteFunc(slices.Clone(visible(vs)), func(v *version) bool { return v == w || v.kind == wire.Deleted })
 	sort.Slice(rest, func(i, j int) bool { return later(rest[i], rest[j]) })
 	return r.records(rest, false)
 }

@@ -64,7 +64,25 @@ const ever = math.MaxUint64
 
 // superseded reports whether something that came since the last checkpoint, and before a position, has superseded a version in a page.
 func (r *Replica) superseded(key string, d wire.Dot, ctx []wire.Dot, before uint64) bool {
-	return slices.ContainsFunc(r.mem[key], func(v *version) bool { return v.pos < before && (v.dot == d || supersedes(v.ctx, d, ctx)) })
+	return slices.ContainsFunc(r.mem[key], func(v *version) bool {
+		return v.pos < before && (v.dot == d || !v.hearsay && supersedes(v.ctx, d, ctx))
+	})
+}
+
+// replaces reports whether a version takes another one's place for good. Hearsay does not: should it not be confirmed, all is as before.
+// Until then it hides what it has superseded.
+func (v *version) replaces(o *version) bool {
+	return o.dot == v.dot || !v.hearsay && supersedes(v.ctx, o.dot, o.ctx)
+}
+
+// visible are the versions that hearsay does not hide.
+func visible(vs []*version) []*version {
+	if !slices.ContainsFunc(vs, func(v *version) bool { return v.hearsay }) {
+		return vs
+	}
+	return slices.DeleteFunc(slices.Clone(vs), func(o *version) bool {
+		return slices.ContainsFunc(vs, func(v *version) bool { return v.hearsay && supersedes(v.ctx, o.dot, o.ctx) })
+	})
 }
 
 // supersedes reports whether what was written with a context supersedes the write d, whose context was other: it had seen that, and all
@@ -79,7 +97,7 @@ func supersedes(ctx []wire.Dot, d wire.Dot, other []wire.Dot) bool {
 // winner is the version that Get returns: the one with the highest (time, writer) that is not a deletion; nil if there is none.
 func winner(vs []*version) *version {
 	var best *version
-	for _, v := range vs {
+	for _, v := range visible(vs) {
 		if v.kind != wire.Deleted && (best == nil || later(v, best)) {
 			best = v
 		}

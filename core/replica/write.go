@@ -327,7 +327,7 @@ func (s *stage) news(v *version) verdict {
 		size += versionSize(o)
 	}
 	for _, o := range s.after(v.key) {
-		if supersedes(o.ctx, v.dot, v.ctx) {
+		if !o.hearsay && supersedes(o.ctx, v.dot, v.ctx) {
 			return known
 		}
 	}
@@ -345,7 +345,7 @@ func (s *stage) add(v *version) {
 	x := s.of(v.key)
 	kept := make([]*version, 0, len(x.after)+1)
 	for _, o := range x.after {
-		if o.dot != v.dot && !supersedes(v.ctx, o.dot, o.ctx) {
+		if !v.replaces(o) {
 			kept = append(kept, o)
 		}
 	}
@@ -379,7 +379,7 @@ func (s *stage) changes() ([]Change, error) {
 // valuesBeside are the versions that Conflicts returns, w being the winner.
 func valuesBeside(vs []*version, w *version) []*version {
 	var out []*version
-	for _, v := range vs {
+	for _, v := range visible(vs) {
 		if v != w && v.kind != wire.Deleted {
 			out = append(out, v)
 		}
@@ -428,7 +428,7 @@ func (r *Replica) remember(v *version) {
 	}
 	kept := make([]*version, 0, len(old)+1)
 	for _, o := range old {
-		if o.dot != v.dot && !supersedes(v.ctx, o.dot, o.ctx) {
+		if !v.replaces(o) {
 			kept = append(kept, o)
 			continue
 		}
