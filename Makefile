@@ -144,6 +144,7 @@ test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
+	$(STEP) 'mutants' $(MAKE) mutants-rights
 	$(STEP) 'strace' $(MAKE) strace
 	$(STEP) 'smoke test without a network' $(MAKE) smoke-offline
 	$(STEP) 'smoke test over each Sync Server' $(MAKE) smoke-servers
@@ -164,6 +165,9 @@ smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs
 
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
 	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
+
+mutants-rights: ## remove each check that keeps a removed device out, or a peer or a page inside what it may: a test has to fail
+	@go run ./core/internal/mutants $(if $(ONLY),-only '$(value ONLY)')
 
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)
