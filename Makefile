@@ -120,7 +120,7 @@ test-go:
 test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 	@$(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/...
 
-vectors: binary chrome $(BUILD)/bin/wasmbrowsertest ## check the vectors of core/testdata/vectors: natively, in the browser, and by the second implementation, in Python
+vectors: binary chrome $(BUILD)/bin/wasmbrowsertest ## check the vectors of core/testdata/vectors: natively, in the browser, by the second implementation, in Python; and published ones
 	@go run ./core/internal/vectors -masq $(BUILD)/masq -exec $(CURDIR)/.ci/in-browser
 
 test-js: build chrome
@@ -144,6 +144,8 @@ test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'fuzzing' $(MAKE) fuzz
+	$(STEP) 'mutants' $(MAKE) mutants-rights
+	$(STEP) 'release' $(MAKE) release-check
 	$(STEP) 'strace' $(MAKE) strace
 	$(STEP) 'smoke test without a network' $(MAKE) smoke-offline
 	$(STEP) 'smoke test over each Sync Server' $(MAKE) smoke-servers
@@ -164,6 +166,9 @@ smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs
 
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
 	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
+
+mutants-rights: ## remove each check that keeps a removed device out, or a peer or a page inside what it may: a test has to fail
+	@go run ./core/internal/mutants $(if $(ONLY),-only '$(value ONLY)')
 
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)
@@ -195,6 +200,25 @@ bench-relay: binary $(BUILD)/bin/nats-server ## measure the Sync Server beside y
 
 reproduce: need ## build what is committed twice, in different folders, and compare
 	@.ci/reproduce
+
+# What goes along with a release: its bill of materials, and a signature under the checksums.
+release-tools: $(BUILD)/bin/cyclonedx-gomod $(BUILD)/bin/minisign
+
+# The validator of bills of materials.
+VALIDATOR := $(BUILD)/release/node_modules/.package-lock.json
+
+$(VALIDATOR): .ci/release/package.json .ci/release/package-lock.json
+	@echo "installing CycloneDX's validator"
+	@mkdir -p $(BUILD)/release && cp .ci/release/*.json $(BUILD)/release
+	@cd $(BUILD)/release && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error && touch node_modules/.package-lock.json
+
+release-check: need release-tools $(VALIDATOR) ## check what goes along with a release: the SBOM is valid, the checksums are signed; with a key of its own
+	@CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags '-s -w -buildid= -X main.release=12.34.56' -o $(BUILD)/release/masq ./core/cmd/masq
+	@.ci/release-check $(BUILD)/release/masq
+
+vuln: need $(BUILD)/bin/govulncheck ## look for known vulnerabilities in what is built: the programs natively, the client in the browser
+	@$(BUILD)/bin/govulncheck ./core/... ./web/...
+	@GOOS=js GOARCH=wasm $(BUILD)/bin/govulncheck ./wasm/...
 
 lint: lint-go lint-wasm lint-js lint-package ## check format, vet, static analysis, imports and types
 
@@ -261,3 +285,13 @@ $(BUILD)/bin/staticcheck: go.mod
 
 $(BUILD)/bin/nats-server: go.mod
 	@go build -o $@ github.com/nats-io/nats-server/v2
+
+# Tools that Masq is not built with, and does not depend on.
+$(BUILD)/bin/cyclonedx-gomod:
+	@GOBIN=$(BUILD)/bin go install github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+$(BUILD)/bin/minisign:
+	@GOBIN=$(BUILD)/bin go install aead.dev/minisign/cmd/minisign@v0.3.0
+
+$(BUILD)/bin/govulncheck:
+	@GOBIN=$(BUILD)/bin go install golang.org/x/vuln/cmd/govulncheck@v1.9.0

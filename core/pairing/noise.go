@@ -41,7 +41,11 @@ func (e *ephemeral) DH(_, public []byte) ([]byte, error) {
 
 // newNoise begins Noise_NNpsk0_25519_ChaChaPoly_SHA256. A handshake state is never used again after an error.
 func newNoise(initiator bool, psk []byte, rand io.Reader) (*noise.HandshakeState, error) {
-	return noise.NewHandshakeState(noise.Config{
+	return noise.NewHandshakeState(noiseConfig(initiator, psk, rand))
+}
+
+func noiseConfig(initiator bool, psk []byte, rand io.Reader) noise.Config {
+	return noise.Config{
 		CipherSuite:           noise.NewCipherSuite(&ephemeral{}, noise.CipherChaChaPoly, noise.HashSHA256),
 		Random:                rand,
 		Pattern:               noise.HandshakeNN,
@@ -49,5 +53,5 @@ func newNoise(initiator bool, psk []byte, rand io.Reader) (*noise.HandshakeState
 		Prologue:              []byte(label),
 		PresharedKey:          psk,
 		PresharedKeyPlacement: 0,
-	})
+	}
 }

@@ -66,6 +66,7 @@ type node struct {
 	commits    int
 	loaded     []storage.ID
 	lastInvite uint64
+	play       func(Event) // who speaks for the device in the place of an engine; nil: nobody
 }
 
 // newHarness makes embedded stores of one application, newStores local stores.
@@ -198,6 +199,10 @@ func (h *harness) until(what string, ok func() bool) {
 }
 
 func (n *node) step(ev Event) {
+	if n.play != nil {
+		n.play(ev)
+		return
+	}
 	var out Actions
 	n.e.Step(uint64(int64(n.m.now)+n.ahead), ev, &out)
 	life := n.life

@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"core/peer"},
 	{"core/localstore"},
 	{"core/relay/native", "core/localstore/native", "web/..."},
-	{"core/sim/...", "core/cmd/...", "core/relay/tap", "core/relay/conformance", "core/relay/bench", "core/internal/vectors", "wasm/..."},
+	{"core/sim/...", "core/cmd/...", "core/relay/tap", "core/relay/conformance", "core/relay/bench", "core/internal/mutants", "core/internal/vectors", "wasm/..."},
 }
 
 // engine is what runs unchanged natively, in the browser and in the simulator. It gets time and randomness handed in and does

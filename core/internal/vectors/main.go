@@ -1,5 +1,6 @@
 // Command vectors runs the vectors of core/testdata/vectors: by the packages that make them, natively and in a browser, and by the
-// second implementation, in Python. `make vectors` calls it at the module's root.
+// second implementation, in Python. It also runs the published ones: those of core/testdata/published by the packages that do as they
+// say, and Wycheproof's by the module core/testdata/wycheproof. `make vectors` calls it at the module's root.
 package main
 
 import (
@@ -11,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -21,9 +23,13 @@ var packages = []string{
 	"./core/wire", "./core/session", "./core/pairing", "./core/roster", "./core/vault", "./core/replica", "./core/peer",
 }
 
+// publishedIn are those with a TestPublished.
+var publishedIn = []string{"./core/session", "./core/pairing", "./core/pairing/cpace"}
+
 const (
-	files  = "core/testdata/vectors"
-	second = "core/testdata/second"
+	files      = "core/testdata/vectors"
+	second     = "core/testdata/second"
+	wycheproof = "core/testdata/wycheproof"
 
 	longest = 3 * time.Minute // that a runner may take
 )
@@ -41,6 +47,9 @@ type runner struct {
 var (
 	told       = regexp.MustCompile(`vectors: (\d+) in (\S+), (\d+) failed`)
 	primitives = regexp.MustCompile(`primitives: .*`) // what the second implementation says of what it is built on
+
+	published     = regexp.MustCompile(`published: (\d+) run, (\d+) not applicable, (\d+) failed in (\S+)`)
+	notApplicable = regexp.MustCompile(`not applicable: .*`)
 )
 
 func main() {
@@ -62,9 +71,17 @@ func main() {
 		{name: "Go in the browser", env: []string{"GOOS=js", "GOARCH=wasm"}, args: append([]string{"go", "test", "-exec", inBrowser}, test[2:]...)},
 		{name: "Python", args: []string{python, "-B", filepath.Join(second, "vectors.py"), files}},
 	}
+	test = []string{"go", "test", "-count", "1", "-v", "-run", "^TestPublished|^TestSameVersion$", "-timeout", "2m"}
+	rows := []runner{
+		{name: "published", args: append(slices.Clone(test), publishedIn...)},
+		{name: "Wycheproof", args: append([]string{"go", "-C", wycheproof}, append(test[1:], ".")...)},
+	}
 	var all sync.WaitGroup
 	for i := range runners {
 		all.Go(runners[i].run)
+	}
+	for i := range rows {
+		all.Go(rows[i].run)
 	}
 	met := live(python, *masq)
 	all.Wait()
@@ -76,6 +93,9 @@ func main() {
 		failed++
 	} else {
 		fmt.Println("Python and Go:         2 sessions at masq sync-server, rosters exchanged")
+	}
+	for i := range rows {
+		failed += rows[i].reportRows()
 	}
 	fmt.Printf("%d vectors, %d failed\n", total, failed)
 	if failed > 0 {
@@ -106,6 +126,24 @@ func (r *runner) report(total int) (failed int) {
 	fmt.Printf("%-18s %5d vectors, %d failed\n", r.name+":", n, failed)
 	if m := primitives.Find(r.out); m != nil {
 		fmt.Printf("%-18s %s\n", "", m)
+	}
+	return failed
+}
+
+// reportRows prints for each file of published vectors how many rows were run, and why others were not. It returns how many failed.
+func (r *runner) reportRows() (failed int) {
+	for _, m := range notApplicable.FindAll(r.out, -1) {
+		fmt.Printf("%s\n", m)
+	}
+	files := published.FindAll(r.out, -1)
+	for _, m := range files {
+		fmt.Printf("%s\n", m)
+		failed += number(published.FindSubmatch(m)[3])
+	}
+	if r.err != nil || len(files) == 0 {
+		os.Stderr.Write(r.out)
+		fmt.Fprintf(os.Stderr, "%s: %d files of published vectors: %v\n", r.name, len(files), r.err)
+		failed = max(failed, 1)
 	}
 	return failed
 }

@@ -48,7 +48,8 @@ var list = []retired{
 		{"core/cmd/masq/script_test.go", "groups become variables"},
 		{"js/smoke/search.mjs", "groups of three bytes"},
 		{"js/test/json.test.ts", "groups"},
-		{"core/pairing/cpace/testdata/*", "cpace-x25519-sha512 group"},
+		{"core/testdata/published/*", "cpace-x25519-sha512 group"},
+		{"core/testdata/wycheproof/*", "testgroups|of its group"}, // Wycheproof's
 	}},
 	{
 		"line", "line", `\btype line (struct|interface)|\*line\b|\b(keep|drop) lines\b|\bline (down|dialling|hello|joining|joined|phase)\b|\bline to a device`,

@@ -59,11 +59,7 @@ func entries(t *testing.T, a *rpc, app string) (out []stored.Entry) {
 // TestStoredOpens: the data directory of an earlier commit opens with all its contents, with who may come in, and a second time; what
 // is written then is there, too.
 func TestStoredOpens(t *testing.T) {
-	dir := shortDir(t)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	stored.WriteDesk(t, dir)
+	dir := storedDir(t)
 	want := stored.Expected(t, "desk")
 	for start := range 2 {
 		b := newHarness(t, Options{Dir: dir})
@@ -80,6 +76,53 @@ func TestStoredOpens(t *testing.T) {
 		last := &want.Apps[len(want.Apps)-1]
 		last.Entries = append(last.Entries[:1:1], stored.Entry{Key: "start", Value: fmt.Sprint(start)})
 		b.stop()
+	}
+}
+
+// storedDir is a data directory of an earlier commit.
+func storedDir(t *testing.T) string {
+	t.Helper()
+	dir := shortDir(t)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	stored.WriteDesk(t, dir)
+	return dir
+}
+
+// TestRemovedApplicationsDevices: who takes an application's access away takes that of its devices away, too, and no other.
+func TestRemovedApplicationsDevices(t *testing.T) {
+	const app = "https://notes.example"
+	b := newHarness(t, Options{Dir: storedDir(t)})
+	a := b.admin()
+	peers := func() (phones, devices, entries int) {
+		var st struct {
+			Devices []any
+			Apps    []struct {
+				App     string
+				Peers   []any
+				Entries int
+			}
+		}
+		if code := a.call("state", object{}, &st); code != "" {
+			t.Fatal(code)
+		}
+		for _, s := range st.Apps {
+			if s.App == app {
+				phones, entries = len(s.Peers), s.Entries
+			}
+		}
+		return phones, len(st.Devices), entries
+	}
+	phones, devices, entries := peers()
+	if phones != 1 || devices != 1 {
+		t.Fatalf("%d phones, %d devices", phones, devices)
+	}
+	if code := a.call("removeApp", object{"app": app}, nil); code != "" {
+		t.Fatal(code)
+	}
+	if p, d, n := peers(); p != 0 || d != devices || n != entries {
+		t.Errorf("afterwards there are %d phones, %d devices and %d of %d entries", p, d, n, entries)
 	}
 }
 

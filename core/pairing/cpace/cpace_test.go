@@ -2,25 +2,25 @@ package cpace
 
 import (
 	"bytes"
-	_ "embed"
 	"encoding/hex"
 	"encoding/json"
 	"io"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/masqdev/masq/core/testdata/published"
 )
 
-// The draft's vectors for this suite; the file names its source.
-//
-//go:embed testdata/cpace-x25519-sha512.json
-var vectorFile []byte
+// vectorFile has the draft's vectors for this suite.
+const vectorFile = "cpace-x25519-sha512.json"
 
 func vectors(t testing.TB) (v map[string][]byte, points map[string][]byte) {
 	var f struct {
 		G      map[string]string `json:"G_25519"`
 		Points map[string]string `json:"X25519_points"`
 	}
-	if err := json.Unmarshal(vectorFile, &f); err != nil {
+	if err := json.Unmarshal(published.Read(t, vectorFile), &f); err != nil {
 		t.Fatal(err)
 	}
 	unhex := func(m map[string]string) map[string][]byte {
@@ -45,14 +45,16 @@ func exchange(t testing.TB, v map[string][]byte, scalar string) *Exchange {
 	return x
 }
 
-func TestVectors(t *testing.T) {
-	v, _ := vectors(t)
+// TestPublished runs every row of the file, or says why it is not applicable.
+func TestPublished(t *testing.T) {
+	v, points := vectors(t)
 	a, b := exchange(t, v, "ya"), exchange(t, v, "yb")
 	iskA, errA := a.Initiator(v["ADa"], b.Share(), v["ADb"])
 	iskB, errB := b.Responder(v["ADb"], a.Share(), v["ADa"])
 	if errA != nil || errB != nil {
 		t.Fatal(errA, errB)
 	}
+	var rows published.Rows
 	for _, c := range []struct {
 		name      string
 		got, want []byte
@@ -60,13 +62,29 @@ func TestVectors(t *testing.T) {
 		{"generator", generator(v["PRS"], v["CI"], v["sid"]), v["g"]},
 		{"Ya", a.Share(), v["Ya"]},
 		{"Yb", b.Share(), v["Yb"]},
-		{"ISK of the initiator", iskA, v["ISK_IR"]},
-		{"ISK of the responder", iskB, v["ISK_IR"]},
+		{"ISK of both", slices.Concat(iskA, iskB), slices.Concat(v["ISK_IR"], v["ISK_IR"])},
 	} {
-		if len(c.want) == 0 || !bytes.Equal(c.got, c.want) {
+		ok := len(c.want) > 0 && bytes.Equal(c.got, c.want)
+		rows.Check(ok)
+		if !ok {
 			t.Errorf("%s: got %x, want %x", c.name, c.got, c.want)
 		}
 	}
+	for name, p := range points {
+		_, err := a.Initiator(nil, p, nil)
+		rows.Check(err == ErrShare)
+		if err != ErrShare {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	rows.Leave("K, which is not handed out: ISK_IR is made of it")
+	for range 3 {
+		rows.Leave("ISK_SY, sid_output_ir and sid_output_oc: Masq has an initiator and a sid of its own")
+	}
+	for range 8 + 3 {
+		rows.Leave("what G_Coffee25519 makes, and its points: a curve that Masq does not use")
+	}
+	rows.Report(t, vectorFile, 4+12, 1+3+11)
 }
 
 func TestBadShares(t *testing.T) {
