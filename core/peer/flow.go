@@ -184,7 +184,7 @@ func (r *replication) onHave(fields []byte) error {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
 	r.claims(f.namespace, m.Vector)
-	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) && (d == r.d || r.d.full() && d.member()) {
+	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) && (d == r.d || r.d.full()) {
 		d.in(f.namespace).has(f.namespace.rep.Within(m.Vector))
 		if d == r.d {
 			f.peer = f.peer.Join(m.Vector)

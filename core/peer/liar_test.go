@@ -90,6 +90,17 @@ func TestVectorsThatCannotBeKept(t *testing.T) {
 // TestClaimsOnTheOwnWriter: a claim on this device's own writer makes it take another one once a day for an application peer, eight
 // times for a full device, and the proof of a copy at any time.
 func TestClaimsOnTheOwnWriter(t *testing.T) {
+	for name, message := range map[string]func(phone *node, v wire.Vector) []byte{
+		"HAVE": func(phone *node, v wire.Vector) []byte {
+			return wire.AppendHave(nil, &wire.Have{Number: 1, Vector: v, NK: phone.e.publicNK()})
+		},
+		"END": func(_ *node, v wire.Vector) []byte { return end(v) },
+	} {
+		t.Run(name, func(t *testing.T) { claimOnTheOwnWriter(t, message) })
+	}
+}
+
+func claimOnTheOwnWriter(t *testing.T, message func(*node, wire.Vector) []byte) {
 	h, laptop, phone := withPhone(t)
 	rep := laptop.e.namespaceOf(notes).rep
 	renewals := func(days int) (n int) {
@@ -102,7 +113,7 @@ func TestClaimsOnTheOwnWriter(t *testing.T) {
 				for _, e := range rep.Vector() {
 					v = append(v, wire.Element{Writer: e.Writer, Settled: 1 << 60})
 				}
-				phone.says(laptop, wire.AppendHave(nil, &wire.Have{Number: 1, Vector: v, NK: phone.e.publicNK()}))
+				phone.says(laptop, message(phone, v))
 				h.wait(1000)
 				if rep.Incarnation() != before {
 					n++
@@ -261,6 +272,22 @@ func TestOutdated(t *testing.T) {
 		t.Errorf("status %q", a.status.Err)
 	}
 	h.until("it is updated", func() bool { return a.status.Err == OK && b.get("k") == "2" })
+}
+
+// TestLieAboutItself: a device whose own records contradict what it has announced is cut off, with nothing of them taken.
+func TestLieAboutItself(t *testing.T) {
+	h, laptop, phone := withPhone(t)
+	phone.put("l", "1")
+	h.untilIn(laptop, notes, "k=1 l=1")
+	w := phone.e.namespaces[0].rep.Own()
+	session := phone.to(laptop)
+	rec := wire.Record{Dot: wire.Dot{Writer: w.ID, Seq: w.Reserved << wire.BlockBits}, Time: 1, Key: "m", Kind: wire.JSON, Value: []byte("1")}
+	phone.says(laptop, wire.AppendData(nil, &wire.Data{Number: 1, Position: 1 << 40, Records: wire.AppendRecord(nil, &rec)}))
+	if !session.dead {
+		t.Error("the session goes on")
+	}
+	phone.put("n", "1")
+	h.untilIn(laptop, notes, "k=1 l=1 n=1")
 }
 
 // TestEndIsBelievedInPart: what an application peer says of third devices is not joined, and is not sent again in each session either.

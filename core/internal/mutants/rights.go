@@ -74,7 +74,6 @@ var rights = []mutant{
 	{"nothing is sent that the other does not want", exchange, "if !l.On ||", "if false ||"},
 	{"HAVE is about devices that share the application", flow, "d != nil && d.shares(f.namespace) &&", "d != nil &&"},
 	{"HAVE is a device's own, or a full one's", flow, "(d == r.d || r.d.full() ", "(true "},
-	{"HAVE is about members", flow, "&& d.member()) {", ") {"},
 	{"a peer learns no store's name", repl, "if r.d.domain.namespace != nil && !r.d.domain.guest() {", "if false {"},
 	{"a peer's domain has one application", model, "return d.domain.namespace == nil || d.domain.namespace == n", "return true"},
 	{"an invite to an application offers that alone", pairing, "if n := dom.namespace; n != nil {\n		o :=", "if n := dom.namespace; n != nil && dom.e.circle == nil {\n		o :="},
