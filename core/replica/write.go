@@ -217,7 +217,9 @@ func (s *stage) after(key string) []*version {
 
 // news reports whether a record is neither here nor superseded by what is.
 func (s *stage) news(rec *wire.Record) bool {
-	for _, v := range s.after(rec.Key) {
+	after := s.after(rec.Key)
+	s.r.work.Versions += uint64(len(after))
+	for _, v := range after {
 		if v.dot == rec.Dot || wire.Sees(v.ctx, rec.Dot) {
 			return false
 		}
@@ -228,6 +230,7 @@ func (s *stage) news(rec *wire.Record) bool {
 // add adds a version of a key that was looked up.
 func (s *stage) add(v *version) {
 	x := s.of(v.key)
+	s.r.work.Versions += uint64(len(x.after))
 	kept := make([]*version, 0, len(x.after)+1)
 	for _, o := range x.after {
 		if !wire.Sees(v.ctx, o.dot) {
@@ -311,6 +314,7 @@ func (r *Replica) remember(v *version) {
 	if !ok {
 		r.late = append(r.late, v.key)
 	}
+	r.work.Versions += uint64(len(old))
 	kept := make([]*version, 0, len(old)+1)
 	for _, o := range old {
 		if !wire.Sees(v.ctx, o.dot) {
@@ -330,6 +334,7 @@ func (r *Replica) remember(v *version) {
 // outlives keeps what o, which v supersedes, had seen and v had not: v was written where o, a tombstone, had been collected.
 func (r *Replica) outlives(v, o *version) {
 	for _, p := range o.ctx {
+		r.work.Pairs += uint64(1 + len(r.over[v.key]))
 		if !includes(v.ctx, p) && !includes(r.over[v.key], p) {
 			r.over[v.key] = addPair(r.over[v.key], p)
 		}

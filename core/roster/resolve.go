@@ -25,6 +25,7 @@ type verdict struct {
 // resolve works out the verdict on a set that has with each entry its past.
 func (r *Roster) resolve(in set) verdict {
 	var v verdict
+	r.resolved += uint64(len(r.entries))
 	for i := range r.entries {
 		if in.has(i) && !r.entries[i].idle {
 			v.able.add(i)

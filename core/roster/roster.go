@@ -41,6 +41,7 @@ type Roster struct {
 	all       set      // every entry
 	covered   set      // every entry that another one stands behind
 	now       *outcome // nil: to be worked out
+	resolved  uint64   // see Resolved
 }
 
 // set is a set of places in Roster.entries.
@@ -111,6 +112,9 @@ func (r *Roster) Root() (root [32]byte) {
 
 // Len is how many entries there are, at most wire.MaxRoster.
 func (r *Roster) Len() int { return len(r.entries) }
+
+// Resolved counts the entries that verdicts were worked out on, each as often as that was done. It only grows.
+func (r *Roster) Resolved() uint64 { return r.resolved }
 
 // Add takes an entry, which it checks and copies. One that is here already is no error. One that refers to an entry that is
 // not here is refused with ErrMissing and not kept: entries are sent in the order of Behind. The others are ErrVersion
