@@ -22,12 +22,16 @@ type Result struct {
 	Profile  string   // what kind of trouble the seed brought
 	Lost     int      // writes that were acknowledged as durable and are neither there nor replaced by one that saw them
 	Diverged int      // devices whose content differs from the first's
+	Stopped  int      // engines that ended, operations that were refused, and meshes that do not come to rest
 	Failures []string // every check that did not hold, Lost and Diverged included; the first maxFailures of them
 
 	Writes    int    // values written and deleted by users
 	Events    int    // simulated events
 	Simulated uint64 // simulated time, ms
 	Digest    uint64 // over all events; the same seed gives the same
+
+	Most Step   // the highest of each count that one step of an honest engine reached
+	Heap uint64 // bytes in use after a collection, all devices together, at the most; 0 without Options.CPU
 }
 
 // OK reports whether everything held.
@@ -39,7 +43,14 @@ type Options struct {
 	// Backups has disks go back to an older state, or copied and run beside the original. Until those concerned notice, what
 	// they write has the same names: rarely something is lost, which Masq does not promise against.
 	Backups bool
+	// Hostile has one of the devices turn once it is in, and say anything; see hostile.go. Often the Sync Server lies with it.
+	Hostile bool
+	Lies    []string     // with Hostile: the only kinds of lies that are told, of those that Lies returns; none: all
+	CPU     func() int64 // the CPU time that this thread has used, in ns; nil: steps are not timed, and the heap is not measured
 }
+
+// givenUp ends a seed that has failed for good: what follows might take for ever.
+type givenUp struct{}
 
 const (
 	maxFailures = 20
@@ -55,7 +66,8 @@ type simulation struct {
 	net     network
 	server  *server
 	devices []*device
-	twin    *device // a copy of one of them that runs beside it
+	twin    *device  // a copy of one of them that runs beside it
+	hostile *hostile // the one of them that lies; nil: none does
 	book    book
 	pairing *pairing
 	dawn    uint64 // until when everybody sleeps
@@ -69,8 +81,8 @@ type simulation struct {
 func Run(seed uint64, opt Options) (res Result) {
 	w := newSimulation(seed, opt)
 	defer func() {
-		if p := recover(); p != nil {
-			w.failf("panic: %v\n%s", p, debug.Stack())
+		if p := recover(); p != nil && p != any(givenUp{}) {
+			w.stopf("panic: %v\n%s", p, debug.Stack())
 		}
 		res = w.result()
 	}()
@@ -88,6 +100,9 @@ func newSimulation(seed uint64, opt Options) *simulation {
 	for n := range w.profile.devices {
 		w.devices = append(w.devices, newDevice(w, n))
 	}
+	if opt.Hostile {
+		w.hostile = w.newHostile()
+	}
 	return w
 }
 
@@ -103,6 +118,9 @@ func (w *simulation) live() {
 		w.after(w.upTo(20*second), d.open)
 		w.after(w.upTo(30*second), d.user.live)
 	}
+	if w.hostile != nil {
+		w.after(minute, w.hostile.live)
+	}
 	w.after(minute, w.pairSomebody)
 	w.after(w.upTo(minute), w.disturb)
 	w.runWhile(func() bool { return w.queue[0].at <= w.profile.trouble })
@@ -115,6 +133,12 @@ func (w *simulation) failf(format string, args ...any) {
 	if len(w.res.Failures) < maxFailures {
 		w.res.Failures = append(w.res.Failures, text)
 	}
+}
+
+// stopf is failf for what has stopped.
+func (w *simulation) stopf(format string, args ...any) {
+	w.res.Stopped++
+	w.failf(format, args...)
 }
 
 // log notes an event: who, what and a number (a length, a count) go into the digest; extra is for the reader of a trace.

@@ -173,19 +173,19 @@ func (u *user) refused(code peer.Code) bool {
 	case peer.OK:
 		return false
 	case peer.EDamaged:
-		if u.d.stray == nil {
-			u.w.failf("%s: an operation was refused with %s", u.d.name, code)
+		if u.d.stray == nil && !u.d.hostile() {
+			u.w.stopf("%s: an operation was refused with %s", u.d.name, code)
 		}
 	case peer.EClosed, peer.EFenced, peer.EQuota, peer.EStorage:
 	default:
-		u.w.failf("%s: an operation was refused with %s", u.d.name, code)
+		u.w.stopf("%s: an operation was refused with %s", u.d.name, code)
 	}
 	return true
 }
 
 // live is one thing that the user does, and the next in a while.
 func (u *user) live() {
-	if u.w.calm {
+	if u.w.calm || u.d.hostile() {
 		return
 	}
 	u.w.after(max(u.w.dawn, u.w.now)-u.w.now+u.w.around(u.w.profile.pause), u.live)
@@ -228,10 +228,30 @@ func (u *user) fillIn(p *proc) {
 
 // write writes n keys as one batch. In the same breath it reads what they had: that is what the write has seen.
 func (u *user) write(p *proc, n int) {
+	all := u.w.profile.keys
+	if u.w.hostile != nil {
+		all += wildKeys
+	}
+	var keys []string
+	for _, i := range u.w.rng.Perm(all)[:min(n, all)] {
+		keys = append(keys, u.w.key(i))
+	}
+	u.writeKeys(p, keys, func(*write) {})
+}
+
+// key is the name of the i-th key that users fight over. Wild ones come last.
+func (w *simulation) key(i int) string {
+	if n := i - w.profile.keys; n >= 0 {
+		return fmt.Sprintf("h/%02d", n)
+	}
+	return fmt.Sprintf("k/%02d", i)
+}
+
+// writeKeys writes the keys as one batch. mark is told each write.
+func (u *user) writeKeys(p *proc, keys []string, mark func(*write)) {
 	var batch []*write
 	var calls []call
-	for _, i := range u.w.rng.Perm(u.w.profile.keys)[:min(n, u.w.profile.keys)] {
-		key := fmt.Sprintf("k/%02d", i)
+	for _, key := range keys {
 		kind := wire.JSON
 		if u.w.chance(0.1) {
 			kind = wire.Bytes
@@ -240,6 +260,7 @@ func (u *user) write(p *proc, n int) {
 			kind = wire.Deleted
 		}
 		x := u.w.book.add(u.d, key, kind, u.size())
+		mark(x)
 		batch = append(batch, x)
 		see := func(r peer.Reply) {
 			for _, e := range r.Entries {
