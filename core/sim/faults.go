@@ -96,7 +96,7 @@ func (w *simulation) hostileProfile(p profile, network, programs []fault) profil
 		p.faults = append(network, programs...)
 	default: // somebody is away for long, and much is deleted meanwhile
 		p.faults, p.calamity = []fault{goAway}, 2*minute
-		p.pause, p.deletes, p.keys, p.large = 400*ms, 0.4, int(w.between(20, 60)), 0
+		p.pause, p.deletes, p.keys, p.large = 400*ms, 0.4, int(w.between(100, 400)), 0
 		return p
 	}
 	p.calamity = 40 * second

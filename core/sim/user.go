@@ -197,7 +197,7 @@ func (u *user) live() {
 	case !u.filled && u.w.profile.bulk > 0:
 		u.filled = true
 		u.fillIn(p)
-	case r < 0.15:
+	case r < 0.15 && (u.w.profile.keys <= 20 || u.w.chance(0.1)):
 		u.look(p)
 	case r < 0.155 && u.d.isStore():
 		u.writeAside(p)
