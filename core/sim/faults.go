@@ -15,6 +15,7 @@ type profile struct {
 	calamity  uint64  // mean time between faults
 	pause     uint64  // mean time between what a user does
 	pairing   uint64  // mean time between pairings
+	aside     float64 // how much of what users do in local stores, but for looking, is in the other application: this less 0.15
 	keys      int     // that users fight over
 	bulk      int     // keys that each user has besides
 	large     float64 // how many of the values are large
@@ -36,7 +37,7 @@ var errDisk = errors.New("sim: the disk failed")
 
 func (w *simulation) newProfile() profile {
 	p := profile{
-		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second, pairing: 40 * second,
+		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second, pairing: 40 * second, aside: 0.155,
 		keys: int(w.between(3, 20)), large: 0.02, deletes: 0.2,
 		latency: w.between(1, 80) * ms, jitter: w.between(0, 40) * ms, bandwidth: w.between(50, 5000) << 10, disk: 1,
 	}
@@ -88,7 +89,7 @@ func (w *simulation) newProfile() profile {
 // hostileProfile is for a mesh with a member that lies. The last device is that one.
 func (w *simulation) hostileProfile(p profile, network, programs []fault) profile {
 	p.name, p.stores, p.devices = "hostile", true, int(w.between(3, 5))
-	p.trouble, p.pairing = w.between(6, 15)*minute, 15*second
+	p.trouble, p.pairing, p.aside = w.between(6, 15)*minute, 15*second, 0.2
 	switch w.rng.IntN(3) {
 	case 0:
 		p.faults = []fault{cutOff, sleep, shutDown}

@@ -172,7 +172,7 @@ func (d *device) revokeStrangers() {
 	for _, x := range d.strangers() {
 		d.run.do(call{op: &peer.Op{Client: me, Do: peer.Revoke{Device: x.ID}}, reply: func(r peer.Reply) {
 			if r.Err != "" && r.Err != peer.EValue { // it went with another
-				d.w.stopf("%s cannot shut out %q: %s", d.name, x.Name, r.Err)
+				d.w.failf("%s cannot shut out %q: %s", d.name, x.Name, r.Err)
 			}
 		}})
 	}
@@ -188,7 +188,7 @@ func (h *hostile) probe() {
 		for i := range wildKeys {
 			keys = append(keys, h.w.key(h.w.profile.keys+i))
 		}
-		d.user.writeKeys(d.run, keys, func(x *write) { x.probe = true })
+		d.user.writeKeys(d.run, notes, keys, func(x *write) { x.probe = true })
 		h.w.waitQuiet()
 	}
 }

@@ -11,16 +11,11 @@ import (
 // frames out, say them twice, say others', change them, and say what only it says.
 func (s *server) pass(l *link, data []byte) [][]byte {
 	w := s.w
-	if w.calm || w.hostile == nil || !w.hostile.relay || !w.chance(0.02) {
+	if w.hostile == nil || !w.hostile.relay || w.calm && w.now > w.truth || !w.chance(0.03) {
 		return [][]byte{data}
 	}
-	do := pick(w, []string{
-		"relay-drop", "relay-double", "relay-replay", "relay-flip", "relay-peer", "relay-close", "relay-restart", "relay-drop",
-	})
+	do := pick(w, w.relayLies())
 	isData := wire.RelayType(data[0]) == wire.RelayData
-	if !w.tells(do) {
-		return [][]byte{data}
-	}
 	w.log("server", do, uint64(len(data)))
 	switch do {
 	case "relay-drop":
@@ -49,4 +44,18 @@ func (s *server) pass(l *link, data []byte) [][]byte {
 		return [][]byte{data, wire.AppendRelay(nil, &wire.RelayFrame{Type: wire.RelayRestarting, ReconnectIn: in, TryFor: try})}
 	}
 	return [][]byte{data}
+}
+
+// relayLies are those that the Sync Server tells; one that does nothing if it tells none.
+func (w *simulation) relayLies() []string {
+	var names []string
+	for i := range lies {
+		if l := &lies[i]; l.who == relayOnly && w.tells(l.name) {
+			names = append(names, l.name)
+		}
+	}
+	if names == nil {
+		return []string{"none"}
+	}
+	return names
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -29,7 +28,7 @@ func (w *simulation) verify() {
 	all := w.contents()
 	w.compareAll(all)
 	w.compareAside()
-	w.checkWrites(all[0])
+	w.checkWrites(all[0], false)
 	w.checkStatus()
 	w.leaveAll()
 	w.reopenAlone(all)
@@ -38,7 +37,7 @@ func (w *simulation) verify() {
 // heal ends all trouble.
 func (w *simulation) heal() {
 	w.log("everybody", "heal", 0)
-	w.calm = true
+	w.calm, w.truth = true, w.now+45*second
 	w.net.slow, w.net.flips = 1, 0
 	w.startServer()
 	if w.twin != nil {
@@ -171,7 +170,7 @@ func (d *device) content() *content {
 	d.w.runWhile(func() bool { return waits && d.w.now < end })
 	d.user.compare(all, func(string) bool { return true })
 	d.user.take(c, all)
-	d.conflicts(c, p)
+	d.conflicts(notes, c, p)
 	return c
 }
 
@@ -194,11 +193,11 @@ func (u *user) count(p *proc, do peer.Count) call {
 }
 
 // conflicts adds what List does not show.
-func (d *device) conflicts(c *content, p *proc) {
+func (d *device) conflicts(app string, c *content, p *proc) {
 	keys := slices.Clone(c.keys)
 	left := len(keys)
 	for _, key := range keys {
-		p.do(call{op: &peer.Op{Client: me, Do: peer.Conflicts{Key: key}}, reply: func(r peer.Reply) {
+		p.do(call{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: key}}, reply: func(r peer.Reply) {
 			left--
 			if !d.user.refused(r.Err) {
 				d.user.take(c, r.Entries)
@@ -224,30 +223,40 @@ func (w *simulation) compareAll(all []*content) {
 	}
 }
 
-// compareAside has all local stores have the same of the other application.
+// compareAside has all local stores have the same of the other application, with nothing lost.
 func (w *simulation) compareAside() {
-	var first string
+	var first *content
 	for _, d := range w.honest() {
 		if !d.isStore() || d.run == nil {
 			continue
 		}
-		all, waits := "", true
-		d.run.do(call{op: &peer.Op{App: aside, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
-			waits = false
-			for _, e := range r.Entries {
-				all += fmt.Sprintf("%s=%s ", e.Key, e.Value)
-			}
-		}})
-		end := w.now + minute
-		w.runWhile(func() bool { return waits && w.now < end })
-		if first == "" {
-			first = all
+		c := d.asideContent()
+		if first == nil {
+			first = c
+			w.checkWrites(c, true)
 		}
-		if all != first {
+		if what := difference(first, c); what != "" {
 			w.res.Diverged++
-			w.failf("diverged: %s has %s of the other application, not %s", d.name, all, first)
+			w.failf("diverged: %s, in the other application: %s", d.name, what)
+		}
+		if what := c.inconsistent(); what != "" {
+			w.failf("%s %s", d.name, what)
 		}
 	}
+}
+
+func (d *device) asideContent() *content {
+	c, waits := &content{}, true
+	d.run.do(call{op: &peer.Op{App: aside, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
+		waits = false
+		if !d.user.refused(r.Err) {
+			d.user.take(c, r.Entries)
+		}
+	}})
+	end := d.w.now + minute
+	d.w.runWhile(func() bool { return waits && d.w.now < end })
+	d.conflicts(aside, c, d.run)
+	return c
 }
 
 // difference returns the first difference between what two devices show.
@@ -270,12 +279,13 @@ func list(writes []*write) string {
 	return out + " ]"
 }
 
-// checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it.
-func (w *simulation) checkWrites(c *content) {
+// checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it: those of the other
+// application, or those of the first.
+func (w *simulation) checkWrites(c *content, besidesIt bool) {
 	known := map[*write]bool{}
 	for _, x := range slices.Backward(w.book.writes) { // what saw a write comes after it
 		known[x] = c.has(x) || len(x.value) == 0 || slices.ContainsFunc(x.after, func(y *write) bool { return known[y] })
-		if !x.acked || !x.strict || x.excused || !x.exact() {
+		if !x.acked || !x.strict || x.excused || !x.exact() || strings.HasPrefix(x.key, besides) != besidesIt {
 			continue
 		}
 		if !known[x] {

@@ -14,6 +14,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 )
 
 // Result is what became of one seed.
@@ -71,6 +72,7 @@ type simulation struct {
 	book    book
 	pairing *pairing
 	dawn    uint64 // until when everybody sleeps
+	truth   uint64 // from when on a Sync Server that lies does not, when trouble is over
 	calm    bool   // trouble is over: no more faults, no more writes
 	trace   io.Writer
 	digest  uint64
@@ -130,7 +132,7 @@ func (w *simulation) live() {
 func (w *simulation) failf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	w.log("oracle", "FAILED", 0, text)
-	if len(w.res.Failures) < maxFailures {
+	if len(w.res.Failures) < maxFailures && !slices.Contains(w.res.Failures, text) {
 		w.res.Failures = append(w.res.Failures, text)
 	}
 }

@@ -199,11 +199,11 @@ func (u *user) live() {
 		u.fillIn(p)
 	case r < 0.15 && (u.w.profile.keys <= 20 || u.w.chance(0.1)):
 		u.look(p)
-	case r < 0.155 && u.d.isStore():
+	case r < u.w.profile.aside && u.d.isStore():
 		u.writeAside(p)
-	case r < 0.17 && u.d != u.w.twin:
+	case r < u.w.profile.aside+0.015 && u.d != u.w.twin:
 		u.rename(p)
-	case r < 0.20:
+	case r < u.w.profile.aside+0.045:
 		for range u.w.between(5, 60) {
 			u.write(p, 1)
 		}
@@ -222,7 +222,7 @@ func (u *user) fillIn(p *proc) {
 			key := fmt.Sprintf("bulk/%s/%06d", u.d.name, i+n)
 			batch = append(batch, u.w.book.add(u.d, key, wire.JSON, int(u.w.between(40, 800))))
 		}
-		u.put(p, batch, nil, true)
+		u.put(p, notes, batch, nil, true)
 	}
 }
 
@@ -236,7 +236,7 @@ func (u *user) write(p *proc, n int) {
 	for _, i := range u.w.rng.Perm(all)[:min(n, all)] {
 		keys = append(keys, u.w.key(i))
 	}
-	u.writeKeys(p, keys, func(*write) {})
+	u.writeKeys(p, notes, keys, func(*write) {})
 }
 
 // key is the name of the i-th key that users fight over. Wild ones come last.
@@ -248,7 +248,7 @@ func (w *simulation) key(i int) string {
 }
 
 // writeKeys writes the keys as one batch. mark is told each write.
-func (u *user) writeKeys(p *proc, keys []string, mark func(*write)) {
+func (u *user) writeKeys(p *proc, app string, keys []string, mark func(*write)) {
 	var batch []*write
 	var calls []call
 	for _, key := range keys {
@@ -270,10 +270,10 @@ func (u *user) writeKeys(p *proc, keys []string, mark func(*write)) {
 			}
 		}
 		calls = append(calls,
-			call{op: &peer.Op{Client: me, Do: peer.Get{Key: key}}, reply: see},
-			call{op: &peer.Op{Client: me, Do: peer.Conflicts{Key: key}}, reply: see})
+			call{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: key}}, reply: see},
+			call{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: key}}, reply: see})
 	}
-	u.put(p, batch, calls, u.w.chance(0.7))
+	u.put(p, app, batch, calls, u.w.chance(0.7))
 }
 
 func (u *user) size() int {
@@ -283,25 +283,27 @@ func (u *user) size() int {
 	return int(u.w.between(0, 300))
 }
 
-// writeAside writes in the other application, of which the oracle asks only that all local stores have the same in the end.
+// writeAside writes in the other application, which only local stores have.
 func (u *user) writeAside(p *proc) {
-	var do peer.Batch
-	for range u.w.between(1, 20) {
-		value := fmt.Appendf(nil, "%d", u.w.rng.Uint32())
-		do.Writes = append(do.Writes, peer.Write{Key: fmt.Sprintf("a/%d", u.w.rng.IntN(50)), Kind: wire.JSON, Value: value})
+	var keys []string
+	for _, i := range u.w.rng.Perm(50)[:u.w.between(1, 20)] {
+		keys = append(keys, fmt.Sprintf("%s%d", besides, i))
 	}
-	p.do(call{op: &peer.Op{App: aside, Client: me, Do: do}, reply: func(r peer.Reply) { u.refused(r.Err) }})
+	u.writeKeys(p, aside, keys, func(*write) {})
 }
 
+// besides is what the keys of the other application begin with.
+const besides = "a/"
+
 // put asks for a batch, behind what is to be read before.
-func (u *user) put(p *proc, batch []*write, before []call, strict bool) {
+func (u *user) put(p *proc, app string, batch []*write, before []call, strict bool) {
 	do := peer.Batch{Relaxed: !strict}
 	for _, x := range batch {
 		x.batch, x.strict = batch, strict
 		do.Writes = append(do.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
 	}
 	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
-	p.do(append(before, call{op: &peer.Op{Client: me, Do: do}, reply: func(r peer.Reply) {
+	p.do(append(before, call{op: &peer.Op{App: app, Client: me, Do: do}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
 			for _, x := range batch {
 				x.acked = true
