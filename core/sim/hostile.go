@@ -29,6 +29,7 @@ type hostile struct {
 	past   [][]byte              // messages, its own and others'
 	secret int                   // writes from this one on were made when it had been shut out; 0: it has not been
 	leaked bool                  // that it got one of these has been noted
+	kinds  []string              // see tells
 	list   []*lie                // see told
 }
 
@@ -66,6 +67,7 @@ func (d *device) hostile() bool { return d.w.hostile != nil && d.w.hostile.d == 
 func (w *simulation) newHostile() *hostile {
 	h := &hostile{w: w, d: w.devices[len(w.devices)-1], full: w.res.Seed%2 == 0, relay: w.res.Seed%4 >= 2 || w.onlyRelay()}
 	h.known = map[string]*knowledge{}
+	h.drawKinds()
 	h.d.app, h.d.shaky = notes, true
 	if h.full {
 		h.d.app = ""

@@ -75,9 +75,25 @@ func Lies() (names []string) {
 	return names
 }
 
-// tells reports whether a kind of lie is told in this run.
+// tells reports whether a kind of lie is told in this run: those that are asked for, or else those that the seed drew. Each seed has a
+// few kinds, because some hide others: they end the session.
 func (w *simulation) tells(name string) bool {
-	return w.hostile != nil && (len(w.opt.Lies) == 0 || slices.Contains(w.opt.Lies, name))
+	if w.hostile == nil {
+		return false
+	}
+	if len(w.opt.Lies) > 0 {
+		return slices.Contains(w.opt.Lies, name)
+	}
+	return slices.Contains(w.hostile.kinds, name)
+}
+
+// drawKinds draws the kinds of a seed.
+func (h *hostile) drawKinds() {
+	for i := range lies {
+		if h.w.chance(0.3) {
+			h.kinds = append(h.kinds, lies[i].name)
+		}
+	}
 }
 
 // onlyRelay reports whether nobody but the Sync Server is to lie.
@@ -456,10 +472,13 @@ func rosterRevokes(t *talk) [][]byte {
 	var list [][]byte
 	for range t.l.w.between(1, 10) {
 		m := pick(t.l.w, t.in.roster.Members())
-		if t.l.h.full && !t.l.h.isMadeUp(m.IK) {
-			continue
+		if t.l.h.full && !t.l.h.isMadeUp(m.IK) || m.NK == t.l.nk() {
+			continue // not itself, or it would be out too soon
 		}
 		list = append(list, t.sign(entryRevoke, m.IK[:]))
+	}
+	if list == nil {
+		return nil
 	}
 	return entries(list)
 }

@@ -21,6 +21,7 @@ import (
 type Result struct {
 	Seed     uint64
 	Profile  string   // what kind of trouble the seed brought
+	Kinds    []string // with Options.Hostile: the kinds of lies that the seed drew
 	Lost     int      // writes that were acknowledged as durable and are neither there nor replaced by one that saw them
 	Diverged int      // devices whose content differs from the first's
 	Stopped  int      // engines that ended, operations that were refused, and meshes that do not come to rest
@@ -109,6 +110,9 @@ func newSimulation(seed uint64, opt Options) *simulation {
 }
 
 func (w *simulation) result() Result {
+	if w.hostile != nil {
+		w.res.Kinds = w.hostile.kinds
+	}
 	w.res.Profile, w.res.Events, w.res.Simulated, w.res.Digest = w.profile.name, w.events, w.now/ms, w.digest
 	w.res.Writes = len(w.book.writes)
 	return w.res

@@ -155,6 +155,9 @@ func (r *runner) report(res *sim.Result) {
 		again += " LIES=" + strings.Join(r.opt.Lies, ",")
 	}
 	fmt.Printf("seed %d (%s) failed; see it step by step: %s\n", res.Seed, res.Profile, again)
+	if len(res.Kinds) > 0 && len(r.opt.Lies) == 0 {
+		fmt.Printf("  lies: %s\n", strings.Join(res.Kinds, ","))
+	}
 	for _, what := range res.Failures {
 		fmt.Printf("  %s\n", what)
 	}
