@@ -13,7 +13,7 @@ func (e *Engine) Work() Work {
 	var w Work
 	for _, n := range e.namespaces {
 		x := n.rep.Work()
-		w.Versions, w.Pairs = w.Versions+x.Versions, w.Pairs+x.Pairs
+		w.Versions, w.Pairs, w.Elements = w.Versions+x.Versions, w.Pairs+x.Pairs, w.Elements+x.Elements
 	}
 	for _, dom := range e.domains() {
 		w.Resolved += dom.roster.Resolved()

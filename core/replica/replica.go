@@ -214,6 +214,7 @@ func (r *Replica) Join(v wire.Vector) {
 	if r.vector.CoversAll(v) {
 		return
 	}
+	r.work.Elements += uint64(len(r.vector) + len(v))
 	r.vector = r.vector.Join(v)
 	r.logJoin(v)
 }

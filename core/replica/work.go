@@ -4,6 +4,7 @@ package replica
 type Work struct {
 	Versions uint64 // versions that a record, or a version in a page, was compared with
 	Pairs    uint64 // pairs of contexts that were walked to make another context
+	Elements uint64 // elements of vectors that were copied to make the own one
 }
 
 // Work returns the counts.

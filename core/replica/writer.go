@@ -86,6 +86,7 @@ func (r *Replica) wrote(d wire.Dot, records []byte) *wire.Hash {
 
 // setTail says that the own writer's records are here up to d.
 func (r *Replica) setTail(d wire.Dot, h wire.Hash) {
+	r.work.Elements += uint64(len(r.vector))
 	r.vector = r.vector.WithTail(d.Writer, wire.Tail{Seq: d.Seq, Hash: h})
 }
 

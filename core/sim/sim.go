@@ -32,8 +32,9 @@ type Result struct {
 	Simulated uint64 // simulated time, ms
 	Digest    uint64 // over all events; the same seed gives the same
 
-	Most Step   // the highest of each count that one step of an honest engine reached
-	Heap uint64 // bytes in use after a collection, all devices together, at the most; 0 without Options.CPU
+	Sealed int    // bytes of blocks and frames of all honest engines in all
+	Most   Step   // the highest of each count that one step of an honest engine reached
+	Heap   uint64 // bytes in use after a collection, all devices together, at the most; 0 without Options.CPU
 }
 
 // OK reports whether everything held.

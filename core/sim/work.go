@@ -11,9 +11,13 @@ import (
 const (
 	maxVersions = 2_000_000 // versions compared
 	maxPairs    = 4_000_000 // pairs of contexts walked
+	maxElements = 1_000_000 // elements of vectors copied
 	maxResolved = 2_000_000 // entries of rosters
 	maxSealed   = 16 << 20  // bytes of blocks and frames
 )
+
+// maxTotal is how many bytes all engines may seal in a seed. Users write a fraction of that.
+const maxTotal = 400 << 20
 
 // Step is the cost of one step of an engine.
 type Step struct {
@@ -37,6 +41,7 @@ func (p *proc) timed(now peer.Millis, ev peer.Event, out *peer.Actions) {
 	after := e.Work()
 	s.Work.Versions = grown(before.Versions, after.Versions)
 	s.Work.Pairs = grown(before.Pairs, after.Pairs)
+	s.Work.Elements = grown(before.Elements, after.Elements)
 	s.Work.Resolved = grown(before.Resolved, after.Resolved)
 	s.Sealed = sealed(out)
 	p.w.count(p.name(), &s)
@@ -84,6 +89,7 @@ func (w *simulation) count(who string, s *Step) {
 	}{
 		{"versions compared", s.Work.Versions, maxVersions, &most.Work.Versions},
 		{"pairs of contexts", s.Work.Pairs, maxPairs, &most.Work.Pairs},
+		{"elements of vectors", s.Work.Elements, maxElements, &most.Work.Elements},
 		{"entries of rosters", s.Work.Resolved, maxResolved, &most.Work.Resolved},
 	} {
 		*c.highest = max(*c.highest, c.n)
@@ -93,6 +99,10 @@ func (w *simulation) count(who string, s *Step) {
 		}
 	}
 	most.Sealed = max(most.Sealed, s.Sealed)
+	if w.res.Sealed += s.Sealed; w.res.Sealed > maxTotal {
+		w.failf("%s: more than %d bytes have been sealed", who, maxTotal)
+		panic(givenUp{})
+	}
 	if s.Sealed > maxSealed {
 		w.failf("%s: one step sealed %d bytes, more than %d", who, s.Sealed, maxSealed)
 		panic(givenUp{})

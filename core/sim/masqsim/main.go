@@ -82,6 +82,7 @@ type runner struct {
 	slowest []sim.Result // by their slowest step
 	most    sim.Step
 	heap    uint64
+	sealed  int
 }
 
 // run simulates n seeds and reports whether all held.
@@ -119,9 +120,10 @@ func (r *runner) add(res *sim.Result) {
 	m := &r.most
 	m.Work.Versions = max(m.Work.Versions, res.Most.Work.Versions)
 	m.Work.Pairs = max(m.Work.Pairs, res.Most.Work.Pairs)
+	m.Work.Elements = max(m.Work.Elements, res.Most.Work.Elements)
 	m.Work.Resolved = max(m.Work.Resolved, res.Most.Work.Resolved)
 	m.Sealed = max(m.Sealed, res.Most.Sealed)
-	r.heap = max(r.heap, res.Heap)
+	r.heap, r.sealed = max(r.heap, res.Heap), max(r.sealed, res.Sealed)
 	r.slowest = append(r.slowest, *res)
 	slices.SortFunc(r.slowest, func(a, b sim.Result) int { return cmp.Compare(b.Most.CPU, a.Most.CPU) })
 	r.slowest = r.slowest[:min(len(r.slowest), 3)]
@@ -140,8 +142,8 @@ func (r *runner) costs() {
 			was.Seed, millis(was.Most.CPU), was.Most.Event, millis(again.Most.CPU), again.Most.Event)
 	}
 	fmt.Printf("slowest step %s of CPU time, heap %.1f MB\n", millis(slowest), float64(r.heap)/1e6)
-	fmt.Printf("most in one step: %d versions, %d pairs, %d entries, %d bytes sealed\n",
-		r.most.Work.Versions, r.most.Work.Pairs, r.most.Work.Resolved, r.most.Sealed)
+	fmt.Printf("most in one step: %d versions, %d pairs, %d elements, %d entries, %d bytes sealed; in one seed: %d bytes\n",
+		r.most.Work.Versions, r.most.Work.Pairs, r.most.Work.Elements, r.most.Work.Resolved, r.most.Sealed, r.sealed)
 }
 
 func millis(ns int64) string { return fmt.Sprintf("%.1f ms", float64(ns)/1e6) }
