@@ -97,7 +97,7 @@ func (w *simulation) hostileProfile(p profile, network, programs []fault) profil
 		p.faults = append(network, programs...)
 	default: // somebody is away for long, and much is deleted meanwhile
 		p.faults, p.calamity = []fault{goAway}, 2*minute
-		p.pause, p.deletes, p.keys, p.large = 400*ms, 0.4, int(w.between(100, 400)), 0
+		p.pause, p.deletes, p.keys, p.large = 600*ms, 0.4, int(w.between(100, 400)), 0
 		return p
 	}
 	p.calamity = 40 * second

@@ -7,6 +7,10 @@
 // Nothing in it runs by itself: there is no goroutine, no real time and no randomness but the seed's, so a seed replays
 // exactly. (ML-KEM draws bytes of its own; they change what is sent, never when, how much or in which order. Result.Digest
 // shows it.) After some time of trouble everything is healed, and the oracle (oracle.go) says what did not hold.
+//
+// With Options.Hostile one of the devices lies (hostile.go), and in half of the seeds the Sync Server does, too. What is told stands in
+// one table (lies.go). No engine is changed for that, and none has a way in: a liar has the device's disk and its store key, reads the keys
+// there (secrets.go) and speaks the protocol with them itself (liar.go).
 package sim
 
 import (
