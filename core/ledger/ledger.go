@@ -57,6 +57,7 @@ type Ledger struct {
 	blank  []uint64 // of these, what the next manifest makes superfluous but for its number
 
 	fence    bool            // write a record even if there is nothing to say
+	empty    bool            // the same, and it is no fence
 	pending  []byte          // items of the next log record
 	adds     []storage.Block // sealed
 	added    []storage.ID    // pinned until they are durable
@@ -325,12 +326,15 @@ const maxFences = 1024
 // Fence has a log record written even if there is nothing else to write: from then on any earlier engine on the same data fails.
 func (l *Ledger) Fence() { l.fence = true }
 
+// Write has a log record written even if there is nothing else to write: a strict commit makes all before it durable.
+func (l *Ledger) Write() { l.empty = true }
+
 // Tail is how many log records the next Open would have to read.
 func (l *Ledger) Tail() int { return int(l.next - l.first) }
 
 // Pending reports whether there is something to write.
 func (l *Ledger) Pending() bool {
-	return l.fence || len(l.pending) > 0 || len(l.adds) > 0 || l.manifest != nil
+	return l.fence || l.empty || len(l.pending) > 0 || len(l.adds) > 0 || l.manifest != nil
 }
 
 // Begin takes the next commit. The ledger waits for Committed before it takes another.
@@ -351,7 +355,7 @@ func (l *Ledger) Begin() storage.Commit {
 		g.Dels, l.blank = l.gone, nil
 	}
 	l.flying = l.added
-	l.fence, l.pending, l.adds, l.added, l.manifest, l.gone = false, nil, nil, nil, nil, nil
+	l.fence, l.empty, l.pending, l.adds, l.added, l.manifest, l.gone = false, false, nil, nil, nil, nil, nil
 	return g
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -24,7 +25,7 @@ type harness struct {
 	name     string
 	sync     []string
 	now      uint64
-	rand     *rand.ChaCha8
+	rand     io.Reader
 	disk     *mem.Store
 	s        *Store
 	life     int

@@ -115,6 +115,7 @@ type state struct {
 	Relays   []string       `json:"relays"`
 	Bytes    uint64         `json:"bytes,omitempty"`
 	Recovery bool           `json:"recovery"`
+	Left     *int           `json:"left,omitempty"`
 	Requests []stateRequest `json:"requests"`
 	Blocked  []stateBlocked `json:"blocked"`
 	Apps     []stateApp     `json:"apps"`
@@ -248,6 +249,9 @@ func (s *Store) state() state {
 		Relays: append([]string{}, s.status.Relays...), Bytes: s.disk, Recovery: s.status.RecoverySet,
 		Requests: []stateRequest{}, Blocked: []stateBlocked{}, Apps: []stateApp{}, Devices: stateDevices(s.status.Devices),
 		Self: stateSelf{s.status.Self.ID, s.status.Self.Name},
+	}
+	if left := s.status.Left; left < peer.EnoughLeft {
+		st.Left = &left
 	}
 	for _, r := range s.pending {
 		one := stateRequest{

@@ -26,10 +26,13 @@ type Store struct {
 	lastOp uint64
 	ops    map[uint64]func(peer.Reply) // operations that are not answered
 
+	dialled map[uint32]struct{} // connections of the engine's
+
 	opened  bool      // what is kept has been read
 	broken  peer.Code // why it cannot be, or why the engine has stopped since
 	reopen  uint64    // when another engine is tried, 0: there is no need
 	wait    uint64    // and in how long the next one after that
+	panics  int       // of engines
 	stopped bool
 	early   []ClientMessage // said before that
 	waits   int             // its bytes
@@ -56,7 +59,7 @@ type Store struct {
 func New(cfg Config) *Store {
 	s := &Store{
 		cfg: cfg, rand: cfg.Peer.Rand, engine: peer.New(cfg.Peer),
-		ops: map[uint64]func(peer.Reply){}, clients: map[uint32]*client{}, watches: map[uint64]*watch{}, bytes: map[Who]int{},
+		ops: map[uint64]func(peer.Reply){}, dialled: map[uint32]struct{}{}, clients: map[uint32]*client{}, watches: map[uint64]*watch{}, bytes: map[Who]int{},
 		apps: map[string]*app{}, tokens: map[string]*token{}, refused: map[string]int{}, session: map[string]session{},
 	}
 	if s.rand == nil {
@@ -111,7 +114,9 @@ func (s *Store) peer(ev peer.Event) {
 		return
 	}
 	s.todo = append(s.todo, ev)
-	switch ev.(type) {
+	switch ev := ev.(type) {
+	case peer.Closed:
+		delete(s.dialled, ev.Conn)
 	case peer.Start:
 		s.begin()
 	case peer.Tick:
@@ -125,7 +130,7 @@ func (s *Store) settle() {
 	for len(s.todo) > 0 {
 		todo := s.todo
 		s.todo = nil
-		s.engine.Step(s.clock.Wall(), todo, &s.acts)
+		s.step(todo)
 		for _, a := range s.acts.List {
 			s.act(a)
 		}
@@ -161,6 +166,10 @@ func (s *Store) act(a peer.Action) {
 		s.engineAt = a.At
 	case peer.Dial:
 		s.cfg.Peer.Conn = a.Conn
+		s.dialled[a.Conn] = struct{}{}
+		s.out.add(a)
+	case peer.Hangup:
+		delete(s.dialled, a.Conn)
 		s.out.add(a)
 	case peer.Failed:
 		s.failed(a)
@@ -230,7 +239,7 @@ func (s *Store) hear(ev ClientMessage) {
 
 // begin has a fresh engine read what is kept.
 func (s *Store) begin() {
-	if s.opened { // the one before has stopped, and answered all that it was asked
+	if s.opened || s.engine == nil { // the one before has stopped, and answered all that it was asked
 		s.engine, s.watches = peer.New(s.cfg.Peer), map[uint64]*watch{}
 		s.engineAt = 0
 	}
@@ -257,6 +266,11 @@ func (s *Store) failed(f peer.Failed) {
 		s.out.add(f)
 		return
 	}
+	s.tryAgain()
+}
+
+// tryAgain has another engine begin, later each time.
+func (s *Store) tryAgain() {
 	s.wait = min(max(2*s.wait, reopenFirst), reopenMost)
 	s.reopen = s.clock.In(s.wait)
 	s.clock.Need(s.reopen)
@@ -281,7 +295,7 @@ func (s *Store) load(r peer.Reply) {
 func (s *Store) renew() {
 	s.wait = 0
 	s.apps, s.tokens, s.refused = map[string]*app{}, map[string]*token{}, map[string]int{}
-	s.eachClient(func(c *client) { c.close(CloseRestart, peer.EQuota) })
+	s.eachClient(func(c *client) { c.close(CloseRestart, s.broken) })
 }
 
 func (s *Store) stop() {

@@ -85,7 +85,9 @@ type Action any
 type (
 	// Reopen asks for what storage lists, by Peer{peer.Start}, behind all that was asked of it before: the engine has stopped
 	// because there was no room, and another one tries whether there is now.
-	Reopen struct{}
+	Reopen struct{ Why peer.Code }
+	// Bug: the engine has panicked, and another one is to follow. It is to be logged where.
+	Bug struct{ Where string }
 	// ClientSend sends a text. It has no line end in it. Sends to a connection that has ended are ignored.
 	ClientSend struct {
 		Client uint32

@@ -32,6 +32,8 @@ type Config struct {
 	// Conn is a number that no connection has that is dialled. The driver of an engine that follows another one sets it to the last
 	// that the other dialled: what is still on its way of those is then nobody's.
 	Conn uint32
+	// Shun are the nks of devices that are not met: an engine before panicked on what they sent.
+	Shun [][32]byte
 }
 
 // Millis is a time in Unix milliseconds, or a span in milliseconds.
@@ -99,27 +101,28 @@ type Code string
 
 // The codes of the engine. The driver has others of its own.
 const (
-	OK       Code = ""
-	EKey     Code = "E_KEY"     // not 1 to 1,024 bytes of UTF-8 without U+0000
-	EValue   Code = "E_VALUE"   // not of a kind that can be stored
-	ETooBig  Code = "E_TOOBIG"  // a value over 1 MiB; a batch over 1,000 operations or 4 MiB
-	EQuota   Code = "E_QUOTA"   // storage is full
-	EFenced  Code = "E_FENCED"  // another engine took over this data
-	EDamaged Code = "E_DAMAGED" // what is stored cannot be read
-	EVersion Code = "E_VERSION" // stored, or spoken, by a newer Masq
-	EStorage Code = "E_STORAGE" // storage failed
-	EClosed  Code = "E_CLOSED"  // the engine was shut down
-	ELink    Code = "E_LINK"    // not a link of Masq's, or not this application's
-	EExpired Code = "E_EXPIRED" // the invite or the time for a yes is over
-	ECrowded Code = "E_CROWDED" // another device is already answering this invite
-	EDenied  Code = "E_DENIED"  // the other side said no, or cancelled
-	EAuth    Code = "E_AUTH"    // the other side does not know the link's secret, or somebody interfered
-	ECircle  Code = "E_CIRCLE"  // this device already has a circle with others in it
-	ESync    Code = "E_SYNC"    // the Sync Server cannot be reached, or none is configured
-	EBusy    Code = "E_BUSY"    // another pairing is under way, or too many of something at once
-	EData    Code = "E_DATA"    // Confirm with neither Bring nor Discard, although this device has data of its own
-	ERevoked Code = "E_REVOKED" // this device was shut out of its circle
-	EApp     Code = "E_APP"     // the local store has no such application
+	OK        Code = ""
+	EKey      Code = "E_KEY"      // not 1 to 1,024 bytes of UTF-8 without U+0000
+	EValue    Code = "E_VALUE"    // not of a kind that can be stored
+	ETooBig   Code = "E_TOOBIG"   // a value over 1 MiB; a batch over 1,000 operations or 4 MiB
+	EQuota    Code = "E_QUOTA"    // storage is full, or the roster has no place for another entry by this device
+	EFenced   Code = "E_FENCED"   // another engine took over this data
+	EDamaged  Code = "E_DAMAGED"  // what is stored cannot be read
+	EVersion  Code = "E_VERSION"  // stored, or spoken, by a newer Masq
+	EStorage  Code = "E_STORAGE"  // storage failed
+	EClosed   Code = "E_CLOSED"   // the engine was shut down
+	EInternal Code = "E_INTERNAL" // a bug in Masq; the engine itself never says so
+	ELink     Code = "E_LINK"     // not a link of Masq's, or not this application's
+	EExpired  Code = "E_EXPIRED"  // the invite or the time for a yes is over
+	ECrowded  Code = "E_CROWDED"  // another device is already answering this invite
+	EDenied   Code = "E_DENIED"   // the other side said no, or cancelled
+	EAuth     Code = "E_AUTH"     // the other side does not know the link's secret, or somebody interfered
+	ECircle   Code = "E_CIRCLE"   // this device already has a circle with others in it
+	ESync     Code = "E_SYNC"     // the Sync Server cannot be reached, or none is configured
+	EBusy     Code = "E_BUSY"     // another pairing is under way, or too many of something at once
+	EData     Code = "E_DATA"     // Confirm with neither Bring nor Discard, although this device has data of its own
+	ERevoked  Code = "E_REVOKED"  // this device was shut out of its circle
+	EApp      Code = "E_APP"      // the local store has no such application
 )
 
 // Action is something for the driver to carry out.
@@ -251,7 +254,11 @@ type Status struct {
 	Err         Code     // why sync has stopped, if it has: EVersion, another device runs a newer Masq; ERevoked
 	Relays      []string // local store: the Sync Servers in force
 	Apps        []AppStatus
+	Left        int // how many more entries of its own this device has places for in its roster, at most EnoughLeft
 }
+
+// EnoughLeft is Status.Left of a device that does not near its quota of roster entries, such as devices that it lets in.
+const EnoughLeft = 16
 
 // AppStatus is one application of a local store.
 type AppStatus struct {

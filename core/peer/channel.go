@@ -10,9 +10,8 @@ import (
 
 // Times of core/PROTOCOL.md, in ms.
 const (
-	clockTolerance = 5 * 60_000
-	goodSession    = 30_000
-	dayCheck       = 60_000
+	goodSession = 30_000
+	dayCheck    = 60_000
 )
 
 func newChannel(d *device, day uint64, relay string) *channel {
@@ -26,6 +25,12 @@ func (d *device) keepChannels() {
 	relay := d.e.relay()
 	if relay == "" || !d.reachable() {
 		d.dropChannels(func(*channel) bool { return d.repl != nil }) // a session that stands ends itself
+		return
+	}
+	if !d.hasPlace() {
+		if d.repl != nil || len(d.channels) > 0 {
+			d.leave()
+		}
 		return
 	}
 	if d.repl != nil { // the session’s channel stays whatever its day; the others go
@@ -46,7 +51,7 @@ func (d *device) keepChannels() {
 // reachable reports whether there is anything to say to the device.
 func (d *device) reachable() bool {
 	switch n := d.domain.namespace; {
-	case d.domain.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
+	case slices.Contains(d.e.cfg.Shun, d.nk), d.domain.out(), slices.ContainsFunc(d.e.namespaces, func(n *namespace) bool { return n.moving }):
 		return false
 	case n != nil && (n.gone || !n.on):
 		return false
@@ -78,11 +83,11 @@ func (d *device) beginSomewhere() {
 	}
 }
 
-// days are the days whose channels the pair holds while it has no session.
+// days are the days whose channels the pair holds while it has no session, today first.
 func (d *device) days() []uint64 {
-	now := d.e.relayTime()
+	now := d.e.dayTime()
 	days := []uint64{d.pair.Day(now)}
-	if other, near := d.pair.OtherDay(now); near {
+	if other, near := d.pair.OtherDay(now); near && d.room() {
 		days = append(days, other)
 	}
 	return days
@@ -110,14 +115,9 @@ func (d *device) drop() {
 func (c *channel) chanID() [32]byte { return [32]byte(c.key.Public().(ed25519.PublicKey)) }
 
 func (c *channel) greeting(hello *wire.RelayFrame) []byte {
-	e := c.e
-	skew := int64(hello.Time) - int64(e.clock.Wall())
-	if -clockTolerance <= skew && skew <= clockTolerance {
-		skew = 0
-	}
-	if off := skew - e.clockSkew; off < -clockTolerance || off > clockTolerance {
-		e.clockSkew = skew
-		c.dialIn(1) // the channel's day was reckoned by the wrong clock
+	c.e.hear(c.relay, hello.Time)
+	if !slices.Contains(c.d.days(), c.day) { // it was reckoned by another time: keepChannels opens the right one
+		c.dialIn(1)
 		return nil
 	}
 	side := c.d.pair.Side()
@@ -153,9 +153,15 @@ func (c *channel) begin() {
 
 // body takes one from the other device.
 func (c *channel) body(body []byte) {
+	c.e.suspect = c.d
+	c.heed(body)
+	c.e.suspect = nil
+}
+
+func (c *channel) heed(body []byte) {
 	res := c.sess.Receive(c.e.clock.Now(), body)
 	if r := c.d.repl; res.Taken && r != nil && r.via == c {
-		r.credit.heard = c.e.clock.Now()
+		r.heard(len(body))
 	}
 	if c.result(res) {
 		c.e.clock.Need(c.sess.Deadline())
@@ -264,7 +270,7 @@ func (c *channel) sessionDown() {
 	}
 	r.dead = true
 	c.d.repl = nil
-	c.d.lastHeard, c.d.unsaved = c.e.clock.Wall(), true
+	c.d.unsaved = true
 	c.e.touch()
 }
 

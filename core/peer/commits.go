@@ -65,6 +65,23 @@ func (e *Engine) commit() {
 	e.out.add(Commit{Changes: e.led.Begin(), Durability: d})
 }
 
+// hurryEvery is how often writes that nobody here waits for are made durable because another device waits for them, at most, in ms.
+const hurryEvery = 100
+
+// hurry has made durable what another device waits for: before that it is not sent.
+func (e *Engine) hurry() {
+	late := e.late
+	e.late = false
+	switch {
+	case !late || e.commits.flying || e.commits.next.strict:
+	case !e.clock.Due(e.hurriedAt + hurryEvery):
+	default:
+		e.hurriedAt = e.clock.Now()
+		e.led.Write()
+		e.strictly()
+	}
+}
+
 func (e *Engine) committed(err error) {
 	c := &e.commits
 	if !c.flying {

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
 	"github.com/masqdev/masq/core/roster"
@@ -95,8 +96,9 @@ func (e *Engine) revoke(op *Op) {
 	case d == nil || !d.member():
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
-	case d.domain.revoke(d.ik) != nil: // an application peer may shut out only those that it let in
-		e.reply(Reply{Op: op.ID, Err: EDenied})
+	}
+	if err := d.domain.revoke(d.ik); err != nil { // an application peer may shut out only those that it let in
+		e.reply(Reply{Op: op.ID, Err: rosterCode(err, EDenied)})
 		return
 	}
 	e.tend(true)
@@ -113,8 +115,11 @@ func (e *Engine) revokeOf(op *Op) {
 	}
 	if dom := n.peers; dom != nil {
 		for _, m := range dom.roster.Members() {
-			if m.Kind == roster.Embedded && dom.revoke(m.IK) != nil {
-				e.reply(Reply{Op: op.ID, Err: EBusy})
+			if m.Kind != roster.Embedded {
+				continue
+			}
+			if err := dom.revoke(m.IK); err != nil {
+				e.reply(Reply{Op: op.ID, Err: rosterCode(err, EBusy)})
 				return
 			}
 		}
@@ -137,12 +142,20 @@ func (e *Engine) setRelays(op *Op) {
 		}
 	}
 	if _, err := e.circle.roster.SignRelays(e.self.ik, do.URLs); err != nil {
-		e.reply(Reply{Op: op.ID, Err: EValue})
+		e.reply(Reply{Op: op.ID, Err: rosterCode(err, EValue)})
 		return
 	}
 	e.circle.changed(nil)
 	e.touch()
 	e.answer(op)
+}
+
+// rosterCode is the code of an error in signing an entry: EQuota without a place for it, else other.
+func rosterCode(err error, other Code) Code {
+	if errors.Is(err, roster.ErrFull) {
+		return EQuota
+	}
+	return other
 }
 
 func (e *Engine) rename(op *Op) {

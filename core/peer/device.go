@@ -3,6 +3,7 @@ package peer
 import (
 	"slices"
 
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/session"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -14,7 +15,7 @@ func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string
 	}
 	d := &device{e: e, domain: dom, ik: ik, nk: nk, kind: kind, name: name, pair: pair}
 	d.load()
-	e.devices = append(e.devices, d)
+	e.devices, e.places.given = append(e.devices, d), false
 	return d
 }
 
@@ -46,7 +47,7 @@ func (d *device) load() {
 	r := wire.NewReader(d.e.led.Meta(d.meta()))
 	name, last := string(r.LV8(255)), r.U64()
 	if r.Done() == nil {
-		d.name, d.lastHeard = name, last
+		d.name, d.lastHeard = roster.ShownName(name), last
 	}
 }
 

@@ -13,6 +13,14 @@ import (
 // touch notes that something has changed that the status tells.
 func (e *Engine) touch() { e.revision++ }
 
+// Suspect is the nk of the device whose messages the engine was about when its last Step panicked, if it was about any.
+func (e *Engine) Suspect() (nk [32]byte, known bool) {
+	if e.suspect == nil {
+		return nk, false
+	}
+	return e.suspect.nk, true
+}
+
 func (e *Engine) reply(r Reply) {
 	e.out.add(r)
 	e.replied = true
@@ -32,9 +40,6 @@ func (e *Engine) after(f func()) {
 
 // strictly has everything logged so far committed strictly, though nobody waits for it.
 func (e *Engine) strictly() { e.commits.next.strict = true }
-
-// relayTime is the time, by the relay's clock when the two are more than five minutes apart.
-func (e *Engine) relayTime() Millis { return uint64(int64(e.clock.Wall()) + e.clockSkew) }
 
 // dial opens a connection for u.
 func (e *Engine) dial(url string, u connUser) uint32 {

@@ -12,7 +12,7 @@ import (
 func (r *replication) begin() {
 	dom := r.d.domain
 	if dom.roster.Revoked(r.d.ik) {
-		r.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{})) // says nothing, and confirms the handshake; its heads are waited for
+		r.send(wire.AppendRosterHeads(nil, &wire.RosterHeads{Version: wire.SessionVersion})) // says nothing, and confirms the handshake; its heads are waited for
 		return
 	}
 	if p := r.d.adds; p != nil && !r.d.member() {
@@ -67,6 +67,8 @@ func (r *replication) handle(typ wire.MessageType, fields []byte) error {
 		return r.onHave(fields)
 	case wire.MsgBye:
 		return r.onBye(fields)
+	case wire.MsgWriters:
+		return r.onWriters(fields)
 	case wire.MsgNamespaceHeads:
 		return r.onNamespaceHeads(fields)
 	case wire.MsgNamespaceEntries:
@@ -80,14 +82,15 @@ func (r *replication) onHeads(fields []byte) error {
 	if err != nil {
 		return err
 	}
-	if roster.ValidName(m.Name) && m.Name != r.d.name {
-		r.d.name, r.d.unsaved = m.Name, true
-		r.e.touch()
-	}
 	if r.d.domain.roster.Revoked(r.d.ik) {
 		r.notice(m.Heads)
 		return wire.ErrMalformed
 	}
+	if r.d.outdated = m.Version < wire.SessionVersion; r.d.outdated {
+		r.outdated()
+		return wire.ErrMalformed
+	}
+	r.named(m.Name)
 	if r.held {
 		r.heldHeads = bytes.Clone(fields)
 		return nil
@@ -95,7 +98,7 @@ func (r *replication) onHeads(fields []byte) error {
 	if r.sentDone { // only the name was new
 		return nil
 	}
-	if lacks := r.d.domain.roster.Behind(m.Heads); len(lacks) > 0 {
+	for _, lacks := range r.d.domain.roster.Batches(m.Heads) {
 		r.send(wire.AppendRosterEntries(nil, lacks))
 	}
 	r.send(wire.AppendRosterDone(nil))
@@ -103,19 +106,28 @@ func (r *replication) onHeads(fields []byte) error {
 	return r.rostersEqual()
 }
 
+// outdated stops with a device that is older than what is said in a session. It understands an entry that it cannot take.
+func (r *replication) outdated() {
+	r.e.touch()
+	r.send(wire.AppendRosterEntries(nil, [][]byte{r.d.domain.roster.Newer(r.e.self.ik)}))
+	r.abort(codeVersion)
+}
+
+// named takes the name that the other device goes by, as it may be shown. A full device leaves it out before an application peer.
+func (r *replication) named(name string) {
+	if name = roster.ShownName(name); name != "" && name != r.d.name {
+		r.d.name, r.d.unsaved = name, true
+		r.e.touch()
+	}
+}
+
 func (r *replication) onEntries(fields []byte) error {
 	entries, err := wire.ParseRosterEntries(fields)
 	if err != nil {
 		return err
 	}
-	dom := r.d.domain
-	before := dom.roster.Len()
-	if err := r.addEntries(dom, entries); err != nil {
+	if err := r.addEntries(r.d.domain, entries); err != nil {
 		return err
-	}
-	if dom.roster.Len() != before {
-		dom.changed(r)
-		r.e.tend(false)
 	}
 	if r.dead { // the news was that this device, or that one, is out
 		return wire.ErrMalformed
@@ -123,18 +135,19 @@ func (r *replication) onEntries(fields []byte) error {
 	return nil
 }
 
+// addEntries takes entries of a roster. Those before one that is refused stay.
 func (r *replication) addEntries(dom *domain, entries [][]byte) error {
-	for _, entry := range entries {
-		if err := dom.roster.Add(entry); err != nil {
-			if errors.Is(err, roster.ErrVersion) {
-				r.e.syncErr = EVersion
-				r.e.touch()
-				r.abort(codeVersion)
-			}
-			return err
-		}
+	changed, err := dom.roster.AddAll(entries)
+	if changed {
+		dom.changed(r)
+		r.e.tend(false)
 	}
-	return nil
+	if errors.Is(err, roster.ErrVersion) {
+		r.e.syncErr = EVersion
+		r.e.touch()
+		r.abort(codeVersion)
+	}
+	return err
 }
 
 func (r *replication) onDone() error {
@@ -188,7 +201,7 @@ func (r *replication) onNamespaces(fields []byte) error {
 	if err != nil || !r.listed || len(r.theirs)+len(list) > wire.MaxNamespaces {
 		return wire.ErrMalformed
 	}
-	r.theirs = append(r.theirs, list...)
+	r.gotList, r.theirs = true, append(r.theirs, list...)
 	for _, l := range list {
 		n := r.namespaceOf(l.NS)
 		if n == nil && l.On && r.e.isStore() && r.d.domain == r.e.circle && r.e.namespaceOf(l.App) == nil {
@@ -238,7 +251,7 @@ func (r *replication) match(n *namespace) {
 	f := &flow{repl: r, namespace: n, p: p, number: l.Number}
 	r.flows = append(r.flows, f)
 	r.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
-		Number: n.num, Vector: n.rep.Vector(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
+		Number: n.num, Vector: n.rep.Told(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
 	}))
 }
 
@@ -261,7 +274,7 @@ func (r *replication) onNamespaceHeads(fields []byte) error {
 	if n == nil || n.peers == nil {
 		return nil
 	}
-	if lacks := n.peers.roster.Behind(m.Heads); len(lacks) > 0 {
+	for _, lacks := range n.peers.roster.Batches(m.Heads) {
 		r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: n.num, Entries: lacks}))
 	}
 	return nil
@@ -276,16 +289,7 @@ func (r *replication) onNamespaceEntries(fields []byte) error {
 	if n == nil {
 		return nil
 	}
-	dom := n.haveDomain()
-	before := dom.roster.Len()
-	if err := r.addEntries(dom, m.Entries); err != nil {
-		return err
-	}
-	if dom.roster.Len() != before {
-		dom.changed(r)
-		r.e.tend(false)
-	}
-	return nil
+	return r.addEntries(n.haveDomain(), m.Entries)
 }
 
 func (r *replication) onBye(fields []byte) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -33,7 +34,7 @@ func (r *replication) onVector(fields []byte) error {
 	if err != nil || f == nil || f.ready {
 		return wire.ErrMalformed
 	}
-	f.namespace.heard(m.Vector)
+	r.claims(f.namespace, m.Vector)
 	f.p.startsAnew(m.Vector)
 	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
 	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
@@ -61,15 +62,31 @@ func (r *replication) onData(fields []byte) error {
 		r.e.touch()
 	}
 	r.via.moved = true
-	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) }})
+	f.later(func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) })
 	return nil
 }
 
+// later has something done that the other side has brought about, in order with what waits for blocks.
+func (f *flow) later(run func() error) {
+	e := f.repl.e
+	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
+		e.suspect = f.repl.d
+		err := run()
+		e.suspect = nil
+		return err
+	}})
+}
+
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
-	changes, err := f.namespace.rep.Apply(recs, f.repl.id)
+	changes, all, err := f.namespace.rep.Apply(recs, f.repl.source())
+	if errors.Is(err, replica.ErrLie) {
+		f.repl.lied()
+		return nil
+	}
 	if err != nil {
 		return err
 	}
+	f.lacking = f.lacking || !all
 	f.namespace.foreign = f.repl.e.clock.Now()
 	name := f.repl.d.name
 	if name == "" {
@@ -78,7 +95,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	f.namespace.notify(changes, 0, name)
 	f.repl.e.touch()
 	f.repl.take(size)
-	if f.taken += size; f.taken >= cursorEvery {
+	if f.taken += size; f.taken >= cursorEvery && !f.lacking {
 		f.taken = 0
 		f.saveCursor(pos)
 	}
@@ -95,21 +112,26 @@ func (r *replication) onEnd(fields []byte) error {
 	if err := r.credit.came(len(fields) + wire.MessageHeader); err != nil {
 		return err
 	}
-	f.namespace.enqueue(task{fail: func(Code) {}, run: func() error {
+	believed := false
+	f.later(func() error {
 		if r.dead {
 			return nil // the next session's END says it again
 		}
-		if f.namespace.rep.Heard(m.Vector) {
-			return f.namespace.recoverFork(m.Vector)
+		if f.namespace.rep.Heard(m.Vector) && (believed || r.e.mayDoubt(f.namespace, r.d)) {
+			believed = true
+			return f.namespace.recoverFork(m.Vector, nil)
 		}
-		f.namespace.rep.Join(m.Vector)
+		changes, all, err := f.namespace.rep.Join(m.Vector, r.source())
+		if err != nil {
+			return err
+		}
+		f.namespace.notify(changes, 0, unnamed)
 		f.peer = f.peer.Join(m.Vector)
 		f.receiving = false
 		r.take(len(fields) + wire.MessageHeader)
 		r.e.touch()
-		if f.taken = 0; f.cursorSaved() {
-			f.saveCursor(0)
-		}
+		f.taken = 0
+		f.endCursor(m.Position, all)
 		f.ackWhenDurable(m.Position)
 		r.e.after(func() { f.told = f.told.Join(m.Vector) }) // ACK says it, without a HAVE
 		if !f.p.heard {
@@ -117,7 +139,7 @@ func (r *replication) onEnd(fields []byte) error {
 			f.namespace.settleIfHeard()
 		}
 		return nil
-	}})
+	})
 	return nil
 }
 
@@ -157,9 +179,9 @@ func (r *replication) onHave(fields []byte) error {
 	if f == nil {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
-	f.namespace.heard(m.Vector)
-	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) {
-		d.in(f.namespace).has(m.Vector)
+	r.claims(f.namespace, m.Vector)
+	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) && (d == r.d || r.d.full() && d.member()) {
+		d.in(f.namespace).has(f.namespace.rep.Within(m.Vector))
 		if d == r.d {
 			f.peer = f.peer.Join(m.Vector)
 		}
@@ -203,6 +225,7 @@ func (d *device) pump() {
 
 func (f *flow) pump() {
 	r, rep := f.repl, f.namespace.rep
+	f.announce()
 	for r.credit.open() && !f.holding() {
 		recs, next, end, err := rep.Next(f.peer, r.id, f.pos, dataMessage)
 		if errors.Is(err, ledger.ErrWait) {
@@ -225,6 +248,7 @@ func (f *flow) pump() {
 			return
 		}
 		if !moved {
+			r.e.late = true
 			return
 		}
 	}
@@ -232,7 +256,7 @@ func (f *flow) pump() {
 
 // end says how far the other side now is, unless it knows.
 func (f *flow) end() {
-	v := f.namespace.rep.Vector()
+	v := f.namespace.rep.Told()
 	if !f.dirty && f.peer.CoversAll(v) {
 		if len(f.ends) == 0 && f.p.acked < f.pos { // all that came since came from there
 			f.p.reached(f.pos)
@@ -242,7 +266,7 @@ func (f *flow) end() {
 	}
 	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: v}))
 	f.dirty, f.peer = false, f.peer.Join(v)
-	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: v})
+	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(v)})
 }
 
 // holding reports whether everything new came from other devices just now. They send it to the other side themselves.
@@ -265,23 +289,16 @@ func (f *flow) tell() {
 	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: v, NK: f.repl.e.publicNK()}))
 }
 
-// heard checks what another device says of this one's own writing.
-func (n *namespace) heard(v wire.Vector) {
-	if n.rep.Heard(v) {
-		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v) }})
+// endCursor notes that the other's log was taken to its end. Where not all that it says was believed, its vector does not tell what was
+// taken: then the cursor does.
+func (f *flow) endCursor(pos uint64, all bool) {
+	switch {
+	case f.lacking:
+	case !all:
+		f.saveCursor(pos)
+	case f.cursorSaved():
+		f.saveCursor(0)
 	}
-}
-
-// recoverFork takes a new writer, unless that has been done, and restarts every session: each was told a vector that is no longer true.
-func (n *namespace) recoverFork(v wire.Vector) error {
-	if !n.rep.Heard(v) {
-		return nil
-	}
-	if err := n.rep.RecoverFork(v); err != nil {
-		return err
-	}
-	n.e.resync(func(d *device) bool { return d.shares(n) })
-	return nil
 }
 
 func (f *flow) cursorKey() string { return f.repl.d.cursorIn(f.namespace) }

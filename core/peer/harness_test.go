@@ -32,21 +32,26 @@ type harness struct {
 	queue []func()
 	conns map[uint64]*socket
 	last  uint64
-	tap   func(from *node, data []byte) []byte
+	tap   func(from *node, data []byte) []byte // what becomes of a frame to the relay; nil: it is lost
+	hello func(url string, f *wire.RelayFrame) // changes what the relay says at first
 }
 
 type socket struct {
 	n    *node
 	conn uint32
+	url  string
+	imp  *impostor // whose it is instead of a node's
 }
 
 type node struct {
 	m          *harness
 	name       string
-	app        string // "": a local store
+	app        string   // "": a local store
+	key        [32]byte // the store key; zero is as good as any
 	store      storage.Store
 	e          *Engine
 	life       int // counts the engines that the node has had
+	shun       [][32]byte
 	conns      map[uint32]uint64
 	wakeAt     Millis
 	ahead      int64 // ms that its clock is wrong by
@@ -117,7 +122,7 @@ func (n *node) open() {
 	n.life++
 	n.conns, n.wakeAt, n.failed = map[uint32]uint64{}, 0, ""
 	n.replies, n.pairing, n.changes = map[uint64]Reply{}, map[uint64]PairingState{}, nil
-	cfg := Config{Key: [32]byte{7}, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand}
+	cfg := Config{Key: n.key, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand, Shun: n.shun}
 	if n.app != "" {
 		cfg.URL = n.app + "/"
 	}
@@ -240,6 +245,9 @@ func (n *node) act(life int, a Action) {
 			if n.m.tap != nil {
 				data = n.m.tap(n, data)
 			}
+			if data == nil {
+				break
+			}
 			n.m.later(func() { n.m.relayStep(&relay.Frame{Conn: id, Data: data}) })
 		}
 	case Ping:
@@ -265,7 +273,7 @@ func (n *node) dial(life int, a Dial) {
 	n.m.last++
 	id := n.m.last
 	n.conns[a.Conn] = id
-	n.m.conns[id] = &socket{n: n, conn: a.Conn}
+	n.m.conns[id] = &socket{n: n, conn: a.Conn, url: a.URL}
 	n.back(life, Opened{Conn: a.Conn})
 	n.m.later(func() {
 		n.m.relayStep(relay.Open{Conn: id, Path: strings.TrimPrefix(a.URL, n.m.urls[0]), Host: hostOf(a.URL)})
@@ -285,15 +293,19 @@ func (h *harness) relayStep(ev relay.Event) {
 	for _, a := range out.List {
 		switch a := a.(type) {
 		case *relay.Send:
-			if s := h.conns[a.Conn]; s != nil {
-				s.n.back(s.n.life, Frame{Conn: s.conn, Data: append([]byte(nil), a.Data...)})
+			switch s := h.conns[a.Conn]; {
+			case s == nil:
+			case s.imp != nil:
+				h.later(func() { s.imp.frame(append([]byte(nil), a.Data...)) })
+			default:
+				s.n.back(s.n.life, Frame{Conn: s.conn, Data: h.said(s, a.Data)})
 			}
 		case relay.SendText:
-			if s := h.conns[a.Conn]; s != nil {
+			if s := h.conns[a.Conn]; s != nil && s.imp == nil {
 				s.n.back(s.n.life, Pong{Conn: s.conn})
 			}
 		case relay.Close:
-			if s := h.conns[a.Conn]; s != nil {
+			if s := h.conns[a.Conn]; s != nil && s.imp == nil {
 				delete(h.conns, a.Conn)
 				delete(s.n.conns, s.conn)
 				s.n.back(s.n.life, Closed{Conn: s.conn, Code: a.Code})
@@ -302,16 +314,30 @@ func (h *harness) relayStep(ev relay.Event) {
 	}
 }
 
+// said is what a socket gets of what the relay has sent.
+func (h *harness) said(s *socket, data []byte) []byte {
+	if f, err := wire.ParseRelay(data); h.hello != nil && err == nil && f.Type == wire.RelayHello {
+		h.hello(s.url, &f)
+		return wire.AppendRelay(nil, &f)
+	}
+	return append([]byte(nil), data...)
+}
+
 // outage cuts every connection and lets none be made.
 func (h *harness) outage() {
 	h.up = false
+	h.cut()
+	h.relay = h.newRelay()
+	h.run()
+}
+
+// cut ends every connection.
+func (h *harness) cut() {
 	for id, s := range h.conns {
-		delete(h.conns, id)
+		h.drop(id)
 		delete(s.n.conns, s.conn)
 		s.n.back(s.n.life, Closed{Conn: s.conn, Code: 1006})
 	}
-	h.relay = h.newRelay()
-	h.run()
 }
 
 // offline takes one device's network away, or gives it back, and tells it.

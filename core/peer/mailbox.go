@@ -172,7 +172,7 @@ func (p *pairingRun) send(bodies [][]byte) {
 
 // grants is what lets a joiner into the domain.
 func (dom *domain) grants() pairing.Grant {
-	out := pairing.Grant{Role: pairing.Full, Secret: dom.secret, Relays: dom.e.relays(), Roster: dom.roster.Behind(nil)}
+	out := pairing.Grant{Role: pairing.Full, Secret: dom.secret, Relays: dom.e.relays(), Roster: dom.roster.Grant(dom.e.publicIK())}
 	if dom.namespace != nil {
 		out.Role, out.Namespace = pairing.Application, dom.namespace.ns()
 	}
@@ -187,8 +187,12 @@ func (p *pairingRun) grant() {
 	if d == nil {
 		d = e.addDevice(dom, other.IK, other.NK, other.Kind, other.Name)
 	}
-	if d == nil || d.domain != dom || dom.roster.Len() >= wire.MaxRoster-1 {
+	switch {
+	case d == nil || d.domain != dom:
 		p.end(EBusy)
+		return
+	case !d.member() && dom.roster.Left(e.publicIK()) == 0:
+		p.end(EQuota)
 		return
 	}
 	if !d.member() { // a member that lost its circle with its disk gets it again
@@ -238,6 +242,7 @@ func (p *pairingRun) granted() {
 
 func (p *pairingRun) paired(nk [32]byte) {
 	p.nk, p.step = nk, Paired
+	p.e.places.given = false
 	p.until = p.e.clock.Now() + pendingLives
 	if !p.host {
 		p.box.hangup()

@@ -89,17 +89,17 @@ func (e *Engine) tend(changed bool) {
 }
 
 func (dom *domain) tend(changed bool) {
-	ik, before := dom.e.self.ik, dom.roster.Len()
+	ik, before := dom.e.self.ik, dom.roster.Heads()
 	for _, m := range dom.e.circle.roster.Members() {
 		dom.roster.Trust(m.IK)
-		_, _ = dom.roster.SignFull(ik, m) // it fails when the roster is full: then new devices do not meet the old peers
+		_, _ = dom.roster.SignFull(ik, m) // it fails when this device has no place for another entry: then new devices do not meet the old peers
 	}
 	for _, m := range dom.e.circle.roster.RevokedMembers() {
 		if dom.member(m.IK) && (changed || dom.smallest()) {
 			_, _ = dom.roster.SignRevoke(ik, m.IK)
 		}
 	}
-	if dom.roster.Len() != before {
+	if !slices.Equal(dom.roster.Heads(), before) {
 		dom.changed(nil)
 	}
 }
@@ -121,24 +121,28 @@ func (dom *domain) changed(from *replication) {
 	dom.saveRoster()
 	e.refreshDevices(dom)
 	e.after(func() {
-		news := dom.roster.Behind(dom.told)
+		news := dom.roster.Batches(dom.told)
 		dom.told = dom.roster.Heads()
-		if len(news) == 0 {
-			return
-		}
-		for _, d := range e.devices {
-			r := d.repl
-			switch {
-			case r == nil || r == from || !d.member():
-			case d.domain == dom && r.sentDone:
-				r.send(wire.AppendRosterEntries(nil, news))
-			case dom.namespace != nil && d.domain == e.circle && r.lists(dom.namespace):
-				r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: dom.namespace.num, Entries: news}))
-			}
+		for _, entries := range news {
+			dom.tell(entries, from)
 		}
 	})
 	if dom.out() {
 		e.shutOut()
+	}
+}
+
+// tell sends entries to every session that wants them, but from, which has brought them.
+func (dom *domain) tell(entries [][]byte, from *replication) {
+	for _, d := range dom.e.devices {
+		r := d.repl
+		switch {
+		case r == nil || r == from || !d.member():
+		case d.domain == dom && r.sentDone:
+			r.send(wire.AppendRosterEntries(nil, entries))
+		case dom.namespace != nil && d.domain == dom.e.circle && r.lists(dom.namespace):
+			r.send(wire.AppendNamespaceEntries(nil, &wire.NamespaceRoster{Number: dom.namespace.num, Entries: entries}))
+		}
 	}
 }
 

@@ -37,16 +37,20 @@ type Engine struct {
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
 	devices    []*device    // of all domains
+	places     places
 	pairing    *pairingRun
 	invites    inviteGuard
 
 	conns           map[uint32]connUser
 	lastConn        uint32
 	lastReplication uint32
-	offline         bool  // the driver says so
-	clockSkew       int64 // ms that the relay's clock is ahead, when more than five minutes; else 0
-	syncErr         Code  // why sync has stopped for good, if it has
-	closing         *Op   // Shutdown, waiting for its commit
+	offline         bool // the driver says so
+	day             dayTime
+	syncErr         Code    // why sync has stopped for good, if it has
+	suspect         *device // whose doing the engine is about
+	late            bool    // another device waits for what a crash could yet take
+	hurriedAt       Millis  // when that was last made durable though nobody here waited
+	closing         *Op     // Shutdown, waiting for its commit
 
 	status   Status
 	statusAt Millis
@@ -124,6 +128,12 @@ type device struct {
 	name   string
 	pair   *session.Pair
 	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
+	place  bool        // see places
+	family [32]byte    // the ik of the application peer through which it came in; else its own
+	crowd  float64     // how many others of its family have such a claim, and it
+	number float64     // in the turn, see byTurn
+
+	outdated bool // it said so when it was last met
 
 	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
 	repl     *replication // while one of the channels has a session
@@ -169,8 +179,12 @@ type replication struct {
 
 	sentDone, gotDone bool
 	listed            bool
-	theirs            []wire.Namespace // what the other side has listed
+	gotList           bool             // the other side has listed its namespaces
+	theirs            []wire.Namespace // as it did
 	flows             []*flow          // one for each namespace that both sync
+
+	waits Millis // since when the other side is to begin; 0: it has begun
+	came  int    // bytes of frames
 
 	credit credit
 	queue  [][]byte // messages for the next flush
@@ -183,6 +197,10 @@ type flow struct {
 	namespace *namespace
 	p         *progress // of the other device
 	number    uint16    // the other's number for it
+
+	announced uint64            // the revision of the writers that the other side has been told of
+	said      map[uint64]uint64 // and of each, below which block its numbers are; nil: none yet
+	lacking   bool              // something that came was not believed: the cursor stays where it is
 
 	ready bool        // the other's VECTOR is here: sending may begin
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent

@@ -69,7 +69,7 @@ func (e *Engine) makeNamespace(n *namespace) error {
 
 func (e *Engine) openNamespace(n *namespace) error {
 	var err error
-	n.rep, err = replica.Open(e.led, n.num, replica.Config{Rand: e.rand, Watched: n.watched})
+	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Watched: n.watched})
 	if err != nil {
 		return err
 	}

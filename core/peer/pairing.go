@@ -21,6 +21,8 @@ func (e *Engine) invite(op *Op) {
 	}
 	switch {
 	case code != OK:
+	case dom.roster.Left(e.publicIK()) == 0:
+		code = EQuota
 	case link.URL == "":
 		code = ELink
 	case link.Relay == "":

@@ -22,6 +22,8 @@ type relayConn struct {
 	failed     int    // dials or sessions that failed in a row
 	retryAt    Millis // down: when to dial again; before relayJoined: when to give up
 	restartIn  Millis // what RESTARTING said, until the close that follows it; 0: nothing
+	restarts   int    // that were heeded since a connection stood for long
+	joinedAt   Millis
 	restarting Millis // until when failures are the restart's, and the waits do not grow
 	pingAt     Millis
 	pongBy     Millis
@@ -63,6 +65,7 @@ const (
 	retryFirst   = 1_000
 	retryMost    = 60_000
 	tryForMost   = 600_000 // of what RESTARTING says
+	restartsMost = 4       // heeded in a row
 )
 
 func (r *relayConn) timers() {
@@ -124,6 +127,9 @@ func (r *relayConn) fail() { r.end(0) }
 func (r *relayConn) end(code uint16) {
 	e, was := r.e, r.phase
 	r.hangup()
+	if was == relayJoined && e.clock.Now() >= r.joinedAt+goodSession {
+		r.restarts = 0
+	}
 	again := r.user.lost(code, was == relayJoined)
 	e.touch()
 	if r.over = !again; r.over {
@@ -134,6 +140,7 @@ func (r *relayConn) end(code uint16) {
 		r.dialIn(replacedWait)
 	case r.restartIn != 0:
 		r.failed = 0
+		r.restarts++
 		r.dialIn(r.restartIn)
 	case was == relayDialling && e.away(r.relay): // that it cannot be reached is no news, and counts for nothing when it can
 		r.dialIn(e.spread(r.most*7/10, r.most))
@@ -192,7 +199,7 @@ func (r *relayConn) frame(data []byte) {
 			r.send(greeting)
 		}
 	case f.Type == wire.RelayJoined && r.phase == relayJoining:
-		r.phase, r.pingAt = relayJoined, r.e.clock.In(pingEvery)
+		r.phase, r.joinedAt, r.pingAt = relayJoined, r.e.clock.Now(), r.e.clock.In(pingEvery)
 		r.e.touch()
 		if r.user.joined(); r.phase == relayJoined {
 			r.user.peer(f.Present)
@@ -201,11 +208,11 @@ func (r *relayConn) frame(data []byte) {
 		r.user.peer(f.Present)
 	case f.Type == wire.RelayData && r.phase == relayJoined:
 		r.user.body(f.Body)
-	case f.Type == wire.RelayRestarting:
+	case f.Type == wire.RelayRestarting && r.restarts < restartsMost:
 		r.restartIn = min(max(Millis(f.ReconnectIn), 1), retryMost)
 		r.restarting = r.e.clock.Now() + r.restartIn + min(Millis(f.TryFor), tryForMost)
-	case f.Type == wire.RelayErr, f.Type == wire.RelayPeer, f.Type == wire.RelayData:
-		// Behind ERR comes a close, which says it too. Of what is not joined nothing counts.
+	case f.Type == wire.RelayErr, f.Type == wire.RelayPeer, f.Type == wire.RelayData, f.Type == wire.RelayRestarting:
+		// Behind ERR comes a close, which says it too. Of what is not joined nothing counts, nor does one restart too many.
 	default:
 		r.fail()
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/masqdev/masq/core/relay"
+	"github.com/masqdev/masq/core/wire"
 )
 
 // restart has the Sync Server tell everybody that it restarts, and be away for so long.
@@ -100,5 +101,29 @@ func TestRestarting(t *testing.T) {
 		if a.status.Sync != SyncOnline || b.status.Sync != SyncOnline {
 			t.Errorf("%s: sync is %d and %d", name, a.status.Sync, b.status.Sync)
 		}
+	}
+}
+
+// A Sync Server that says that it restarts, again and again, is dialled ever less often.
+func TestRestartingForEver(t *testing.T) {
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	h.until("first copy", h.converged)
+	h.hello = func(_ string, f *wire.RelayFrame) {
+		*f = wire.RelayFrame{Type: wire.RelayRestarting, ReconnectIn: 1, TryFor: 1}
+		h.later(h.cut)
+	}
+	before := a.dials
+	h.outage()
+	h.up = true
+	h.wait(10 * 60_000)
+	if n := a.dials - before; n > 30 {
+		t.Errorf("%d dials in ten minutes", n)
+	}
+	h.hello = nil
+	h.wait(90_000)
+	if a.status.Sync != SyncOnline {
+		t.Error("not online when it has restarted")
 	}
 }

@@ -68,6 +68,13 @@ func (r *replication) abort(code uint8) {
 	r.via.fail()
 }
 
+// lied ends the session with a device whose own writing cannot be as it says.
+func (r *replication) lied() {
+	if !r.dead {
+		r.via.fail()
+	}
+}
+
 // notice tells a device that it is out, and shows it who said so. It gets nothing else.
 func (r *replication) notice(heads [][32]byte) {
 	if entries := r.d.domain.roster.Notice(r.d.ik, heads); len(entries) > 0 {
@@ -78,7 +85,7 @@ func (r *replication) notice(heads [][32]byte) {
 
 // sendHeads says what this side has of the roster, and its name. An application's peers learn no name of its user's stores.
 func (r *replication) sendHeads() {
-	m := wire.RosterHeads{Heads: r.d.domain.roster.Heads(), Name: r.e.self.name}
+	m := wire.RosterHeads{Heads: r.d.domain.roster.Heads(), Name: r.e.self.name, Version: wire.SessionVersion}
 	if r.d.domain.namespace != nil && !r.d.domain.guest() {
 		m.Name = ""
 	}
@@ -105,7 +112,35 @@ func (r *replication) returnCredit() {
 }
 
 func (r *replication) timers() {
-	if r.e.clock.Due(r.credit.lateAt()) {
+	if r.e.clock.Due(r.credit.lateAt()) || r.e.clock.Due(r.beginBy()) {
 		r.via.fail()
 	}
 }
+
+// heard notes a frame of the other side's.
+func (r *replication) heard(size int) {
+	r.came += size
+	r.credit.heard = r.e.clock.Now()
+	r.d.lastHeard = r.e.clock.Wall()
+}
+
+// beginning reports whether something is still to come that every session begins with: the other side's list of namespaces, and its
+// VECTOR for each that both sync.
+func (r *replication) beginning() bool {
+	return !r.gotList || slices.ContainsFunc(r.flows, func(f *flow) bool { return !f.ready })
+}
+
+// beginBy is when the session is given up because that does not come; 0: never. Rosters and vectors may be long.
+func (r *replication) beginBy() Millis {
+	switch {
+	case r.held || !r.beginning():
+		r.waits = 0
+		return 0
+	case r.waits == 0:
+		r.waits = r.e.clock.Now()
+	}
+	return r.waits + beginTimeout + Millis(r.came)/8
+}
+
+// beginTimeout is how long the other side may take to begin, in ms; core/PROTOCOL.md.
+const beginTimeout = 60_000

@@ -35,7 +35,7 @@ func (e *Engine) loadSelf(saved []byte) error {
 	if r.Done() != nil {
 		return errDamagedSelf
 	}
-	e.setSelf(keys, name)
+	e.setSelf(keys, roster.ShownName(name))
 	return nil
 }
 
@@ -61,4 +61,7 @@ func (e *Engine) renewSelf() {
 	e.newSelf()
 	e.self.name = name
 	e.saveName()
+	for _, n := range e.namespaces {
+		n.rep.SetOwner(e.publicNK())
+	}
 }

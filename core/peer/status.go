@@ -27,12 +27,18 @@ func (e *Engine) reportStatus() {
 func (e *Engine) currentStatus() Status {
 	s := Status{Self: Device{ID: deviceID(e.publicIK()), Name: e.self.name, Kind: e.kind(), Online: true}}
 	s.Sync, s.Err = e.syncState(), e.syncErr
+	if s.Err == OK && slices.ContainsFunc(e.devices, func(d *device) bool { return d.outdated && d.member() }) {
+		s.Err = EVersion
+	}
 	for _, n := range e.namespaces {
 		if !n.gone {
 			s.Entries += n.rep.Count()
 		}
 	}
 	home := e.home()
+	if s.Left = EnoughLeft; home != nil {
+		s.Left = home.roster.Left(e.publicIK())
+	}
 	if home != nil && home.in() { // else this device was granted the circle, and not added yet
 		for _, d := range e.devices {
 			if d.domain == home && d.member() {
@@ -118,7 +124,7 @@ func (s *Status) equal(o *Status) bool {
 
 // sameState reports whether s and o differ in counts and times at most.
 func (s *Status) sameState(o *Status) bool {
-	return s.Sync == o.Sync && s.Err == o.Err && s.RecoverySet == o.RecoverySet && s.Self == o.Self &&
+	return s.Sync == o.Sync && s.Err == o.Err && s.Left == o.Left && s.RecoverySet == o.RecoverySet && s.Self == o.Self &&
 		slices.EqualFunc(s.Devices, o.Devices, sameDevice) && slices.Equal(s.Relays, o.Relays) &&
 		slices.EqualFunc(s.Apps, o.Apps, func(a, b AppStatus) bool { return a.sameState(&b) })
 }

@@ -107,6 +107,7 @@ func (e *Engine) settle() {
 		for _, d := range e.devices {
 			d.pump()
 		}
+		e.hurry()
 		e.maintain()
 		e.commit()
 		e.flushFrames()
@@ -154,6 +155,8 @@ func (e *Engine) timers() {
 	if e.closing != nil {
 		return
 	}
+	e.askTime()
+	e.givePlaces()
 	for _, d := range e.devices {
 		d.keepChannels()
 		for _, c := range d.channels {
@@ -190,6 +193,9 @@ func (e *Engine) tryOpen() {
 	e.state = open
 	e.led.Fence() // the newest engine is the one that goes on
 	e.openDevices()
+	if len(e.devices) > 0 {
+		e.strictly() // what was read at the start may be something that a power cut can take yet, and is sent behind this commit
+	}
 	early := e.early
 	e.early = nil
 	for _, op := range early {

@@ -41,9 +41,12 @@ type Limits struct {
 	Ping           uint32 // ms between the pings expected; 30,000
 	Dead           uint32 // ms of silence after which a connection is dead; 90,000
 	QueueBytes     uint32 // bytes queued for a receiver; 1,048,576
-	Slow           uint32 // ms in which a receiver with a queue took nothing; 10,000
+	Slow           uint32 // ms in which a receiver takes SlowBytes, or all that is queued if that is less; 10,000
 	BytesPerSecond uint32 // from a connection; above it, reading is delayed; 8,388,608
 	Mailbox        uint32 // ms that a mailbox lives; 600,000
+	SlowBytes      uint32 // see Slow; 16,384
+	TotalBytes     uint32 // bytes of messages that are held in memory, over all connections; 268,435,456
+	AddressBytes   uint32 // the same over the connections of an IPv4 address or an IPv6 /64; 16,777,216
 }
 
 // Event is something that happened to a connection. Events about a connection that has ended are ignored.
@@ -64,7 +67,7 @@ type (
 	}
 	// Closed: the connection has ended.
 	Closed struct{ Conn uint64 }
-	// Fail: the driver found fault with the connection: TooBig, Slow or Crowd.
+	// Fail: the driver found fault with the connection: TooBig, Slow, OverBudget or Crowd.
 	Fail struct {
 		Conn   uint64
 		Reason Reason

@@ -9,7 +9,8 @@ import (
 
 // Several nodes share channels by telling each other, on a topic for each channel, who is there and what was said. Each node looks
 // after its own connections alone. What another node says is believed, but nothing rests on its arriving: DATA is numbered, and
-// whatever may have been lost makes a gap, PEER{0} and then PEER{1}, behind which the two devices hand-shake anew.
+// whatever may have been lost makes a gap, PEER{0} and then PEER{1}, behind which the two devices hand-shake anew. How far the numbers
+// are is said again soon after DATA and at each ping, so that the loss of a last message is noticed, too.
 //
 //	message = kind u8 ‖ node u64 ‖ what the kind has
 const (
@@ -20,6 +21,7 @@ const (
 	msgAlive  = 5 // for ms u64: a node is there, and since when
 	msgClaim  = 6 // nameplate: it wants to reserve one
 	msgObject = 7 // nameplate: that is taken
+	msgSaid   = 8 // conn u64 ‖ side u8 ‖ next u32: how far the numbers of its DATA are
 )
 
 // Topics that all nodes follow.
@@ -32,7 +34,7 @@ const (
 	aliveEvery = 1_000 // ms
 	nodeDead   = 5_000 // ms of silence after which a node's connections count as gone
 	newNode    = 3_000 // ms for which a node is new: nobody can have missed what it said before
-	announceIn = 1_000 // ms until a connection with nobody on the other side is announced again; after that, at its pings
+	remindIn   = 1_000 // ms from a JOIN, or from DATA to another node, to its reminder; others come with the device's pings
 )
 
 // nodes are the other nodes, as far as heard of.
@@ -43,12 +45,12 @@ type nodes struct {
 	far    int       // all their sides
 	began  Millis    // when this node first let time pass
 	spoken Millis    // when it last said that it is there; 0: it does not
-	fresh  list.List // fresh, oldest first
+	due    list.List // reminder, oldest first
 	down   bool      // it cannot be heard
 }
 
-// fresh is a connection that has just joined and found nobody: two that join at the same time can miss each other.
-type fresh struct {
+// reminder says when remind is due for a connection: two that join at the same time can miss each other, and DATA can get lost.
+type reminder struct {
 	conn uint64
 	at   Millis
 }
@@ -56,33 +58,52 @@ type fresh struct {
 type node struct {
 	id    uint64
 	alive bool // it has said so itself
+	says  bool // it sends msgSaid at each ping: of a side that is there something is heard
 	heard Millis
 	at    *list.Element
-	sides list.List // *far
+	sides list.List // *far, the one longest silent first
 }
 
 // far is a side that is present on another node.
 type far struct {
 	node   *node
 	conn   uint64
-	side   uint8
 	joined Millis
+	heard  Millis // when its node last spoke of it
 	next   uint32 // the number of its next DATA
+	side   uint8
 	room   *room
 	at     *list.Element // in node.sides
 }
 
-func (n *nodes) next(earliest func(Millis)) {
+// next tells earliest when something is due. A side of which nothing is heard for silence ms has left.
+func (n *nodes) next(silence Millis, earliest func(Millis)) {
 	if n.spoken != 0 && !n.down {
 		earliest(n.spoken + aliveEvery)
 	}
 	if e := n.list.Front(); e != nil {
 		earliest(e.Value.(*node).heard + nodeDead)
 	}
-	if e := n.fresh.Front(); e != nil {
-		earliest(e.Value.(fresh).at)
+	if e := n.due.Front(); e != nil {
+		earliest(e.Value.(reminder).at)
+	}
+	for e := n.list.Front(); e != nil; e = e.Next() {
+		if f := e.Value.(*node).longestSilent(); f != nil {
+			earliest(f.heard + silence)
+		}
 	}
 }
+
+// longestSilent is the side of which nothing was heard the longest; nil: there is none, or the node does not say.
+func (n *node) longestSilent() *far {
+	if e := n.sides.Front(); e != nil && n.says {
+		return e.Value.(*far)
+	}
+	return nil
+}
+
+// sideSilence is how many ms a side on another node may be silent: its node drops it for its own silence before.
+func (s *Server) sideSilence() Millis { return Millis(s.cfg.Limits.Dead) + nodeDead }
 
 // roomKey is a room's place in Server.rooms.
 func roomKey(kind wire.RelayKind, name string) string { return string(rune(kind)) + name }
@@ -138,14 +159,28 @@ func (s *Server) announce(c *conn, ask bool, out *Actions) {
 func (s *Server) announceJoin(c *conn, out *Actions) {
 	s.announce(c, true, out)
 	if s.cfg.Node != 0 && !c.room.present(1-c.side) {
-		s.nodes.fresh.PushBack(fresh{c.id, s.clock.Now() + announceIn})
+		s.remindSoon(c)
 	}
 }
 
-// announceIfAlone says again that c is here.
-func (s *Server) announceIfAlone(c *conn, out *Actions) {
-	if c != nil && c.room != nil && !c.room.present(1-c.side) {
+// remindSoon has remind come in remindIn, once however often it is asked for until then.
+func (s *Server) remindSoon(c *conn) {
+	if !c.reminded {
+		c.reminded = true
+		s.nodes.due.PushBack(reminder{c.id, s.clock.Now() + remindIn})
+	}
+}
+
+// remind says again what may have got lost: with nobody on the other side that c is here, with somebody on another node how far the
+// numbers of c's DATA are.
+func (s *Server) remind(c *conn, out *Actions) {
+	switch {
+	case c == nil || c.room == nil:
+	case !c.room.present(1 - c.side):
 		s.announce(c, true, out)
+	case c.room.far[1-c.side] != nil:
+		b := append(wire.AppendU64(make([]byte, 0, 13), c.id), c.side)
+		s.publish(c.room.topic, msgSaid, out, wire.AppendU32(b, c.sent))
 	}
 }
 
@@ -161,6 +196,7 @@ func (s *Server) publishData(c *conn, data []byte, out *Actions) {
 	head = wire.AppendU32(head, c.sent)
 	c.sent++
 	s.publish(c.room.topic, msgData, out, head, data)
+	s.remindSoon(c)
 }
 
 // heard takes what another node said. It says nothing that is malformed, unless it is of another version.
@@ -206,11 +242,15 @@ func (s *Server) heardOf(room *room, kind byte, from uint64, r *wire.Reader, out
 	}
 	f := room.far[side]
 	known := f != nil && f.node.id == from && f.conn == id
+	if known {
+		f.heard = s.clock.Now()
+		f.node.sides.MoveToBack(f.at)
+	}
 	switch kind {
 	case msgHere:
 		joined, next, ask := r.U64(), r.U32(), r.U8()
 		if r.Done() == nil {
-			s.here(room, &far{node: s.node(from), conn: id, side: side, joined: joined, next: next, room: room}, ask == 1, out)
+			s.here(room, &far{node: s.node(from), conn: id, side: side, joined: joined, heard: s.clock.Now(), next: next, room: room}, ask == 1, out)
 		}
 	case msgGone:
 		if known && r.Done() == nil {
@@ -228,6 +268,27 @@ func (s *Server) heardOf(room *room, kind byte, from uint64, r *wire.Reader, out
 		}
 		f.next++
 		out.send(other.id, data)
+	case msgSaid:
+		next := r.U32()
+		switch {
+		case r.Done() != nil:
+		case !known:
+			s.askAgain(room, out)
+		default:
+			f.node.says = true
+			if next != f.next {
+				s.gap(f, out)
+			}
+		}
+	}
+}
+
+// askAgain announces all who are in a room: what another node said of somebody in it got lost.
+func (s *Server) askAgain(r *room, out *Actions) {
+	for _, c := range r.sides {
+		if c != nil {
+			s.announce(c, true, out)
+		}
 	}
 }
 
@@ -329,13 +390,13 @@ func (s *Server) linked(up bool, out *Actions) {
 	s.announceAll(true, out)
 }
 
-// announceAll announces every connection again, or those alone that have nobody on the other side.
+// announceAll announces every connection again, or reminds of it.
 func (s *Server) announceAll(all bool, out *Actions) {
 	for e := s.joined.Front(); e != nil; e = e.Next() {
 		if c := e.Value.(*conn); all {
 			s.announce(c, true, out)
 		} else {
-			s.announceIfAlone(c, out)
+			s.remind(c, out)
 		}
 	}
 }
@@ -371,9 +432,7 @@ func (s *Server) tickNodes(out *Actions) {
 	if s.cfg.Node == 0 {
 		return
 	}
-	for e := s.nodes.fresh.Front(); e != nil && e.Value.(fresh).at <= s.clock.Now(); e = s.nodes.fresh.Front() {
-		s.announceIfAlone(s.conns[s.nodes.fresh.Remove(e).(fresh).conn], out)
-	}
+	s.tickReminders(out)
 	for e := s.nodes.list.Front(); e != nil && e.Value.(*node).heard+nodeDead <= s.clock.Now(); e = s.nodes.list.Front() {
 		n := e.Value.(*node)
 		s.nodes.list.Remove(e)
@@ -383,8 +442,24 @@ func (s *Server) tickNodes(out *Actions) {
 			s.gone(e.Value.(*far), false, out)
 		}
 	}
+	for e := s.nodes.list.Front(); e != nil; e = e.Next() {
+		n := e.Value.(*node)
+		for f := n.longestSilent(); f != nil && f.heard+s.sideSilence() <= s.clock.Now(); f = n.longestSilent() {
+			s.stats.Gaps++
+			s.gone(f, true, out)
+		}
+	}
 	if s.nodes.spoken != 0 && s.nodes.spoken+aliveEvery <= s.clock.Now() && !s.nodes.down {
 		s.sayAlive(out)
+	}
+}
+
+func (s *Server) tickReminders(out *Actions) {
+	for e := s.nodes.due.Front(); e != nil && e.Value.(reminder).at <= s.clock.Now(); e = s.nodes.due.Front() {
+		if c := s.conns[s.nodes.due.Remove(e).(reminder).conn]; c != nil {
+			c.reminded = false
+			s.remind(c, out)
+		}
 	}
 }
 

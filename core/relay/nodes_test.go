@@ -18,6 +18,8 @@ type cluster struct {
 	topic []map[string]bool // what each follows
 	inbox [][]*Heard
 	lost  func(from, to int) bool // says of a message whether it gets lost; nil: none does
+	// dropped says the same of what is in it.
+	dropped func(data []byte) bool
 }
 
 func newCluster(t *testing.T, n int) *cluster {
@@ -43,11 +45,15 @@ func (m *cluster) take(from int, a Action) {
 		delete(m.topic[from], a.Topic)
 	case *Publish:
 		for to := range m.nodes {
-			if to != from && m.topic[to][a.Topic] && (m.lost == nil || !m.lost(from, to)) {
+			if to != from && m.topic[to][a.Topic] && !m.loses(from, to, a.Data) {
 				m.inbox[to] = append(m.inbox[to], &Heard{a.Topic, slices.Clone(a.Data)})
 			}
 		}
 	}
+}
+
+func (m *cluster) loses(from, to int, data []byte) bool {
+	return m.lost != nil && m.lost(from, to) || m.dropped != nil && m.dropped(data)
 }
 
 // run delivers until all is quiet.
@@ -201,6 +207,106 @@ func TestLossIsAGap(t *testing.T) {
 	b.want(1, "DATA five")
 }
 
+// lose has each message between nodes that is of one of these kinds get lost.
+func (m *cluster) lose(kinds ...byte) {
+	m.dropped = func(data []byte) bool { return slices.Contains(kinds, data[0]) }
+}
+
+// TestLossIsNoticed: whatever gets lost behind which nothing more is said, each side hears of it in bounded time.
+func TestLossIsNoticed(t *testing.T) {
+	pings := func(m *cluster, n int, nodes ...int) {
+		for range n {
+			for _, i := range nodes {
+				m.nodes[i].text(1, "ping")
+			}
+			m.run()
+			m.pass(30_000)
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		lost   func(m *cluster)
+		within func(m *cluster)
+		a, b   []string
+	}{
+		{
+			"nothing",
+			func(m *cluster) { m.nodes[0].data(1, "two") },
+			func(m *cluster) { m.pass(remindIn); pings(m, 10, 0, 1) },
+			nil, []string{"DATA two"},
+		},
+		{
+			"the last DATA",
+			func(m *cluster) { m.lose(msgData); m.nodes[0].data(1, "two") },
+			func(m *cluster) { m.pass(remindIn) },
+			[]string{"PEER true"}, []string{"PEER false", "PEER true"},
+		},
+		{
+			"the last DATA and the reminder of it",
+			func(m *cluster) { m.lose(msgData, msgSaid); m.nodes[0].data(1, "two"); m.pass(remindIn) },
+			func(m *cluster) { m.nodes[0].text(1, "ping"); m.run() },
+			[]string{"PEER true"}, []string{"PEER false", "PEER true"},
+		},
+		{
+			"the end",
+			func(m *cluster) { m.lose(msgGone); pings(m, 1, 0, 1); m.nodes[0].step(Closed{1}) },
+			func(m *cluster) { pings(m, 4, 1) },
+			nil, []string{"PEER false"},
+		},
+		{
+			"a newer connection of a side",
+			func(m *cluster) {
+				m.lose(msgHere)
+				m.nodes[0].now++
+				m.nodes[0].join(2, key(1), 0)
+				m.nodes[0].got[2] = nil
+			},
+			func(m *cluster) { m.nodes[0].text(2, "ping"); m.run(); m.nodes[0].want(2, "pong", "PEER true") },
+			[]string{"E_REPLACED", "close 4008"}, []string{"PEER true"},
+		},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) {
+			m := newCluster(t, 2)
+			a, b := m.nodes[0], m.nodes[1]
+			a.join(1, key(1), 0)
+			b.join(1, key(1), 1)
+			m.run()
+			a.got, b.got = map[uint64][]string{}, map[uint64][]string{}
+			c.lost(m)
+			m.run()
+			m.dropped = nil
+			c.within(m)
+			for i, want := range [][]string{c.a, c.b} {
+				got := slices.DeleteFunc(m.nodes[i].got[1], func(s string) bool { return s == "pong" })
+				if !slices.Equal(got, want) {
+					t.Errorf("node %d: got %q, want %q", i, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestNodesThatSayNoNumbers: a node that sends no msgSaid is served as it can be: its sides do not time out.
+func TestNodesThatSayNoNumbers(t *testing.T) {
+	m := newCluster(t, 2)
+	a, b := m.nodes[0], m.nodes[1]
+	a.join(1, key(1), 0)
+	b.join(1, key(1), 1)
+	m.run()
+	a.got, b.got = map[uint64][]string{}, map[uint64][]string{}
+	m.lose(msgSaid)
+	for range 20 {
+		a.text(1, "ping")
+		b.text(1, "ping")
+		m.pass(30_000)
+	}
+	a.data(1, "still here")
+	m.run()
+	if got := b.got[1]; got[len(got)-1] != "DATA still here" || slices.Contains(got, "PEER false") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestPublishingLeavesNothing: the core makes no garbage of what it passes on to another node.
 func TestPublishingLeavesNothing(t *testing.T) {
 	m := newCluster(t, 2)
@@ -245,7 +351,7 @@ func TestNodeDiesAndReturns(t *testing.T) {
 
 // TestMissedEachOther: two that join at the same time, while neither node knows yet that the other follows the topic, meet.
 func TestMissedEachOther(t *testing.T) {
-	for _, wait := range []Millis{announceIn, 0} { // by itself, or at a ping
+	for _, wait := range []Millis{remindIn, 0} { // by itself, or at a ping
 		m := newCluster(t, 2)
 		m.lost = func(int, int) bool { return true }
 		m.nodes[0].join(1, key(1), 0)
@@ -308,14 +414,16 @@ func TestNameplatesAreUniqueAcrossNodes(t *testing.T) {
 }
 
 // TestNodesConverge lets devices come, move and go while messages are lost and nodes cannot hear each other. When that is over, the
-// newest connection of each side gets what the other sends, and nobody ever gets what is not for them.
+// newest connection of each side gets what the other sends, and nobody ever gets what is not for them. Where only messages were
+// lost, of which no node is told, pings alone bring that about.
 func TestNodesConverge(t *testing.T) {
 	for seed := range uint64(300) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { converge(t, seed) })
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { converge(t, seed, true) })
+		t.Run(fmt.Sprint(seed, "-by-pings"), func(t *testing.T) { converge(t, seed, false) })
 	}
 }
 
-func converge(t *testing.T, seed uint64) {
+func converge(t *testing.T, seed uint64, told bool) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	m := newCluster(t, 3)
 	type party struct {
@@ -369,7 +477,9 @@ func converge(t *testing.T, seed uint64) {
 				func(a, _ int) bool { return a == x%3 },
 			}[x%6]
 		case 4:
-			m.nodes[rng.IntN(3)].step(Linked{Up: rng.IntN(2) == 0})
+			if i, up := rng.IntN(3), rng.IntN(2) == 0; told {
+				m.nodes[i].step(Linked{Up: up})
+			}
 		case 5:
 			m.pass(Millis(rng.IntN(4_000)))
 		default:
@@ -382,7 +492,9 @@ func converge(t *testing.T, seed uint64) {
 	}
 	m.lost = nil
 	for _, r := range m.nodes {
-		r.step(Linked{Up: true})
+		if told {
+			r.step(Linked{Up: true})
+		}
 	}
 	m.run()
 	for range 4 { // devices ping every 30 s

@@ -17,7 +17,7 @@ const (
 	TooBig                     // a frame over the limit
 	LateJoin                   // no JOIN or PAIR in time
 	Silent                     // nothing heard for too long
-	Slow                       // took nothing for too long
+	Slow                       // took too little for too long
 	Crowd                      // too many connections from its address
 	Taken                      // its side of the mailbox is taken
 	Replaced                   // a newer connection took its side
@@ -26,6 +26,7 @@ const (
 	Restart                    // the server restarts
 	Overrun                    // more came from another node than its queue may hold
 	Guesses                    // too many nameplates from its address
+	OverBudget                 // the slowest when more was held in memory than may be
 	numReasons
 )
 
@@ -53,6 +54,7 @@ var reasons = [numReasons]struct {
 	Restart:      {"restart", 0},
 	Overrun:      {"overrun", wire.RelayESlow},
 	Guesses:      {"guesses", wire.RelayERate},
+	OverBudget:   {"over_budget", wire.RelayESlow},
 }
 
 // String is the reason's name in counters.

@@ -39,8 +39,9 @@ type conn struct {
 	room  *room         // from then on
 	side  uint8
 
-	joined Millis // when it joined, by Server.newest
-	sent   uint32 // DATA frames sent to other nodes
+	reminded bool   // a reminder of it is due
+	sent     uint32 // DATA frames sent to other nodes
+	joined   Millis // when it joined, by Server.newest
 }
 
 // greeting is what a connection has to be known by until it has joined.
@@ -85,6 +86,8 @@ func New(cfg Config) *Server {
 			{ID: wire.LimitPing, Value: l.Ping}, {ID: wire.LimitDead, Value: l.Dead},
 			{ID: wire.LimitQueueBytes, Value: l.QueueBytes}, {ID: wire.LimitSlow, Value: l.Slow},
 			{ID: wire.LimitBytesPerSec, Value: l.BytesPerSecond}, {ID: wire.LimitMailbox, Value: l.Mailbox},
+			{ID: wire.LimitSlowBytes, Value: l.SlowBytes}, {ID: wire.LimitTotalBytes, Value: l.TotalBytes},
+			{ID: wire.LimitAddressBytes, Value: l.AddressBytes},
 		},
 	}
 }
@@ -96,6 +99,7 @@ func (l *Limits) setDefaults() {
 	}{
 		{&l.FrameBytes, wire.MaxFrame}, {&l.Join, 5_000}, {&l.Ping, 30_000}, {&l.Dead, 90_000},
 		{&l.QueueBytes, 1 << 20}, {&l.Slow, 10_000}, {&l.BytesPerSecond, 8 << 20}, {&l.Mailbox, 600_000},
+		{&l.SlowBytes, 16 << 10}, {&l.TotalBytes, 256 << 20}, {&l.AddressBytes, 16 << 20},
 	} {
 		if *f.value == 0 {
 			*f.value = f.standard
@@ -157,7 +161,7 @@ func (s *Server) Next() (at Millis, ok bool) {
 		earliest(e.Value.(*room).born + Millis(l.Mailbox))
 	}
 	s.plates.next(earliest)
-	s.nodes.next(earliest)
+	s.nodes.next(s.sideSilence(), earliest)
 	return s.clock.ToWall(at), ok
 }
 
@@ -214,7 +218,7 @@ func (s *Server) frame(c *conn, ev *Frame, out *Actions) {
 	switch {
 	case ev.Text && string(ev.Data) == wire.PingText:
 		out.add(SendText{c.id, wire.PongText})
-		s.announceIfAlone(c, out)
+		s.remind(c, out)
 		return
 	case ev.Text:
 		s.fail(c, BadText, out)

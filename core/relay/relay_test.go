@@ -301,7 +301,7 @@ func TestHelloSaysTimeAndLimits(t *testing.T) {
 	for _, l := range f.Limits {
 		got[l.ID] = l.Value
 	}
-	want := map[wire.RelayLimitID]uint32{1: 65536, 2: 5000, 3: 30000, 4: 90000, 5: 1 << 20, 6: 10000, 7: 8 << 20, 8: 7}
+	want := map[wire.RelayLimitID]uint32{1: 65536, 2: 5000, 3: 30000, 4: 90000, 5: 1 << 20, 6: 10000, 7: 8 << 20, 8: 7, 9: 16 << 10, 10: 256 << 20, 11: 16 << 20}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("limits %v", got)
 	}
@@ -456,6 +456,31 @@ func FuzzServer(f *testing.F) {
 			r.step(Closed{id})
 		}
 		r.empty()
+	})
+}
+
+// FuzzHeard lets another node say anything. Whatever it says, what a device gets is well formed, and when it has gone nothing is left.
+func FuzzHeard(f *testing.F) {
+	for kind := range byte(msgSaid + 1) {
+		f.Add(kind, wire.AppendU32(append(wire.AppendU64(nil, 1), 1), 5))
+	}
+	f.Fuzz(func(t *testing.T, kind byte, said []byte) {
+		r := newHarness(t, Config{Node: 1})
+		r.bus = func(Action) {}
+		r.step(Linked{Up: true})
+		r.join(1, key(1), 0)
+		topic := r.s.conns[1].room.topic
+		here := append(wire.AppendU64(wire.AppendU64([]byte{msgHere}, 2), 1), 1)
+		here = append(wire.AppendU32(wire.AppendU64(here, 1), 0), 0)
+		for _, message := range [][]byte{here, append(wire.AppendU64([]byte{kind}, 2), said...)} {
+			for _, topic := range []string{topic, nodesTopic, plateTopic} {
+				r.step(&Heard{topic, message})
+			}
+		}
+		r.step(Closed{1})
+		r.now += 1_000_000
+		r.step(Tick{})
+		r.empty2()
 	})
 }
 

@@ -158,7 +158,7 @@ func TestCursorOverCompaction(t *testing.T) {
 				recs, pos, end = a.next(peer, 0, pos, 500)
 				b.apply(1, recs...)
 			}
-			b.Join(a.Vector())
+			b.join(a.Vector())
 			if got, want := b.all(), a.all(); got != want {
 				t.Fatalf("cut after %d: %q, want %q", cut, got, want)
 			}

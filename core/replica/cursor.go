@@ -18,8 +18,9 @@ const prefetch = 4
 // encoded, and the position to go on from. What came by session from is left out, and what is superseded. end: the log's end is
 // reached, and all before it was answered.
 //
-// A record whose numbers are not reserved in storage yet is not given out: after a crash another one could have them. While a checkpoint
-// is being written nothing is: what it has left out may be there again after a crash.
+// A record of this replica's own is not given out before it is in storage for good: so all that is anywhere of its writing is here, too.
+// Another's is not, before its position is reserved there: after a crash another one could have that. While a checkpoint is being
+// written nothing is: what it has left out may be there again after a crash.
 func (r *Replica) Next(peer wire.Vector, from uint32, pos uint64, maxBytes int) (recs []byte, next uint64, end bool, err error) {
 	if r.checkpoints != r.seen.now.checkpoints {
 		return nil, pos, false, nil
@@ -85,7 +86,7 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 		}
 		var batch []*wire.Record
 		for k := i; k < j; k++ {
-			if rec := &p.recs[k]; !s.isDead(uint32(k)) && c.lacks(rec.Key, rec.Dot, p.pos[k]) {
+			if rec := &p.recs[k]; !s.isDead(uint32(k)) && c.lacks(rec, p.pos[k]) {
 				batch = append(batch, rec)
 			}
 		}
@@ -100,8 +101,10 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 }
 
 // lacks reports whether a stored record is to be sent: the other does not have it, and nothing has superseded it for good.
-func (c *cursor) lacks(key string, d wire.Dot, pos uint64) bool {
-	return !c.peer.Covers(d) && !c.r.superseded(key, d, c.r.seen.now.pos) && !c.r.voided(d, pos)
+func (c *cursor) lacks(rec *wire.Record, pos uint64) bool {
+	d := rec.Dot
+	return !c.peer.Covers(d) && !c.r.superseded(rec.Key, d, rec.Context, c.r.seen.now.pos) && !c.r.voided(d, pos) &&
+		!(rec.Hearsay && c.r.unheard(d, pos))
 }
 
 // counts reports whether nothing has superseded a version in memory for good. What superseded it and is not in storage yet may be lost in
@@ -143,10 +146,11 @@ func (c *cursor) give(batch []*wire.Record) {
 	}
 }
 
-// sendable reports whether a record's position and number can never be another one's.
+// sendable reports whether a record may be given out: an own one when a crash cannot take it any more, another's when its position can
+// never be another one's.
 func (r *Replica) sendable(pos uint64, d wire.Dot) bool {
 	n := &r.seen.now
-	return pos < n.pos || pos < n.reservedPos && (d.Writer != r.writer.id || n.writer == d.Writer && d.Seq < n.reservedSeq)
+	return pos < n.pos || pos < n.reservedPos && d.Writer != r.writer.id && !r.past[d.Writer]
 }
 
 // ChangesSince returns the keys written at position pos or behind it, each with what Get returns now.

@@ -1,6 +1,8 @@
 package replica
 
 import (
+	"fmt"
+	"github.com/masqdev/masq/core/storage"
 	"slices"
 	"testing"
 
@@ -35,12 +37,13 @@ func TestCursorOverACrash(t *testing.T) {
 				}
 			}
 			a.reopen() // what replaced k is gone
+			a.commit()
 			for end := false; !end; {
 				var recs []wire.Record
 				recs, cursor, end = a.next(nil, 0, cursor, 1<<20)
 				b.apply(1, recs...)
 			}
-			b.Join(a.Vector())
+			b.join(a.Vector())
 			if got, want := b.all(), a.all(); got != want {
 				t.Errorf("the other device has %q, want %q", got, want)
 			}
@@ -48,42 +51,54 @@ func TestCursorOverACrash(t *testing.T) {
 	}
 }
 
-// Nothing is given out before its numbers are reserved in storage.
-func TestNothingUnreservedIsGivenOut(t *testing.T) {
+// Nothing of a device's own is given out before a crash cannot take it, whatever was read at the start, and nothing of another's before
+// its position is reserved in storage.
+func TestDurableFirst(t *testing.T) {
 	a := newHarness(t, 1, false)
-	given := func() int {
-		recs, _, _ := a.next(nil, 0, 0, 64<<20)
-		return len(recs)
-	}
-	a.put(1, "first", "1")
-	if n := given(); n != 0 {
-		t.Errorf("%d records are given out before anything is in storage", n)
-	}
-	a.begin()
-	if n := given(); n != 0 {
-		t.Errorf("%d records are given out while they are being written", n)
-	}
-	a.end()
-	a.put(1, "second", "2")
-	if n := given(); n != 2 {
-		t.Errorf("%d records are given out, want the one in storage and the one whose numbers are reserved", n)
-	}
-	seq, pos := a.seen.now.reservedSeq, a.seen.now.reservedPos
-	a.nextPos = pos - 3
-	a.write(1, set("a", "1"), set("b", "1"), set("c", "1"), set("d", "1"), set("e", "1"))
-	if a.nextPos != pos+2 {
-		t.Fatalf("position %d: the batch is not half in what is reserved", a.nextPos)
-	}
-	for range 3 << (wire.BlockBits - 1) {
-		a.put(1, "k", "2")
-	}
-	recs, next, end := a.next(nil, 0, 0, 64<<20)
-	for _, r := range recs {
-		if r.Dot.Seq >= seq {
-			t.Fatalf("number %d is given out, %d is not reserved", r.Dot.Seq, seq)
+	given := func(when string, want int) {
+		t.Helper()
+		recs, next, _ := a.next(nil, 0, 0, 64<<20)
+		if len(recs) != want {
+			t.Errorf("%s: %d records are given out, want %d", when, len(recs), want)
+		}
+		if next > a.seen.now.reservedPos {
+			t.Errorf("%s: position %d is given out, reserved is up to %d", when, next, a.seen.now.reservedPos)
+		}
+		if told := a.Told().Of(a.writer.id); a.seen.now.vector.Of(a.writer.id).Last() != told.Last() {
+			t.Errorf("%s: says that it has %v", when, told)
 		}
 	}
-	if end || next > pos {
-		t.Errorf("position %d is given out, reserved is up to %d", next, pos)
+	a.put(1, "first", "1")
+	given("before anything is in storage", 0)
+	a.begin()
+	given("while it is being written", 0)
+	a.end()
+	given("written", 1)
+	a.put(1, "second", "2")
+	given("the next", 1)
+	a.durability = storage.Relaxed
+	a.commit()
+	given("committed so that a power cut may take it", 1)
+	a.reopen()
+	given("opened again", 0)
+	a.durability = storage.Strict
+	a.commit()
+	given("the run's first commit", 2)
+	foreign := func() {
+		a.apply(1, wire.Record{Dot: wire.Dot{Writer: 5, Seq: a.nextPos}, Time: 1, Key: fmt.Sprint(a.nextPos), Kind: wire.JSON, Value: []byte("1")})
 	}
+	foreign()
+	given("another's, whose position is not reserved", 2)
+	a.commit()
+	foreign()
+	given("two of another's", 4)
+	a.put(1, "third", "3")
+	foreign()
+	given("another's behind an own one", 4)
+	a.commit()
+	given("both in storage", 6)
+	a.nextPos = a.seen.now.reservedPos - 1
+	foreign()
+	foreign()
+	given("another's, across the end of what is reserved", 7)
 }

@@ -33,7 +33,7 @@ func (g *harness) overwrite(id storage.ID, change func([]byte) []byte) {
 func TestDamage(t *testing.T) {
 	cut := func(b []byte) []byte { return b[:len(b)/2] }
 	long := func(b []byte) []byte { return append(b, 0) }
-	newer := func(b []byte) []byte { b[0] = 2; return b }
+	newer := func(b []byte) []byte { b[0] = 3; return b }
 	older := func(b []byte) []byte { b[0] = 0; return b }
 	empty := func([]byte) []byte { return nil }
 	huge := func(b []byte) []byte { copy(b[1:], "\xff\xff\xff\xff"); return b }
@@ -64,7 +64,9 @@ func TestDamage(t *testing.T) {
 					"Next":         func() error { _, _, _, err := g.Next(nil, 0, 0, 100); return err },
 					"ChangesSince": func() error { _, err := g.ChangesSince(0); return err },
 					"Reissue":      g.Reissue,
-					"RecoverFork":  func() error { return g.RecoverFork(wire.Vector{{Writer: g.writer.id, Settled: 9 << wire.BlockBits}}) },
+					"RecoverFork": func() error {
+						return g.RecoverFork(wire.Vector{{Writer: g.writer.id, Settled: 9 << wire.BlockBits}}, nil)
+					},
 				}
 				if class == "segment" && (c.name == "too long" || c.name == "huge count") {
 					delete(uses, "Reissue") // it takes single records
@@ -77,7 +79,7 @@ func TestDamage(t *testing.T) {
 					uses["Write"] = func() error { _, err := g.Write(1, []Write{set("k1", "x")}); return err }
 					uses["Apply"] = func() error {
 						rec := wire.Record{Dot: wire.Dot{Writer: 7, Seq: block}, Key: "k1", Kind: wire.JSON}
-						_, err := g.Apply([]wire.Record{rec}, 1)
+						_, _, err := g.Apply([]wire.Record{rec}, full(1))
 						return err
 					}
 				}
@@ -106,7 +108,7 @@ func TestDamagedPart(t *testing.T) {
 		if err := led.Open(); err != nil {
 			t.Fatal(err)
 		}
-		r := &Replica{led: led, cfg: Config{Rand: g.rand}, mem: map[string][]*version{}, over: map[string][]wire.Dot{}}
+		r := &Replica{led: led, cfg: Config{Rand: g.rand}, mem: map[string][]*version{}, past: map[uint64]bool{}}
 		if part != nil {
 			if err := r.readPart(part); err != nil {
 				return err

@@ -6,11 +6,17 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// RecoverFork takes a new writer and a new incarnation if v shows that this replica was copied or rolled back (Heard), and issues anew what it
-// wrote that is now also another's, or may come to be. Sessions that stand have told a vector that is no longer true: they must be ended.
-// ledger.ErrWait: blocks are missing, and nothing has changed.
-func (r *Replica) RecoverFork(v wire.Vector) error {
+// RecoverFork takes a new writer and a new incarnation if v shows that this replica was copied or rolled back (Heard), or proof does, an
+// announcement that is Foreign; nil is none. It issues anew what it wrote that is now also another's, or may come to be. Sessions that stand
+// have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing, and nothing has changed.
+func (r *Replica) RecoverFork(v wire.Vector, proof *wire.Writer) error {
 	from := r.conflict(v)
+	if proof != nil && r.Foreign(proof) {
+		p := min(proof.Block, r.unused()) << wire.BlockBits
+		if from == 0 || p < from {
+			from = p
+		}
+	}
 	if from == 0 {
 		return nil
 	}
@@ -28,7 +34,11 @@ func (r *Replica) RecoverFork(v wire.Vector) error {
 		for j < len(lost) && lost[j].dot == lost[i].dot {
 			j++
 		}
-		r.issue(lost[i:j], values[i:j], func(ctx []wire.Dot) []wire.Dot { return before(ctx, x) })
+		batch := make([]*version, 0, j-i)
+		for k, v := range lost[i:j] {
+			batch = append(batch, &version{key: v.key, time: v.time, ctx: before(v.ctx, x), kind: v.kind, value: values[i+k]})
+		}
+		r.issue(batch)
 		i = j
 	}
 	return nil
@@ -50,14 +60,11 @@ func before(ctx []wire.Dot, x void) []wire.Dot {
 	return out
 }
 
-// issue writes old versions, one batch, again under a new dot.
-func (r *Replica) issue(old []*version, values [][]byte, ctx func([]wire.Dot) []wire.Dot) {
+// issue writes versions, one batch, under a new dot.
+func (r *Replica) issue(recs []*version) {
 	d := r.nextDot()
-	recs := make([]*version, len(old))
-	for i, v := range old {
-		recs[i] = &version{
-			key: v.key, dot: d, time: v.time, ctx: ctx(v.ctx), kind: v.kind, value: values[i], more: i < len(old)-1,
-		}
+	for i, v := range recs {
+		v.dot, v.more = d, i < len(recs)-1
 	}
 	item := r.arrive(recs, 0)
 	r.logRecords(item, recs[0].pos, r.wrote(d, item[itemHead:]))
@@ -75,7 +82,7 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 		}
 		for i := range p.recs {
 			rec := &p.recs[i]
-			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, ever) {
+			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, rec.Context, ever) {
 				continue
 			}
 			vs = append(vs, &version{key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind})
@@ -95,9 +102,7 @@ func (r *Replica) voidFrom(x void) {
 	r.voids = append(r.voids, x)
 	for _, v := range r.arrivals {
 		if v.dead == 0 && r.voided(v.dot, v.pos) {
-			v.dead = 1
-			r.alive--
-			r.mem[v.key] = slices.DeleteFunc(slices.Clone(r.mem[v.key]), func(o *version) bool { return o == v })
+			r.bury(v)
 		}
 	}
 	r.vector = x.cut(r.vector)
@@ -151,7 +156,27 @@ func (r *Replica) Reissue() error {
 		return err
 	}
 	r.reset()
-	for _, batch := range byDot(vs) {
+	for rank, left := 0, len(vs); left > 0; rank++ {
+		if rank > 0 {
+			r.newWriter()
+		}
+		left -= r.reissueRank(vs, recs, rank)
+	}
+	r.count, r.must = uint64(len(keys)), true
+	return nil
+}
+
+// reissueRank issues those versions anew that are the rank-th few of their key's: a key has few of one writer that stand beside each
+// other. It returns how many those are. Versions of a key are neighbours.
+func (r *Replica) reissueRank(vs []*version, recs []wire.Record, rank int) (issued int) {
+	n := 0
+	for _, batch := range byDot(vs, func(i int) bool {
+		if n++; i == 0 || vs[i].key != vs[i-1].key {
+			n = 0
+		}
+		return n/maxSiblings == rank
+	}) {
+		issued += len(batch)
 		d := r.nextDot()
 		var anew []*version
 		for n, i := range batch {
@@ -162,15 +187,17 @@ func (r *Replica) Reissue() error {
 		}
 		r.wrote(d, r.arrive(anew, 0)[itemHead:])
 	}
-	r.count, r.must = uint64(len(keys)), true
-	return nil
+	return issued
 }
 
-// byDot returns which of vs belong to the same batch, by their numbers, in the order of the first of each.
-func byDot(vs []*version) [][]int {
+// byDot returns which of those of vs that are wanted belong to the same batch, by their numbers, in the order of the first of each.
+func byDot(vs []*version, wanted func(i int) bool) [][]int {
 	var out [][]int
 	place := map[wire.Dot]int{}
 	for i, v := range vs {
+		if !wanted(i) {
+			continue
+		}
 		p, ok := place[v.dot]
 		if !ok {
 			p = len(out)

@@ -16,7 +16,7 @@ func sample(t testing.TB) *harness {
 	g.write(1, set("a", "1"), set("b", "2"))
 	g.del(2, "a")
 	g.apply(1, wire.Record{Dot: wire.Dot{Writer: 9, Seq: block}, Key: "b", Kind: wire.Bytes, Value: []byte{0}})
-	g.Join(wire.Vector{{Writer: 9, Settled: block, Tails: []wire.Tail{{Seq: 3 * block}}}})
+	g.join(wire.Vector{{Writer: 9, Settled: block, Tails: []wire.Tail{{Seq: 3 * block}}}})
 	return g
 }
 
@@ -54,7 +54,7 @@ func FuzzPart(f *testing.F) {
 
 func FuzzItem(f *testing.F) {
 	g := sample(f)
-	g.do(func() error { return g.RecoverFork(elsewhere(g.Replica)) })
+	g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), nil) })
 	g.commit()
 	ids, _ := g.store.List()
 	led := ledger.New(vault.New([32]byte{1}, zeros{}), ids, ledger.Options{})
@@ -143,7 +143,7 @@ func FuzzApply(f *testing.F) {
 		g.commit()
 		g.apply(1, recs...)
 		g.Heard(v)
-		g.Join(v)
+		g.join(v)
 		want := g.all()
 		g.commit()
 		g.reopen()

@@ -19,6 +19,7 @@ import (
 type harness struct {
 	*Replica
 	t          testing.TB
+	seed       byte // and its device's nk
 	store      *mem.Store
 	rand       *rand.ChaCha8
 	cache      int                // the ledger's bound
@@ -30,7 +31,7 @@ type harness struct {
 
 // newHarness makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
 func newHarness(t testing.TB, seed byte, cold bool) *harness {
-	g := &harness{t: t, store: mem.New(), rand: rand.NewChaCha8([32]byte{seed}), strict: cold}
+	g := &harness{t: t, seed: seed, store: mem.New(), rand: rand.NewChaCha8([32]byte{seed}), strict: cold}
 	if cold {
 		g.cache = 1
 	}
@@ -64,7 +65,7 @@ func (g *harness) tryReopen() (err error) {
 	if err := g.wait(led.Open); err != nil {
 		return err
 	}
-	r, err := Open(led, 1, Config{Rand: g.rand, Watched: func(string) bool { return true }})
+	r, err := Open(led, 1, Config{Owner: [32]byte{g.seed}, Rand: g.rand, Watched: func(string) bool { return true }})
 	if err != nil {
 		return err
 	}
@@ -144,9 +145,6 @@ func (g *harness) dump() string {
 		for _, v := range r.mem[k] {
 			ver(v)
 		}
-		for _, d := range r.over[k] {
-			num(d.Writer, d.Seq)
-		}
 	}
 	for _, n := range []saved{r.seen.now, r.seen.next} {
 		num(n.pos, n.reservedPos, n.writer, n.reservedSeq, n.checkpoints)
@@ -210,9 +208,35 @@ func set(key, value string) Write { return Write{Key: key, Kind: wire.JSON, Valu
 
 func (g *harness) apply(from uint32, recs ...wire.Record) []Change {
 	g.t.Helper()
-	var out []Change
-	g.do(func() (err error) { out, err = g.Apply(recs, from); return err })
+	out, _ := g.applyFrom(full(from), recs...)
 	return out
+}
+
+func (g *harness) applyFrom(src Source, recs ...wire.Record) (out []Change, all bool) {
+	g.t.Helper()
+	g.do(func() (err error) { out, all, err = g.Apply(recs, src); return err })
+	return out, all
+}
+
+// full is a full device that nobody knows otherwise.
+func full(session uint32) Source { return Source{Session: session, Full: true} }
+
+func (g *harness) join(v wire.Vector) {
+	g.t.Helper()
+	g.do(func() error { _, _, err := g.Join(v, full(1)); return err })
+}
+
+// source is what another replica's device is to this one.
+func (g *harness) source(session uint32, isFull bool) Source {
+	return Source{Session: session, NK: g.cfg.Owner, Full: isFull}
+}
+
+// announceTo has another replica know of the writers that this one knows of.
+func (g *harness) announceTo(to *harness) {
+	if w := g.Own(); w != nil {
+		g.Announce(w)
+	}
+	g.EachWriter(func(w *wire.Writer) { to.Announce(w) })
 }
 
 func (g *harness) get(key string) string {
@@ -294,13 +318,14 @@ func (g *harness) give(to *harness, from uint32) (n int) {
 // giveNow does not commit.
 func (g *harness) giveNow(to *harness, from uint32) (n int) {
 	g.t.Helper()
+	g.announceTo(to)
 	peer, pos := to.Vector(), uint64(0)
 	for {
 		recs, next, end := g.next(peer, 0, pos, 4<<10)
-		to.apply(from, recs...)
+		to.applyFrom(g.source(from, true), recs...)
 		n += len(recs)
 		if end {
-			to.Join(g.Vector())
+			to.do(func() error { _, _, err := to.Join(g.Told(), g.source(from, true)); return err })
 			return n
 		}
 		if next == pos {

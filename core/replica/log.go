@@ -11,23 +11,36 @@ import (
 //	1 records   first position u64 ‖ keys with a value, afterwards u64 ‖ own u8 ‖ hash(8) ‖ record*
 //	2 join      vector
 //	3 reserved  writer u64 ‖ blocks u64 ‖ positions u64
-//	4 reset     incarnation(8) ‖ writer u64
-//	5 renew     void: writer u64 ‖ from u64 ‖ before u64, then the new writer u64 ‖ incarnation(8)
+//	4 reset     incarnation(8) ‖ writer u64 ‖ nonce u64
+//	5 fork      void: writer u64 ‖ from u64 ‖ before u64, then the new writer u64 ‖ incarnation(8) ‖ nonce u64
+//	6 writer    an announcement
+//	7 stray     writer u64
+//	8 run       block u64 ‖ opening(4)
+//	9 own       the new writer u64 ‖ nonce u64
+//	10 denial   writer u64 ‖ before u64
 //
 // The manifest's part:
 //
-//	format u8 = 1 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
-//	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ lv(first key)
+//	format u8 = 2 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
+//	‖ nonce u64 ‖ n u8 ‖ (block u64 ‖ opening(4))*n ‖ n u16 ‖ (announcement ‖ denied u64)*n ‖ n u16 ‖ stray u64*n
+//	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
+//
+// What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
 const (
 	itemRecords  = 1
 	itemJoin     = 2
 	itemReserved = 3
 	itemReset    = 4
 	itemFork     = 5
+	itemWriter   = 6
+	itemStray    = 7
+	itemRun      = 8
+	itemOwn      = 9
+	itemDenial   = 10
 
-	partFormat = 1
+	partFormat = 2
 )
 
 // itemHead is how long what stands before the records in their item is.
@@ -56,12 +69,27 @@ func (r *Replica) logReserved() {
 }
 
 func (r *Replica) logReset() {
-	r.led.Append(r.ns, wire.AppendU64(append([]byte{itemReset}, r.incarnation[:]...), r.writer.id))
+	b := wire.AppendU64(append([]byte{itemReset}, r.incarnation[:]...), r.writer.id)
+	r.led.Append(r.ns, wire.AppendU64(b, r.writer.nonce))
+}
+
+func (r *Replica) logWriter() {
+	r.led.Append(r.ns, wire.AppendU64(wire.AppendU64([]byte{itemOwn}, r.writer.id), r.writer.nonce))
+}
+
+func (r *Replica) logRun() { r.led.Append(r.ns, r.runs[len(r.runs)-1].append([]byte{itemRun})) }
+
+func (x run) append(b []byte) []byte { return append(wire.AppendU64(b, x.block), x.opening[:]...) }
+
+func readRun(in *wire.Reader) (x run) {
+	x.block = in.U64()
+	copy(x.opening[:], in.Bytes(len(x.opening)))
+	return x
 }
 
 func (r *Replica) logFork(x void) {
 	b := wire.AppendU64(wire.AppendU64(wire.AppendU64([]byte{itemFork}, x.writer), x.from), x.before)
-	r.led.Append(r.ns, append(wire.AppendU64(b, r.writer.id), r.incarnation[:]...))
+	r.led.Append(r.ns, wire.AppendU64(append(wire.AppendU64(b, r.writer.id), r.incarnation[:]...), r.writer.nonce))
 }
 
 // replay takes one item of the log's tail in.
@@ -75,7 +103,7 @@ func (r *Replica) replay(item []byte) error {
 		if err != nil {
 			return ledger.ErrDamaged
 		}
-		r.vector = r.vector.Join(v)
+		r.joined(r.vector.Join(v))
 		return nil
 	case itemReserved:
 		id, blocks, pos := in.U64(), in.U64(), in.U64()
@@ -87,14 +115,25 @@ func (r *Replica) replay(item []byte) error {
 	case itemReset:
 		r.state = state{nextPos: 1 << positionBits, reservedPos: 1 << positionBits}
 		copy(r.incarnation[:], in.Bytes(8))
-		r.writer = writerState{id: in.U64(), reserved: 1}
+		r.writer = writerState{id: in.U64(), reserved: 1, nonce: laterNonce(&in)}
 		r.pages, r.segs = nil, nil
 		r.forgetMemory()
 	case itemFork:
 		x := void{in.U64(), in.U64(), in.U64()}
-		r.writer = writerState{id: in.U64(), reserved: 1}
+		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1}
 		copy(r.incarnation[:], in.Bytes(8))
+		r.writer.nonce = laterNonce(&in)
 		r.voidFrom(x)
+	case itemWriter:
+		r.setWriter(wire.ReadWriter(&in))
+	case itemStray:
+		r.addStray(in.U64())
+	case itemRun:
+		r.ran(readRun(&in))
+	case itemDenial:
+		r.setDenied(in.U64(), in.U64())
+	case itemOwn:
+		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
 	default:
 		in.Fail()
 	}
@@ -102,6 +141,14 @@ func (r *Replica) replay(item []byte) error {
 		return ledger.ErrDamaged
 	}
 	return nil
+}
+
+// laterNonce is a nonce that stands at the end, where format 1 has none.
+func laterNonce(in *wire.Reader) uint64 {
+	if in.Len() == 0 {
+		return 0
+	}
+	return in.U64()
 }
 
 func (r *Replica) replayRecords(in *wire.Reader) error {
@@ -117,7 +164,7 @@ func (r *Replica) replayRecords(in *wire.Reader) error {
 		r.nextPos = pos + uint64(i)
 		r.remember(&version{
 			key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value,
-			pos: r.nextPos, more: rec.More,
+			pos: r.nextPos, more: rec.More, hearsay: rec.Hearsay,
 		})
 	}
 	r.nextPos++
@@ -133,10 +180,11 @@ func (r *Replica) appendPart(b []byte) []byte {
 	b = wire.AppendU64(wire.AppendU64(b, r.writer.id), r.writer.reserved)
 	b = wire.AppendU64(wire.AppendU64(b, r.reservedPos), r.count)
 	b = wire.AppendLV32(b, wire.AppendVector(nil, r.vector))
+	b = r.appendWriters(b)
 	b = wire.AppendU32(b, uint32(len(r.pages)))
 	for _, p := range r.pages {
 		b = wire.AppendU32(wire.AppendU64(b, uint64(p.id)), p.bytes)
-		b = wire.AppendU32(wire.AppendU32(b, p.keys), p.tombs)
+		b = wire.AppendU32(wire.AppendU32(wire.AppendU32(b, p.keys), p.tombs), p.hearsay)
 		b = wire.AppendLV(b, []byte(p.first))
 	}
 	b = wire.AppendU32(b, uint32(len(r.segs)))
@@ -146,9 +194,41 @@ func (r *Replica) appendPart(b []byte) []byte {
 	return b
 }
 
+func (r *Replica) appendWriters(b []byte) []byte {
+	b = append(wire.AppendU64(b, r.writer.nonce), byte(len(r.runs)))
+	for _, x := range r.runs {
+		b = x.append(b)
+	}
+	b = wire.AppendU16(b, uint16(len(r.writers)))
+	for _, a := range r.writers {
+		b = wire.AppendU64(wire.AppendWriter(b, a.Writer), a.denied)
+	}
+	b = wire.AppendU16(b, uint16(len(r.strays)))
+	for _, id := range r.strays {
+		b = wire.AppendU64(b, id)
+	}
+	return b
+}
+
+func (r *Replica) readWriters(in *wire.Reader) {
+	r.writer.nonce = in.U64()
+	for n := in.U8(); n > 0 && in.Err() == nil; n-- {
+		r.runs = append(r.runs, readRun(in))
+	}
+	for n := in.U16(); n > 0 && in.Err() == nil; n-- {
+		w := wire.ReadWriter(in)
+		r.setWriter(w)
+		r.setDenied(w.ID, in.U64())
+	}
+	for n := in.U16(); n > 0 && in.Err() == nil; n-- {
+		r.strays = append(r.strays, in.U64())
+	}
+}
+
 func (r *Replica) readPart(b []byte) error {
 	in := wire.NewReader(b)
-	if err := checkFormat(in.U8(), partFormat); err != nil {
+	format := in.U8()
+	if err := checkFormat(format, partFormat); err != nil {
 		return err
 	}
 	copy(r.incarnation[:], in.Bytes(8))
@@ -159,10 +239,16 @@ func (r *Replica) readPart(b []byte) error {
 		return ledger.ErrDamaged
 	}
 	r.vector = v
+	if format > 1 {
+		r.readWriters(&in)
+	}
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
-		r.pages = append(r.pages, pageRef{
-			id: storage.ID(in.U64()), bytes: in.U32(), keys: in.U32(), tombs: in.U32(), first: string(in.LV(wire.MaxKey)),
-		})
+		p := pageRef{id: storage.ID(in.U64()), bytes: in.U32(), keys: in.U32(), tombs: in.U32()}
+		if format > 1 {
+			p.hearsay = in.U32()
+		}
+		p.first = string(in.LV(wire.MaxKey))
+		r.pages = append(r.pages, p)
 	}
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
 		r.segs = append(r.segs, readSegment(&in))
@@ -174,12 +260,12 @@ func (r *Replica) readPart(b []byte) error {
 	return nil
 }
 
-// checkFormat tells a newer format from damage.
-func checkFormat(got, want uint8) error {
+// checkFormat tells a newer format than newest from damage. Those from 1 on can be read.
+func checkFormat(got, newest uint8) error {
 	switch {
-	case got > want:
+	case got > newest:
 		return ledger.ErrVersion
-	case got < want:
+	case got == 0:
 		return ledger.ErrDamaged
 	}
 	return nil

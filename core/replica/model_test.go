@@ -338,7 +338,7 @@ func (w *model) deliver(a, b *machine) {
 		w.hear(b, m.vec)
 	case m.end:
 		w.hear(b, m.vec)
-		b.Join(m.vec)
+		b.join(m.vec)
 		back.peer = back.peer.Join(m.vec)
 		b.led.SetMeta(fmt.Sprint(a.id), nil)
 		delete(b.cursors, a.id)

@@ -14,8 +14,8 @@ var pageBytes = 48 << 10 // a variable for the tests, which want many
 
 // pageRef is an index page as the directory has it: the keys from first on, up to the next page's. The block is:
 //
-//	format u8 = 1 ‖ n u32 ‖ (lv(key) ‖ m u32 ‖ version*m)*n
-//	version = kind u8 ‖ writer u64 ‖ seq u64 ‖ time u64 ‖ position u64
+//	format u8 = 2 ‖ n u32 ‖ (lv(key) ‖ m u32 ‖ version*m)*n
+//	version = kind u8, with 0x80 if it is hearsay (not in format 1) ‖ writer u64 ‖ seq u64 ‖ time u64 ‖ position u64
 //	          ‖ segment u64 ‖ offset u32 ‖ size u32 ‖ ord u32 ‖ k u16 ‖ (writer u64 ‖ seq u64)*k
 type pageRef struct {
 	id    storage.ID
@@ -23,10 +23,13 @@ type pageRef struct {
 	bytes uint32
 	keys  uint32
 	tombs uint32
+
+	hearsay uint32 // versions
 }
 
 const (
-	pageFormat = 1
+	pageFormat = 2
+	hearsayBit = 0x80
 	pageHead   = 1 + 4                       // bytes before the keys
 	minVersion = 1 + 16 + 8 + 8 + 8 + 12 + 2 // bytes of a version
 	minEntry   = 2 + 1 + 4 + minVersion      // and of a key
@@ -132,7 +135,8 @@ func (mem *versions) read(in *wire.Reader, key string) ([]*version, error) {
 	vs := make([]*version, 0, m)
 	for range m {
 		v := mem.new()
-		v.key, v.kind = key, wire.Kind(in.U8())
+		kind := in.U8()
+		v.key, v.kind, v.hearsay = key, wire.Kind(kind&^hearsayBit), kind&hearsayBit != 0
 		v.dot = wire.Dot{Writer: in.U64(), Seq: in.U64()}
 		v.time, v.pos = in.U64(), in.U64()
 		v.loc = location{seg: storage.ID(in.U64()), off: in.U32(), size: in.U32(), ord: in.U32()}
@@ -151,7 +155,11 @@ func (mem *versions) read(in *wire.Reader, key string) ([]*version, error) {
 func appendVersions(b []byte, key string, vs []*version) []byte {
 	b = wire.AppendU32(wire.AppendLV(b, []byte(key)), uint32(len(vs)))
 	for _, v := range vs {
-		b = wire.AppendU64(wire.AppendU64(append(b, byte(v.kind)), v.dot.Writer), v.dot.Seq)
+		kind := byte(v.kind)
+		if v.hearsay {
+			kind |= hearsayBit
+		}
+		b = wire.AppendU64(wire.AppendU64(append(b, kind), v.dot.Writer), v.dot.Seq)
 		b = wire.AppendU64(wire.AppendU64(b, v.time), v.pos)
 		b = wire.AppendU64(b, uint64(v.loc.seg))
 		b = wire.AppendU32(wire.AppendU32(wire.AppendU32(b, v.loc.off), v.loc.size), v.loc.ord)
@@ -174,6 +182,8 @@ type pageKey struct {
 	key   string
 	end   int // of what is written of it and of those before it, in body
 	tombs uint32
+
+	hearsay uint32
 }
 
 func (w *pageWriter) add(key string, vs []*version) {
@@ -184,6 +194,9 @@ func (w *pageWriter) add(key string, vs []*version) {
 	for _, v := range vs {
 		if v.kind == wire.Deleted {
 			k.tombs++
+		}
+		if v.hearsay {
+			k.hearsay++
 		}
 	}
 	w.body = appendVersions(w.body, key, vs)
@@ -206,6 +219,7 @@ func (w *pageWriter) write(l *ledger.Ledger) []pageRef {
 			end = w.keys[i].end
 			ref.keys++
 			ref.tombs += w.keys[i].tombs
+			ref.hearsay += w.keys[i].hearsay
 		}
 		ref.bytes = uint32(end - start)
 		block := make([]byte, 0, pageHead+end-start)

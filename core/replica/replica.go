@@ -27,6 +27,7 @@ import (
 
 // Config is what a Replica needs besides its ledger.
 type Config struct {
+	Owner   [32]byte          // the device's nk, to which its writers are bound
 	Rand    io.Reader         // of cryptographic quality; nil: crypto/rand
 	Watched func(string) bool // whether a change of this key needs its value before the change; nil: none does
 }
@@ -46,12 +47,16 @@ type Replica struct {
 
 	// What came since the last checkpoint.
 	mem      map[string][]*version // the versions of a key that none in mem supersedes
-	over     map[string][]wire.Dot // what versions had seen that are no longer in mem, and the one that superseded them had not
 	keys     []string              // of mem, ascending, without late
 	late     []string              // and those that came since keys was last asked for
 	arrivals []*version            // by position, superseded ones included
 	alive    uint64                // of arrivals, how many are not
 	memBytes int
+	doubts   int // how many came by hearsay
+
+	revision uint64 // of writers
+
+	past map[uint64]bool // what this run wrote as before the writer that it has
 
 	must        bool   // a checkpoint is due before anything else is committed
 	checkpoints uint64 // of this run
@@ -70,7 +75,21 @@ type state struct {
 	nextPos     uint64 // of the next record
 	reservedPos uint64 // positions below may be given out
 	voids       []void // since the last checkpoint; not in the manifest
+
+	runs    []run          // that wrote, as the writer that it has; the last maxRuns
+	writers []*announced   // in the order in which they were
+	place   map[uint64]int // in writers, by id
+	strays  []uint64       // writers that are not announced and that the vector does not have
 }
+
+// A run is known by the block that it opened first, and the first half of that block's hashes.
+type run struct {
+	block   uint64
+	opening [4]byte
+}
+
+// maxRuns is how many runs of the own writer are known. Another device that has heard of none of them is told anew.
+const maxRuns = 64
 
 // void says that versions of a writer from a number on, which came before a position, are not what others have under that dot.
 type void struct {
@@ -101,6 +120,8 @@ type version struct {
 	kind wire.Kind
 	pos  uint64
 
+	hearsay bool // see wire.Record
+
 	value []byte // in memory; else it is at loc
 	loc   location
 
@@ -118,7 +139,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	if cfg.Watched == nil {
 		cfg.Watched = func(string) bool { return false }
 	}
-	r := &Replica{led: l, ns: ns, cfg: cfg, mem: map[string][]*version{}, over: map[string][]wire.Dot{}}
+	r := &Replica{led: l, ns: ns, cfg: cfg, mem: map[string][]*version{}, past: map[uint64]bool{}}
 	part, items := l.Part(ns)
 	if part == nil && items == nil {
 		r.reset()
@@ -141,8 +162,10 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 		l.Refer(s.id)
 	}
 	r.nextPos = r.reservedPos // none is used twice, also none that was sent and never committed
-	r.snapshot()
-	r.seen.now = r.seen.next
+	if r.writer.nonce == 0 {
+		r.newWriter() // it wrote before writers were bound to devices
+		r.logWriter()
+	}
 	return r, nil
 }
 
@@ -165,8 +188,7 @@ func (r *Replica) reset() {
 
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
-	clear(r.over)
-	r.keys, r.late, r.arrivals, r.alive, r.memBytes = nil, nil, nil, 0, 0
+	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.doubts = nil, nil, nil, 0, 0, 0
 }
 
 func (r *Replica) random(b []byte) {
@@ -209,15 +231,19 @@ func (r *Replica) Vector() wire.Vector { return r.vector }
 // DurableVector is what it has in storage for good.
 func (r *Replica) DurableVector() wire.Vector { return r.seen.now.vector }
 
-// Join takes in another device's vector when all that it sent up to there is applied.
-func (r *Replica) Join(v wire.Vector) {
-	if r.vector.CoversAll(v) {
-		return
+// Told is what may be said that this replica has: of its own writing only what is in storage for good.
+func (r *Replica) Told() wire.Vector {
+	out := r.vector
+	for i := range r.vector {
+		if id := r.vector[i].Writer; id == r.writer.id || r.past[id] {
+			out = out.Set(r.seen.now.vector.Of(id))
+		}
 	}
-	r.work.Elements += uint64(len(r.vector) + len(v))
-	r.vector = r.vector.Join(v)
-	r.logJoin(v)
+	return out
 }
+
+// SetOwner says that the device has taken new keys.
+func (r *Replica) SetOwner(nk [32]byte) { r.cfg.Owner = nk }
 
 // Incarnation names this log of positions: a cursor of another one means nothing here.
 func (r *Replica) Incarnation() wire.Incarnation { return r.incarnation }

@@ -19,6 +19,9 @@ type location struct {
 	ord  uint32
 }
 
+// gone reports whether a version counts for nothing any more, because of a void or because it was hearsay that was not confirmed.
+func (r *Replica) gone(v *version) bool { return r.overheard(v) || r.voided(v.dot, v.pos) }
+
 // voided reports whether a void takes the version with this dot and position away.
 func (r *Replica) voided(d wire.Dot, pos uint64) bool {
 	return slices.ContainsFunc(r.voids, func(x void) bool { return x.hits(d) && pos < x.before })
@@ -36,12 +39,12 @@ func (r *Replica) living(key string, stored []*version) []*version {
 	switch {
 	case len(stored) == 0:
 		return mem
-	case len(mem) == 0 && len(r.voids) == 0 && len(r.over[key]) == 0:
+	case len(mem) == 0 && len(r.voids) == 0 && !slices.ContainsFunc(stored, r.overheard):
 		return stored
 	}
 	out := slices.Clip(mem)
 	for _, v := range stored {
-		if !r.voided(v.dot, v.pos) && !r.superseded(key, v.dot, ever) {
+		if !r.gone(v) && !r.superseded(key, v.dot, v.ctx, ever) {
 			out = append(out, v)
 		}
 	}
@@ -60,11 +63,18 @@ func worse(err, e error) error {
 const ever = math.MaxUint64
 
 // superseded reports whether something that came since the last checkpoint, and before a position, has superseded a version in a page.
-// What is in over was seen by a tombstone that everyone has had in storage, this device included.
-func (r *Replica) superseded(key string, d wire.Dot, before uint64) bool {
+func (r *Replica) superseded(key string, d wire.Dot, ctx []wire.Dot, before uint64) bool {
 	r.work.Versions += uint64(len(r.mem[key]))
-	return wire.Sees(r.over[key], d) ||
-		slices.ContainsFunc(r.mem[key], func(v *version) bool { return v.pos < before && wire.Sees(v.ctx, d) })
+	return slices.ContainsFunc(r.mem[key], func(v *version) bool { return v.pos < before && (v.dot == d || supersedes(v.ctx, d, ctx)) })
+}
+
+// supersedes reports whether what was written with a context supersedes the write d, whose context was other: it had seen that, and all
+// that d had seen. Who claims the one without the other lies, or saw of d only that somebody had collected it as a tombstone.
+//
+// So the versions of a key are in a strict order, in part: what supersedes a version supersedes all that this one does, and no two
+// supersede each other. What is left of a set of versions does not depend on the order in which they came.
+func supersedes(ctx []wire.Dot, d wire.Dot, other []wire.Dot) bool {
+	return wire.Sees(ctx, d) && wire.ContextReaches(ctx, other)
 }
 
 // winner is the version that Get returns: the one with the highest (time, writer) that is not a deletion; nil if there is none.
@@ -188,5 +198,5 @@ func (x *valueReader) of(v *version) ([]byte, error) {
 
 // record is v as it goes to others, with its value.
 func (v *version) record(value []byte) wire.Record {
-	return wire.Record{Dot: v.dot, Time: v.time, Context: v.ctx, Key: v.key, Kind: v.kind, Value: value, More: v.more}
+	return wire.Record{Dot: v.dot, Time: v.time, Context: v.ctx, Key: v.key, Kind: v.kind, Value: value, More: v.more, Hearsay: v.hearsay}
 }

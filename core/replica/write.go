@@ -41,34 +41,41 @@ func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
 	if st.err != nil {
 		return nil, st.err
 	}
-	return r.write(st, now, writes, true)
+	return r.write(st, now, writes, true, false)
 }
 
 // Import takes a batch of writes that were made elsewhere, by somebody who had seen nothing of what is here: a key's other values stay
 // beside the new one. A value that is here already is left out, so that an import that was cut can be made again. Else it is as Write.
+//
+// A key has few versions of one writer that stand beside each other: so when there are enough, a new writer is taken.
 func (r *Replica) Import(now uint64, writes []Write) ([]Change, error) {
 	st := r.stage(len(writes))
 	var fresh []Write
+	beside := false // the own writer has enough versions of one of the keys
 	for _, w := range writes {
 		st.before(w.Key)
-		known := false
+		known, mine := false, 0
 		for _, v := range st.after(w.Key) {
 			value, err := r.valueOf(v)
 			st.err = worse(st.err, err)
 			known = known || v.kind == w.Kind && bytes.Equal(value, w.Value)
+			if v.dot.Writer == r.writer.id {
+				mine++
+			}
 		}
 		if !known {
 			fresh = append(fresh, w)
+			beside = beside || mine >= maxSiblings-1
 		}
 	}
 	if st.err != nil || len(fresh) == 0 {
 		return nil, st.err
 	}
-	return r.write(st, now, fresh, false)
+	return r.write(st, now, fresh, false, beside)
 }
 
-// write writes what is staged. Unless it replaces what is there, its contexts are empty.
-func (r *Replica) write(st *stage, now uint64, writes []Write, replaces bool) ([]Change, error) {
+// write writes what is staged, as a new writer if asked for. Unless it replaces what is there, its contexts are empty.
+func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bool) ([]Change, error) {
 	recs := make([]*version, len(writes))
 	time := now
 	for i, w := range writes {
@@ -101,6 +108,10 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces bool) ([
 	if err != nil {
 		return nil, err
 	}
+	if anew {
+		r.newWriter()
+		r.logWriter()
+	}
 	d := r.nextDot()
 	for _, v := range recs {
 		v.dot = d
@@ -111,43 +122,127 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces bool) ([
 	return changes, nil
 }
 
-// Apply takes records of another device, in the order in which it sent them. from marks the session: what came by it is not
-// sent back to it. Records that are here already, or were superseded here, are left out; that is no error.
-func (r *Replica) Apply(recs []wire.Record, from uint32) ([]Change, error) {
-	st := r.stage(len(recs))
-	for i := range recs {
-		if !r.vector.Covers(recs[i].Dot) {
-			st.before(recs[i].Key)
+// Apply takes records of another device, in the order in which it sent them. Records that are here already, or were superseded here, are
+// left out; that is no error. all is false when there was one that cannot be: it was left out, too. ErrLie: the device's own writing
+// cannot be, and its session is to end; nothing has changed.
+func (r *Replica) Apply(recs []wire.Record, src Source) (changes []Change, all bool, err error) {
+	a := arrivals{r: r, src: &src, st: r.stage(len(recs)), all: true}
+	if err := a.look(recs); err != nil {
+		return nil, false, err
+	}
+	for _, rec := range a.recs {
+		a.take(rec)
+	}
+	if a.lied {
+		return nil, false, ErrLie
+	}
+	changes, err = a.st.changes()
+	if err != nil || len(a.fresh) == 0 {
+		return nil, a.all, err
+	}
+	for _, id := range a.strays {
+		r.addStray(id)
+		r.led.Append(r.ns, wire.AppendU64([]byte{itemStray}, id))
+	}
+	if a.leap || len(a.again) > 0 {
+		r.leap()
+		for i := range a.again {
+			r.issue(a.again[i : i+1])
 		}
 	}
-	if st.err != nil {
-		return nil, st.err
-	}
-	var fresh []*version
-	size := 0
+	item := r.arrive(a.fresh, a.size)
+	r.count = a.st.count
+	r.logRecords(item, a.fresh[0].pos, nil)
+	return changes, a.all, nil
+}
+
+// arrivals is what Apply makes of records.
+type arrivals struct {
+	r      *Replica
+	src    *Source
+	st     *stage
+	all    bool           // none was refused
+	strays []uint64       // writers that nobody has announced
+	lied   bool           // the device contradicts itself
+	recs   []*wire.Record // that are not known
+	leap   bool           // a context names own numbers that nothing was written under
+	again  []*version     // own ones, issued anew
+	fresh  []*version
+	size   int
+}
+
+// look weighs records and looks their keys up.
+func (a *arrivals) look(recs []wire.Record) error {
 	for i := range recs {
 		rec := &recs[i]
-		if r.vector.Covers(rec.Dot) || !st.news(rec) {
+		switch a.weigh(rec) {
+		case refused:
+			a.refuse(rec)
+		case taken:
+			a.recs = append(a.recs, rec)
+			a.st.before(rec.Key)
+		}
+	}
+	for _, rec := range a.recs {
+		a.defend(rec)
+	}
+	return a.st.err
+}
+
+// refuse leaves a record out. Its own device must not send such a one; another may have been told it.
+func (a *arrivals) refuse(rec *wire.Record) {
+	a.all = false
+	w := a.r.announced(rec.Dot.Writer)
+	a.lied = a.lied || w != nil && w.NK == a.src.NK
+}
+
+// defend issues anew the own versions of a key that a record claims to have seen by naming numbers that nothing was written under.
+func (a *arrivals) defend(rec *wire.Record) {
+	r := a.r
+	for _, p := range rec.Context {
+		if p.Writer != r.writer.id || p.Seq&^wire.BlockOnly <= r.vector.Of(p.Writer).Last() {
 			continue
 		}
-		v := &version{
-			key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value, from: from,
+		a.leap = true
+		for _, v := range a.st.after(rec.Key) {
+			if v.dot.Writer == p.Writer && supersedes(rec.Context, v.dot, v.ctx) {
+				a.issueAgain(v)
+			}
 		}
-		if n := len(fresh); n > 0 && fresh[n-1].dot == v.dot {
-			fresh[n-1].more = true
-		}
-		fresh = append(fresh, v)
-		size += wire.RecordSize(rec)
-		st.add(v)
 	}
-	changes, err := st.changes()
-	if err != nil || len(fresh) == 0 {
-		return nil, err
+}
+
+// issueAgain stages an own version anew, under a number that no context names.
+func (a *arrivals) issueAgain(v *version) {
+	r := a.r
+	value, err := r.valueOf(v)
+	a.st.err = worse(a.st.err, err)
+	anew := *v
+	anew.dot = wire.Dot{Writer: r.writer.id, Seq: r.writer.reserved<<wire.BlockBits + uint64(len(a.again))}
+	anew.ctx = addPair(slices.Clone(v.ctx), r.pair(wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly}))
+	anew.value, anew.loc, anew.dead, anew.more, anew.from, anew.hearsay = value, location{}, 0, false, 0, false
+	a.again = append(a.again, &anew)
+	a.st.add(&anew)
+}
+
+func (a *arrivals) take(rec *wire.Record) {
+	v := &version{
+		key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value, from: a.src.Session,
+		hearsay: a.r.hearsay(rec, a.src),
 	}
-	item := r.arrive(fresh, size)
-	r.count = st.count
-	r.logRecords(item, fresh[0].pos, nil)
-	return changes, nil
+	switch a.st.news(v) {
+	case refused:
+		a.refuse(rec)
+		return
+	case known:
+		return
+	}
+	if n := len(a.fresh); n > 0 && a.fresh[n-1].dot == v.dot {
+		a.fresh[n-1].more = true
+	}
+	a.fresh = append(a.fresh, v)
+	a.size += wire.RecordSize(rec)
+	a.st.add(v)
 }
 
 // stage is a set of keys with their versions as they are and as they will be. Nothing is changed before all is known to be here.
@@ -215,17 +310,36 @@ func (s *stage) after(key string) []*version {
 	return nil
 }
 
-// news reports whether a record is neither here nor superseded by what is.
-func (s *stage) news(rec *wire.Record) bool {
-	after := s.after(rec.Key)
-	s.r.work.Versions += uint64(len(after))
-	for _, v := range after {
-		if v.dot == rec.Dot || wire.Sees(v.ctx, rec.Dot) {
-			return false
+// news reports whether a version is to be taken: it is neither here nor superseded by what is, and there is room for it. What came by
+// hearsay gives way to what did not.
+func (s *stage) news(v *version) verdict {
+	siblings, size := 0, versionSize(v)
+	s.r.work.Versions += uint64(2 * len(s.after(v.key)))
+	for _, o := range s.after(v.key) {
+		if o.dot == v.dot {
+			if o.hearsay && !v.hearsay {
+				return taken
+			}
+			return known
+		}
+		if o.dot.Writer == v.dot.Writer && !supersedes(v.ctx, o.dot, o.ctx) {
+			siblings++
+		}
+		size += versionSize(o)
+	}
+	for _, o := range s.after(v.key) {
+		if supersedes(o.ctx, v.dot, v.ctx) {
+			return known
 		}
 	}
-	return true
+	if siblings >= maxSiblings && s.r.announced(v.dot.Writer) != nil || size > maxKeyBytes {
+		return refused
+	}
+	return taken
 }
+
+// versionSize is how many bytes a version takes in a page, at most.
+func versionSize(v *version) int { return minVersion + 16*len(v.ctx) }
 
 // add adds a version of a key that was looked up.
 func (s *stage) add(v *version) {
@@ -233,7 +347,7 @@ func (s *stage) add(v *version) {
 	s.r.work.Versions += uint64(len(x.after))
 	kept := make([]*version, 0, len(x.after)+1)
 	for _, o := range x.after {
-		if !wire.Sees(v.ctx, o.dot) {
+		if o.dot != v.dot && !supersedes(v.ctx, o.dot, o.ctx) {
 			kept = append(kept, o)
 		}
 	}
@@ -317,26 +431,18 @@ func (r *Replica) remember(v *version) {
 	r.work.Versions += uint64(len(old))
 	kept := make([]*version, 0, len(old)+1)
 	for _, o := range old {
-		if !wire.Sees(v.ctx, o.dot) {
+		if o.dot != v.dot && !supersedes(v.ctx, o.dot, o.ctx) {
 			kept = append(kept, o)
 			continue
 		}
 		o.dead = v.pos
 		r.alive--
-		r.outlives(v, o)
+	}
+	if v.hearsay {
+		r.doubts++
 	}
 	r.mem[v.key] = append(kept, v)
 	r.arrivals = append(r.arrivals, v)
 	r.alive++
 	r.memBytes += len(v.key) + len(v.value) + 64 + 16*len(v.ctx)
-}
-
-// outlives keeps what o, which v supersedes, had seen and v had not: v was written where o, a tombstone, had been collected.
-func (r *Replica) outlives(v, o *version) {
-	for _, p := range o.ctx {
-		r.work.Pairs += uint64(1 + len(r.over[v.key]))
-		if !includes(v.ctx, p) && !includes(r.over[v.key], p) {
-			r.over[v.key] = addPair(r.over[v.key], p)
-		}
-	}
 }

@@ -12,9 +12,11 @@ const positionBits = 16
 // writerState is this replica as a writer: its id, and the blocks of sequence numbers that are its to use.
 type writerState struct {
 	id       uint64
+	nonce    uint64 // of which it is made; 0: it is from before writers were bound to devices
 	reserved uint64 // blocks below may have been used
 
 	// Of this run.
+	ran      bool                 // it has written
 	block    uint64               // the block in use, 0 before the first write
 	next     uint64               // the next sequence number in it
 	ahead    bool                 // the block behind it is reserved too
@@ -23,13 +25,19 @@ type writerState struct {
 	settled  bool                 // all blocks of earlier runs are settled
 }
 
+// newWriter takes a writer that nobody knows. Import, RecoverFork and Reissue write as one of their own.
 func (r *Replica) newWriter() {
+	if r.writer.id != 0 {
+		r.past[r.writer.id] = true
+	}
+	r.runs = nil
 	var b [8]byte
 	for {
 		r.random(b[:])
 		rd := wire.NewReader(b[:])
-		if id := rd.U64(); id != 0 {
-			r.writer = writerState{id: id, reserved: 1, settled: true}
+		nonce := rd.U64()
+		if id := wire.WriterID(r.cfg.Owner, nonce); id != 0 && nonce != 0 {
+			r.writer = writerState{id: id, nonce: nonce, reserved: 1, settled: true}
 			return
 		}
 	}
@@ -40,10 +48,7 @@ func (r *Replica) nextDot() wire.Dot {
 	w := &r.writer
 	switch {
 	case w.block == 0:
-		w.block = w.reserved
-		w.reserved++
-		r.openBlock()
-		r.logReserved()
+		r.leap()
 	case w.next>>wire.BlockBits != w.block:
 		w.block++
 		w.ahead = false
@@ -56,6 +61,30 @@ func (r *Replica) nextDot() wire.Dot {
 	d := wire.Dot{Writer: w.id, Seq: w.next}
 	w.next++
 	return d
+}
+
+// leap goes on in a block of numbers that nobody knows of.
+func (r *Replica) leap() {
+	w := &r.writer
+	w.block = w.reserved
+	w.reserved++
+	w.ahead = false
+	r.openBlock()
+	if !w.ran {
+		w.ran = true
+		r.ran(run{w.block, opening(w.openings[w.block])})
+		r.logRun()
+	}
+	r.logReserved()
+}
+
+// ran notes a run of the own writer.
+func (r *Replica) ran(x run) {
+	if len(r.runs) == maxRuns {
+		copy(r.runs, r.runs[1:])
+		r.runs = r.runs[:maxRuns-1]
+	}
+	r.runs = append(r.runs, x)
 }
 
 func (r *Replica) openBlock() {
@@ -126,8 +155,9 @@ func (r *Replica) settleFinished() {
 			}
 		}
 	}
-	if w.settled && last != 0 {
-		r.Join(wire.Vector{{Writer: w.id, Settled: last}})
+	if v := (wire.Vector{{Writer: w.id, Settled: last}}); w.settled && last != 0 && !r.vector.CoversAll(v) {
+		r.logJoin(v)
+		r.vector = r.vector.Join(v)
 	}
 }
 

@@ -33,11 +33,14 @@ const (
 	typeRelays  = 3
 	typeRevoke  = 4
 	typeFull    = 5
+	typeNote    = 6 // has no effect
 )
 
 const (
-	maxSmall  = 1 << 10 // bytes in an entry that is not RELAYS
-	maxPrev   = 16      // ids in prev
+	maxSmall  = 1 << 10            // bytes in an entry that is not RELAYS
+	maxPrev   = 16                 // ids in prev
+	maxPast   = wire.MaxRoster - 1 // entries that one stands behind: with it they fit in a message
+	maxNote   = 256                // bytes of a NOTE behind prev
 	maxRelays = 8
 	trailer   = ed25519.PublicKeySize + ed25519.SignatureSize
 
@@ -60,10 +63,13 @@ type entry struct {
 	version    uint32   // RELAYS
 	relays     []string // RELAYS
 
-	past set   // every entry that this one stands behind
-	by   []int // those in past that introduce its signer
-	line set   // ADD, in a namespace's roster: see lineOf
-	idle bool  // its own past says that it does not count; in a namespace's roster only, else it is not taken
+	past set  // every entry that this one stands behind
+	size int  // how many those are
+	by   set  // those in past that introduce its signer
+	line set  // ADD, in a namespace's roster: see lineOf
+	idle bool // its own past says that it does not count; in a namespace's roster only, else it is not taken
+	who  int  // the number of its signer: see Roster.number
+	whom int  // that of the device it is about; of RELAYS and NOTE the signer's
 }
 
 // parse takes an entry apart. It checks its form and no signature. An unknown type is not an error here: its body is
@@ -106,6 +112,8 @@ func parse(raw []byte) (entry, error) {
 		copy(e.member.IK[:], body.Bytes(32))
 		copy(e.member.NK[:], body.Bytes(32))
 		e.member.Kind = Store
+	case typeNote:
+		body.Bytes(min(body.Len(), maxNote))
 	}
 	e.member.Entry = e.id
 	if body.Done() != nil {
@@ -117,7 +125,7 @@ func parse(raw []byte) (entry, error) {
 	return e, nil
 }
 
-func (e *entry) known() bool { return e.typ >= typeGenesis && e.typ <= typeFull }
+func (e *entry) known() bool { return e.typ >= typeGenesis && e.typ <= typeNote }
 
 // introduces reports whether the entry makes a device a member.
 func (e *entry) introduces() bool {
@@ -151,7 +159,7 @@ func readMember(r *wire.Reader) Member {
 	copy(m.NK[:], r.Bytes(32))
 	m.Kind = r.U8()
 	m.Name = string(r.LV8(255))
-	if !ValidName(m.Name) {
+	if !signedName(m.Name) {
 		r.Fail()
 	}
 	return m
@@ -218,7 +226,7 @@ func Accept(ik ed25519.PrivateKey, genesis ID, m Member) [64]byte {
 
 // Accepted reports whether sig is what Accept signs.
 func Accepted(genesis ID, m Member, sig []byte) bool {
-	return ValidName(m.Name) && ed25519.Verify(m.IK[:], accepted(genesis, &m), sig)
+	return signedName(m.Name) && ed25519.Verify(m.IK[:], accepted(genesis, &m), sig)
 }
 
 func accepted(genesis ID, m *Member) []byte {

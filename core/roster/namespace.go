@@ -21,7 +21,7 @@ func OpenNamespace(ns [32]byte, roots ...[32]byte) *Roster {
 }
 
 func openNamespace(genesis ID, roots [][32]byte) *Roster {
-	r := &Roster{namespace: true, genesis: genesis, index: make(map[ID]int)}
+	r := &Roster{namespace: true, genesis: genesis, index: make(map[ID]int), devices: make(map[[32]byte]int)}
 	for _, ik := range roots {
 		r.Trust(ik)
 	}
@@ -32,7 +32,8 @@ func openNamespace(genesis ID, roots [][32]byte) *Roster {
 func (r *Roster) Trust(ik [32]byte) {
 	if r.namespace && !r.isRoot(ik) {
 		r.roots = append(r.roots, ik)
-		r.rejudge()
+		r.reweigh()
+		r.settle(len(r.entries))
 	}
 }
 
@@ -48,13 +49,12 @@ func (r *Roster) isRoot(ik [32]byte) bool {
 	return false
 }
 
-// rejudge works out again which entries count by their own past.
-func (r *Roster) rejudge() {
-	r.now = nil
+// reweigh works out again which entries count by their own past.
+func (r *Roster) reweigh() {
 	for i := range r.entries {
 		e := &r.entries[i]
-		v := r.verdictOn(e.past)
-		e.idle, e.line = !r.rightful(e, &v), r.lineOf(e)
+		r.weigh(e)
+		e.line = r.lineOf(e)
 	}
 	r.now = nil
 }
@@ -68,15 +68,19 @@ func (r *Roster) SignFull(ik ed25519.PrivateKey, m Member) ([]byte, error) {
 	}
 	alone := *r
 	alone.entries, alone.roots = slices.Clone(r.entries), [][32]byte{public(ik)}
-	alone.rejudge()
+	alone.reweigh()
 	if had, ok := alone.Member(m.IK); ok && had.Kind == Store && had.NK == m.NK {
 		return bytes.Clone(r.entries[r.index[had.Entry]].raw), nil
 	}
-	body := append(append(appendPrev(nil, r.prevOf(public(ik))), m.IK[:]...), m.NK[:]...)
+	body := append(append(appendPrev(nil, r.prevOf(typeFull, public(ik))), m.IK[:]...), m.NK[:]...)
 	return r.signed(ik, typeFull, body)
 }
 
-const formatNamespace = 2 // of Encode's bytes
+// The formats of Encode's bytes, as there are of a circle's.
+const (
+	formatNamespace      = 2
+	formatNamespaceLarge = 4
+)
 
 // encodeNamespace writes format u8 ‖ genesis id(32) ‖ k u16 ‖ root ik(32)*k.
 func (r *Roster) encodeNamespace() []byte {
@@ -91,7 +95,8 @@ func (r *Roster) encodeNamespace() []byte {
 // LoadNamespace is Load for what Encode wrote of a namespace's roster.
 func LoadNamespace(b []byte) (*Roster, error) {
 	in := wire.NewReader(b)
-	if in.U8() != formatNamespace && in.Err() == nil {
+	f := in.U8()
+	if f != formatNamespace && f != formatNamespaceLarge && in.Err() == nil {
 		return nil, ErrVersion
 	}
 	var genesis ID
@@ -108,5 +113,5 @@ func LoadNamespace(b []byte) (*Roster, error) {
 	if len(r.roots) != k {
 		return nil, ErrEntry
 	}
-	return r.load(&in, 0)
+	return r.load(&in, 0, f == formatNamespaceLarge)
 }

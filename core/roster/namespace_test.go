@@ -224,6 +224,12 @@ func namespaceTables() []namespaceCase {
 			h.add("q2", p, q, "p")
 			h.revoke("pq", p, q, "q2")
 		}, "[5 6] out []"},
+		{"although a stranger adds its guest, too", "R8.30", func(h *harness) {
+			h.add("p", a, p)
+			h.add("q", p, q, "p")
+			h.add("xq", peer(9), q)
+			h.revoke("pq", p, q, "q")
+		}, "[5] out [6]"},
 		{"a peer's REVOKE of a FULL closes no ring", "R8.31", func(h *harness) {
 			h.full("ab", a, b)
 			h.add("p", b, p, "ab")
@@ -326,8 +332,9 @@ func namespaceAddCases() (r *Roster, cases map[string]addCase) {
 		"no REVOKE's target":      {sign(a.ik, r.ID(), typeRevoke, appendPrev(nil, nil)), ErrEntry},
 		"relays":                  {sign(a.ik, r.ID(), typeRelays, append(appendPrev(nil, nil), 0, 0, 0, 1, 0)), ErrEntry},
 		"prev is not here":        {sign(a.ik, r.ID(), typeFull, append(appendPrev(nil, []ID{{1}}), full[1:]...)), ErrMissing},
-		"unknown type":            {sign(a.ik, r.ID(), 6, nil), ErrVersion},
-		"a stranger's, not known": {sign(p.ik, r.ID(), 6, nil), ErrEntry},
+		"unknown type":            {sign(a.ik, r.ID(), 7, nil), ErrVersion},
+		"a stranger's, not known": {sign(p.ik, r.ID(), 7, nil), ErrEntry},
+		"a NOTE that is too long": {sign(a.ik, r.ID(), typeNote, make([]byte, 258)), ErrEntry},
 	}
 }
 

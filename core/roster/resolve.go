@@ -3,8 +3,6 @@ package roster
 import (
 	"bytes"
 	"sort"
-
-	"github.com/masqdev/masq/core/wire"
 )
 
 // What counts is worked out anew from the whole set, so that it never depends on the order in which entries came.
@@ -16,16 +14,17 @@ import (
 
 // A verdict says what counts in a set of entries.
 type verdict struct {
-	able    set   // the entries that would count if nobody had been revoked
-	live    set   // the entries that count
-	revokes set   // the REVOKEs among them
-	list    []int // the same
+	able    set     // the entries that would count if nobody had been revoked
+	live    set     // the entries that count
+	revokes set     // the REVOKEs among them
+	against [][]int // the same, by the numbers of their targets
+	full    []bool  // a namespace's full devices, by their numbers
 }
 
 // resolve works out the verdict on a set that has with each entry its past.
 func (r *Roster) resolve(in set) verdict {
-	var v verdict
 	r.resolved += uint64(len(r.entries))
+	v := verdict{against: make([][]int, len(r.devices))}
 	for i := range r.entries {
 		if in.has(i) && !r.entries[i].idle {
 			v.able.add(i)
@@ -33,8 +32,7 @@ func (r *Roster) resolve(in set) verdict {
 	}
 	v.live = v.able
 	if r.namespace {
-		r.strike(&v)
-		v.able = v.live
+		r.enable(&v)
 	}
 	var revokes []int
 	for i := range r.entries {
@@ -46,15 +44,18 @@ func (r *Roster) resolve(in set) verdict {
 		return v
 	}
 	g := r.graph(v.able, revokes)
-	for level := 1; level <= len(g.reach); level++ {
+	due := make([][]int, len(g.reach)+1) // by level
+	for n := range revokes {
+		level := g.level[g.from[n]]
+		due[level] = append(due[level], n)
+	}
+	for _, list := range due {
 		for _, ring := range []bool{true, false} {
 			had := v.revokes
-			for n, i := range revokes {
-				if g.level[g.from[n]] == level && g.ring(n) == ring &&
-					(ring && r.entitled(&r.entries[i], &v) || !ring && v.live.has(i)) {
-					v.live.add(i)
-					v.revokes.add(i)
-					v.list = append(v.list, i)
+			for _, n := range list {
+				i := revokes[n]
+				if g.ring(n) == ring && (ring && r.entitled(&r.entries[i], &v) || !ring && v.live.has(i)) {
+					v.count(i, r.entries[i].whom)
 				}
 			}
 			if v.revokes != had {
@@ -65,12 +66,33 @@ func (r *Roster) resolve(in set) verdict {
 	return v
 }
 
+func (v *verdict) count(i, target int) {
+	v.live.add(i)
+	v.revokes.add(i)
+	v.against[target] = append(v.against[target], i)
+}
+
+// enable takes from v what nobody was entitled to sign: REVOKEs last, because what a peer may revoke is up to the ADDs that remain.
+func (r *Roster) enable(v *verdict) {
+	r.strikeFull(v)
+	for _, revokes := range []bool{false, true} {
+		v.able = v.live
+		for i := range r.entries {
+			e := &r.entries[i]
+			if v.live.has(i) && e.typ != typeFull && (e.typ == typeRevoke) == revokes && !r.entitled(e, v) {
+				v.live.drop(i)
+			}
+		}
+	}
+	v.able = v.live
+}
+
 // strike takes away what doesn't count because of v's REVOKEs, and what falls with that.
 func (r *Roster) strike(v *verdict) {
 	r.strikeFull(v)
 	for i := range r.entries {
 		e := &r.entries[i]
-		if v.live.has(i) && e.typ != typeFull && !v.revokes.has(i) && (!r.entitled(e, v) || r.striker(i, v) >= 0) {
+		if v.live.has(i) && e.typ != typeFull && !v.revokes.has(i) && (r.striker(i, v) >= 0 || !r.entitled(e, v)) {
 			v.live.drop(i)
 		}
 	}
@@ -81,18 +103,32 @@ func (r *Roster) strikeFull(v *verdict) {
 	if !r.namespace {
 		return
 	}
-	for i := range r.entries {
-		if r.entries[i].typ == typeFull {
-			v.live.drop(i)
+	v.full = make([]bool, len(r.devices))
+	var found []int
+	for _, ik := range r.roots {
+		if n := r.number(ik); n >= 0 {
+			v.full[n], found = true, append(found, n)
 		}
 	}
-	for again := true; again; {
-		again = false
-		for i := range r.entries {
-			e := &r.entries[i]
-			if e.typ == typeFull && v.able.has(i) && !v.live.has(i) && r.full(e, v) && r.striker(i, v) < 0 {
-				v.live.add(i)
-				again = true
+	by := make([][]int, len(r.devices))
+	for i := range r.entries {
+		if e := &r.entries[i]; e.typ == typeFull {
+			v.live.drop(i)
+			if v.able.has(i) {
+				by[e.who] = append(by[e.who], i)
+			}
+		}
+	}
+	for len(found) > 0 {
+		n := found[0]
+		found = found[1:]
+		for _, i := range by[n] {
+			if r.striker(i, v) >= 0 {
+				continue
+			}
+			v.live.add(i)
+			if who := r.entries[i].whom; !v.full[who] {
+				v.full[who], found = true, append(found, who)
 			}
 		}
 	}
@@ -102,8 +138,8 @@ func (r *Roster) strikeFull(v *verdict) {
 // where an application peer signed an ADD, any of it.
 func (r *Roster) striker(i int, v *verdict) int {
 	e := &r.entries[i]
-	for _, j := range v.list {
-		if o := &r.entries[j]; i != j && o.target == e.signer && (!o.past.has(i) || r.namespace && e.typ == typeAdd && !r.full(e, v)) {
+	for _, j := range v.against[e.who] {
+		if i != j && (!r.entries[j].past.has(i) || r.namespace && e.typ == typeAdd && !r.full(e, v)) {
 			return j
 		}
 	}
@@ -118,42 +154,27 @@ func (r *Roster) entitled(e *entry, v *verdict) bool {
 	case e.typ == typeFull || e.typ == typeRevoke && !r.invited(e.target, e.signer, v.able):
 		return false
 	}
-	for _, i := range e.by {
-		if v.live.has(i) {
-			return true
-		}
-	}
-	return false
+	return e.by.meets(&v.live)
 }
 
 // full reports whether an entry's signer is a full device. In a circle all are whose introduction the entry stands behind. In a
 // namespace's roster a FULL may come later than what it is good for: two devices may have begun one apart.
 func (r *Roster) full(e *entry, v *verdict) bool {
 	if !r.namespace {
-		for _, i := range e.by {
-			if v.live.has(i) {
-				return true
-			}
-		}
-		return false
+		return e.by.meets(&v.live)
 	}
-	for i := range r.entries {
-		if o := &r.entries[i]; o.typ == typeFull && v.live.has(i) && o.member.IK == e.signer {
-			return true
-		}
-	}
-	return r.isRoot(e.signer)
+	return e.who >= 0 && e.who < len(v.full) && v.full[e.who] || r.isRoot(e.signer)
 }
 
-// invited reports whether peer invited who, or invited whoever did, and nobody else has. A peer is among those itself.
+// invited reports whether peer invited who, or invited whoever did, and nobody else has who was entitled to. A peer is among those itself.
 func (r *Roster) invited(who, peer [32]byte, in set) bool {
-	found := false
+	found, at := false, r.introduced(peer)
 	for i := range r.entries {
 		e := &r.entries[i]
 		if !in.has(i) || !e.introduces() || e.member.IK != who {
 			continue
 		}
-		if found = e.line.has(r.place(peer)); !found {
+		if found = e.line.has(at); !found {
 			break
 		}
 	}
@@ -167,24 +188,24 @@ func (r *Roster) lineOf(e *entry) (line set) {
 		return set{}
 	}
 	known := false
-	for _, i := range e.by {
+	for i := range r.entries {
 		o := &r.entries[i]
 		switch {
-		case o.idle:
+		case !e.by.has(i), o.idle:
 		case !known:
 			line, known = o.line, true
 		default:
-			line.meet(o.line) // of a FULL: nobody
+			line.meet(&o.line) // of a FULL: nobody
 		}
 	}
 	if known {
-		line.add(r.place(e.signer))
+		line.add(r.introduced(e.signer))
 	}
 	return line
 }
 
-// place stands for a device in entry.line: it is that of the first entry here that introduces it.
-func (r *Roster) place(ik [32]byte) int {
+// introduced stands for a device in entry.line: it is the first entry here that introduces it.
+func (r *Roster) introduced(ik [32]byte) int {
 	for i := range r.entries {
 		if e := &r.entries[i]; e.introduces() && e.member.IK == ik {
 			return i
@@ -193,36 +214,54 @@ func (r *Roster) place(ik [32]byte) int {
 	return 0 // never asked for
 }
 
-// nodes is a set of places in graph.reach. An entry has at most two devices.
-type nodes [2 * wire.MaxRoster / 64]uint64
-
-func (s *nodes) add(i int)      { s[i/64] |= 1 << (i % 64) }
-func (s *nodes) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
-
 // graph says who has a say on whom.
 type graph struct {
-	nodes    map[[32]byte]int
-	from, to []int   // of the REVOKEs
-	reach    []nodes // the devices that a device has a say on, over any way; itself too
-	level    []int   // how many have a say on a device: on a way that does not lead back, always more
+	nodes    []int // by devices' numbers: one more than the node, 0 if there is none
+	n        int
+	from, to []int      // of the REVOKEs
+	reach    [][]uint64 // sets of the devices that a device has a say on, over any way; itself too
+	level    []int      // how many have a say on a device: on a way that does not lead back, always more
 }
 
+//go:noinline
+func (g *graph) has(from, to int) bool { return g.reach[from][to/64]&(1<<(to%64)) != 0 }
+
+//go:noinline
+func (g *graph) edge(from, to int) { g.reach[from][to/64] |= 1 << (to % 64) }
+
 // ring reports whether a way leads back from the target of the n-th REVOKE to its signer. Who leaves by itself makes none.
-func (g *graph) ring(n int) bool { return g.from[n] != g.to[n] && g.reach[g.to[n]].has(g.from[n]) }
+func (g *graph) ring(n int) bool { return g.from[n] != g.to[n] && g.has(g.to[n], g.from[n]) }
 
 func (r *Roster) graph(in set, revokes []int) graph {
-	g := graph{nodes: make(map[[32]byte]int)}
+	g := graph{nodes: make([]int, len(r.devices))}
 	for _, i := range revokes {
 		e := &r.entries[i]
-		g.from, g.to = append(g.from, g.node(e.signer)), append(g.to, g.node(e.target))
-		g.reach[g.node(e.signer)].add(g.node(e.target))
+		g.from, g.to = append(g.from, g.node(e.who)), append(g.to, g.node(e.whom))
 	}
-	r.expose(&g, in, revokes)
+	exposed := r.exposed(&g, in, revokes)
+	for range g.n {
+		g.reach = append(g.reach, make([]uint64, (g.n+63)/64))
+	}
+	for n := range g.reach {
+		g.edge(n, n)
+	}
+	for n := range g.from {
+		g.edge(g.from[n], g.to[n])
+	}
+	for _, i := range exposed {
+		g.edge(g.node(r.entries[i].who), g.node(r.entries[i].whom))
+	}
+	g.close()
+	return g
+}
+
+// close adds to reach what follows from it, and works out the levels.
+func (g *graph) close() {
 	for k := range g.reach {
 		for i := range g.reach {
-			if g.reach[i].has(k) {
-				for w := range g.reach[i] {
-					g.reach[i][w] |= g.reach[k][w]
+			if i != k && g.has(i, k) {
+				for w, bits := range g.reach[k] {
+					g.reach[i][w] |= bits
 				}
 			}
 		}
@@ -230,55 +269,58 @@ func (r *Roster) graph(in set, revokes []int) graph {
 	g.level = make([]int, len(g.reach))
 	for i := range g.reach {
 		for j := range g.level {
-			if g.reach[i].has(j) {
+			if g.has(i, j) {
 				g.level[j]++
 			}
 		}
 	}
-	return g
 }
 
-// expose makes edges of the introductions that might fall: those that one of revokes might strike, and those by a device that has
-// such a one.
-func (r *Roster) expose(g *graph, in set, revokes []int) {
-	var devices nodes
-	var done set
-	for again := true; again; {
-		again = false
-		for i := range r.entries {
-			e := &r.entries[i]
-			if !in.has(i) || done.has(i) || !e.introduces() || !devices.has(g.node(e.signer)) && !r.strikable(i, revokes) {
-				continue
-			}
-			from, to := g.node(e.signer), g.node(e.member.IK)
-			g.reach[from].add(to)
-			devices.add(to)
-			done.add(i)
-			again = true
-		}
-	}
-}
-
-// strikable is striker before it is known which of revokes count.
-func (r *Roster) strikable(i int, revokes []int) bool {
-	e := &r.entries[i]
+// exposed are the introductions that might fall: those that one of revokes might strike, and those by a device that has such a one.
+func (r *Roster) exposed(g *graph, in set, revokes []int) (list []int) {
+	by, against := make([][]int, len(r.devices)), make([][]int, len(r.devices))
 	for _, j := range revokes {
-		if o := &r.entries[j]; o.target == e.signer && (!o.past.has(i) || r.namespace && e.typ == typeAdd) {
-			return true
+		n := r.entries[j].whom
+		against[n] = append(against[n], j)
+	}
+	var done set
+	expose := func(i int) {
+		if !done.has(i) {
+			done.add(i)
+			list = append(list, i)
 		}
 	}
-	return false
+	for i := range r.entries {
+		e := &r.entries[i]
+		if !in.has(i) || !e.introduces() {
+			continue
+		}
+		by[e.who] = append(by[e.who], i)
+		for _, j := range against[e.who] {
+			if !r.entries[j].past.has(i) || r.namespace && e.typ == typeAdd {
+				expose(i)
+				break
+			}
+		}
+	}
+	for n := 0; n < len(list); n++ {
+		e := &r.entries[list[n]]
+		g.node(e.who)
+		g.node(e.whom)
+		for _, i := range by[e.whom] {
+			expose(i)
+		}
+	}
+	return list
 }
 
-func (g *graph) node(ik [32]byte) int {
-	n, ok := g.nodes[ik]
-	if !ok {
-		n = len(g.reach)
-		g.nodes[ik] = n
-		g.reach = append(g.reach, nodes{})
-		g.reach[n].add(n)
+//go:noinline
+func (g *graph) node(device int) int {
+	if g.nodes[device] == 0 {
+		g.n++
+		g.nodes[device] = g.n
 	}
-	return n
+	return g.nodes[device] - 1
 }
 
 // rightful reports whether an entry counts as far as its own past can tell, of which v is the verdict, and its signer is entitled.
@@ -302,19 +344,40 @@ func (r *Roster) rightful(e *entry, v *verdict) bool {
 	return ok
 }
 
-func (r *Roster) verdictOn(in set) verdict {
-	if in == r.all {
-		return r.current().verdict
+// weigh works out what an entry's own past says of it: idle, and the verdict as far as that is asked for.
+func (r *Roster) weigh(e *entry) verdict {
+	var v verdict
+	for i := range r.entries {
+		if e.past.has(i) && !r.entries[i].idle {
+			v.able.add(i)
+		}
 	}
-	return r.resolve(in)
+	v.live = v.able
+	for i := range r.entries {
+		if v.able.has(i) && r.decides(&r.entries[i], e) {
+			v = r.resolve(e.past)
+			break
+		}
+	}
+	e.idle = !r.rightful(e, &v)
+	return v
+}
+
+// decides reports whether o, which e stands behind, makes the verdict on e's past matter to e. In a circle e's signer must be a member by it.
+func (r *Roster) decides(o, e *entry) bool {
+	if o.typ == typeRevoke {
+		return !r.namespace || o.target == e.signer || e.typ == typeFull && o.target == e.member.IK
+	}
+	return o.typ == typeFull && e.typ == typeFull && (o.member.IK == e.member.IK) != (o.member.NK == e.member.NK)
 }
 
 // outcome is what a roster says.
 type outcome struct {
 	verdict
 	members []Member
-	out     []Member // were members
-	relays  int      // the entry of the RELAYS that hold, 0 if there is none
+	out     []Member         // were members
+	relays  int              // the entry of the RELAYS that hold, 0 if there is none
+	left    map[[32]byte]int // what Left returns
 }
 
 // current is what the roster says now. It is worked out when it is asked for.
@@ -322,13 +385,11 @@ func (r *Roster) current() *outcome {
 	if r.now != nil {
 		return r.now
 	}
-	now := &outcome{verdict: r.resolve(r.all)}
+	now := &outcome{verdict: r.resolve(r.counting), left: make(map[[32]byte]int)}
 	r.now = now
 	r.count(now)
 	for i := range r.entries {
-		e, top := &r.entries[i], &r.entries[now.relays]
-		if e.typ == typeRelays && now.live.has(i) && (now.relays == 0 || e.version > top.version ||
-			e.version == top.version && bytes.Compare(e.id[:], top.id[:]) > 0) {
+		if r.entries[i].typ == typeRelays && now.live.has(i) && (now.relays == 0 || r.newer(i, now.relays)) {
 			now.relays = i
 		}
 	}
@@ -374,7 +435,7 @@ func (r *Roster) count(now *outcome) {
 
 func (r *Roster) candidates(now *outcome) []candidate {
 	var list []candidate
-	var rank [wire.MaxRoster]int
+	var rank [maxHeld]int
 	for i := range r.entries {
 		e := &r.entries[i]
 		if !now.able.has(i) || !e.introduces() {
@@ -383,16 +444,14 @@ func (r *Roster) candidates(now *outcome) []candidate {
 		if r.namespace && e.typ == typeAdd {
 			rank[i] = 1
 			if !r.full(e, &now.verdict) {
-				for _, j := range e.by {
-					rank[i] = max(rank[i], rank[j]+1)
+				for j := range i {
+					if e.by.has(j) {
+						rank[i] = max(rank[i], rank[j]+1)
+					}
 				}
 			}
 		}
-		c := candidate{Member: e.member, rank: rank[i], live: now.live.has(i)}
-		for j := range r.entries {
-			c.revoked = c.revoked || now.revokes.has(j) && r.entries[j].target == c.IK
-		}
-		list = append(list, c)
+		list = append(list, candidate{Member: e.member, rank: rank[i], live: now.live.has(i), revoked: now.against[e.whom] != nil})
 	}
 	sort.Slice(list, func(i, j int) bool {
 		a, b := &list[i], &list[j]

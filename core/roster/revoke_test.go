@@ -14,6 +14,7 @@ type harness struct {
 	genesis ID
 	first   *Roster
 	entries [][]byte
+	parsed  []entry // the same, as they were put
 	ids     map[string]ID
 }
 
@@ -45,7 +46,7 @@ func (h *harness) put(name string, by device, typ uint8, behind []string, body f
 		h.t.Fatal(name, err)
 	}
 	h.ids[name] = e.id
-	h.entries = append(h.entries, raw)
+	h.entries, h.parsed = append(h.entries, raw), append(h.parsed, e)
 }
 
 func (h *harness) add(name string, by, who device, behind ...string) {

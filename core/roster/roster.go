@@ -3,18 +3,19 @@
 // A roster is a set of entries, each of which names by hash the entries that its signer knew. New makes one for a new
 // circle, Open begins one from somebody's genesis entry, and Load takes one from storage. Add takes entries from anywhere:
 // whatever the order in which a roster got its entries, the same set says the same. Two devices send each other their
-// Heads, and the entries that Behind names. A device that SignRevoke has put out stays out; it is shown what Notice names.
+// Heads, and what Batches returns for the other's. A device that SignRevoke has put out stays out; it is shown what Notice names.
 //
 // OpenNamespace and LoadNamespace are Open and Load for the roster of a namespace, which begins empty and goes by whom a device trusts:
 // its Roots. There SignFull introduces the circle's devices, and SignAdd lets application peers in.
 //
-// core/PROTOCOL.md, "The roster", is the specification. A Roster is for one goroutine. It never forgets an entry.
+// core/PROTOCOL.md, "The roster", is the specification. A Roster is for one goroutine. It forgets entries for which there is no place.
 package roster
 
 import (
 	"bytes"
 	"crypto/ed25519"
 	"errors"
+	"math/bits"
 	"slices"
 	"sort"
 
@@ -27,7 +28,7 @@ var (
 	ErrMissing = errors.New("roster: an entry that this one refers to is not here")
 	ErrCircle  = errors.New("roster: entry of another circle")
 	ErrVersion = errors.New("roster: entry of a newer version: update Masq")
-	ErrFull    = errors.New("roster: no room for another entry")
+	ErrFull    = errors.New("roster: no place for another entry by this device")
 )
 
 // A Roster is the list of one circle, or of one namespace's application peers. Its zero value is of no use: see New, Open, Load,
@@ -38,27 +39,63 @@ type Roster struct {
 	roots     [][32]byte // a namespace's: who is full without an entry
 	entries   []entry    // each behind all that it refers to; a circle's first is GENESIS
 	index     map[ID]int
-	all       set      // every entry
-	covered   set      // every entry that another one stands behind
-	now       *outcome // nil: to be worked out
-	resolved  uint64   // see Resolved
+	devices   map[[32]byte]int // numbers of all that entries name
+	all       set              // every entry
+	covered   set              // every entry that another one stands behind
+	counting  set              // every entry that may count: see place
+	now       *outcome         // nil: to be worked out
+	resolved  uint64           // see Resolved
 }
 
-// set is a set of places in Roster.entries.
-type set [wire.MaxRoster / 64]uint64
+// set is a set of places in Roster.entries. Its methods are not inlined: there are many calls, and each would weigh in a browser.
+type set [maxHeld / 64]uint64
 
-func (s *set) add(i int)      { s[i/64] |= 1 << (i % 64) }
-func (s *set) drop(i int)     { s[i/64] &^= 1 << (i % 64) }
+//go:noinline
+func (s *set) add(i int) { s[i/64] |= 1 << (i % 64) }
+
+//go:noinline
+func (s *set) drop(i int) { s[i/64] &^= 1 << (i % 64) }
+
+//go:noinline
 func (s *set) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
-func (s *set) meet(o set) {
+
+//go:noinline
+func (s *set) meet(o *set) {
 	for i := range s {
 		s[i] &= o[i]
 	}
 }
-func (s *set) join(o set) {
+
+//go:noinline
+func (s *set) join(o *set) {
 	for i := range s {
 		s[i] |= o[i]
 	}
+}
+
+//go:noinline
+func (s *set) cut(o *set) {
+	for i := range s {
+		s[i] &^= o[i]
+	}
+}
+
+//go:noinline
+func (s *set) meets(o *set) bool {
+	for i := range s {
+		if s[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+//go:noinline
+func (s *set) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }
 
 // New makes the roster of a new circle whose only device is self, with a GENESIS entry and, if there are relays (at most
@@ -86,8 +123,10 @@ func begin(genesis []byte, verified bool) (*Roster, error) {
 	case e.typ != typeGenesis || e.signer != e.member.IK || !verified && !e.verified(ID{}):
 		return nil, ErrEntry
 	}
-	r := &Roster{genesis: e.id, index: make(map[ID]int)}
+	r := &Roster{genesis: e.id, index: make(map[ID]int), devices: make(map[[32]byte]int)}
+	e.member.Name = ShownName(e.member.Name)
 	r.take(e)
+	r.settle(0)
 	return r, nil
 }
 
@@ -110,22 +149,39 @@ func (r *Roster) Root() (root [32]byte) {
 	return root
 }
 
-// Len is how many entries there are, at most wire.MaxRoster.
+// Len is how many entries there are, at most 1,088.
 func (r *Roster) Len() int { return len(r.entries) }
 
 // Resolved counts the entries that verdicts were worked out on, each as often as that was done. It only grows.
 func (r *Roster) Resolved() uint64 { return r.resolved }
 
-// Add takes an entry, which it checks and copies. One that is here already is no error. One that refers to an entry that is
-// not here is refused with ErrMissing and not kept: entries are sent in the order of Behind. The others are ErrVersion
-// (stop and update), ErrCircle, ErrFull, and ErrEntry for all that is wrong in itself.
+// Add takes an entry, which it checks and copies. One that is here already is no error, nor is one for which there is no place: it is
+// forgotten. One that refers to an entry that is not here is refused with ErrMissing: entries are sent in the order of Behind. The others
+// are ErrVersion (stop and update), ErrCircle, and ErrEntry for all that is wrong in itself.
 //
 // An entry's signer must be a member by what the entry stands behind, and an ADD must not stand behind another one of the same
 // ik or nk. So whether an entry is taken depends on it alone, and never on what came first. A namespace's roster takes whatever is
-// well formed: who counts there depends on whom it trusts. What is taken counts unless a REVOKE strikes it.
-func (r *Roster) Add(raw []byte) error { return r.add(raw, !r.namespace, false) }
+// well formed: who counts there depends on whom it trusts. What is taken counts unless a REVOKE strikes it or others take its place.
+func (r *Roster) Add(raw []byte) error {
+	_, err := r.AddAll([][]byte{raw})
+	return err
+}
 
-// add is Add. If strict, an entry that does not count by its own past is refused; if verified, its signatures are known to hold.
+// AddAll is Add for entries that come together, at most 256, such as one of Batches: what some of them stand behind is forgotten only when all
+// are in. It reports whether the roster has changed, also if it ends with an error, as it does at the first entry that is refused.
+// It is ErrFull if they are too many.
+func (r *Roster) AddAll(entries [][]byte) (changed bool, err error) {
+	had := len(r.entries)
+	for _, raw := range entries {
+		if err = r.add(raw, !r.namespace, false); err != nil {
+			break
+		}
+	}
+	return len(r.entries) > had && r.settle(had), err
+}
+
+// add takes an entry, and gives out no places. If strict, an entry that does not count by its own past is refused; if verified, its
+// signatures are known to hold.
 func (r *Roster) add(raw []byte, strict, verified bool) error {
 	e, err := parse(raw)
 	if err != nil {
@@ -144,30 +200,58 @@ func (r *Roster) add(raw []byte, strict, verified bool) error {
 		return ErrEntry
 	case !r.fits(&e):
 		return ErrEntry
-	case len(r.entries) >= wire.MaxRoster:
+	case len(r.entries) >= maxHeld:
 		return ErrFull
-	}
-	for _, id := range e.prev {
-		i, ok := r.index[id]
-		if !ok {
-			return ErrMissing
-		}
-		e.past.join(r.entries[i].past)
-		e.past.add(i)
-	}
-	for i := range r.entries {
-		if o := &r.entries[i]; e.past.has(i) && o.introduces() && o.member.IK == e.signer {
-			e.by = append(e.by, i)
-		}
-	}
-	v := r.verdictOn(e.past)
-	e.idle, e.line = !r.rightful(&e, &v), r.lineOf(&e)
-	if strict && (e.idle || !r.entitled(&e, &v)) || !verified && !e.holds(r.ID()) {
+	case !r.look(&e):
+		return ErrMissing
+	case e.size > maxPast || !verified && !e.holds(r.ID()):
 		return ErrEntry
 	}
+	if v := r.weigh(&e); strict && (e.idle || !r.entitled(&e, &v)) {
+		return ErrEntry
+	}
+	e.member.Name = ShownName(e.member.Name)
 	e.raw, e.acceptance = bytes.Clone(raw), nil
 	r.take(e)
 	return nil
+}
+
+// look finds what an entry stands behind. It reports whether all of that is here.
+func (r *Roster) look(e *entry) bool {
+	e.past, e.by = set{}, set{}
+	for _, id := range e.prev {
+		i, ok := r.index[id]
+		if !ok {
+			return false
+		}
+		e.past.join(&r.entries[i].past)
+		e.past.add(i)
+	}
+	e.size = e.past.count()
+	for i := range r.entries {
+		if o := &r.entries[i]; e.past.has(i) && o.introduces() && o.member.IK == e.signer {
+			e.by.add(i)
+		}
+	}
+	e.who, e.line = r.number(e.signer), r.lineOf(e)
+	return true
+}
+
+// number is how a device is called in what is worked out, -1 if no entry names it.
+func (r *Roster) number(ik [32]byte) int {
+	if n, ok := r.devices[ik]; ok {
+		return n
+	}
+	return -1
+}
+
+func (r *Roster) numbered(ik [32]byte) int {
+	n, ok := r.devices[ik]
+	if !ok {
+		n = len(r.devices)
+		r.devices[ik] = n
+	}
+	return n
 }
 
 // fits reports whether this roster has entries of that form.
@@ -179,10 +263,17 @@ func (r *Roster) fits(e *entry) bool {
 }
 
 func (r *Roster) take(e entry) {
+	e.who = r.numbered(e.signer)
+	switch e.whom = e.who; {
+	case e.introduces():
+		e.whom = r.numbered(e.member.IK)
+	case e.typ == typeRevoke:
+		e.whom = r.numbered(e.target)
+	}
 	i := len(r.entries)
 	r.index[e.id] = i
 	r.all.add(i)
-	r.covered.join(e.past)
+	r.covered.join(&e.past)
 	r.entries = append(r.entries, e)
 	r.now = nil
 }
@@ -222,7 +313,7 @@ func sortIDs(ids []ID) {
 	sort.Slice(ids, func(i, j int) bool { return bytes.Compare(ids[i][:], ids[j][:]) < 0 })
 }
 
-// Heads are the ids of the entries that no other stands behind, ascending: they say what a roster has.
+// Heads are the ids of the entries that no other stands behind, ascending, the first 256 of them: they say what a roster has.
 func (r *Roster) Heads() []ID {
 	var out []ID
 	for i := range r.entries {
@@ -231,7 +322,7 @@ func (r *Roster) Heads() []ID {
 		}
 	}
 	sortIDs(out)
-	return out
+	return out[:min(len(out), wire.MaxRoster)]
 }
 
 // Behind returns the entries that a roster with these heads lacks, in an order in which it can Add them: those that are
@@ -245,9 +336,45 @@ func (r *Roster) Notice(ik [32]byte, heads []ID) [][]byte {
 	if i < 0 {
 		return nil
 	}
-	show := r.entries[i].past
-	show.add(i)
-	return r.lacks(show, heads)
+	return r.lacks(r.behind([]ID{r.entries[i].id}), heads)
+}
+
+// Batches is Behind in parts of at most 256 entries. Each has also all that its entries stand behind and the other side may lack: that may
+// have no place there by itself.
+func (r *Roster) Batches(heads []ID) (out [][][]byte) {
+	has := r.behind(heads)
+	var part, sent set
+	for i := range r.entries {
+		if has.has(i) || sent.has(i) {
+			continue
+		}
+		more := r.behind([]ID{r.entries[i].id})
+		more.cut(&has)
+		whole := part
+		if whole.join(&more); whole.count() > wire.MaxRoster {
+			out = append(out, r.raws(part))
+			whole = more
+		}
+		part = whole
+		sent.join(&part)
+	}
+	if part != (set{}) {
+		out = append(out, r.raws(part))
+	}
+	return out
+}
+
+// Grant is what a new device is given: all entries, or, if they are more than 256, what makes the device of ik a member. The rest follows
+// in the first session.
+func (r *Roster) Grant(ik [32]byte) [][]byte {
+	if len(r.entries) <= wire.MaxRoster {
+		return r.Behind(nil)
+	}
+	m, ok := r.Member(ik)
+	if !ok {
+		return nil
+	}
+	return r.raws(r.behind([]ID{m.Entry}))
 }
 
 // reason is the place of a REVOKE that put a device out, -1 if it isn't out.
@@ -272,29 +399,39 @@ func (r *Roster) reason(ik [32]byte) int {
 }
 
 func (r *Roster) lacks(show set, heads []ID) [][]byte {
-	var has set
+	has := r.behind(heads)
+	show.cut(&has)
+	return r.raws(show)
+}
+
+// behind is what a roster with these heads has of this one.
+func (r *Roster) behind(heads []ID) (has set) {
 	for _, id := range heads {
 		if i, ok := r.index[id]; ok {
-			has.join(r.entries[i].past)
+			has.join(&r.entries[i].past)
 			has.add(i)
 		}
 	}
-	var out [][]byte
+	return has
+}
+
+func (r *Roster) raws(in set) (out [][]byte) {
 	for i := range r.entries {
-		if show.has(i) && !has.has(i) {
+		if in.has(i) {
 			out = append(out, r.entries[i].raw)
 		}
 	}
 	return out
 }
 
-// SignAdd makes m a member. The device of ik must be one, and acceptance be what m signed (Accept). The new entry is
+// SignAdd makes m a member. The device of ik must be one, and acceptance be what m signed (Accept). It returns ErrFull if that device has
+// no place left, as SignRelays and SignFull do. The new entry is
 // taken, and answered for the other devices.
 func (r *Roster) SignAdd(ik ed25519.PrivateKey, m Member, acceptance [64]byte) ([]byte, error) {
 	if !ValidName(m.Name) {
 		return nil, ErrEntry
 	}
-	body := appendMember(appendPrev(nil, r.prevOf(public(ik))), &m)
+	body := appendMember(appendPrev(nil, r.prevOf(typeAdd, public(ik))), &m)
 	return r.signed(ik, typeAdd, append(body, acceptance[:]...))
 }
 
@@ -311,7 +448,7 @@ func (r *Roster) SignRelays(ik ed25519.PrivateKey, urls []string) ([]byte, error
 	case len(urls) > maxRelays || slices.ContainsFunc(urls, func(u string) bool { return !ValidRelay(u) }):
 		return nil, ErrEntry
 	}
-	body := wire.AppendU32(appendPrev(nil, r.prevOf(public(ik))), version)
+	body := wire.AppendU32(appendPrev(nil, r.prevOf(typeRelays, public(ik))), version)
 	body = append(body, byte(len(urls)))
 	for _, u := range urls {
 		body = wire.AppendLV(body, []byte(u))
@@ -326,43 +463,110 @@ func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error)
 	if _, ok := r.Member(who); !ok {
 		return nil, ErrEntry
 	}
-	return r.signed(ik, typeRevoke, append(appendPrev(nil, r.prevOf(public(ik), who)), who[:]...))
+	return r.signed(ik, typeRevoke, append(appendPrev(nil, r.prevOf(typeRevoke, public(ik), who)), who[:]...))
 }
 
+// signed takes an entry of this device's own. What this device knows must not speak against it, whatever the entry stands behind.
 func (r *Roster) signed(ik ed25519.PrivateKey, typ uint8, body []byte) ([]byte, error) {
 	raw := sign(ik, r.ID(), typ, body)
+	e, err := parse(raw)
+	if err != nil || !r.look(&e) {
+		return nil, ErrEntry
+	}
+	now := &r.current().verdict
+	if e.past = now.able; !r.rightful(&e, now) || !r.entitled(&e, now) {
+		return nil, ErrEntry
+	}
+	if typ != typeRevoke && r.Left(e.signer) == 0 && !(typ == typeRelays && r.hasRelays(e.who)) {
+		return nil, ErrFull
+	}
+	had := len(r.entries)
 	if err := r.add(raw, true, false); err != nil {
 		return nil, err
+	}
+	r.settle(had)
+	if i, ok := r.index[e.id]; !ok || !r.counting.has(i) {
+		return nil, ErrFull
 	}
 	return raw, nil
 }
 
+// hasRelays reports whether RELAYS by a device have a place, which newer ones of its own take.
+func (r *Roster) hasRelays(who int) bool {
+	for i := range r.entries {
+		if e := &r.entries[i]; e.typ == typeRelays && e.who == who && !r.covered.has(i) && r.counting.has(i) {
+			return true
+		}
+	}
+	return false
+}
+
 func public(ik ed25519.PrivateKey) [32]byte { return [32]byte(ik.Public().(ed25519.PublicKey)) }
 
-// prevOf picks the heads that a new entry refers to. With more than fit, some are among them that stand behind the membership of
-// the devices that the entry is by and about, without which it would not count.
-func (r *Roster) prevOf(devices ...[32]byte) []ID {
-	heads := r.Heads()
-	if len(heads) <= maxPrev {
-		return heads
-	}
-	for n, ik := range devices {
-		m, _ := r.Member(ik)
-		own := r.index[m.Entry]
-		for i, id := range heads {
-			if at := r.index[id]; at == own || r.entries[at].past.has(own) {
-				i = max(i, n)
-				heads[n], heads[i] = heads[i], heads[n]
-				break
+// prevOf picks what a new entry refers to: what makes the devices members that it is by and about, and what counts of all that they
+// have signed, of RELAYS only those that hold, and only if the entry is a REVOKE, which strikes what it does not stand behind. It is no more, so that
+// others' entries can be forgotten, and it is bounded by what an entry may stand behind.
+func (r *Roster) prevOf(typ uint8, devices ...[32]byte) []ID {
+	now := r.current()
+	var first, then, past set
+	for _, ik := range devices {
+		in := r.introductions(ik)
+		first.join(&in)
+		for i := range r.entries {
+			e := &r.entries[i]
+			if e.signer == ik && now.live.has(i) && (e.typ != typeRelays || typ == typeRevoke && i == now.relays) {
+				then.add(i)
 			}
 		}
 	}
-	heads = heads[:maxPrev]
-	sortIDs(heads)
-	return heads
+	var prev []int
+	for _, from := range []set{first, then} {
+		for i := len(r.entries) - 1; i >= 0; i-- {
+			whole := past
+			whole.join(&r.entries[i].past)
+			whole.add(i)
+			if from.has(i) && !past.has(i) && len(prev) < maxPrev && whole.count() <= maxPast {
+				past, prev = whole, append(prev, i)
+			}
+		}
+	}
+	return r.heads(prev)
 }
 
-const format = 1 // of Encode's bytes
+// introductions are the entry that made a device a member; if it is none, all that count of those that introduce it.
+func (r *Roster) introductions(ik [32]byte) (in set) {
+	if m, ok := r.Member(ik); ok {
+		in.add(r.index[m.Entry])
+		return in
+	}
+	for i := range r.entries {
+		if e := &r.entries[i]; e.introduces() && e.member.IK == ik && r.now.live.has(i) {
+			in.add(i)
+		}
+	}
+	return in
+}
+
+// heads are the ids of those entries of a list that none of the others stands behind, ascending.
+func (r *Roster) heads(list []int) (ids []ID) {
+	var covered set
+	for _, i := range list {
+		covered.join(&r.entries[i].past)
+	}
+	for _, i := range list {
+		if !covered.has(i) {
+			ids = append(ids, r.entries[i].id)
+		}
+	}
+	sortIDs(ids)
+	return ids
+}
+
+// The formats of Encode's bytes. A roster has the large one if it has more than 256 entries.
+const (
+	format      = 1
+	formatLarge = 3
+)
 
 // Encode writes the roster for storage: format u8 (and what encodeNamespace adds) ‖ n u16 ‖ lv(entry)*n, in an order in which they
 // can be added.
@@ -370,6 +574,9 @@ func (r *Roster) Encode() []byte {
 	b := []byte{format}
 	if r.namespace {
 		b = r.encodeNamespace()
+	}
+	if len(r.entries) > wire.MaxRoster {
+		b[0] += formatLarge - format
 	}
 	b = wire.AppendU16(b, uint16(len(r.entries)))
 	for i := range r.entries {
@@ -383,7 +590,8 @@ func (r *Roster) Encode() []byte {
 // wrote.
 func Load(b []byte) (*Roster, error) {
 	in := wire.NewReader(b)
-	if in.U8() != format && in.Err() == nil {
+	f := in.U8()
+	if f != format && f != formatLarge && in.Err() == nil {
 		return nil, ErrVersion
 	}
 	n := int(in.U16())
@@ -391,11 +599,11 @@ func Load(b []byte) (*Roster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.load(&in, n)
+	return r.load(&in, n, f == formatLarge)
 }
 
 // load adds the entries up to the n-th. Of a namespace's roster their number comes first.
-func (r *Roster) load(in *wire.Reader, n int) (*Roster, error) {
+func (r *Roster) load(in *wire.Reader, n int, large bool) (*Roster, error) {
 	if r.namespace {
 		n = int(in.U16())
 	}
@@ -404,8 +612,9 @@ func (r *Roster) load(in *wire.Reader, n int) (*Roster, error) {
 			return nil, err
 		}
 	}
-	if in.Done() != nil || len(r.entries) != n {
+	if in.Done() != nil || len(r.entries) != n || large != (n > wire.MaxRoster) {
 		return nil, ErrEntry
 	}
+	r.settle(n)
 	return r, nil
 }

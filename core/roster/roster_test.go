@@ -147,12 +147,12 @@ func TestConverges(t *testing.T) {
 			t.Errorf("%s: behind is wrong", name)
 		}
 	}
-	if len(ra.Heads()) != 2 {
-		t.Errorf("%d heads, want 2", len(ra.Heads()))
+	if len(ra.Heads()) != 3 { // three RELAYS, which nothing stands behind
+		t.Errorf("%d heads, want 3", len(ra.Heads()))
 	}
-	add(t, ra, a, dev(5))
-	if len(ra.Heads()) != 1 {
-		t.Error("an entry does not join the heads")
+	revoke(t, ra, a, b)
+	if len(ra.Heads()) != 3 || len(ra.Notice(b.IK, nil)) != 6 {
+		t.Error("a REVOKE does not stand behind the RELAYS that hold and what its target signed")
 	}
 	if len(ra.Behind([]ID{{9}, rb.Heads()[0]})) == ra.Len() {
 		t.Error("an unknown head hides a known one")
@@ -213,6 +213,9 @@ func addCases(t testing.TB) (base *Roster, cases map[string]addCase) {
 		"kind 3":                   {sign(a.ik, base.ID(), typeAdd, changed(func(m *Member) { m.Kind = 3 })), ErrVersion},
 		"relays: not a URL":        {sign(a.ik, base.ID(), typeRelays, relays("x")), ErrEntry},
 		"relays: nine":             {sign(a.ik, base.ID(), typeRelays, relays(slices.Repeat([]string{relayA}, 9)...)), ErrEntry},
+		"a NOTE":                   {sign(a.ik, base.ID(), typeNote, append(appendPrev(nil, head), make([]byte, 256)...)), nil},
+		"a NOTE that is too long":  {sign(a.ik, base.ID(), typeNote, append(appendPrev(nil, head), make([]byte, 257)...)), ErrEntry},
+		"a stranger's NOTE":        {sign(b.ik, base.ID(), typeNote, appendPrev(nil, head)), ErrEntry},
 		"unknown type":             {sign(a.ik, base.ID(), 9, []byte("what is to come")), ErrVersion},
 		"unknown type, stranger":   {sign(b.ik, base.ID(), 9, nil), ErrEntry},
 		"unknown type, not signed": {append(wire.AppendLV([]byte{9}, nil), make([]byte, 96)...), ErrEntry},
@@ -301,6 +304,7 @@ func TestRelaysHighestHolds(t *testing.T) {
 	}
 }
 
+// A roster that was full before there were places is read whole, and goes on.
 func TestFull(t *testing.T) {
 	a, b := dev(1), dev(2)
 	r := circle(t, a)
@@ -312,16 +316,17 @@ func TestFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for n := 3; r.Len() < wire.MaxRoster; n++ { // with more heads than fit in prev
+	for n := 3; r.Len() < wire.MaxRoster; n++ {
 		add(t, r, b, dev(n))
 	}
-	c := dev(999)
-	if _, err := r.SignAdd(a.ik, c.Member, Accept(c.ik, r.ID(), c.Member)); err != ErrFull {
-		t.Errorf("got %v", err)
-	}
 	full := load(t, r.Encode())
-	if !slices.Equal(full.Members(), r.Members()) || len(full.Members()) != 10 {
-		t.Error(names(full))
+	if full.Len() != wire.MaxRoster || !slices.Equal(full.Members(), r.Members()) || len(full.Members()) != 10 || full.Encode()[0] != format {
+		t.Error(full.Len(), names(full))
+	}
+	add(t, full, a, dev(99))
+	revoke(t, full, b, a)
+	if len(full.Members()) != 10 || full.Len() > wire.MaxRoster+1 {
+		t.Error(full.Len(), names(full))
 	}
 }
 
@@ -378,6 +383,28 @@ func deviceNames() []nameCase {
 		{"bad\xff\xfeutf8", false, "badutf8"},
 		{"\t  two   spaces \r\n", false, "two spaces"},
 		{"\u0085", false, "Device"},
+		{"\u200b", false, "Device"}, // nothing to be seen
+		{"\u3164", false, "Device"},
+		{"\u2060\u2060", false, "Device"},
+		{"\u00ad", false, "Device"},
+		{"\ufeff", false, "Device"},
+		{"\u034f\ufe0f", false, "Device"},
+		{"\u2800", false, "Device"},
+		{"\u115f\u1160\uffa0", false, "Device"},
+		{"\U000e0061", false, "Device"},
+		{"\u2003", false, "Device"},
+		{"\u0301\u0302", false, "Device"}, // only marks
+		{"e\u0301", true, "e\u0301"},
+		{"Laptop\u200b", false, "Laptop"}, // the same to the eye
+		{"Lap\u00adtop", false, "Laptop"},
+		{"Lap\u200dtop", false, "Laptop"},
+		{"Laptop\ufe0f", false, "Laptop"},
+		{"two\u2028lines", false, "two lines"},
+		{"👩\u200d💻", true, "👩\u200d💻"}, // where they show
+		{"❤\ufe0f\u200d🔥", true, "❤\ufe0f\u200d🔥"},
+		{"می\u200cخواهم", true, "می\u200cخواهم"},
+		{"क्\u200dष", true, "क्\u200dष"},
+		{"👩\u200d\u200d💻", false, "👩\u200d💻"},
 	}
 }
 
@@ -462,7 +489,7 @@ func FuzzEntry(f *testing.F) {
 	f.Add(sign(a.ik, r.ID(), 9, []byte("?")))
 	had := r.Len()
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		if e, err := parse(raw); err == nil && (e.typ == typeGenesis || e.typ == typeAdd) && !ValidName(e.member.Name) {
+		if e, err := parse(raw); err == nil && (e.typ == typeGenesis || e.typ == typeAdd) && !signedName(e.member.Name) {
 			t.Fatal("a bad name was taken")
 		}
 		_, _ = Open(raw)

@@ -21,6 +21,7 @@ func TestVectors(t *testing.T) {
 	out = append(out, randomVectors(t)...)
 	out = append(out, addVectors(t)...)
 	out = append(out, noticeVectors(t)...)
+	out = append(out, placesVectors(t)...)
 	vectors.Check(t, "roster.json", "What rosters say: every table of this package's tests, and sets of entries at random", out)
 	vectors.Check(t, "names.json", "Names of devices and URLs of Sync Servers", nameVectors())
 }
@@ -244,11 +245,68 @@ func noticeVectors(t *testing.T) []vectors.Vector {
 	return out
 }
 
+// placesVectors are more entries than there are places, and those that are forgotten.
+func placesVectors(t *testing.T) []vectors.Vector {
+	a, b, x := dev(1), dev(2), dev(5)
+	h := newHarness(t)
+	h.add("b", a, b, "G")
+	h.add("x", b, x, "b")
+	for n := range 130 {
+		h.note(fmt.Sprint("x", n), x, "x")
+		h.note(fmt.Sprint("b", n), b, "b")
+	}
+	h.add("y", x, dev(6), "x0")
+	for n := range 6 {
+		h.relays(fmt.Sprint("r", n), x, byte(n), "x", fmt.Sprint("b", n))
+		h.note(fmt.Sprint("y", n), dev(6), "y")
+	}
+	h.revoke("yy", dev(6), dev(6), "y3", "r2")
+	h.revoke("bx", b, x, "x1")
+	circle := keptOf(t, "more entries than places", "R8.39", open(t, h.first.Genesis()), h.entries)
+	h = newNamespaceHarness(t)
+	h.full("ab", a, b)
+	for n := range 70 {
+		h.full(fmt.Sprint("s", n), dev(100+n), dev(100+n))
+	}
+	h.full("b6", b, dev(6), "s1")
+	h.add("p", dev(6), peer(7))
+	return append([]vectors.Vector{circle}, keptOf(t, "namespace: strangers' entries", "R8.43", OpenNamespace(ns, a.IK), h.entries))
+}
+
+// keptOf gives a roster entries that come together.
+func keptOf(t *testing.T, name, rule string, r *Roster, entries [][]byte) vectors.Vector {
+	in := vectors.Fields{"entries": vectors.HexList(entries)}
+	if r.namespace {
+		in["ns"], in["roots"] = vectors.Hex(ns[:]), []string{vectors.Hex(r.roots[0][:])}
+	} else {
+		in["genesis"] = vectors.Hex(r.Genesis())
+	}
+	if _, err := r.AddAll(entries); err != nil {
+		t.Fatal(err)
+	}
+	forgotten := []ID{}
+	for _, raw := range entries {
+		if e, err := parse(raw); err != nil {
+			t.Fatal(err)
+		} else if _, ok := r.index[e.id]; !ok {
+			forgotten = append(forgotten, e.id)
+		}
+	}
+	sortIDs(forgotten)
+	if len(forgotten) == 0 {
+		t.Fatal(name, "has nothing to forget")
+	}
+	return vectors.Vector{
+		Name: name, Rule: rule, Op: "roster.kept", In: in, Outcome: vectors.OK,
+		Out: vectors.Fields{"forgotten": vectors.Keys(forgotten), "members": len(r.Members()), "heads": len(r.Heads())},
+	}
+}
+
 func nameVectors() []vectors.Vector {
 	var out []vectors.Vector
 	for i, c := range deviceNames() {
 		out = append(out, vectors.Vector{
-			Name: fmt.Sprint("name ", i), Rule: "R8.4", Op: "roster.name", Outcome: vectors.OK, In: vectors.Fields{"name": vectors.Hex([]byte(c.name))},
+			Name: fmt.Sprint("name ", i), Rule: "R8.46", Op: "roster.name", Outcome: vectors.OK, In: vectors.Fields{"name": vectors.Hex([]byte(c.name))},
 			Out: vectors.Fields{"valid": ValidName(c.name)},
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/cipher"
 	"encoding/binary"
 	"math"
+	"reflect"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -27,13 +28,30 @@ func newOneWay(key [32]byte) oneWay {
 	return c
 }
 
+// setKey overwrites the key before.
 func (c *oneWay) setKey(key []byte) {
+	erase(c.aead)
+	c.aead = newAEAD(key)
+}
+
+func newAEAD(key []byte) cipher.AEAD {
 	aead, err := chacha20poly1305.New(key)
 	if err != nil {
 		panic("session: key of a wrong length")
 	}
-	c.aead = aead
+	return aead
 }
+
+// erase overwrites the key that a cipher of newAEAD keeps inside, in its one field: its package has no way to do that. The cipher must
+// not be used again.
+func erase(aead cipher.AEAD) {
+	if aead != nil {
+		clear(reflect.ValueOf(aead).Elem().Field(0).Bytes())
+	}
+}
+
+// erase overwrites the key. c must not be used again.
+func (c *oneWay) erase() { erase(c.aead) }
 
 func (c *oneWay) at(n uint64) []byte {
 	binary.LittleEndian.PutUint64(c.nonce[4:], n)

@@ -14,8 +14,8 @@
 // All that a Conn hands out to be sent are whole relay frames, the type byte of DATA in front; what it takes are the bodies of
 // DATA without it. That spares a copy of everything sent.
 //
-// Keys of frames are overwritten or dropped as soon as the frame is done with. Go cannot promise more: what the garbage collector
-// has not reclaimed yet may still be in memory.
+// The keys of a frame, a session and a handshake are overwritten as soon as they are done with, where they can be reached. Inside of
+// other packages they cannot: there what the garbage collector has not reclaimed may still be in memory, as may copies on the stack.
 package session
 
 import (
@@ -41,7 +41,7 @@ const HandshakeTimeout = 10_000
 
 // Result is what came of a call. Up or Down comes before Messages.
 type Result struct {
-	Send     []byte // a relay frame to send, nil: none
+	Send     []byte // a relay frame to send, nil: none: a handshake's, or an empty one of the session, to keep it alive
 	Messages []byte // whole messages, one behind the other, for wire.NextMessage; they alias what was received
 	Taken    bool   // it was a frame of the session, though its message may not be whole yet: the other side lives
 	Up       bool   // a new session stands; the one before it, if there was one, is over. Call Seal.
@@ -87,7 +87,7 @@ func (c *Conn) Begin(now uint64) ([]byte, error) {
 	if !c.pair.initiator {
 		return nil, nil
 	}
-	c.pending = nil
+	c.end()
 	a := &attempt{deadline: now + HandshakeTimeout}
 	if _, err := io.ReadFull(c.random, a.tag[:]); err != nil {
 		return nil, err
@@ -124,16 +124,23 @@ func (c *Conn) Receive(now uint64, body []byte) Result {
 	return Result{} // of an attempt that is over
 }
 
-// answer is the responder's half of the handshake. An M1 that cannot be read changes nothing and is not answered.
+// answer is the responder's half of the handshake. An M1 that cannot be read changes nothing and is not answered. Nor is one that was
+// answered before, or one too many: the Sync Server could have a device compute without end.
 func (c *Conn) answer(now uint64, t tag, msg []byte) Result {
-	s, out, err := answer(c.pair, &c.channel, c.random, c.kem, msg, begin(t, typeM2, m2Size))
+	g := &c.pair.guard
+	if len(msg) != noise1Size || g.knows(msg) || !g.admits(now) {
+		return Result{}
+	}
+	s, out, err := answer(now, c.pair, &c.channel, c.random, c.kem, msg, begin(t, typeM2, m2Size))
 	if err == ErrHandshake {
 		return Result{}
 	}
 	if err != nil {
 		return Result{Err: err}
 	}
+	g.answered(msg)
 	s.tag = t
+	c.end()
 	c.pending = &attempt{tag: t, deadline: now + HandshakeTimeout, session: s}
 	return Result{Send: out}
 }
@@ -145,21 +152,49 @@ func (c *Conn) advance(now uint64, body []byte) Result {
 	if a.hello == nil {
 		msgs, err := a.session.open(now, body)
 		if err != nil {
+			a.session.erase()
 			return Result{Err: ErrHandshake}
 		}
-		c.live = a.session
+		c.stands(a.session)
 		return Result{Up: true, Messages: msgs}
 	}
 	if body[4] != typeM2 {
+		a.end()
 		return Result{Err: ErrHandshake}
 	}
-	s, err := a.hello.finish(c.pair, body[headSize:])
+	s, err := a.hello.finish(now, c.pair, body[headSize:])
 	if err != nil {
 		return Result{Err: err}
 	}
-	s.tag, s.confirm = a.tag, now+HandshakeTimeout
-	c.live = s
+	s.tag = a.tag
+	c.stands(s)
 	return Result{Up: true}
+}
+
+// stands puts a session in the place of the one before.
+func (c *Conn) stands(s *session) {
+	if c.live != nil {
+		c.live.erase()
+	}
+	c.live = s
+}
+
+// end overwrites the keys of an attempt that came to nothing.
+func (a *attempt) end() {
+	if a.hello != nil {
+		a.hello.noise.forget()
+	}
+	if a.session != nil {
+		a.session.erase()
+	}
+}
+
+// end ends the attempt under way, if there is one.
+func (c *Conn) end() {
+	if c.pending != nil {
+		c.pending.end()
+		c.pending = nil
+	}
 }
 
 // carry takes a frame of the session.
@@ -175,7 +210,7 @@ func (c *Conn) carry(now uint64, body []byte) Result {
 }
 
 func (c *Conn) down(err error) Result {
-	c.live = nil
+	c.stands(nil)
 	return Result{Down: true, Err: err}
 }
 
@@ -198,11 +233,12 @@ func (c *Conn) Seal(now uint64, out [][]byte, msgs ...[]byte) ([][]byte, error) 
 	return c.live.seal(now, out, msgs), nil
 }
 
-// Tick does what is due at a time. Renew is said once a session, earlier to the initiator than to the responder.
+// Tick does what is due at a time: it ends a session of which nothing was heard for Silence, and keeps one alive by which nothing was
+// sent for KeepAlive. Renew is said once a session, earlier to the initiator than to the responder.
 func (c *Conn) Tick(now uint64) Result {
 	var err error
 	if c.pending != nil && now >= c.pending.deadline {
-		c.pending = nil
+		c.end()
 		if c.pair.initiator { // the responder has nothing to try again
 			err = ErrTimeout
 		}
@@ -213,11 +249,13 @@ func (c *Conn) Tick(now uint64) Result {
 		return Result{Err: err}
 	case s.spent(now):
 		return c.down(ErrSpent)
-	case !s.heard && now >= s.confirm:
+	case now >= s.lostAt():
 		return c.down(ErrTimeout)
 	case !s.renewed && s.renewDue(now, c.pair.initiator):
 		s.renewed = true
 		return Result{Renew: true, Err: err}
+	case now >= s.sentAt+KeepAlive:
+		return Result{Send: s.empty(now), Err: err}
 	}
 	return Result{Err: err}
 }
@@ -234,18 +272,18 @@ func (c *Conn) Deadline() uint64 {
 		soonest(c.pending.deadline)
 	}
 	if s := c.live; s != nil {
-		if !s.heard {
-			soonest(s.confirm)
-		}
+		soonest(s.lostAt())
+		soonest(s.sentAt + KeepAlive)
+		soonest(s.spentAt())
 		if !s.renewed {
 			soonest(s.renewAt(c.pair.initiator))
-		}
-		if s.since != 0 {
-			soonest(s.since + spentMillis)
 		}
 	}
 	return at
 }
 
 // Drop forgets the session and the attempt under way, because the socket or the other device is gone. Nothing of it can be used again.
-func (c *Conn) Drop() { c.pending, c.live = nil, nil }
+func (c *Conn) Drop() {
+	c.end()
+	c.stands(nil)
+}

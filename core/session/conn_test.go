@@ -28,17 +28,19 @@ func mustBegin(t testing.TB, c *Conn) []byte {
 
 func mustSeal(t testing.TB, c *Conn, msgs ...[]byte) [][]byte {
 	t.Helper()
-	out, err := c.Seal(0, nil, msgs...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return mustSealAt(t, c, 0, msgs...)
+}
+
+// answerTo has the responder receive an M1, however many it has answered.
+func answerTo(r *Conn, m1 []byte) Result {
+	r.pair.guard = guard{}
+	return r.Receive(0, m1)
 }
 
 // shake runs a whole handshake and has both say their first word.
 func shake(t testing.TB, i, r *Conn) {
 	t.Helper()
-	res := r.Receive(0, mustBegin(t, i))
+	res := answerTo(r, mustBegin(t, i))
 	if len(res.Send) != 1+m2Size || res.Up || res.Err != nil {
 		t.Fatalf("upon M1: %d bytes, %+v", len(res.Send), res.Err)
 	}
@@ -105,7 +107,7 @@ func TestHandshakeAndTraffic(t *testing.T) {
 
 func TestBothSpeakBeforeAnythingArrives(t *testing.T) {
 	i, r := testConns(t)
-	res := r.Receive(0, mustBegin(t, i))
+	res := answerTo(r, mustBegin(t, i))
 	i.Receive(0, body(res.Send))
 	first := mustSeal(t, i, credit(1))
 	if len(first) != 1 {
@@ -124,7 +126,7 @@ func TestResponderNeitherBeginsNorSpeaksUnconfirmed(t *testing.T) {
 	if m1, err := r.Begin(0); m1 != nil || err != nil {
 		t.Error("the responder begins")
 	}
-	r.Receive(0, mustBegin(t, i))
+	answerTo(r, mustBegin(t, i))
 	if _, err := r.Seal(0, nil, credit(1)); err != ErrDown || r.Up() {
 		t.Error("the responder speaks before M3:", err)
 	}
@@ -136,7 +138,7 @@ func TestTampering(t *testing.T) {
 		i, r := testConns(t)
 		m1 := mustBegin(t, i)
 		for at := 4; at < len(m1); at++ { // the tag, before it, is only a name
-			if res := r.Receive(0, flip(m1, at)); res.Send != nil || res.Up || res.Err != nil || r.Pending() {
+			if res := answerTo(r, flip(m1, at)); res.Send != nil || res.Up || res.Err != nil || r.Pending() {
 				t.Fatalf("byte %d: %+v", at, res)
 			}
 		}
@@ -144,7 +146,7 @@ func TestTampering(t *testing.T) {
 	t.Run("M2", func(t *testing.T) {
 		i, r := testConns(t)
 		for at := 0; at < m2Size; at += 1 + at/64 {
-			res := r.Receive(0, mustBegin(t, i))
+			res := answerTo(r, mustBegin(t, i))
 			if res = i.Receive(0, flip(body(res.Send), at)); res.Up || i.Up() || at >= 4 && res.Err != ErrHandshake || at >= 4 == i.Pending() {
 				t.Fatalf("byte %d: %+v", at, res)
 			}
@@ -153,7 +155,7 @@ func TestTampering(t *testing.T) {
 	t.Run("M3", func(t *testing.T) {
 		i, r := testConns(t)
 		for at := 0; at < 4+1+256+16; at += 1 + at/16 {
-			res := r.Receive(0, mustBegin(t, i))
+			res := answerTo(r, mustBegin(t, i))
 			i.Receive(0, body(res.Send))
 			if res = r.Receive(0, flip(body(mustSeal(t, i)[0]), at)); res.Up || r.Up() || at >= 4 == r.Pending() {
 				t.Fatalf("byte %d: %+v", at, res)
@@ -233,7 +235,7 @@ func TestWrongSecrets(t *testing.T) {
 			p := mustPair(t, c.responder)
 			p.initiator = false
 			r := NewConn(p, c.channel, random(2))
-			res := r.Receive(0, mustBegin(t, i))
+			res := answerTo(r, mustBegin(t, i))
 			if (res.Send != nil) != c.answers || res.Err != nil {
 				t.Fatalf("M1 answered: %v, %v", res.Send != nil, res.Err)
 			}
@@ -250,8 +252,8 @@ func TestWrongSecrets(t *testing.T) {
 func TestRaces(t *testing.T) {
 	t.Run("begun again before M2", func(t *testing.T) {
 		i, r := testConns(t)
-		old := r.Receive(0, mustBegin(t, i))
-		now := r.Receive(0, mustBegin(t, i))
+		old := answerTo(r, mustBegin(t, i))
+		now := answerTo(r, mustBegin(t, i))
 		if res := i.Receive(0, body(old.Send)); res.Up || res.Err != nil || !i.Pending() {
 			t.Fatalf("the old M2: %+v", res)
 		}
@@ -264,9 +266,9 @@ func TestRaces(t *testing.T) {
 	})
 	t.Run("begun again before M3 arrives", func(t *testing.T) {
 		i, r := testConns(t)
-		i.Receive(0, body(r.Receive(0, mustBegin(t, i)).Send))
+		i.Receive(0, body(answerTo(r, mustBegin(t, i)).Send))
 		oldM3 := mustSeal(t, i, credit(1))
-		now := r.Receive(0, mustBegin(t, i))
+		now := answerTo(r, mustBegin(t, i))
 		if res := r.Receive(0, body(oldM3[0])); res.Up || res.Err != nil || !r.Pending() {
 			t.Fatalf("the old M3: %+v", res)
 		}
@@ -278,7 +280,7 @@ func TestRaces(t *testing.T) {
 	})
 	t.Run("the old session goes on until the new one is confirmed", func(t *testing.T) {
 		i, r := connected(t)
-		now := r.Receive(0, mustBegin(t, i))
+		now := answerTo(r, mustBegin(t, i))
 		expectMessages(t, i, r, credit(1))
 		expectMessages(t, r, i, credit(2))
 		late := mustSeal(t, r, credit(3))
@@ -344,7 +346,7 @@ func TestTimeouts(t *testing.T) {
 	})
 	t.Run("no M3", func(t *testing.T) {
 		i, r := testConns(t)
-		r.Receive(0, mustBegin(t, i))
+		answerTo(r, mustBegin(t, i))
 		if r.Tick(before); !r.Pending() || r.Deadline() != at {
 			t.Fatal("early")
 		}
@@ -354,7 +356,7 @@ func TestTimeouts(t *testing.T) {
 	})
 	t.Run("the responder never speaks", func(t *testing.T) {
 		i, r := testConns(t)
-		i.Receive(0, body(r.Receive(0, mustBegin(t, i)).Send))
+		i.Receive(0, body(answerTo(r, mustBegin(t, i)).Send))
 		if res := i.Tick(before); res.Down || i.Deadline() != at {
 			t.Fatal("early")
 		}
@@ -362,51 +364,93 @@ func TestTimeouts(t *testing.T) {
 			t.Fatalf("%+v", res)
 		}
 	})
-	t.Run("a session without data never ends", func(t *testing.T) {
+}
+
+// One side keeps the session alive, or neither does, and it ends.
+func TestKeepAlive(t *testing.T) {
+	i, r := connected(t)
+	for now := uint64(KeepAlive); now < 20*KeepAlive; now += KeepAlive {
+		if i.Deadline() != now || i.Tick(now-1).Send != nil {
+			t.Fatalf("not at %d, but at %d", now, i.Deadline())
+		}
+		res := i.Tick(now)
+		if len(res.Send) != 1+headSize+wire.MinFramePlain+overhead || i.Tick(now).Send != nil {
+			t.Fatalf("at %d: %+v", now, res)
+		}
+		if got := r.Receive(now, body(res.Send)); !got.Taken || got.Messages == nil || len(got.Messages) != 0 || got.Err != nil {
+			t.Fatalf("at %d the other has %+v", now, got)
+		}
+		if res := r.Tick(now); res.Send == nil || i.Receive(now, body(res.Send)).Err != nil {
+			t.Fatalf("at %d from the responder: %+v", now, res)
+		}
+	}
+	const last = 19 * KeepAlive
+	for _, c := range []*Conn{i, r} {
+		c.Tick(last + KeepAlive)
+		if res := c.Tick(last + Silence - 1); res.Down || c.Deadline() != last+Silence {
+			t.Errorf("down at %d, or before: %+v", c.Deadline(), res)
+		}
+		if res := c.Tick(last + Silence); !res.Down || res.Err != ErrTimeout {
+			t.Errorf("nothing was heard: %+v", res)
+		}
+	}
+}
+
+// A session is renewed behind 120 s of traffic, and each hour in any case; the responder asks for it an eighth later.
+func TestRenewalByTime(t *testing.T) {
+	const minute, hour = 60_000, 60 * 60_000
+	for name, c := range map[string]struct {
+		at    uint64   // when the initiator says
+		msgs  [][]byte // this
+		renew [2]uint64
+		end   uint64
+	}{
+		"data at once":                   {0, [][]byte{dataOf(1)}, [2]uint64{2 * minute, 135_000}, 10 * minute},
+		"data, later":                    {minute, [][]byte{dataOf(1)}, [2]uint64{3 * minute, minute + 135_000}, 11 * minute},
+		"what every session begins with": {29_999, [][]byte{credit(1)}, [2]uint64{hour, hour + hour/8}, 2 * hour},
+		"something else, later":          {30_000, [][]byte{credit(1)}, [2]uint64{150_000, 165_000}, 630_000},
+		"only that it lives":             {minute, nil, [2]uint64{hour, hour + hour/8}, 2 * hour},
+		"data, when it is old":           {hour - 1, [][]byte{dataOf(1)}, [2]uint64{hour, hour - 1 + 135_000}, hour - 1 + 10*minute},
+	} {
 		i, r := connected(t)
-		expectMessages(t, i, r, credit(1))
-		for _, c := range []*Conn{i, r} {
-			if res := c.Tick(1 << 60); res.Renew || res.Down || res.Err != nil || c.Deadline() != 0 {
-				t.Errorf("%+v", res)
+		for _, f := range mustSealAt(t, i, c.at, c.msgs...) {
+			r.Receive(c.at, body(f))
+		}
+		for k, conn := range []*Conn{i, r} {
+			at := func(now uint64) Result { // the other side lives, and so does this one
+				conn.live.sentAt, conn.live.heardAt = now, now
+				return conn.Tick(now)
+			}
+			if at(c.renew[k]-1).Renew || !at(c.renew[k]).Renew || at(c.renew[k]).Renew {
+				t.Errorf("%s: side %d is not renewed once, at %d", name, k, c.renew[k])
+			}
+			if conn.Deadline() > c.end || at(c.end-1).Down {
+				t.Errorf("%s: side %d ends before %d", name, k, c.end)
+			}
+			if _, err := conn.Seal(c.end, nil, credit(1)); err != ErrSpent {
+				t.Errorf("%s: side %d seals when spent: %v", name, k, err)
+			}
+			if res := at(c.end); !res.Down || res.Err != ErrSpent || conn.Up() {
+				t.Errorf("%s: side %d: %+v", name, k, res)
 			}
 		}
-	})
+	}
+}
+
+func mustSealAt(t testing.TB, c *Conn, now uint64, msgs ...[]byte) [][]byte {
+	t.Helper()
+	out, err := c.Seal(now, nil, msgs...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestRenewAndSpent(t *testing.T) {
-	const start = 1000
-	exchange := func(t *testing.T) (i, r *Conn) {
-		i, r = connected(t)
-		out, err := i.Seal(start, nil, dataOf(1))
-		if err != nil || r.Receive(start, body(out[0])).Err != nil {
-			t.Fatal(err)
-		}
-		return i, r
-	}
-	t.Run("by age", func(t *testing.T) {
-		i, r := exchange(t)
-		for _, c := range []struct {
-			l    *Conn
-			due  uint64
-			name string
-		}{{i, start + 120_000, "initiator"}, {r, start + 135_000, "responder"}} {
-			if c.l.Deadline() != c.due || c.l.Tick(c.due-1).Renew || !c.l.Tick(c.due).Renew || c.l.Tick(c.due).Renew {
-				t.Errorf("%s: not once, at %d", c.name, c.due)
-			}
-			end := uint64(start + 600_000)
-			if c.l.Deadline() != end || c.l.Tick(end-1).Down {
-				t.Errorf("%s: ends at %d", c.name, c.l.Deadline())
-			}
-			if _, err := c.l.Seal(end, nil, credit(1)); err != ErrSpent {
-				t.Errorf("%s: seals when spent: %v", c.name, err)
-			}
-			if res := c.l.Tick(end); !res.Down || res.Err != ErrSpent || c.l.Up() {
-				t.Errorf("%s: %+v", c.name, res)
-			}
-		}
-	})
 	t.Run("a frame that comes too late", func(t *testing.T) {
-		i, r := exchange(t)
+		const start = 1000
+		i, r := connected(t)
+		r.Receive(start, body(mustSealAt(t, i, start, dataOf(1))[0]))
 		if res := r.Receive(start+600_000, body(mustSeal(t, i, credit(1))[0])); !res.Down || res.Err != ErrSpent {
 			t.Errorf("%+v", res)
 		}
@@ -468,7 +512,7 @@ func TestBrokenRandom(t *testing.T) {
 	}
 	r := NewConn(b, [32]byte{7}, &brokenRandom{31})
 	i, _ := testConns(t)
-	if res := r.Receive(0, mustBegin(t, i)); !errors.Is(res.Err, errRandom) || res.Send != nil || r.Pending() {
+	if res := answerTo(r, mustBegin(t, i)); !errors.Is(res.Err, errRandom) || res.Send != nil || r.Pending() {
 		t.Fatalf("%+v", res)
 	}
 }

@@ -77,21 +77,26 @@ func connStates(t testing.TB) (states [5]*Conn) {
 // copyOf is a connection in the same state. An initiator's handshake cannot be copied and is begun anew.
 func copyOf(t testing.TB, from *Conn) *Conn {
 	c := *from
-	c.random = random(1)
+	pair := *from.pair
+	pair.guard = guard{}
+	c.random, c.pair = random(1), &pair
 	if c.live != nil {
-		live := *c.live
-		c.live = &live
+		c.live = copyOfSession(c.live)
 	}
-	if c.pending != nil {
-		pending := *c.pending
-		c.pending = &pending
-		if pending.hello != nil {
+	if p := c.pending; p != nil {
+		c.pending = nil
+		if p.hello != nil {
 			mustBegin(t, &c)
 		} else {
-			s := *pending.session
-			c.pending.session = &s
+			c.pending = &attempt{tag: p.tag, deadline: p.deadline, session: copyOfSession(p.session)}
 		}
 	}
+	return &c
+}
+
+func copyOfSession(s *session) *session {
+	c := *s
+	c.send.aead, c.receive.aead = newAEAD(keyOf(&s.send)), newAEAD(keyOf(&s.receive))
 	return &c
 }
 

@@ -2,12 +2,15 @@ package session
 
 import (
 	"bytes"
+	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/mlkem"
 	"crypto/sha256"
+	"encoding/binary"
 	"io"
 
 	"github.com/flynn/noise"
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // Sizes of the handshake's parts, in bytes.
@@ -25,6 +28,9 @@ type keyring struct {
 	ephemeral *ecdh.PrivateKey
 	peer      []byte // the other's static key and
 	shared    []byte // its product with ours, where known beforehand
+
+	products [][]byte // what was computed
+	ciphers  []cipher.AEAD
 }
 
 var staticName, ephemeralName = []byte("s"), []byte("e")
@@ -61,18 +67,62 @@ func (k *keyring) DH(private, public []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key.ECDH(point) // fails on points of low order
+	product, err := key.ECDH(point) // fails on points of low order
+	k.products = append(k.products, product)
+	return product, err
+}
+
+func (k *keyring) CipherName() string { return noise.CipherChaChaPoly.CipherName() }
+
+// Cipher is Noise's ChaChaPoly. The keyring keeps it, to erase its key.
+func (k *keyring) Cipher(key [32]byte) noise.Cipher {
+	aead := newAEAD(key[:])
+	clear(key[:])
+	k.ciphers = append(k.ciphers, aead)
+	return noiseCipher{aead}
+}
+
+type noiseCipher struct{ aead cipher.AEAD }
+
+func (c noiseCipher) Encrypt(out []byte, n uint64, ad, plaintext []byte) []byte {
+	return c.aead.Seal(out, noiseNonce(n), plaintext, ad)
+}
+
+func (c noiseCipher) Decrypt(out []byte, n uint64, ad, ciphertext []byte) ([]byte, error) {
+	return c.aead.Open(out, noiseNonce(n), ciphertext, ad)
+}
+
+func noiseNonce(n uint64) []byte {
+	return binary.LittleEndian.AppendUint64(make([]byte, 4, chacha20poly1305.NonceSize), n)
 }
 
 // suite is the cipher suite of all of Masq's Noise handshakes, on the keys of a keyring.
-func suite(k *keyring) noise.CipherSuite {
-	return noise.NewCipherSuite(k, noise.CipherChaChaPoly, noise.HashSHA256)
+func suite(k *keyring) noise.CipherSuite { return noise.NewCipherSuite(k, k, noise.HashSHA256) }
+
+// handshake is a Noise handshake with its keys.
+type handshake struct {
+	*noise.HandshakeState
+	keys *keyring
+}
+
+// forget overwrites what can be reached of a handshake that is over. The chaining key, the ephemeral X25519 key and the ML-KEM key are
+// inside of other packages, and are only dropped.
+func (h *handshake) forget() {
+	for _, p := range h.keys.products {
+		clear(p)
+	}
+	for _, c := range h.keys.ciphers {
+		erase(c)
+	}
+	*h.HandshakeState = noise.HandshakeState{}
+	*h.keys = keyring{}
 }
 
 // newNoise begins a KKpsk2. The psk is set by whoever has done the KEM step; see mixKEM.
-func newNoise(p *Pair, channel *[32]byte, random io.Reader) (*noise.HandshakeState, error) {
-	return noise.NewHandshakeState(noise.Config{
-		CipherSuite:           suite(&keyring{static: p.self, peer: p.peer[:], shared: p.shared}),
+func newNoise(p *Pair, channel *[32]byte, random io.Reader) (*handshake, error) {
+	keys := &keyring{static: p.self, peer: p.peer[:], shared: p.shared}
+	hs, err := noise.NewHandshakeState(noise.Config{
+		CipherSuite:           suite(keys),
 		Random:                random,
 		Pattern:               noise.HandshakeKK,
 		Initiator:             p.initiator,
@@ -81,11 +131,12 @@ func newNoise(p *Pair, channel *[32]byte, random io.Reader) (*noise.HandshakeSta
 		StaticKeypair:         noise.DHKey{Private: staticName, Public: p.self.PublicKey().Bytes()},
 		PeerStatic:            p.peer[:],
 	})
+	return &handshake{hs, keys}, err
 }
 
 // mixKEM sets the psk, which joins the ML-KEM secret and the circle's to the handshake. The library mixes an unset psk without a
 // word when it reads, so message 2 is written and read nowhere but behind this.
-func mixKEM(hs *noise.HandshakeState, p *Pair, secret, ek, ct []byte) error {
+func mixKEM(hs *handshake, p *Pair, secret, ek, ct []byte) error {
 	transcript := sha256.New()
 	transcript.Write(ek)
 	transcript.Write(ct)
@@ -100,7 +151,7 @@ func mixKEM(hs *noise.HandshakeState, p *Pair, secret, ek, ct []byte) error {
 // hello is the initiator's side between M1 and M2. After any error it is of no further use: a Noise state that failed once must
 // not be tried again.
 type hello struct {
-	noise *noise.HandshakeState
+	noise *handshake
 	kem   *mlkem.DecapsulationKey768
 }
 
@@ -121,13 +172,15 @@ func newHello(p *Pair, channel *[32]byte, random io.Reader, out []byte) (*hello,
 	}
 	out, _, _, err = hs.WriteMessage(out, kem.EncapsulationKey().Bytes())
 	if err != nil {
+		hs.forget()
 		return nil, nil, err
 	}
 	return &hello{hs, kem}, out, nil
 }
 
 // finish reads message 2, without its head.
-func (h *hello) finish(p *Pair, msg []byte) (*session, error) {
+func (h *hello) finish(now uint64, p *Pair, msg []byte) (*session, error) {
+	defer h.noise.forget()
 	if len(msg) != m2Size-headSize {
 		return nil, ErrHandshake
 	}
@@ -143,7 +196,7 @@ func (h *hello) finish(p *Pair, msg []byte) (*session, error) {
 	if err != nil || send == nil || receive == nil {
 		return nil, ErrHandshake
 	}
-	return newSession(send, receive), nil
+	return newSession(now, send, receive), nil
 }
 
 // encapsulate is crypto/mlkem's, whose randomness is the system's: the library takes no other. Tests with known answers have
@@ -151,14 +204,12 @@ func (h *hello) finish(p *Pair, msg []byte) (*session, error) {
 type encapsulate func(*mlkem.EncapsulationKey768) (secret, ct []byte)
 
 // answer reads message 1 (without its head) and appends message 2 to out.
-func answer(p *Pair, channel *[32]byte, random io.Reader, kem encapsulate, msg, out []byte) (*session, []byte, error) {
-	if len(msg) != noise1Size {
-		return nil, nil, ErrHandshake
-	}
+func answer(now uint64, p *Pair, channel *[32]byte, random io.Reader, kem encapsulate, msg, out []byte) (*session, []byte, error) {
 	hs, err := newNoise(p, channel, random)
 	if err != nil {
 		return nil, nil, err
 	}
+	defer hs.forget()
 	payload, _, _, err := hs.ReadMessage(nil, msg)
 	if err != nil {
 		return nil, nil, ErrHandshake
@@ -175,5 +226,5 @@ func answer(p *Pair, channel *[32]byte, random io.Reader, kem encapsulate, msg, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return newSession(send, receive), out, nil
+	return newSession(now, send, receive), out, nil
 }

@@ -21,7 +21,7 @@ type Keys struct {
 // this device's own, or a point of low order.
 var ErrKeys = errors.New("session: unusable keys")
 
-// A Pair is two devices as one of them sees it, with what only the two can compute. It does not change.
+// A Pair is two devices as one of them sees it, with what only the two can compute. All its Conns are for one goroutine.
 type Pair struct {
 	self      *ecdh.PrivateKey
 	peer      [32]byte
@@ -30,6 +30,7 @@ type Pair struct {
 	rdv       [32]byte // k_rdv
 	offset    uint64   // seconds by which this pair's day begins earlier than UTC's
 	initiator bool
+	guard     guard // on what the initiator is answered
 }
 
 const (
@@ -97,6 +98,13 @@ func (p *Pair) OtherDay(now uint64) (day uint64, near bool) {
 		return today - 1, true
 	}
 	return 0, false
+}
+
+// Turn is a number that both devices of a pair know, and nobody else: those with the smallest numbers of a turn meet in it.
+func (p *Pair) Turn(turn uint64) uint64 {
+	var out [8]byte
+	derive(out[:], p.rdv[:], nil, string(binary.BigEndian.AppendUint64([]byte("masq/1 turn"), turn)))
+	return binary.BigEndian.Uint64(out[:])
 }
 
 // ChannelKey is the key that names a day's channel (by its public half) and signs JOIN.

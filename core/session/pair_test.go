@@ -119,7 +119,7 @@ func TestLowOrderPoints(t *testing.T) {
 		i, r := testConns(t)
 		m1 := mustBegin(t, i)
 		copy(m1[headSize:], raw)
-		if res := r.Receive(0, m1); res.Send != nil || res.Err != nil || r.Pending() {
+		if res := answerTo(r, m1); res.Send != nil || res.Err != nil || r.Pending() {
 			t.Errorf("%s: M1 with it was answered", point)
 		}
 	}

@@ -29,13 +29,25 @@ const (
 	kindLast  = 3 // the last piece
 )
 
-// When a session is renewed and when it is dropped; both directions are counted. Spans in milliseconds run from the first DATA.
+// When a session is renewed and when it is dropped. Both directions are counted, and times are in milliseconds.
 const (
-	renewMillis = 120_000
-	renewFrames = 1 << 14
-	renewBytes  = 64 << 20
+	renewMillis = 120_000 // of traffic
 	spentMillis = 600_000
+	renewAge    = 60 * 60_000 // traffic or not
+	spentAge    = 120 * 60_000
+	renewFrames = 1 << 14
 	spentFrames = 1 << 16
+	renewBytes  = 64 << 20
+
+	// Every session begins with messages. These alone are no traffic, or a session on which nothing happens would be renewed for
+	// what the renewal brings.
+	beginMillis = 30_000
+)
+
+// KeepAlive is when an empty frame is sent, in milliseconds after the frame before. Silence is for how long nothing may come.
+const (
+	KeepAlive = 30_000
+	Silence   = 60_000
 )
 
 type tag [4]byte
@@ -48,15 +60,27 @@ type session struct {
 
 	frames  uint32
 	bytes   uint64 // of bodies
-	since   uint64 // Unix ms of the first DATA, 0: none yet
+	up      uint64 // Unix ms of the handshake
+	traffic bool   // there was some, since:
+	since   uint64 // Unix ms
 	renewed bool   // Tick has said Renew
 	silent  bool   // nothing has been sent yet
 	heard   bool   // something has been received
-	confirm uint64 // Unix ms until which the initiator waits to hear something
+	sentAt  uint64 // Unix ms of the last frame that was sent
+	heardAt uint64 // and received, or of the handshake
 }
 
-func newSession(send, receive *noise.CipherState) *session {
-	return &session{send: newOneWay(send.UnsafeKey()), receive: newOneWay(receive.UnsafeKey()), silent: true}
+func newSession(now uint64, send, receive *noise.CipherState) *session {
+	s := &session{send: newOneWay(send.UnsafeKey()), receive: newOneWay(receive.UnsafeKey()), silent: true}
+	*send, *receive = noise.CipherState{}, noise.CipherState{}
+	s.up, s.sentAt, s.heardAt = now, now, now
+	return s
+}
+
+// erase overwrites the keys. The session is over.
+func (s *session) erase() {
+	s.send.erase()
+	s.receive.erase()
 }
 
 // pad is Padmé (Nikitin et al., "Reducing Metadata Leakage from Encrypted Files and Communication with PURBs", 2019, section
@@ -71,7 +95,7 @@ func pad(n int) int {
 }
 
 // frame seals one relay frame around parts, whose length is size, at most maxCarry.
-func (s *session) frame(kind uint8, size int, parts ...[]byte) []byte {
+func (s *session) frame(now uint64, kind uint8, size int, parts ...[]byte) []byte {
 	plainSize := pad(plainHead + size)
 	b := make([]byte, 1+headSize+plainSize, 1+headSize+plainSize+overhead)
 	b[0] = byte(wire.RelayData)
@@ -85,7 +109,7 @@ func (s *session) frame(kind uint8, size int, parts ...[]byte) []byte {
 		at += copy(plain[at:], p)
 	}
 	sealed := s.send.seal(plain[:0], plain, head)
-	s.silent = false
+	s.silent, s.sentAt = false, now
 	s.count(headSize + len(sealed))
 	return b[:1+headSize+len(sealed)]
 }
@@ -98,15 +122,15 @@ func (s *session) seal(now uint64, out [][]byte, msgs [][]byte) [][]byte {
 	for len(msgs) > 0 {
 		n, size := fit(msgs)
 		if n == 0 {
-			out = s.sealPieces(out, msgs[0])
+			out = s.sealPieces(now, out, msgs[0])
 			msgs = msgs[1:]
 			continue
 		}
-		out = append(out, s.frame(kindWhole, size, msgs[:n]...))
+		out = append(out, s.frame(now, kindWhole, size, msgs[:n]...))
 		msgs = msgs[n:]
 	}
 	if s.silent { // the other side waits for a first frame
-		out = append(out, s.frame(kindWhole, 0))
+		out = append(out, s.empty(now))
 	}
 	return out
 }
@@ -120,12 +144,15 @@ func fit(msgs [][]byte) (n, size int) {
 	return n, size
 }
 
-func (s *session) sealPieces(out [][]byte, msg []byte) [][]byte {
+// empty is a frame that says no more than that this side lives.
+func (s *session) empty(now uint64) []byte { return s.frame(now, kindWhole, 0) }
+
+func (s *session) sealPieces(now uint64, out [][]byte, msg []byte) [][]byte {
 	for len(msg) > maxCarry {
-		out = append(out, s.frame(kindPiece, maxCarry, msg[:maxCarry]))
+		out = append(out, s.frame(now, kindPiece, maxCarry, msg[:maxCarry]))
 		msg = msg[maxCarry:]
 	}
-	return append(out, s.frame(kindLast, len(msg), msg))
+	return append(out, s.frame(now, kindLast, len(msg), msg))
 }
 
 // open decrypts a body in place and returns the whole messages that are there with it. After an error the session is over.
@@ -140,7 +167,7 @@ func (s *session) open(now uint64, body []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.heard = true
+	s.heard, s.heardAt = true, now
 	return s.unpack(now, plain)
 }
 
@@ -193,8 +220,8 @@ func isZero(b []byte) bool {
 }
 
 func (s *session) note(now uint64, typ wire.MessageType) {
-	if typ == wire.MsgData && s.since == 0 {
-		s.since = now
+	if !s.traffic && (typ == wire.MsgData || now >= s.up+beginMillis) {
+		s.traffic, s.since = true, now
 	}
 }
 
@@ -203,13 +230,14 @@ func (s *session) count(n int) {
 	s.bytes += uint64(n)
 }
 
-// renewAt is when the session is to be renewed by its age, 0: not. The responder's limits are an eighth higher, so that as a
-// rule it is the initiator that acts, and not both at once.
+// renewAt is when the session is to be renewed by time. The responder's limits are an eighth higher, so that as a rule it is the
+// initiator that acts, and not both at once.
 func (s *session) renewAt(initiator bool) uint64 {
-	if s.since == 0 {
-		return 0
+	at := s.up + later(renewAge, initiator)
+	if s.traffic {
+		at = min(at, s.since+later(renewMillis, initiator))
 	}
-	return s.since + later(renewMillis, initiator)
+	return at
 }
 
 func later(limit uint64, initiator bool) uint64 {
@@ -220,10 +248,24 @@ func later(limit uint64, initiator bool) uint64 {
 }
 
 func (s *session) renewDue(now uint64, initiator bool) bool {
-	at := s.renewAt(initiator)
-	return at != 0 && now >= at || uint64(s.frames) >= later(renewFrames, initiator) || s.bytes >= later(renewBytes, initiator)
+	return now >= s.renewAt(initiator) || uint64(s.frames) >= later(renewFrames, initiator) || s.bytes >= later(renewBytes, initiator)
 }
 
-func (s *session) spent(now uint64) bool {
-	return s.frames >= spentFrames || s.since != 0 && now >= s.since+spentMillis
+// spentAt is when the session is dropped by time.
+func (s *session) spentAt() uint64 {
+	if s.traffic {
+		return min(s.up+spentAge, s.since+spentMillis)
+	}
+	return s.up + spentAge
+}
+
+func (s *session) spent(now uint64) bool { return s.frames >= spentFrames || now >= s.spentAt() }
+
+// lostAt is when the other side is given up because nothing comes of it. The initiator waits for the responder's first frame no longer
+// than for M2: its own may be lost.
+func (s *session) lostAt() uint64 {
+	if !s.heard {
+		return s.heardAt + HandshakeTimeout
+	}
+	return s.heardAt + Silence
 }

@@ -142,7 +142,7 @@ func handshakeVectors(t *testing.T) []vectors.Vector {
 	}{{"M1 with another ephemeral key", headSize}, {"M1 with another encapsulation key", headSize + 40}, {"M1 with another tag at its end", m1Size - 1}} {
 		bad := flip(m1, c.at)
 		_, r, in := knownPair(t)
-		if res := r.Receive(0, bytes.Clone(bad)); res.Send != nil || r.Pending() {
+		if res := answerTo(r, bytes.Clone(bad)); res.Send != nil || r.Pending() {
 			t.Fatal(c.name, "was taken")
 		}
 		in["m1"] = vectors.Hex(bad)
@@ -211,7 +211,7 @@ func refusedFrames(t *testing.T) []vectors.Vector {
 		{"cut", func(b []byte) []byte { return b[:len(b)-1] }},
 	} {
 		i, r, in := knownPair(t)
-		i.Receive(0, body(r.Receive(0, mustBegin(t, i)).Send))
+		i.Receive(0, body(answerTo(r, mustBegin(t, i)).Send))
 		bad := c.change(body(mustSeal(t, i, credit(1))[0]))
 		res := r.Receive(0, bytes.Clone(bad))
 		in["body"] = vectors.Hex(bad)

@@ -22,10 +22,11 @@ type profile struct {
 	deletes   float64 // how many of the writes are deletions
 	latency   uint64  // of the network, one way
 	jitter    uint64
-	bandwidth uint64 // bytes a second
-	disk      uint64 // disks are slower by this
-	clocks    bool   // clocks are wrong
-	stores    bool   // some devices are local stores, and others application peers
+	bandwidth uint64  // bytes a second
+	loss      float64 // how many of the frames between two devices are lost
+	disk      uint64  // disks are slower by this
+	clocks    bool    // clocks are wrong
+	stores    bool    // some devices are local stores, and others application peers
 	faults    []fault
 }
 
@@ -40,6 +41,9 @@ func (w *simulation) newProfile() profile {
 		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second, pairing: 40 * second, aside: 0.155,
 		keys: int(w.between(3, 20)), large: 0.02, deletes: 0.2,
 		latency: w.between(1, 80) * ms, jitter: w.between(0, 40) * ms, bandwidth: w.between(50, 5000) << 10, disk: 1,
+	}
+	if w.res.Seed%10 == 7 {
+		p.loss = 0.01
 	}
 	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, sayOffline, restartServer, slowDown, flipBit}
 	programs := []fault{kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}

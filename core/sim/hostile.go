@@ -37,8 +37,11 @@ type hostile struct {
 type knowledge struct {
 	writers []wire.Element // by writer; Settled is the highest number that was heard of
 	has     wire.Vector
-	records []wire.Record // of wild keys
-	own     wire.Dot      // the last dot that it used as itself
+	records []wire.Record  // of wild keys
+	own     wire.Dot       // the last dot that it used as itself
+	writer  *wire.Writer   // whose dot that is
+	mine    []*wire.Writer // all that it has announced as its own
+	theirs  []*wire.Writer // announcements of others'
 }
 
 const (
@@ -199,7 +202,7 @@ func (h *hostile) probe() {
 func (h *hostile) of(c *claim) *knowledge {
 	k := h.known[c.app]
 	if k == nil {
-		k = &knowledge{own: wire.Dot{Writer: h.w.rng.Uint64(), Seq: 1<<wire.BlockBits - 1}}
+		k = &knowledge{}
 		h.known[c.app] = k
 	}
 	return k

@@ -298,7 +298,8 @@ func (t *talk) flush() {
 }
 
 func (t *talk) heads() []byte {
-	return wire.AppendRosterHeads(nil, &wire.RosterHeads{Heads: t.in.roster.Heads(), Name: t.l.h.d.user.name})
+	m := wire.RosterHeads{Heads: t.in.roster.Heads(), Name: t.l.h.d.user.name, Version: wire.SessionVersion}
+	return wire.AppendRosterHeads(nil, &m)
 }
 
 // heard goes on with the protocol, and learns.
@@ -324,6 +325,8 @@ func (t *talk) heard(typ wire.MessageType, fields []byte) {
 		if m, err := wire.ParseHave(fields); err == nil {
 			t.learn(m.Number, m.Vector)
 		}
+	case wire.MsgWriters:
+		t.onWriters(fields)
 	case wire.MsgData:
 		t.onData(fields)
 	case wire.MsgEnd:
@@ -376,6 +379,7 @@ func (t *talk) onNamespaces(fields []byte) {
 				f := &liarFlow{claim: c, theirs: theirs.Number}
 				t.flows = append(t.flows, f)
 				t.say(t.vector(f))
+				t.say(t.writers(f, t.l.own(f.claim)))
 			}
 		}
 	}
@@ -440,6 +444,48 @@ func (t *talk) onEnd(fields []byte) {
 	}
 	if !t.mood.noHas {
 		t.say(wire.AppendHave(nil, &wire.Have{Number: f.number, Vector: k.has, NK: t.l.nk()}))
+	}
+}
+
+// own is the announcement of the writer that it uses as itself.
+func (l *liar) own(c *claim) *wire.Writer {
+	k := l.h.of(c)
+	if k.writer == nil {
+		k.writer = l.announce(c, l.w.rng.Uint64()|1, 1<<20)
+		k.own = wire.Dot{Writer: k.writer.ID, Seq: 1<<wire.BlockBits - 1}
+		k.mine = append(k.mine, k.writer)
+	}
+	return k.writer
+}
+
+// announce makes a writer of the liar's, with numbers below a block.
+func (l *liar) announce(c *claim, nonce, reserved uint64) *wire.Writer {
+	w := &wire.Writer{NK: l.nk(), Nonce: nonce, Block: 1, Reserved: reserved}
+	fill(l.w, w.Opening[:])
+	w.ID = wire.WriterID(w.NK, w.Nonce)
+	l.sign(c, w)
+	return w
+}
+
+func (l *liar) sign(c *claim, w *wire.Writer) {
+	w.Sig = [64]byte(ed25519.Sign(l.secrets.ik, w.Signed(c.ns)))
+}
+
+func (t *talk) writers(f *liarFlow, list ...*wire.Writer) []byte {
+	return wire.AppendWriters(nil, &wire.Writers{Number: f.number, List: list})
+}
+
+func (t *talk) onWriters(fields []byte) {
+	m, err := wire.ParseWriters(fields)
+	f := t.flow(m.Number)
+	if err != nil || f == nil {
+		return
+	}
+	k := t.l.h.of(f.claim)
+	for _, w := range m.List {
+		if w.NK != t.l.nk() && len(k.theirs) < maxKnown {
+			k.theirs = append(k.theirs, w)
+		}
 	}
 }
 

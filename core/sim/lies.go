@@ -32,6 +32,7 @@ const (
 var lies = []lie{
 	{name: "end-crowd", weight: 1, data: endCrowd},
 	{name: "end-known", weight: 6, data: endKnown},
+	{name: "writers", weight: 4, data: falseWriters},
 	{name: "have-self", weight: 4, data: haveSelf},
 	{name: "have-other", weight: 6, who: appPeer, data: haveOther},
 	{name: "have-absent", weight: 6, who: appPeer, data: haveAbsent},
@@ -245,6 +246,32 @@ func endCrowd(t *talk, f *liarFlow) [][]byte {
 
 func endKnown(t *talk, f *liarFlow) [][]byte { return t.end(f, t.l.h.beyond(f.claim)) }
 
+// falseWriters announces many writers, or one in another way than before, or others' with something changed.
+func falseWriters(t *talk, f *liarFlow) [][]byte {
+	w, k := t.l.w, t.l.h.of(f.claim)
+	var list []*wire.Writer
+	for range w.between(1, 200) {
+		switch own := pick(w, k.mine); {
+		case w.chance(0.7):
+			own = t.l.announce(f.claim, w.rng.Uint64()|1, w.between(2, 1<<uint(w.between(2, 51))))
+			if k.mine = append(k.mine, own); len(k.mine) > 1000 {
+				k.mine = k.mine[:1000]
+			}
+			list = append(list, own)
+		case w.chance(0.5) || len(k.theirs) == 0:
+			list = append(list, t.l.announce(f.claim, own.Nonce, own.Reserved))
+		default:
+			theirs := *pick(w, k.theirs)
+			theirs.Reserved = 1 << 51
+			if w.chance(0.5) {
+				t.l.sign(f.claim, &theirs)
+			}
+			list = append(list, &theirs)
+		}
+	}
+	return [][]byte{t.writers(f, list...)}
+}
+
 func (t *talk) have(f *liarFlow, nk [32]byte, v wire.Vector) [][]byte {
 	return [][]byte{wire.AppendHave(nil, &wire.Have{Number: f.number, Vector: v, NK: nk})}
 }
@@ -347,6 +374,9 @@ func dataMany(t *talk, f *liarFlow) [][]byte {
 	var recs []wire.Record
 	for range t.l.w.between(10, 1500) {
 		first.Dot = wire.Dot{Writer: t.l.w.rng.Uint64(), Seq: 1<<wire.BlockBits + t.l.w.upTo(3)}
+		if t.l.w.chance(0.7) {
+			first.Dot = wire.Dot{Writer: pick(t.l.w, t.l.h.of(f.claim).mine).ID, Seq: 1<<wire.BlockBits + t.l.w.upTo(100)}
+		}
 		recs = append(recs, first)
 	}
 	return t.data(f, recs...)
@@ -576,7 +606,9 @@ func oddName(w *simulation) string {
 }
 
 func rename(t *talk) [][]byte {
-	return [][]byte{wire.AppendRosterHeads(nil, &wire.RosterHeads{Heads: t.in.roster.Heads(), Name: oddName(t.l.w)})}
+	return [][]byte{wire.AppendRosterHeads(nil, &wire.RosterHeads{
+		Heads: t.in.roster.Heads(), Name: oddName(t.l.w), Version: wire.SessionVersion,
+	})}
 }
 
 // replay says once more what it, or another, has said.

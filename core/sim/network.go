@@ -127,6 +127,9 @@ func (l *link) arrive(path string) {
 
 // send carries a frame from the device to the server.
 func (l *link) send(data []byte, text bool) {
+	if l.w.net.lose(data) {
+		return
+	}
 	data = l.w.net.flip(data)
 	l.w.carry(&l.up, len(data)+20, func() {
 		if l.id != 0 {
@@ -146,6 +149,15 @@ func (n *network) flip(data []byte) []byte {
 	data[at] ^= 1 << n.w.rng.IntN(8)
 	n.w.log("network", "flip", uint64(len(data)), "at ", at)
 	return data
+}
+
+// lose reports whether a frame is lost for the other device, and no connection with it. A Sync Server may do that.
+func (n *network) lose(data []byte) bool {
+	if wire.RelayType(data[0]) != wire.RelayData || n.w.calm || !n.w.chance(n.w.profile.loss) {
+		return false
+	}
+	n.w.log("network", "lose", uint64(len(data)))
+	return true
 }
 
 // tell lets the device know that the connection has ended, or could not be made.

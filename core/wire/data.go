@@ -30,9 +30,13 @@ type Record struct {
 	Kind    Kind
 	Value   []byte // at most MaxValue; empty when Deleted
 	More    bool   // the next record belongs to the same batch
+	Hearsay bool   // whoever has it got it neither from its writer's device nor from a full one
 }
 
-const moreFlag = 1 << 2
+const (
+	moreFlag    = 1 << 2
+	hearsayFlag = 1 << 3
+)
 
 // BlockOnly is set in the Seq of a pair of a context that speaks only of its own block of numbers: from the block's first up to Seq.
 // Without it a pair speaks of everything up to Seq. A context has for each writer at most one pair without BlockOnly, then one for
@@ -57,6 +61,9 @@ func AppendRecord(b []byte, r *Record) []byte {
 	if r.More {
 		flags |= moreFlag
 	}
+	if r.Hearsay {
+		flags |= hearsayFlag
+	}
 	b = appendDot(append(b, flags), r.Dot)
 	b = AppendU64(b, r.Time)
 	b = AppendU16(b, uint16(len(r.Context)))
@@ -71,11 +78,11 @@ func AppendRecord(b []byte, r *Record) []byte {
 func ReadRecord(r *Reader) Record {
 	var rec Record
 	flags := r.U8()
-	rec.Kind, rec.More = Kind(flags&3), flags&moreFlag != 0
+	rec.Kind, rec.More, rec.Hearsay = Kind(flags&3), flags&moreFlag != 0, flags&hearsayFlag != 0
 	rec.Dot = readDot(r)
 	rec.Time = r.U64()
 	n := int(r.U16())
-	if flags > 7 || rec.Kind > Bytes || rec.Dot.Seq>>BlockBits == 0 || rec.Dot.Seq >= BlockOnly || n > MaxContext {
+	if flags > 15 || rec.Kind > Bytes || rec.Dot.Seq>>BlockBits == 0 || rec.Dot.Seq >= BlockOnly || n > MaxContext {
 		r.Fail()
 		return Record{}
 	}
@@ -172,6 +179,25 @@ func follows(p, d Dot) bool {
 }
 
 func appendDot(b []byte, d Dot) []byte { return AppendU64(AppendU64(b, d.Writer), d.Seq) }
+
+// ContextReaches reports whether a context reaches all that another one does: whether who wrote with it had seen all that the other's
+// writer had.
+func ContextReaches(context, other []Dot) bool {
+	for _, p := range other {
+		if !reachesPair(context, p) {
+			return false
+		}
+	}
+	return true
+}
+
+func reachesPair(context []Dot, p Dot) bool {
+	if p.Seq >= BlockOnly {
+		return Sees(context, Dot{Writer: p.Writer, Seq: p.Seq &^ BlockOnly})
+	}
+	i, _ := slices.BinarySearchFunc(context, p.Writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
+	return i < len(context) && context[i].Writer == p.Writer && context[i].Seq < BlockOnly && context[i].Seq >= p.Seq
+}
 
 func readDot(r *Reader) Dot { return Dot{Writer: r.U64(), Seq: r.U64()} }
 

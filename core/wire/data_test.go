@@ -90,7 +90,8 @@ func malformedRecords() []recordsCase {
 	return []recordsCase{
 		{"good", AppendRecord(nil, &good), true},
 		{"kind 3", flags(3), false},
-		{"another flag", flags(8 | 1), false},
+		{"hearsay", flags(8 | 1), true},
+		{"another flag", flags(16 | 1), false},
 		{"deleted with a value", flags(0), false},
 		{"deleted", with(func(r *Record) { r.Kind, r.Value = Deleted, nil }), true},
 		{"empty value", with(func(r *Record) { r.Kind, r.Value = Bytes, nil }), true},

@@ -70,9 +70,13 @@ const (
 	LimitPing        RelayLimitID = 3 // ms between the pings that the server expects
 	LimitDead        RelayLimitID = 4 // ms of silence after which a connection is dead
 	LimitQueueBytes  RelayLimitID = 5 // bytes queued for a receiver
-	LimitSlow        RelayLimitID = 6 // ms in which a receiver with a queue took nothing
+	LimitSlow        RelayLimitID = 6 // ms in which a receiver takes LimitSlowBytes, or all that is queued
 	LimitBytesPerSec RelayLimitID = 7 // bytes a second from a connection; above it, reading is delayed
 	LimitMailbox     RelayLimitID = 8 // ms that a mailbox lives
+
+	LimitSlowBytes    RelayLimitID = 9
+	LimitTotalBytes   RelayLimitID = 10 // bytes of messages held in memory, over all connections
+	LimitAddressBytes RelayLimitID = 11 // bytes of messages held in memory, over those of an address
 )
 
 // RelayCode says in ERR why the server closes a connection. The WebSocket close code is CloseBase + RelayCode.
@@ -86,7 +90,7 @@ const (
 	RelayECrowded  RelayCode = 4 // that side of the mailbox is taken
 	RelayERate     RelayCode = 5 // too many connections from this address
 	RelayETooBig   RelayCode = 6 // a frame over the limit
-	RelayESlow     RelayCode = 7 // took nothing for too long
+	RelayESlow     RelayCode = 7 // took too little for too long
 	RelayEReplaced RelayCode = 8 // a newer connection took this side
 	RelayEFrame    RelayCode = 9 // a malformed frame, one out of place, or a text frame that is not PingText
 )

@@ -6,6 +6,8 @@ import "unicode/utf8"
 type RosterHeads struct {
 	Heads [][32]byte // entry ids, at most MaxRoster; none is what a device sends that knows no entry
 	Name  string     // this device's name, at most MaxNameRunes characters; "" leaves the known one
+	// Version is of what the sender says inside a session: SessionVersion. 0: it is not sent, as a Masq from before there was one does.
+	Version uint8
 }
 
 // AppendRosterHeads appends the message.
@@ -16,14 +18,19 @@ func AppendRosterHeads(b []byte, m *RosterHeads) []byte {
 	if m.Name != "" {
 		b = AppendTLV(b, 2, []byte(m.Name))
 	}
+	if m.Version != 0 {
+		b = AppendTLV(b, 3, []byte{m.Version})
+	}
 	return endMessage(b, start)
 }
 
 // ParseRosterHeads parses the message's fields. It checks the name's length and nothing else of it.
 func ParseRosterHeads(fields []byte) (RosterHeads, error) {
 	var m RosterHeads
-	err := parseFields(fields, tagSet(1), tagSet(2), 0, func(tag uint8, v *Reader) {
+	err := parseFields(fields, tagSet(1), tagSet(2, 3), 0, func(tag uint8, v *Reader) {
 		switch tag {
+		case 3:
+			m.Version = v.U8()
 		case 1:
 			m.Heads = v.heads()
 		case 2:

@@ -18,16 +18,21 @@ const (
 	MsgBye              MessageType = 11
 	MsgNamespaceHeads   MessageType = 12
 	MsgNamespaceEntries MessageType = 13
+	MsgWriters          MessageType = 14
 )
+
+// SessionVersion is the version of what devices say inside a session.
+const SessionVersion = 2
 
 // MessageHeader is how many bytes stand before a message's fields.
 const MessageHeader = 1 + 4
 
 // Limits of single messages.
 const (
-	MaxNamespaces = 4096             // in one NamespaceList
-	maxLV8        = 255              // an application id or a name behind a length of 8 bits
-	maxName       = 4 * MaxNameRunes // a device's name, in bytes
+	MaxNamespaces  = 4096             // in one NamespaceList
+	MaxWritersSent = 1024             // in one Writers
+	maxLV8         = 255              // an application id or a name behind a length of 8 bits
+	maxName        = 4 * MaxNameRunes // a device's name, in bytes
 )
 
 // NextMessage takes the first of several messages that stand one behind the other. Its fields and rest alias b.

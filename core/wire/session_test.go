@@ -21,7 +21,7 @@ type sample struct {
 }
 
 func sampleMessages() []sample {
-	heads := RosterHeads{Heads: [][32]byte{{1}, {2}}, Name: "Küche"}
+	heads := RosterHeads{Heads: [][32]byte{{1}, {2}}, Name: "Küche", Version: SessionVersion}
 	none := RosterHeads{Heads: [][32]byte{}}
 	entries := [][]byte{{1, 2, 3}, bytes.Repeat([]byte{4}, MaxRosterEntry)}
 	namespaces := []Namespace{{Number: 1, NS: [32]byte{5}, On: true, App: "https://notes.example", Name: "Notes"}, {Number: 2, NS: [32]byte{6}}}
@@ -33,6 +33,10 @@ func sampleMessages() []sample {
 	have := Have{Number: 7, Vector: sampleVector, NK: [32]byte{0xfe}}
 	namespaceHeads := NamespaceRoster{Number: 7, Heads: [][32]byte{{1}, {2}}}
 	namespaceEntries := NamespaceRoster{Number: 7, Entries: entries}
+	sig := [64]byte(bytes.Repeat([]byte{0x51}, 64))
+	writer := &Writer{NK: [32]byte{3}, Nonce: 4, Block: 5, Opening: [4]byte{6}, Reserved: 7, Sig: sig}
+	writer.ID = WriterID(writer.NK, writer.Nonce)
+	writers := Writers{Number: 7, List: []*Writer{writer, writer}}
 	closing, denied := Bye{Reason: ByeClosing}, Bye{Reason: ByeError, Code: 17}
 	return []sample{
 		{"heads", MsgRosterHeads, heads, AppendRosterHeads(nil, &heads)},
@@ -50,6 +54,7 @@ func sampleMessages() []sample {
 		{"have", MsgHave, have, AppendHave(nil, &have)},
 		{"namespace heads", MsgNamespaceHeads, namespaceHeads, AppendNamespaceHeads(nil, &namespaceHeads)},
 		{"namespace entries", MsgNamespaceEntries, namespaceEntries, AppendNamespaceEntries(nil, &namespaceEntries)},
+		{"writers", MsgWriters, writers, AppendWriters(nil, &writers)},
 		{"bye", MsgBye, closing, AppendBye(nil, closing)},
 		{"bye with a code", MsgBye, denied, AppendBye(nil, denied)},
 	}
@@ -82,6 +87,8 @@ func parseMessage(typ MessageType, fields []byte) (any, error) {
 		return ParseNamespaceHeads(fields)
 	case MsgNamespaceEntries:
 		return ParseNamespaceEntries(fields)
+	case MsgWriters:
+		return ParseWriters(fields)
 	}
 	return nil, nil
 }
@@ -151,6 +158,10 @@ func malformedMessages() []messageCase {
 	number, position := field(1, "\x00\x07"), field(2, "12345678")
 	empty := field(2, "\x00\x00")
 	namespace := "\x00\x01" + strings.Repeat("n", 32) + "\x01\x01a\x01b"
+	writer := func(nonce, block, reserved uint64) string {
+		w := Writer{Nonce: nonce, Block: block, Reserved: reserved}
+		return field(2, string(AppendWriter(nil, &w)))
+	}
 	return []messageCase{
 		{"ack", MsgAck, number + position, true},
 		{"another order", MsgAck, position + number, true},
@@ -196,6 +207,18 @@ func malformedMessages() []messageCase {
 		{"namespace heads not whole", MsgNamespaceHeads, number + field(2, "h"), false},
 		{"namespace entry too long", MsgNamespaceEntries, number + field(2, strings.Repeat("e", MaxRosterEntry+1)), false},
 		{"too many namespace entries", MsgNamespaceEntries, number + strings.Repeat(field(2, "e"), MaxRoster+1), false},
+		{"version", MsgRosterHeads, field(1, "") + field(3, "\x02"), true},
+		{"version too long", MsgRosterHeads, field(1, "") + field(3, "\x00\x02"), false},
+		{"no writers", MsgWriters, number, true},
+		{"writer", MsgWriters, number + writer(1, 1, 2), true},
+		{"writer without nonce", MsgWriters, number + writer(0, 1, 2), false},
+		{"writer of block 0", MsgWriters, number + writer(1, 0, 2), false},
+		{"writer with nothing reserved", MsgWriters, number + writer(1, 2, 2), false},
+		{"last numbers", MsgWriters, number + writer(1, 1, 1<<51), true},
+		{"beyond the last numbers", MsgWriters, number + writer(1, 1, 1<<51+1), false},
+		{"writer cut", MsgWriters, number + field(2, writer(1, 1, 2)[5:100]), false},
+		{"most writers", MsgWriters, number + strings.Repeat(writer(1, 1, 2), MaxWritersSent), true},
+		{"too many writers", MsgWriters, number + strings.Repeat(writer(1, 1, 2), MaxWritersSent+1), false},
 		{"bye without reason", MsgBye, field(2, "\x01"), false},
 		{"bye, reason unknown", MsgBye, field(1, "\x63"), true},
 		{"bye, reason empty", MsgBye, field(1, ""), false},

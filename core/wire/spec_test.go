@@ -149,6 +149,9 @@ func messageVectors(t *testing.T) []vectors.Vector {
 	message := func(name string, b []byte) {
 		v := vectors.Vector{Name: name, Rule: "R5.1", Op: "session.message", In: vectors.Fields{"message": vectors.Hex(b)}}
 		typ, fields, rest, err := NextMessage(b)
+		if typ == MsgWriters {
+			v.Rule = "R6.25"
+		}
 		if err == nil && len(rest) > 0 {
 			t.Fatal(name)
 		}
@@ -182,7 +185,7 @@ func messageFields(typ MessageType, parsed any) vectors.Fields {
 	m := vectors.Fields{"type": typ}
 	switch p := parsed.(type) {
 	case RosterHeads:
-		m["heads"], m["name"] = vectors.Keys(p.Heads), p.Name
+		m["heads"], m["name"], m["version"] = vectors.Keys(p.Heads), p.Name, p.Version
 	case [][]byte:
 		m["entries"] = vectors.HexList(p)
 	case []Namespace:
@@ -204,6 +207,15 @@ func messageFields(typ MessageType, parsed any) vectors.Fields {
 		m["number"], m["position"] = p.Number, vectors.U64(p.Position)
 	case Have:
 		m["number"], m["vector"], m["nk"] = p.Number, vectorFields(p.Vector), vectors.Hex(p.NK[:])
+	case Writers:
+		list := []vectors.Fields{}
+		for _, w := range p.List {
+			list = append(list, vectors.Fields{
+				"id": vectors.U64(w.ID), "nk": vectors.Hex(w.NK[:]), "nonce": vectors.U64(w.Nonce), "block": vectors.U64(w.Block),
+				"opening": vectors.Hex(w.Opening[:]), "reserved": vectors.U64(w.Reserved), "signature": vectors.Hex(w.Sig[:]),
+			})
+		}
+		m["number"], m["writers"] = p.Number, list
 	case Bye:
 		m["reason"], m["code"] = p.Reason, p.Code
 	case NamespaceRoster:
@@ -285,7 +297,7 @@ func recordVectors() []vectors.Vector {
 
 func recordFields(r *Record) vectors.Fields {
 	return vectors.Fields{
-		"kind": r.Kind, "more": r.More, "dot": dotFields([]Dot{r.Dot})[0], "time": vectors.U64(r.Time), "context": dotFields(r.Context), "key": r.Key,
+		"kind": r.Kind, "more": r.More, "hearsay": r.Hearsay, "dot": dotFields([]Dot{r.Dot})[0], "time": vectors.U64(r.Time), "context": dotFields(r.Context), "key": r.Key,
 		"value": vectors.Hex(r.Value),
 	}
 }

@@ -62,14 +62,24 @@ func (e Element) Reach(block uint64) uint64 {
 // must be settled in v, too.
 func (v Vector) CoversAll(o Vector) bool {
 	for _, e := range o {
-		mine := v.Of(e.Writer)
-		if e.Settled > mine.Settled {
+		if mine := v.Of(e.Writer); !mine.coversAll(&e) {
 			return false
 		}
-		for _, t := range e.Tails {
-			if !mine.Covers(t.Seq) {
-				return false
-			}
+	}
+	return true
+}
+
+func (e *Element) coversAll(o *Element) bool {
+	if o.Settled > e.Settled {
+		return false
+	}
+	tails := e.Tails
+	for _, t := range o.Tails {
+		for len(tails) > 0 && tails[0].Seq>>BlockBits < t.Seq>>BlockBits {
+			tails = tails[1:]
+		}
+		if t.Seq > e.Settled && (len(tails) == 0 || tails[0].Seq>>BlockBits != t.Seq>>BlockBits || tails[0].Seq < t.Seq) {
+			return false
 		}
 	}
 	return true
@@ -225,3 +235,29 @@ func ParseVector(b []byte) (Vector, error) {
 	}
 	return v, nil
 }
+
+// Has reports whether v says anything of a writer.
+func (v Vector) Has(writer uint64) bool {
+	_, ok := v.find(writer)
+	return ok
+}
+
+// Last is the highest sequence number that e has.
+func (e Element) Last() uint64 {
+	if n := len(e.Tails); n > 0 {
+		return e.Tails[n-1].Seq
+	}
+	return e.Settled
+}
+
+// VectorSize is how many bytes AppendVector appends for v.
+func VectorSize(v Vector) int {
+	n := 2
+	for i := range v {
+		n += ElementSize(&v[i])
+	}
+	return n
+}
+
+// ElementSize is how many of these are e's.
+func ElementSize(e *Element) int { return 18 + 16*len(e.Tails) }

@@ -12,7 +12,8 @@ const (
 	MaxValue       = 1 << 20       // one value
 	MaxBatchOps    = 1000          // records in a batch
 	MaxBatch       = 4 << 20       // encoded records of a batch
-	MaxContext     = 1024          // pairs in a record's context
+	MaxContext     = 4096          // pairs in a record's context
+	MaxWriters     = 4096          // that a namespace takes
 	MaxVector      = 4 << 20       // an encoded vector
 	MaxMessage     = 4<<20 + 1<<16 // a message inside the session
 	MaxFrame       = 1 << 16       // a relay frame, its type byte included

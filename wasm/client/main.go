@@ -25,17 +25,13 @@ package main
 
 import (
 	"errors"
-	"runtime"
-	"strconv"
 	"unsafe"
 
 	"github.com/hack-pad/safejs"
+	"github.com/masqdev/masq/core/bug"
 	"github.com/masqdev/masq/core/peer"
 	"github.com/masqdev/masq/wasm/client/codec"
 )
-
-// eInternal is the code of a bug in Masq.
-const eInternal peer.Code = "E_INTERNAL"
 
 var errInput = errors.New("client: step is for as many bytes as input was asked for, at most")
 
@@ -107,10 +103,10 @@ func (c *client) run(now uint64) {
 		if p := recover(); p != nil {
 			c.broken = true
 			c.engine = nil
-			c.report(describe(p))
+			c.report(bug.Describe(p))
 		}
 		if c.broken {
-			c.out = codec.Append(c.out[:0], peer.Failed{Err: eInternal})
+			c.out = codec.Append(c.out[:0], peer.Failed{Err: peer.EInternal})
 		}
 	}()
 	if c.broken {
@@ -132,22 +128,3 @@ func (c *client) run(now uint64) {
 }
 
 func (c *client) report(text string) { _, _ = c.host.Call("error", text) }
-
-// describe says what the panic was and where, without arguments of functions: they may hold keys.
-func describe(p any) string {
-	text := "panic"
-	switch p := p.(type) {
-	case error:
-		text += ": " + p.Error()
-	case string:
-		text += ": " + p
-	}
-	pcs := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
-	for more := true; more; {
-		var f runtime.Frame
-		f, more = frames.Next()
-		text += "\n\t" + f.Function + ":" + strconv.Itoa(f.Line)
-	}
-	return text
-}

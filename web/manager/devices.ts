@@ -28,6 +28,7 @@ export function devicesView(m: Page, state: State): Child[] {
         button(t('addComputer'), () => void m.invite(), { class: 'primary', icon: 'plus' }),
         button(t('joinOther'), () => m.show({ kind: 'paste' })),
       ),
+      state.left !== undefined && h('p', { class: 'hint' }, t('fewLeft', { n: state.left })),
       state.devices.length > 0 && h('p', { class: 'hint' }, t('computersText')),
     ),
     h(

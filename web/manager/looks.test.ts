@@ -73,6 +73,7 @@ const scenes: Record<string, Scene> = {
   'many-devices': { state: many, act: go(devicesTab) },
   'devices-empty': { state: empty, act: go(devicesTab) },
   devices: { state: usual, act: go(devicesTab) },
+  'devices-few-left': { state: () => ({ ...usual(), left: 3 }), act: go(devicesTab) },
   rename: { state: usual, act: go(devicesTab, 'section[aria-labelledby=own] button') },
   'rename-refused': {
     state: usual,

@@ -10,6 +10,8 @@ export interface State {
   relays: string[]
   bytes?: number
   recovery: boolean
+  /** How many more devices this computer can let in; undefined if they are many. */
+  left?: number
   requests: Request[]
   blocked: { app: string }[]
   apps: App[]

@@ -146,6 +146,10 @@ export const en = {
   computersNone:
     'Add a second computer: the two then keep all your applications in sync, and you have a second copy of everything.',
   computersText: 'Each has its own store with all applications that you sync.',
+  fewLeft: {
+    one: 'This computer can let in {n} more device. Your other computers can let in more.',
+    other: 'This computer can let in {n} more devices. Your other computers can let in more.',
+  },
   addComputer: 'Add a computer',
   joinOther: 'I have a pairing link',
   phonesNone: 'A phone joins application by application. Choose an application, then “Open on my phone”.',
@@ -504,6 +508,10 @@ export const fr: Like<typeof en> = {
   computersNone:
     'Ajoutez un second ordinateur : les deux gardent alors toutes vos applications à jour, et vous avez une seconde copie de tout.',
   computersText: 'Chacun a son propre dépôt, avec toutes les applications que vous synchronisez.',
+  fewLeft: {
+    one: 'Cet ordinateur peut encore admettre {n} appareil. Vos autres ordinateurs peuvent en admettre d’autres.',
+    other: 'Cet ordinateur peut encore admettre {n} appareils. Vos autres ordinateurs peuvent en admettre d’autres.',
+  },
   addComputer: 'Ajouter un ordinateur',
   joinOther: 'J’ai un lien d’association',
   phonesNone:

@@ -29,7 +29,10 @@ type bound struct {
 	set         func(uint64)
 }
 
-const anyNumber = math.MaxInt32
+const (
+	anyNumber   = math.MaxInt32
+	leastBudget = 1 << 20
+)
 
 // limits are all of them. What is out of bounds would keep every device away, or would never count.
 func limits(o *relay.Options) []*bound {
@@ -60,8 +63,14 @@ func limits(o *relay.Options) []*bound {
 			"devices ping every 30 s, and one ping may be late; the default is 90000", &l.Dead),
 		announce("limit-queue-bytes", d.QueueBytes, 2*wire.MaxFrame, 1<<30, "bytes queued for a receiver",
 			"a queue holds two frames at least; the default is 1048576", &l.QueueBytes),
-		announce("limit-slow-ms", d.Slow, 1_000, 600_000, "ms after which a receiver that takes nothing is dropped",
+		announce("limit-slow-ms", d.Slow, 1_000, 600_000, "ms after which a receiver that took less than --limit-slow-bytes of what is queued is dropped",
 			"a phone on a bad network takes nothing for seconds; the default is 10000", &l.Slow),
+		announce("limit-slow-bytes", d.SlowBytes, 1, wire.MaxFrame, "bytes that a receiver takes in --limit-slow-ms, or all that is queued",
+			"above a frame a bad network could not keep up; the default is 16384", &l.SlowBytes),
+		announce("limit-total-bytes", d.TotalBytes, leastBudget, anyNumber, "bytes of messages held in memory, over all connections; the process may take twice that",
+			"with less there is no room for a few queues; the default is 268435456", &l.TotalBytes),
+		announce("limit-address-bytes", d.AddressBytes, leastBudget, anyNumber, "bytes of messages held in memory for an address",
+			"with less there is no room for a few queues; the default is 16777216", &l.AddressBytes),
 		announce("limit-bytes-per-second", d.BytesPerSecond, wire.MaxFrame, anyNumber, "bytes a second from a connection; above it, reading is delayed",
 			"a device sends a frame of 65536 bytes a second at least; the default is 8388608", &l.BytesPerSecond),
 		announce("limit-mailbox-ms", d.Mailbox, 60_000, 86_400_000, "ms that a mailbox for pairing lives",
@@ -108,15 +117,25 @@ func (s *settings) settleLimits(cmd *cli.Command) error {
 		return err
 	}
 	for _, name := range []string{"address-handshakes", "address-waiting", "address-joined"} {
-		l := by[name]
-		if l.explicit && l.value > total.value && total.explicit || l.value > total.most {
-			return misuse(fmt.Errorf("--%s is %d, and --max-connections %d", name, l.value, total.value), "what one address may have is at most what all may")
+		if err := by[name].fit(total); err != nil {
+			return err
 		}
-		l.value = min(l.value, total.value)
+	}
+	if err := by["limit-address-bytes"].fit(by["limit-total-bytes"]); err != nil {
+		return err
 	}
 	for _, l := range s.limits {
 		l.set(l.value)
 	}
+	return nil
+}
+
+// fit keeps what one address may have within what all may. It refuses more only if somebody has asked for both.
+func (l *bound) fit(all *bound) error {
+	if l.explicit && l.value > all.value && all.explicit || l.value > all.most {
+		return misuse(fmt.Errorf("--%s is %d, and --%s %d", l.name, l.value, all.name, all.value), "what one address may have is at most what all may")
+	}
+	l.value = min(l.value, all.value)
 	return nil
 }
 

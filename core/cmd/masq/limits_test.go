@@ -22,6 +22,7 @@ func TestSenselessLimitsAreRefused(t *testing.T) {
 	}{
 		{"as they are", "", "", ""},
 		{"at their least", "--limit-join-ms 1000 --limit-ping-ms 1000 --limit-dead-ms 60000 --limit-queue-bytes 131072 --limit-slow-ms 1000 " +
+			"--limit-slow-bytes 1 --limit-total-bytes 1048576 --limit-address-bytes 1048576 " +
 			"--limit-bytes-per-second 65536 --limit-mailbox-ms 60000 --max-connections 1 --accept-per-second 1 --address-joined 1", "", ""},
 		{"zero", "--limit-join-ms 0", "--limit-join-ms is 0, and has to be from 1000 to 600000", "5000"},
 		{"JOIN in no time", "--limit-join-ms 999", "--limit-join-ms is 999", "round trip"},
@@ -32,6 +33,11 @@ func TestSenselessLimitsAreRefused(t *testing.T) {
 		{"dead before the second ping announced", "--limit-ping-ms 50000", "--limit-ping-ms is 50000, and --limit-dead-ms 90000", "half"},
 		{"a queue for no frame", "--limit-queue-bytes 65536", "--limit-queue-bytes is 65536", "two frames"},
 		{"slow at once", "--limit-slow-ms 1", "--limit-slow-ms is 1,", ""},
+		{"slow for less than a frame in one go", "--limit-slow-bytes 65537", "--limit-slow-bytes is 65537,", "network"},
+		{"no memory", "--limit-total-bytes 1048575", "--limit-total-bytes is 1048575,", "queues"},
+		{"no memory for an address", "--limit-address-bytes 1048575", "--limit-address-bytes is 1048575,", "queues"},
+		{"more memory for one than for all", "--limit-total-bytes 33554432 --limit-address-bytes 33554433", "--limit-address-bytes is 33554433, and --limit-total-bytes 33554432", "at most"},
+		{"little memory for all lowers what was not set", "--limit-total-bytes 1048576", "", ""},
 		{"no frame a second", "--limit-bytes-per-second 65535", "--limit-bytes-per-second is 65535", "frame"},
 		{"pairing in no time", "--limit-mailbox-ms 1000", "--limit-mailbox-ms is 1000", "people"},
 		{"no connection", "--max-connections 0", "--max-connections is 0", ""},

@@ -16,7 +16,7 @@ const module = "github.com/masqdev/masq/"
 // floors lists the packages from the bottom up. A pattern with /... is a folder and what is in it. The first that matches counts.
 // Packages on one floor do not import each other, but for those inside one /... pattern.
 var floors = [][]string{
-	{"core/wire", "core/storage", "core/internal/architecture", "core/internal/clock", "core/internal/floors", "core/internal/words", "core/internal/wsock"},
+	{"core/bug", "core/wire", "core/storage", "core/internal/architecture", "core/internal/clock", "core/internal/floors", "core/internal/words", "core/internal/wsock"},
 	{"core/storage/mem", "core/storage/bolt", "core/storage/storagetest", "core/vault", "core/roster", "core/session", "core/relay"},
 	{"core/ledger", "core/pairing/...", "core/relay/client"},
 	{"core/replica"},

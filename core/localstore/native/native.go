@@ -217,7 +217,7 @@ func (s *Server) driveOptions() driveOptions {
 		Step: func(now peer.Millis, events []any, act func(any)) {
 			machine.Step(now, eventsOf(events), &out)
 			for _, a := range out.List {
-				if _, full := a.(localstore.Reopen); full {
+				if a, again := a.(localstore.Reopen); again && a.Why == peer.EQuota {
 					s.log.Warn("the disk is full; trying whether there is room now")
 				}
 				act(a)
@@ -248,6 +248,8 @@ func (s *Server) carryOut(action any) {
 		s.clients.send(a.Client, a.Data)
 	case localstore.ClientClose:
 		s.clients.end(a.Client, a.Code, a.Reason)
+	case localstore.Bug:
+		s.log.Error("a bug in Masq; going on without the device that it came from, if that is known", "where", a.Where)
 	case peer.Failed:
 		s.ending.Do(func() { s.why = a.Err; close(s.ended) })
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +58,7 @@ func Run(t *testing.T, g Target) {
 		{"too big", tooBig},
 		{"ping", ping},
 		{"late", late},
+		{"a receiver that is too slow", slow},
 		{"nameplate joins are counted", guesses},
 	} {
 		t.Run(strings.ReplaceAll(c.name, " ", "-"), func(t *testing.T) { c.test(t, g) })
@@ -87,10 +89,13 @@ func hello(t *testing.T, g Target) {
 		t.Errorf("the server's clock is %v off", skew)
 	}
 	limits := c.conn.Limits()
-	for id := wire.LimitFrameBytes; id <= wire.LimitMailbox; id++ {
+	for id := wire.LimitFrameBytes; id <= wire.LimitAddressBytes; id++ {
 		if limits[id] == 0 {
 			t.Errorf("limit %d is not announced", id)
 		}
+	}
+	if one, all := limits[wire.LimitAddressBytes], limits[wire.LimitTotalBytes]; one > all {
+		t.Errorf("an address may have %d bytes of %d", one, all)
 	}
 }
 
@@ -381,6 +386,51 @@ func late(t *testing.T, g Target) {
 	}
 	c.None()
 	c.Want("E_EXPIRED", "closed 4003")
+}
+
+// slow: a receiver that takes less than HELLO says is dropped, although it takes something all the time. (How much of that the server
+// sees depends on the buffers between.)
+func slow(t *testing.T, g Target) {
+	k := client.NewKey()
+	x := Join(t, g.URL, k, 0)
+	x.Want("JOINED false")
+	limits := x.conn.Limits()
+	if within := limits[wire.LimitSlow]; g.NoCaps || within > 12_000 {
+		t.Skipf("a receiver may take %d ms, or is the platform's", within)
+	}
+	y, err := client.Dial(t.Context(), g.other(), client.ChannelPath(k), client.Options{Timeout: Patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer y.Close()
+	if tcp, ok := y.NetConn().(*net.TCPConn); ok {
+		tcp.SetReadBuffer(4 << 10)
+	}
+	if _, err := y.Join(t.Context(), k, 1); err != nil {
+		t.Fatal(err)
+	}
+	x.Want("PEER true")
+	const perWindow = 10 // messages that y takes in the time in which it is to take more
+	body := strings.Repeat("x", int(limits[wire.LimitSlowBytes]/perWindow/4*3))
+	over := make(chan struct{})
+	defer close(over)
+	go func() {
+		for range time.Tick(time.Duration(limits[wire.LimitSlow]/perWindow) * time.Millisecond) {
+			if _, err := y.Next(t.Context()); err != nil {
+				return
+			}
+		}
+	}()
+	go func() {
+		for x.conn.Data([]byte(body)) == nil {
+			select {
+			case <-over:
+				return
+			default:
+			}
+		}
+	}()
+	x.Want("PEER false")
 }
 
 // guesses: who tries nameplates is stopped, and others are not. It comes last: this address is out of nameplates then.

@@ -36,6 +36,7 @@ func serve(t *testing.T, opt native.Options) string {
 		t.Fatal(err)
 	}
 	opt.Loopback.Waiting = 1000 // all the tests come from one address
+	opt.Limits.Slow = 2_000
 	s := native.New(opt)
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

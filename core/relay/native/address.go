@@ -37,6 +37,8 @@ type address struct {
 	handshakes, waiting, joined int
 	sockets, told               bucket // new sockets, and those that were told E_RATE
 	opened, reserved            bucket // nameplates
+	held                        int    // bytes of messages
+	holders                     []*socket
 }
 
 // bucket spends so many a minute. The zero value is full.

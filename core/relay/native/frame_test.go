@@ -166,7 +166,7 @@ func TestBatches(t *testing.T) {
 		{slices.Repeat([]int{1000}, 100), []int{61, 39}},
 		{[]int{wire.MaxFrame, 1, 2, wire.MaxFrame, wire.MaxFrame}, []int{1, 2, 1, 1}},
 	} {
-		s, k, b := New(Options{}), &socket{writing: true}, new(batch)
+		s, k, b := New(Options{}), &socket{writing: true, from: new(address)}, new(batch)
 		for _, n := range c.sizes {
 			s.push(k, message{op: opBinary, data: make([]byte, n)})
 		}

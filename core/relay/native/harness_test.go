@@ -54,6 +54,8 @@ type harness struct {
 	s    *Server
 	dial func() net.Conn
 	stop func()
+
+	blocked []func() // unblock the clients that are to be at the end
 }
 
 // inBubble runs a test against a server in a synctest bubble: time is virtual. At the end it stops the server and checks that
@@ -108,7 +110,7 @@ func (b *harness) end() {
 	b.s.mu.Lock()
 	defer b.s.mu.Unlock()
 	b.s.sweep(time.Now().Add(time.Hour))
-	if n := len(b.s.sockets) + len(b.s.addresses) + st.Waiting + st.Joined + st.Channels + st.Mailboxes; n != 0 {
+	if n := len(b.s.sockets) + len(b.s.addresses) + b.s.held + st.Waiting + st.Joined + st.Channels + st.Mailboxes; n != 0 {
 		b.t.Errorf("%d things are left: %+v", n, st)
 	}
 }

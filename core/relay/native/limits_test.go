@@ -234,7 +234,7 @@ func TestAdmin(t *testing.T) {
 		}
 		_, metrics := get("/metrics")
 		want := []string{
-			`masq_connections{state="joined"} 2`, `masq_channels 1`, `masq_bytes_total 5`, `masq_frames_total 1`, "go_goroutines", "masq_gaps_total 0",
+			`masq_connections{state="joined"} 2`, `masq_channels 1`, `masq_bytes_total 5`, `masq_frames_total 1`, `masq_held_bytes 0`, "go_goroutines", "masq_gaps_total 0",
 		}
 		for _, r := range relay.Reasons() {
 			want = append(want, fmt.Sprintf("masq_closed_total{reason=%q} 0", r))

@@ -17,6 +17,7 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 
 var (
 	connectionsDesc = describe("connections", "WebSockets now, before and after their JOIN or PAIR.", "state")
+	heldDesc        = describe("held_bytes", "Bytes of messages that wait for a receiver or have not come whole.")
 	closedDesc      = describe("closed_total", "WebSockets that ended, by reason.", "reason")
 	refusedDesc     = describe("refused_total", "Connections and requests turned away before they were WebSockets, by reason.", "reason")
 )
@@ -63,7 +64,7 @@ func newMetrics(s *Server) *prometheus.Registry {
 }
 
 func (collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{connectionsDesc, closedDesc, refusedDesc} {
+	for _, d := range []*prometheus.Desc{connectionsDesc, heldDesc, closedDesc, refusedDesc} {
 		out <- d
 	}
 	for _, n := range numbers {
@@ -76,6 +77,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	put := prometheus.MustNewConstMetric
 	out <- put(connectionsDesc, prometheus.GaugeValue, float64(stats.Waiting), "waiting")
 	out <- put(connectionsDesc, prometheus.GaugeValue, float64(stats.Joined), "joined")
+	out <- put(heldDesc, prometheus.GaugeValue, float64(c.s.holds()))
 	for _, why := range relay.Reasons() {
 		out <- put(closedDesc, prometheus.CounterValue, float64(stats.Ended[why]), why.String())
 	}

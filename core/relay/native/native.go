@@ -99,8 +99,10 @@ type Server struct {
 	sockets   map[uint64]*socket
 	last      uint64 // the newest socket's number
 	addresses map[netip.Addr]*address
-	draining  bool // not ready: everybody is sent away
-	stopped   bool // no new sockets
+	held      int      // bytes of messages, by all sockets
+	over      *address // one with which a budget is exceeded; nil: none is
+	draining  bool     // not ready: everybody is sent away
+	stopped   bool     // no new sockets
 
 	reserving   map[uint64]chan<- string // who waits for a nameplate
 	lastReserve uint64

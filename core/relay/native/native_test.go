@@ -262,7 +262,7 @@ func TestSlowReceiverIsDropped(t *testing.T) {
 
 // TestSlowReceiverSlowsItsSender: more than the queue holds goes through to a receiver that takes a little now and then.
 func TestSlowReceiverSlowsItsSender(t *testing.T) {
-	inBubble(t, Options{Limits: relay.Limits{QueueBytes: 1000}}, func(b *harness) {
+	inBubble(t, Options{Limits: relay.Limits{QueueBytes: 1000, SlowBytes: 200}}, func(b *harness) {
 		x, y := b.couple(key(1))
 		const frames = 60
 		sent := make(chan struct{})

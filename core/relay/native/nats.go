@@ -197,6 +197,7 @@ func (b *bus) handle(t *turn, m *nats.Msg) {
 		b.s.stepLocked(&b.event)
 		b.s.turn, b.event = nil, relay.Heard{}
 		full := b.s.full
+		b.s.relieve()
 		b.s.mu.Unlock()
 		if full != nil {
 			t.flush()

@@ -68,10 +68,12 @@ var (
 
 // readFrame reads one frame and handles the message that it ends.
 func (s *Server) readFrame(k *socket) error {
+	s.begun(k, 2, 0)
 	b, err := k.stream.peek(2)
 	if err != nil {
 		return err
 	}
+	s.begun(k, headSize(b), 0)
 	if b, err = k.stream.peek(headSize(b)); err != nil {
 		return err
 	}
@@ -95,9 +97,11 @@ func (s *Server) readFrame(k *socket) error {
 	case k.borrowed:
 		data = k.stream.take(int(h.size))
 	case h.fin && h.op == opBinary && h.size > lendOver:
+		s.begun(k, int(h.size), len(body{}))
 		lent = bodies.Get().(*body)
 		data = lent.data(int(h.size))
 	default:
+		s.begun(k, int(h.size), int(h.size))
 		data = make([]byte, h.size)
 	}
 	if !k.borrowed {
@@ -110,6 +114,18 @@ func (s *Server) readFrame(k *socket) error {
 		return s.control(k, h.op, data)
 	}
 	return s.piece(k, h, data, lent)
+}
+
+// begun counts what k's frame is read into, that much and the buffer, if not all of its next n bytes have come: it may be long before
+// they do.
+func (s *Server) begun(k *socket, n, into int) {
+	if n <= k.stream.buffered() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holdRead(k, len(k.stream.in.buf)+len(k.part)+into)
+	s.relieve()
 }
 
 // piece handles a frame that is a message or a piece of one.
@@ -146,10 +162,12 @@ func (s *Server) control(k *socket, op opcode, data []byte) error {
 		answer = message{op: opClose, code: closeAnswer(data)}
 	}
 	s.mu.Lock()
+	s.holdRead(k, len(k.part))
 	s.full, s.turn, s.borrowed = nil, k.stream.turn, k.borrowed
 	s.push(k, answer)
 	s.turn, s.borrowed = nil, false
 	full := s.full
+	s.relieve()
 	s.mu.Unlock()
 	switch {
 	case op == opClose:

@@ -68,8 +68,8 @@ func (t *turn) write(k *socket) {
 		k.stream.raw.Control(t.control) // of errors it says nothing
 		if left := t.frames[t.written:]; len(left) > 0 {
 			t.leave(k)
-			go t.s.write(k, t.batch, left)
-			t.batch = nil
+			b, left := t.batch.remainder(left)
+			go t.s.write(k, b, left)
 			return
 		}
 		if t.batch.last {

@@ -48,7 +48,7 @@ func connected(t *testing.T, s *Server) (*socket, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close(); other.Close() })
-	return &socket{stream: newStream(conn, &s.limits)}, other
+	return &socket{stream: newStream(conn, &s.limits), from: new(address)}, other
 }
 
 // pushAll queues messages in a turn.

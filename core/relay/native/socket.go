@@ -28,6 +28,7 @@ type socket struct {
 	addr netip.Addr // only with LogAddresses
 
 	// Guarded by Server.mu.
+	holding
 	from    *address
 	joined  bool // only steps of its own reader change it, so that one need not lock to look
 	queue   []message
@@ -144,14 +145,16 @@ func (s *Server) gone(k *socket) {
 	delete(s.sockets, k.id)
 }
 
-// step lets the core take a frame of k's, with the body that it is in, if any. When that has filled a queue, it waits: k is not read
-// until there is room, which is how a slow receiver slows its sender down.
+// step lets the core take a frame of k's, with the body that it is in, if any. When that has filled a queue up to its allowance, it
+// waits: k is not read until there is room, which is how a slow receiver slows its sender down.
 func (s *Server) step(k *socket, f relay.Frame, lent *body) {
 	s.mu.Lock()
+	s.holdRead(k, 0)
 	s.frame, s.lent, s.turn, s.borrowed = f, lent, k.stream.turn, k.borrowed
 	s.stepAt(k.stream.readAt, &s.frame)
 	s.frame, s.lent, s.turn, s.borrowed = relay.Frame{}, nil, nil, false
 	full := s.full
+	s.relieve()
 	s.mu.Unlock()
 	if full != nil {
 		k.stream.turn.flush()

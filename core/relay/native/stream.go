@@ -9,12 +9,11 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/masqdev/masq/core/internal/wsock"
 	"github.com/masqdev/masq/core/relay"
 )
 
-// stream is the network connection below a WebSocket. It delays reading above the rate, tells a receiver that is slow from one that
-// takes nothing, and closes so that the other end learns why.
+// stream is the network connection below a WebSocket. It delays reading above the rate, tells a receiver that takes its time from one
+// that is too slow, and closes so that the other end learns why.
 type stream struct {
 	net.Conn
 	raw    syscall.RawConn       // nil: it has none, as with TLS
@@ -173,10 +172,19 @@ func (c *stream) pace(n int) {
 	}
 }
 
-// write fails with os.ErrDeadlineExceeded when for limits.Slow not one byte was taken, however long the whole takes.
+// write fails with os.ErrDeadlineExceeded when limits.SlowBytes, or what is less, were not taken within limits.Slow, however long the
+// whole takes.
 func (c *stream) write(p []byte) error {
-	_, err := wsock.WriteAll(c.Conn, p, time.Duration(c.limits.Slow)*time.Millisecond)
-	return err
+	for len(p) > 0 {
+		piece := p[:min(len(p), int(c.limits.SlowBytes))]
+		c.SetWriteDeadline(time.Now().Add(time.Duration(c.limits.Slow) * time.Millisecond))
+		n, err := c.Conn.Write(piece)
+		if err != nil {
+			return err
+		}
+		p = p[n:]
+	}
+	return nil
 }
 
 // saidLast is called when the close frame is written. The other end has lingerTimeout to take it and to say its own last word.

@@ -18,8 +18,13 @@ type message struct {
 	lent *body // what data is in; nil: in memory of its own
 }
 
-// size is what a message counts for in the queue, the queue's own memory included.
-func (m message) size() int { return len(m.data) + 64 }
+// size is the memory that a message takes in the queue, the queue's own included.
+func (m message) size() int {
+	if m.lent != nil {
+		return len(m.lent) + 64
+	}
+	return len(m.data) + 64
+}
 
 // queues are empty queues with room, for sockets that have none: an idle one needs none.
 type queues [][]message
@@ -80,7 +85,8 @@ func (s *Server) push(k *socket, m message) {
 	}
 	k.queue = append(k.queue, m)
 	k.bytes += m.size()
-	if k.bytes > int(s.limits.QueueBytes) {
+	s.hold(k, m.size())
+	if s.blocks(k) {
 		s.full = k
 	}
 	if k.writing {
@@ -89,15 +95,19 @@ func (s *Server) push(k *socket, m message) {
 	k.writing = true
 	s.wg.Add(1)
 	if k.turn == nil {
-		go s.write(k, batches.Get().(*batch), nil)
+		go s.write(k, new(batch), nil)
 	}
 }
 
-// write writes what is left of b's frames, then what is queued, and ends.
+// write writes what is left of b's frames, then what is queued, and ends. As it may wait for long, it keeps little more memory than
+// counts for k.
 func (s *Server) write(k *socket, b *batch, left []byte) {
 	defer s.wg.Done()
 	for len(left) > 0 || s.next(k, b) {
 		if len(left) == 0 {
+			if cap(b.frames) > 2*b.size {
+				b.frames = nil
+			}
 			left = b.encode()
 		}
 		err := k.stream.write(left)
@@ -109,7 +119,6 @@ func (s *Server) write(k *socket, b *batch, left []byte) {
 			k.stream.saidLast()
 		}
 	}
-	batches.Put(b)
 }
 
 // next takes a batch from the queue, false if there is none. What b had before is written.
@@ -117,10 +126,12 @@ func (s *Server) next(k *socket, b *batch) bool {
 	b.release()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if k.bytes -= b.size; k.dead {
-		k.bytes = 0
+	if !k.dead {
+		k.bytes -= b.size
+		k.took += b.size
+		s.hold(k, -b.size)
 	}
-	if b.size = 0; k.bytes <= int(s.limits.QueueBytes) {
+	if b.size = 0; !s.blocks(k) {
 		k.wake()
 	}
 	if len(k.queue) == 0 {
@@ -144,7 +155,10 @@ func (s *Server) next(k *socket, b *batch) bool {
 // encode makes frames of the messages, which it lets go. They are to be written before release.
 func (b *batch) encode() []byte {
 	defer func() { clear(b.messages); b.messages = b.messages[:0] }()
-	b.last, b.frames = false, b.frames[:0]
+	if b.last = false; cap(b.frames) < b.size {
+		b.frames = make([]byte, 0, b.size)
+	}
+	b.frames = b.frames[:0]
 	if m := b.messages[0]; len(b.messages) == 1 && m.lent != nil {
 		b.alone = m.lent
 		return m.lent.frame(len(m.data))
@@ -158,6 +172,15 @@ func (b *batch) encode() []byte {
 		}
 	}
 	return b.frames
+}
+
+// remainder takes what is left of b's frames out of b, with all that is known of them, into as much memory as they need.
+func (b *batch) remainder(left []byte) (*batch, []byte) {
+	rest := &batch{size: b.size, last: b.last, alone: b.alone}
+	if b.size, b.alone = 0, nil; rest.alone == nil {
+		left = bytes.Clone(left)
+	}
+	return rest, left
 }
 
 // release gives back what encode's frames are in. Once more does no harm.
@@ -174,7 +197,7 @@ func (s *Server) writeFailed(k *socket, err error) {
 	}
 	s.kill(k)
 	s.mu.Unlock()
-	k.stream.Conn.Close() // the reader ends
+	k.stream.abort() // the reader ends
 }
 
 // kill ends all writing to a socket. Call it with mu held.
@@ -183,28 +206,43 @@ func (s *Server) kill(k *socket) {
 		k.closing = true
 		close(k.stream.done)
 	}
+	s.hold(k, -k.held)
 	k.dead, k.queue, k.bytes = true, nil, 0
 	k.wake()
 }
 
-// waitFor waits until full has room or either of the two ends.
+// waitFor waits until full has room or either of the two ends. Call it from k's reader.
 func (s *Server) waitFor(full, k *socket) {
-	for {
-		s.mu.Lock()
-		if full.dead || full.bytes <= int(s.limits.QueueBytes) {
-			s.mu.Unlock()
-			return
-		}
-		if full.drained == nil {
-			full.drained = make(chan struct{})
-		}
-		drained := full.drained
-		s.mu.Unlock()
-		select {
-		case <-drained:
-		case <-k.stream.done:
-			return
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.blocks(full) {
+		return
+	}
+	read := len(k.stream.in.buf)
+	s.hold(full, read)
+	s.relieve()
+	for ended := false; !ended && s.blocks(full); {
+		ended = s.waitOnce(full, k)
+	}
+	s.hold(full, -read)
+}
+
+// blocks reports whether more is queued for k than may be. Call it with mu held.
+func (s *Server) blocks(k *socket) bool { return !k.dead && k.bytes > s.allowance(k) }
+
+// waitOnce waits until it is worth to look again, without mu, which it finds and leaves held. It reports whether k has ended.
+func (s *Server) waitOnce(full, k *socket) (ended bool) {
+	if full.drained == nil {
+		full.drained = make(chan struct{})
+	}
+	drained := full.drained
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	select {
+	case <-drained:
+		return false
+	case <-k.stream.done:
+		return true
 	}
 }
 

@@ -154,7 +154,7 @@ class Device:
         self.socket.send(b"\0" + self.session.seal(b"".join(messages)))
 
     def send_heads(self):
-        self.send(wire.message(1, wire.tlv(1, b"".join(self.roster.heads())) + wire.tlv(2, "Python".encode())))
+        self.send(wire.message(1, wire.tlv(1, b"".join(self.roster.heads())) + wire.tlv(2, "Python".encode()) + wire.tlv(3, b"\x02")))
 
     def messages(self):
         """What comes, one by one."""

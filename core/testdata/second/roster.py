@@ -6,9 +6,10 @@ import unicodedata
 import primitives as p
 import wire
 
-GENESIS, ADD, RELAYS, REVOKE, FULL = 1, 2, 3, 4, 5
+GENESIS, ADD, RELAYS, REVOKE, FULL, NOTE = 1, 2, 3, 4, 5, 6
 STORE, EMBEDDED = 1, 2
 ZERO = bytes(32)
+PLACES, STRANGERS, MAX_KEPT = 256, 64, 1024
 BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 
 
@@ -24,8 +25,35 @@ def plain_text(data):
         return False
 
 
-def valid_name(data):
+IGNORED = [(0x34F, 0x34F), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x2028, 0x2029), (0x2065, 0x2065), (0x2800, 0x2800)]
+IGNORED += [(0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF)]
+
+
+def signed_name(data):
+    """Whether an entry may have a name."""
     return plain_text(data) and 1 <= len(data.decode()) <= 40
+
+
+def _hidden(c, last):
+    """Whether a character behind another shows nothing and may stand there for no good reason."""
+    emoji = 0x2190 <= last <= 0x2BFF and last != 0x2800 or 0x1F000 <= last <= 0x1FAFF
+    joins = 0x600 <= last <= 0x18FF and not _hidden(last, 0)
+    if c == 0xFE0F:
+        return not emoji
+    if c == 0x200D:
+        return not (emoji or joins or last == 0xFE0F)
+    if c == 0x200C:
+        return not joins
+    return unicodedata.category(chr(c)) == "Cf" or any(a <= c <= b for a, b in IGNORED)
+
+
+def valid_name(data):
+    """Whether a device may be called so."""
+    if not signed_name(data):
+        return False
+    name = data.decode()
+    hidden = any(_hidden(ord(c), ord(last)) for last, c in zip("\0" + name, name))
+    return not hidden and any(unicodedata.category(c)[0] not in "MZ" for c in name)
 
 
 def namespace_genesis(ns):
@@ -66,7 +94,7 @@ class Entry:
             start = body.at
             self.ik, self.nk, self.kind, self.name = body.take(32), body.take(32), body.u(1), body.lv(1, 255)
             self.member = body.data[start : body.at]
-            if not valid_name(self.name):
+            if not signed_name(self.name):
                 raise wire.Malformed
         if self.type == ADD:
             self.acceptance = body.take(64)
@@ -79,11 +107,13 @@ class Entry:
             self.target = body.take(32)
         if self.type == FULL:
             self.ik, self.nk, self.kind = body.take(32), body.take(32), STORE
+        if self.type == NOTE:
+            body.take(min(256, len(body.data) - body.at))
         body.done()
 
     @property
     def known(self):
-        return GENESIS <= self.type <= FULL
+        return GENESIS <= self.type <= NOTE
 
     @property
     def introduces(self):
@@ -109,7 +139,7 @@ class Verdict:
 
 class Roster:
     def __init__(self, genesis=None, ns=None, roots=()):
-        self.namespace, self.roots, self.entries = ns is not None, set(roots), {}
+        self.namespace, self.roots, self.entries, self.counting = ns is not None, set(roots), {}, set()
         if self.namespace:
             self.id = namespace_genesis(ns)
             return
@@ -118,10 +148,12 @@ class Roster:
             raise Refused("entry")
         self.id = e.id
         self.entries[e.id] = e
+        self.counting = {e.id}
 
     # Taking entries
 
-    def add(self, raw):
+    def add(self, raw, settle=True):
+        """Takes an entry. Unless it is to settle, others that stand behind it come before places are given out."""
         e = Entry(raw)
         if e.id in self.entries:
             return
@@ -132,17 +164,19 @@ class Roster:
             raise Refused("version" if trusted and e.holds(self.id) else "entry")
         if not self._fits(e):
             raise Refused("entry")
-        if len(self.entries) >= 256:
-            raise Refused("full")
         if any(i not in self.entries for i in e.prev):
             raise Refused("missing")
         e.past = frozenset(e.prev).union(*(self.entries[i].past for i in e.prev))
+        if len(e.past) > 255:
+            raise Refused("entry")
         v = self._resolve(e.past)
         e.idle = not self._rightful(e, v)
         e.invited_by = self._inviters(e)
         if not self.namespace and (e.idle or not self._entitled(e, v)) or not e.holds(self.id):
             raise Refused("entry")
         self.entries[e.id] = e
+        if settle:
+            self.settle()
 
     def _fits(self, e):
         if self.namespace:
@@ -204,8 +238,7 @@ class Roster:
     def _resolve(self, ids):
         v = Verdict(i for i in ids if not self.entries[i].idle)
         if self.namespace:
-            self._strike(v)
-            v.able = set(v.live)
+            self._enable(v)
         revokes = [e for e in self._of(v.able) if e.type == REVOKE]
         if not revokes:
             return v
@@ -217,6 +250,13 @@ class Roster:
             self._count(v, [e for e in ring if self._entitled(e, v)])
             self._count(v, [e for e in due if e not in ring and e.id in v.live])
         return v
+
+    def _enable(self, v):
+        """Takes what nobody was entitled to sign from v; REVOKEs last, by the ADDs that remain."""
+        self._strike(v, [e for e in self._of(v.live) if e.type not in (FULL, REVOKE)])
+        v.able = set(v.live)
+        self._strike(v, [e for e in self._of(v.live) if e.type == REVOKE])
+        v.able = set(v.live)
 
     def _count(self, v, revokes):
         if revokes:
@@ -252,7 +292,7 @@ class Roster:
         by_peer = self.namespace and e.type == ADD and not self._full(e, v)
         return [o for o in self._of(v.revokes) if self._strikes(o, e, by_peer)]
 
-    def _strike(self, v):
+    def _strike(self, v, only=None):
         if self.namespace:
             fulls = [e for e in self._of(v.able) if e.type == FULL]
             v.live -= {e.id for e in fulls}
@@ -263,14 +303,100 @@ class Roster:
                     if e.id not in v.live and self._full(e, v) and not self._struck(e, v):
                         v.live.add(e.id)
                         again = True
-        for e in self._of(set(v.live)):
+        for e in self._of(set(v.live)) if only is None else only:
             if e.type != FULL and e.id not in v.revokes and (not self._entitled(e, v) or self._struck(e, v)):
                 v.live.discard(e.id)
+
+    # Who has a place
+
+    @staticmethod
+    def _order(e):
+        return len(e.past), e.id
+
+    def _full_doors(self):
+        """By device: full ones have a root's door, or the first FULL by one that is as few FULLs away from a root as can be."""
+        full = {ik: ("root", ik) for ik in self.roots}
+        found = dict(full)
+        while found:
+            fulls = [e for e in self.entries.values() if e.type == FULL and not e.idle and e.signer in found and e.ik not in full]
+            found = {e.ik: e.id for e in sorted(fulls, key=self._order, reverse=True)}
+            full.update(found)
+        return full
+
+    def _doors(self):
+        """The doors of all entries; of strangers' None."""
+        doors, lets = {}, set()
+        full = self._full_doors() if self.namespace else {self.id: None}
+        for e in self.entries.values():
+            ways = [o for o in self._introductions(e) if o.id in lets]
+            if e.type == GENESIS:
+                doors[e.id] = ("root", b"")
+            elif e.signer in full:
+                doors[e.id] = full[e.signer]
+            else:
+                doors[e.id] = min(ways, key=self._order).id if ways else None
+            if e.introduces and (not self.namespace or e.type == ADD and doors[e.id] is not None and not e.idle):
+                lets.add(e.id)
+        return doors
+
+    def _closed(self, doors, ids):
+        """A set with all that it stands behind, and the doors of all."""
+        out, size = set(ids), -1
+        while len(out) != size:
+            size = len(out)
+            for i in list(out):
+                out |= self.entries[i].past
+                if isinstance(doors[i], bytes):
+                    out.add(doors[i])
+        return out
+
+    def settle(self):
+        """Gives out the places, and forgets what has none and stands behind nothing that has."""
+        doors = self._doors()
+        known = [e for e in self.entries.values() if doors[e.id] is not None]
+        revokes = self._share(doors, [e for e in known if e.type == REVOKE])
+        others = self._share(doors, [e for e in known if e.type != REVOKE])
+        counting = self._closed(doors, revokes)
+        keep = counting | self._closed(doors, others)
+        if len(keep) > MAX_KEPT:
+            keep = set()
+            self._share_whole(doors, self._of(revokes), keep, MAX_KEPT // 2)
+            counting = set(keep)
+            others = self._share_whole(doors, self._of(others), keep, MAX_KEPT)
+        self.counting = counting | others
+        left = STRANGERS
+        for e in sorted((e for e in self.entries.values() if doors[e.id] is None), key=self._order):
+            more = ({e.id} | e.past) - keep
+            if left > 0 and len(more) <= left:
+                keep |= more
+                left -= len(more)
+                self.counting.add(e.id)
+        self.entries = {i: e for i, e in self.entries.items() if i in keep}
+
+    def _share(self, doors, entries):
+        tree, has = Branch.tree(self, doors, entries), set()
+        while tree and len(has) < PLACES:
+            tree.turn(lambda e: has.add(e.id) or 1)
+        return has
+
+    def _share_whole(self, doors, entries, keep, most):
+        tree, has = Branch.tree(self, doors, entries), set()
+
+        def give(e):
+            more = self._closed(doors, keep | {e.id}) - keep
+            if len(keep) + len(more) <= most:
+                keep.update(more)
+                has.add(e.id)
+            return max(len(more), 1)
+
+        while tree:
+            tree.turn(give)
+        return has
 
     # What a roster says
 
     def verdict(self):
-        return self._resolve(frozenset(self.entries))
+        return self._resolve(frozenset(self.counting))
 
     def _candidates(self, v):
         rank = {}
@@ -329,3 +455,49 @@ class Roster:
             if e.introduces and e.ik == ik:
                 struck = self._struck(e, v)
                 return struck[0] if struck else self._reason(e.signer)
+
+
+class Branch:
+    """What came in through one door."""
+
+    def __init__(self):
+        self.own, self.kids, self.cost, self.mine = [], [], 0, 0
+
+    def __bool__(self):
+        return bool(self.own or self.kids)
+
+    def turn(self, give):
+        """Gives an entry its turn: that of whoever has had least. give returns what it cost."""
+        kid = min(self.kids, key=lambda k: k.cost, default=None)
+        if self.own and (kid is None or self.mine <= kid.cost):
+            cost = give(self.own.pop(0))
+            self.mine += cost
+        else:
+            cost = kid.turn(give)
+            if not kid:
+                self.kids.remove(kid)
+        self.cost += cost
+        return cost
+
+    @staticmethod
+    def tree(r, doors, entries):
+        branches = {None: Branch()}
+
+        def at(door):
+            if door not in branches:
+                branches[door] = Branch()
+                branches[door].order = (0, *door) if isinstance(door, tuple) else (1, *r._order(r.entries[door]))
+                above = doors[door] if isinstance(door, bytes) else None
+                at(above).kids.append(branches[door])
+            return branches[door]
+
+        for e in entries:
+            at(doors[e.id]).own.append(e)
+        for b in branches.values():
+            relays = [e for e in b.own if e.type == RELAYS]
+            top = max(relays, key=lambda e: (e.version, e.id), default=None)
+            late = sorted((e for e in relays if e is not top), key=lambda e: (e.version, e.id), reverse=True)
+            rest = sorted((e for e in b.own if e.type != RELAYS), key=lambda e: (e.type == NOTE, *r._order(e)))
+            b.own = ([top] if top else []) + rest + late
+            b.kids.sort(key=lambda k: k.order)
+        return branches[None]

@@ -124,6 +124,8 @@ def session_message(i):
         out["cursor"] = u64s(out["cursor"], "position")
     if "namespaces" in out:
         out["namespaces"] = [dict(n) for n in out["namespaces"]]
+    if "writers" in out:
+        out["writers"] = [u64s(w, "id", "nonce", "block", "reserved") for w in out["writers"]]
     return out
 
 
@@ -340,6 +342,19 @@ def roster_sent(i):
     for raw in i["entries"]:
         r.add(data(raw))
     return {"entries": sorted(e.id for e in r.sent(data(i["ik"]), [data(h) for h in i["heads"]]))}
+
+
+def roster_kept(i):
+    """Entries that come together, and which of them are forgotten."""
+    r, forgotten = _roster(i), []
+    entries = [data(e) for e in i["entries"]]
+    for e in entries:
+        r.add(e, settle=False)
+    r.settle()
+    for e in map(roster.Entry, entries):
+        if e.id not in r.entries:
+            forgotten.append(e.id)
+    return {"forgotten": sorted(forgotten), "members": len(r.members()), "heads": len(r.heads())}
 
 
 def roster_name(i):

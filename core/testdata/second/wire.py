@@ -9,6 +9,7 @@ MAX_FRAME = 65536
 MAX_MESSAGE = (4 << 20) + (1 << 16)
 MAX_ENTRY = 4 << 10
 MAX_ENTRIES = 256
+MAX_WRITERS = 1024
 MAX_NAMESPACES = 4096
 BLOCK = 12  # bits of a block of sequence numbers
 ONLY = 1 << 63  # a pair of a context that reaches back to its block's beginning
@@ -283,11 +284,11 @@ def parse_records(data):
 
 def _parse_record(r):
     flags = r.u(1)
-    rec = {"kind": flags & 3, "more": flags & 4 != 0, "dot": (r.u(8), r.u(8)), "time": r.u(8), "context": []}
-    if flags > 7 or rec["kind"] == 3 or not 1 << BLOCK <= rec["dot"][1] < ONLY:
+    rec = {"kind": flags & 3, "more": flags & 4 != 0, "hearsay": flags & 8 != 0, "dot": (r.u(8), r.u(8)), "time": r.u(8), "context": []}
+    if flags > 15 or rec["kind"] == 3 or not 1 << BLOCK <= rec["dot"][1] < ONLY:
         raise Malformed
     n = r.u(2)
-    if n > 1024:
+    if n > 4096:
         raise Malformed
     for _ in range(n):
         writer, seq = r.u(8), r.u(8)
@@ -351,6 +352,14 @@ def _namespace(v):
     return n
 
 
+def _writer(v):
+    w = {"nk": v.take(32), "nonce": v.u(8), "block": v.u(8), "opening": v.take(4), "reserved": v.u(8), "signature": v.take(64)}
+    w["id"] = int.from_bytes(p.hashlib.sha256(b"masq-writer/1 id" + w["nk"] + w["nonce"].to_bytes(8, "big")).digest()[:8], "big")
+    if not w["nonce"] or not w["id"] or not 0 < w["block"] < w["reserved"] <= 1 << 51:
+        raise Malformed
+    return w
+
+
 def _cursor(v):
     return {"incarnation": v.take(8), "position": v.u(8)}
 
@@ -367,7 +376,7 @@ NEED, MAY, MANY = "need", "may", "many"
 
 # By type: the fields by tag, each with its name, how often it stands, how it is read, and how many there may be.
 MESSAGES = {
-    1: {1: ("heads", NEED, _heads), 2: ("name", MAY, _name)},
+    1: {1: ("heads", NEED, _heads), 2: ("name", MAY, _name), 3: ("version", MAY, _u(1))},
     2: {1: ("entries", MANY, _entry, MAX_ENTRIES)},
     3: {},
     4: {1: ("namespaces", MANY, _namespace, MAX_NAMESPACES)},
@@ -385,10 +394,11 @@ MESSAGES = {
     11: {1: ("reason", NEED, _u(1)), 2: ("code", MAY, _u(1))},
     12: {1: ("number", NEED, _number), 2: ("heads", NEED, _heads)},
     13: {1: ("number", NEED, _number), 2: ("entries", MANY, _entry, MAX_ENTRIES)},
+    14: {1: ("number", NEED, _number), 2: ("writers", MANY, _writer, MAX_WRITERS)},
 }
 
 # What a field that may be left out is then.
-ABSENT = {"name": "", "cursor": {"incarnation": bytes(8), "position": 0}, "code": 0}
+ABSENT = {"name": "", "version": 0, "cursor": {"incarnation": bytes(8), "position": 0}, "code": 0}
 
 
 def parse_message(message):

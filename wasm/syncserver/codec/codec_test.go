@@ -196,7 +196,7 @@ func TestConfig(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
-	for _, bad := range []string{"x", "2", "=5", "9=1", "2=-1", "2=4294967296", "258=1"} {
+	for _, bad := range []string{"x", "2", "=5", "12=1", "2=-1", "2=4294967296", "258=1"} {
 		if _, err := Config("", bad); err == nil {
 			t.Errorf("%q was taken", bad)
 		}

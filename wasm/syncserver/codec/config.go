@@ -17,7 +17,7 @@ func Config(hosts, limits string) (relay.Config, error) {
 	fields := map[wire.RelayLimitID]*uint32{
 		wire.LimitFrameBytes: &l.FrameBytes, wire.LimitJoin: &l.Join, wire.LimitPing: &l.Ping, wire.LimitDead: &l.Dead,
 		wire.LimitQueueBytes: &l.QueueBytes, wire.LimitSlow: &l.Slow, wire.LimitBytesPerSec: &l.BytesPerSecond,
-		wire.LimitMailbox: &l.Mailbox,
+		wire.LimitMailbox: &l.Mailbox, wire.LimitSlowBytes: &l.SlowBytes, wire.LimitTotalBytes: &l.TotalBytes, wire.LimitAddressBytes: &l.AddressBytes,
 	}
 	for _, word := range strings.Fields(limits) {
 		id, text, _ := strings.Cut(word, "=")

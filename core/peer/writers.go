@@ -1,0 +1,228 @@
+package peer
+
+import (
+	"bytes"
+	"crypto/ed25519"
+
+	"github.com/masqdev/masq/core/replica"
+	"github.com/masqdev/masq/core/roster"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// Writers are announced by their devices, and what a device claims of a writer is believed by whose it is. See core/PROTOCOL.md, "What is
+// believed".
+
+// How many writers a device may have in a namespace, an application peer together with those that it has let in; and how often in a day
+// a device that only claims so may have this one take itself for a copy.
+const (
+	maxPeerWriters = 64
+	maxFullWriters = 256
+	peerDoubts     = 1
+	fullDoubts     = 8
+	doubtsLast     = 24 * 3600_000
+)
+
+// full reports whether the device is a full one: its word counts for everybody.
+func (d *device) full() bool { return d.domain.namespace == nil || d.kind == roster.Store }
+
+func (r *replication) source() replica.Source {
+	return replica.Source{Session: r.id, NK: r.d.nk, Full: r.d.full()}
+}
+
+// announceOwn signs what there is to be announced of this device's own writer.
+func (n *namespace) announceOwn() {
+	w := n.rep.Own()
+	if w == nil {
+		return
+	}
+	if o := n.rep.Writer(w.ID); o != nil && o.Block == w.Block && o.Reserved == w.Reserved {
+		return
+	}
+	copy(w.Sig[:], ed25519.Sign(n.e.self.ik, w.Signed(n.ns())))
+	n.rep.Announce(w)
+}
+
+// announce tells of the writers that the other side has not been told of. It comes before every record of theirs.
+func (f *flow) announce() {
+	f.namespace.announceOwn()
+	rep := f.namespace.rep
+	if revision := rep.WritersRevision(); f.said != nil && f.announced == revision {
+		return
+	} else {
+		f.announced = revision
+	}
+	if f.said == nil {
+		f.said = map[uint64]uint64{}
+	}
+	m := wire.Writers{Number: f.namespace.num}
+	rep.EachWriter(func(w *wire.Writer) {
+		if f.said[w.ID] < w.Reserved && !f.knows(w) {
+			m.List = append(m.List, w)
+		}
+		f.said[w.ID] = w.Reserved
+	})
+	for len(m.List) > 0 {
+		some := wire.Writers{Number: m.Number, List: m.List[:min(len(m.List), wire.MaxWritersSent)]}
+		f.repl.send(wire.AppendWriters(nil, &some))
+		m.List = m.List[len(some.List):]
+	}
+}
+
+// credible is what the other side believes of a vector that this device says: of an application peer's only what is of its own writers.
+func (f *flow) credible(v wire.Vector) (out wire.Vector) {
+	if !f.repl.d.domain.guest() {
+		return v
+	}
+	for _, e := range v {
+		if w := f.namespace.rep.Writer(e.Writer); w != nil && w.NK == f.namespace.e.publicNK() {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// knows reports whether the other side must have been told of a writer by somebody: it has its newest numbers. Of its own writers it is
+// told in any case, because it may be a copy.
+func (f *flow) knows(w *wire.Writer) bool {
+	return w.NK != f.repl.d.nk && f.peer.Of(w.ID).Last()>>wire.BlockBits+1 >= w.Reserved
+}
+
+func (r *replication) onWriters(fields []byte) error {
+	m, err := wire.ParseWriters(fields)
+	f := r.flow(m.Number)
+	if err != nil || f == nil {
+		return wire.ErrMalformed
+	}
+	for _, w := range m.List {
+		if err := f.takeWriter(w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeWriter takes an announcement. One of a device that nobody knows, or that cannot be, is left out; of the sender's own that is an error.
+func (f *flow) takeWriter(w *wire.Writer) error {
+	n, d := f.namespace, f.repl.d
+	if o := n.rep.Writer(w.ID); o != nil && o.Reserved >= w.Reserved && o.Block >= w.Block && o.Opening == w.Opening {
+		return nil
+	}
+	ik, full, ok := n.owner(w.NK)
+	switch {
+	case !ok:
+		return nil
+	case !ed25519.Verify(ik[:], w.Signed(n.ns()), w.Sig[:]):
+		return f.unless(w.NK != d.nk)
+	case w.NK == n.e.publicNK():
+		n.ours(w, f)
+		return nil
+	case n.rep.Writer(w.ID) == nil && !n.room(w, full):
+		return f.unless(w.NK != d.nk)
+	}
+	n.rep.Announce(w)
+	return nil
+}
+
+// unless is an error unless somebody else is to blame.
+func (f *flow) unless(passedOn bool) error {
+	if passedOn {
+		return nil
+	}
+	return wire.ErrMalformed
+}
+
+// room reports whether the device of a new writer may have another one.
+func (n *namespace) room(w *wire.Writer, full bool) bool {
+	sponsor, count := n.sponsor(w.NK), 0
+	same := map[[32]byte]bool{}
+	n.rep.EachWriter(func(o *wire.Writer) {
+		if _, seen := same[o.NK]; !seen {
+			same[o.NK] = n.sponsor(o.NK) == sponsor
+		}
+		if same[o.NK] {
+			count++
+		}
+	})
+	return count < maxPeerWriters || full && count < maxFullWriters
+}
+
+// ours takes an announcement that this device has signed itself. One that it does not know is a copy's.
+func (n *namespace) ours(w *wire.Writer, f *flow) {
+	if !n.rep.Foreign(w) {
+		return
+	}
+	v := f.peer
+	n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v, w) }})
+}
+
+// owner finds the device with an nk in the rosters, also one that is out.
+func (n *namespace) owner(nk [32]byte) (ik [32]byte, full, ok bool) {
+	e := n.e
+	if nk == e.publicNK() {
+		return e.publicIK(), e.home() == nil || !e.home().guest(), true
+	}
+	for _, dom := range []*domain{e.circle, n.peers} {
+		if dom == nil {
+			continue
+		}
+		for _, list := range [][]roster.Member{dom.roster.Members(), dom.roster.RevokedMembers()} {
+			for i := range list {
+				if list[i].NK == nk {
+					return list[i].IK, dom.namespace == nil || list[i].Kind == roster.Store, true
+				}
+			}
+		}
+	}
+	return ik, false, false
+}
+
+// sponsor is the ik of the device that answers for the one with an nk: an application peer for those that it has let in.
+func (n *namespace) sponsor(nk [32]byte) [32]byte {
+	ik, full, ok := n.owner(nk)
+	if !ok || full || n.peers == nil {
+		return ik
+	}
+	return n.peers.roster.Family(ik)
+}
+
+// claims checks what another device says of this one's own writing.
+func (r *replication) claims(n *namespace, v wire.Vector) {
+	if n.rep.Heard(v) && r.e.mayDoubt(n, r.d) {
+		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v, nil) }})
+	}
+}
+
+// recoverFork takes a new writer, unless that has been done, and restarts every session once it is in storage: each was told a vector that
+// is no longer true.
+func (n *namespace) recoverFork(v wire.Vector, proof *wire.Writer) error {
+	if !n.rep.Heard(v) && (proof == nil || !n.rep.Foreign(proof)) {
+		return nil
+	}
+	if err := n.rep.RecoverFork(v, proof); err != nil {
+		return err
+	}
+	n.e.after(func() { n.e.resync(func(d *device) bool { return d.shares(n) }) })
+	return nil
+}
+
+// metaDoubts and what answers for a device name how often it had this one take itself for a copy: since u64, by this device's clock ‖ count u8.
+const metaDoubts = "doubts/"
+
+// mayDoubt reports whether this device may take itself for a copy on another one's mere word, and counts that.
+func (e *Engine) mayDoubt(n *namespace, d *device) bool {
+	sponsor := n.sponsor(d.nk)
+	key := metaDoubts + string(sponsor[:])
+	since, count, limit := e.clock.Wall(), uint8(0), uint8(peerDoubts)
+	if d.full() {
+		limit = fullDoubts
+	}
+	r := wire.NewReader(bytes.Clone(e.led.Meta(key)))
+	if at, k := r.U64(), r.U8(); r.Done() == nil && e.clock.Wall() < at+doubtsLast {
+		since, count = at, k
+	}
+	if count >= limit {
+		return false
+	}
+	e.led.SetMeta(key, append(wire.AppendU64(nil, since), count+1))
+	return true
+}

@@ -1,0 +1,358 @@
+package replica
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// A Source is the device that brings records, or says what it has. What is believed of it depends on whose writer it speaks of: its own
+// word counts for its own writers, a full device's for all, and an application peer's for nobody else's.
+type Source struct {
+	Session uint32   // by which it came, not 0: records are not sent back there
+	NK      [32]byte // the device's
+	Full    bool     // it is a full device, not an application peer
+}
+
+// Limits of what others make a replica keep.
+const (
+	maxStrays     = 64        // writers that nobody has announced and that application peers brought
+	maxTails      = 1100      // of one element
+	maxVector     = 256 << 10 // bytes of the own vector
+	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
+	maxOldWriters = 1024      // and how many writers it may have then
+	maxSiblings   = 4         // versions of a key that one writer has, none of which has seen another
+	maxKeyBytes   = 4 << 20   // of all versions of a key in its page: it has to fit a block
+)
+
+// ErrLie says that a device claims of its own writing what cannot be: its session is to end.
+var ErrLie = errors.New("replica: a device's records contradict what it has announced")
+
+// announced is a writer that its device has announced.
+type announced struct {
+	*wire.Writer
+	denied uint64 // what came of it by hearsay before this position is nothing that it wrote, or will come from it
+}
+
+// Announce takes in an announcement whose signature holds, or that a full device brought, and keeps it. It reports whether it is news.
+func (r *Replica) Announce(w *wire.Writer) bool {
+	switch a := r.announced(w.ID); {
+	case a == nil && len(r.writers) >= wire.MaxWriters,
+		a != nil && (a.Reserved > w.Reserved || a.Reserved == w.Reserved && a.Block >= w.Block):
+		return false
+	}
+	r.setWriter(w)
+	r.led.Append(r.ns, wire.AppendWriter([]byte{itemWriter}, w))
+	return true
+}
+
+func (r *Replica) setWriter(w *wire.Writer) {
+	r.revision++
+	if a := r.announced(w.ID); a != nil {
+		a.Writer = w
+		return
+	}
+	if r.place == nil {
+		r.place = map[uint64]int{}
+	}
+	r.place[w.ID] = len(r.writers)
+	r.writers = append(r.writers, &announced{Writer: w})
+}
+
+// announced is the announcement of a writer, nil if there is none.
+func (r *Replica) announced(id uint64) *announced {
+	if i, ok := r.place[id]; ok {
+		return r.writers[i]
+	}
+	return nil
+}
+
+// EachWriter calls f for every announcement that is known.
+func (r *Replica) EachWriter(f func(*wire.Writer)) {
+	for _, a := range r.writers {
+		f(a.Writer)
+	}
+}
+
+// Writer is the announcement of a writer, nil if there is none. It must not be changed.
+func (r *Replica) Writer(id uint64) *wire.Writer {
+	if a := r.announced(id); a != nil {
+		return a.Writer
+	}
+	return nil
+}
+
+// WritersRevision is a number that changes when the announcements do.
+func (r *Replica) WritersRevision() uint64 { return r.revision }
+
+// Within is what a vector says of writers that are known here: what else it says is of no use, and has no bound.
+func (r *Replica) Within(v wire.Vector) wire.Vector {
+	var out wire.Vector
+	for _, e := range v {
+		if (r.vector.Has(e.Writer) || r.announced(e.Writer) != nil) && len(e.Tails) <= maxTails {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// Own is what there is to be announced of the writer that this replica writes as, less the signature. It is nil before its first write,
+// and before the numbers are reserved in storage for good.
+func (r *Replica) Own() *wire.Writer {
+	n := &r.seen.now
+	reserved := n.reservedSeq >> wire.BlockBits
+	if len(r.runs) == 0 || n.writer != r.writer.id || reserved <= r.runs[len(r.runs)-1].block {
+		return nil
+	}
+	last := r.runs[len(r.runs)-1]
+	return &wire.Writer{
+		ID: r.writer.id, NK: r.cfg.Owner, Nonce: r.writer.nonce, Block: last.block, Opening: last.opening, Reserved: reserved,
+	}
+}
+
+// Foreign reports whether an announcement that this replica's own device has signed is of a run that this replica knows nothing of:
+// then it was copied, or put back.
+func (r *Replica) Foreign(w *wire.Writer) bool {
+	if w.ID != r.writer.id {
+		return false
+	}
+	for _, x := range r.runs {
+		if x.block == w.Block && x.opening == w.Opening {
+			return false
+		}
+	}
+	return len(r.runs) < maxRuns || w.Block > r.runs[0].block
+}
+
+// verdict says what becomes of a record.
+type verdict uint8
+
+const (
+	taken   verdict = iota
+	known           // it is covered already
+	refused         // it claims what cannot be
+)
+
+// weigh says what becomes of a record, before it is known what is here of its key.
+func (a *arrivals) weigh(rec *wire.Record) verdict {
+	r := a.r
+	switch {
+	case r.vector.Covers(rec.Dot):
+		return known
+	case rec.Dot.Writer == r.writer.id && (!a.src.Full || rec.Dot.Seq>>wire.BlockBits >= r.unused()),
+		wire.Sees(rec.Context, rec.Dot), !a.possible(rec.Dot):
+		return refused
+	}
+	for _, p := range rec.Context {
+		if !a.possible(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
+			return refused
+		}
+	}
+	return taken
+}
+
+// unused is the first block of the own writer that has not been written in.
+func (r *Replica) unused() uint64 {
+	if b := r.writer.block; b != 0 {
+		return b
+	}
+	return r.writer.reserved
+}
+
+// possible reports whether there can be such a number. A writer that nobody has announced is one from before there were
+// announcements; a few of these are taken from anybody.
+func (a *arrivals) possible(d wire.Dot) bool {
+	r := a.r
+	if d.Writer == r.writer.id {
+		return d.Seq>>wire.BlockBits < r.writer.reserved
+	}
+	if w := r.announced(d.Writer); w != nil {
+		return d.Seq>>wire.BlockBits < w.Reserved
+	}
+	return a.stray(d.Writer)
+}
+
+// stray notes a writer that nobody has announced. It reports whether there is room for it.
+func (a *arrivals) stray(id uint64) bool {
+	r := a.r
+	if r.vector.Has(id) || slices.Contains(r.strays, id) || r.past[id] || slices.Contains(a.strays, id) {
+		return true
+	}
+	if n := len(r.strays) + len(a.strays); !a.src.Full && n >= maxStrays || n+len(r.vector) >= maxOldWriters {
+		return false
+	}
+	a.strays = append(a.strays, id)
+	return true
+}
+
+// addStray notes a writer that nobody has announced.
+func (r *Replica) addStray(id uint64) {
+	if !slices.Contains(r.strays, id) {
+		r.strays = append(r.strays, id)
+	}
+}
+
+// hearsay reports whether a record is only said to be its writer's: neither its device nor a full one has brought it.
+func (r *Replica) hearsay(rec *wire.Record, src *Source) bool {
+	if w := r.announced(rec.Dot.Writer); w != nil && w.NK == src.NK {
+		return false
+	}
+	return rec.Hearsay || !src.Full
+}
+
+// Join takes in another device's vector when all that it sent up to there is applied. It takes of it what the device is believed, and
+// reports whether that was all. What came of it by hearsay and was not confirmed until now is void. ledger.ErrWait: blocks are missing,
+// and nothing has changed.
+func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, err error) {
+	b, all := r.believed(v, &src)
+	doubtful := r.doubtful()
+	if r.vector.CoversAll(b) && !doubtful {
+		return nil, all, nil
+	}
+	joined := r.vector.Join(b)
+	if doubtful {
+		denied := r.deniedBy(v, &src)
+		x, err := r.unconfirmed(joined, denied)
+		if err != nil {
+			return nil, false, err
+		}
+		if changes, err = x.changes(); err != nil {
+			return nil, false, err
+		}
+		if r.count = x.count; len(x.keys) > 0 {
+			r.deny(denied)
+		}
+	}
+	r.logJoin(b)
+	r.joined(joined)
+	return changes, all, nil
+}
+
+// doubtful reports whether there may be hearsay.
+func (r *Replica) doubtful() bool {
+	return r.doubts > 0 || slices.ContainsFunc(r.pages, func(p pageRef) bool { return p.hearsay > 0 })
+}
+
+// deniedBy are the writers of which the device itself says how far they have got: there is no more of them. A writer that it has not got
+// as far as it once announced is left out: the device was put back, and others may have what it lacks.
+func (r *Replica) deniedBy(v wire.Vector, src *Source) (out []uint64) {
+	for _, a := range r.writers {
+		if a.NK == src.NK && v.Of(a.ID).Last()>>wire.BlockBits >= a.Block {
+			out = append(out, a.ID)
+		}
+	}
+	return out
+}
+
+func (r *Replica) deny(writers []uint64) {
+	for _, id := range writers {
+		r.led.Append(r.ns, wire.AppendU64(wire.AppendU64([]byte{itemDenial}, id), r.nextPos))
+		r.setDenied(id, r.nextPos)
+	}
+}
+
+func (r *Replica) setDenied(id, before uint64) {
+	if a := r.announced(id); a != nil {
+		a.denied = before
+	}
+	r.buryOverheard()
+}
+
+// believed is what of a vector the device is believed, and whether that is all.
+func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all bool) {
+	all = true
+	size := wire.VectorSize(r.vector)
+	for _, e := range v {
+		w := r.announced(e.Writer)
+		own := w != nil && w.NK == src.NK
+		switch {
+		case r.vector.CoversAll(wire.Vector{e}):
+		case !own && !src.Full, len(e.Tails) > maxTails, w != nil && e.Last()>>wire.BlockBits >= w.Reserved,
+			e.Writer == r.writer.id && e.Last()>>wire.BlockBits >= r.unused():
+			all = false
+		case w == nil && (size > maxOld || len(r.vector)+len(out) >= maxOldWriters), size+wire.ElementSize(&e) > maxVector:
+			all = false
+		default:
+			size += wire.ElementSize(&e)
+			out = append(out, e)
+		}
+	}
+	return out, all
+}
+
+// joined goes by a vector that is more than the one until now.
+func (r *Replica) joined(v wire.Vector) {
+	r.vector = v
+	r.buryOverheard()
+	var left []uint64
+	for _, id := range r.strays {
+		if !v.Has(id) {
+			left = append(left, id)
+		}
+	}
+	r.strays = left
+}
+
+func (r *Replica) buryOverheard() {
+	for i := 0; r.doubts > 0 && i < len(r.arrivals); i++ {
+		if a := r.arrivals[i]; a.dead == 0 && r.overheard(a) {
+			r.bury(a)
+		}
+	}
+}
+
+// overheard reports whether a version was hearsay that was not confirmed: all of its writer's up to it is here, or its device has denied it.
+func (r *Replica) overheard(v *version) bool { return v.hearsay && r.unheard(v.dot, v.pos) }
+
+func (r *Replica) unheard(d wire.Dot, pos uint64) bool {
+	a := r.announced(d.Writer)
+	return r.vector.Covers(d) || a != nil && pos < a.denied
+}
+
+// bury makes a version in memory count for nothing.
+func (r *Replica) bury(v *version) {
+	v.dead = 1
+	r.alive--
+	r.mem[v.key] = slices.DeleteFunc(slices.Clone(r.mem[v.key]), func(o *version) bool { return o == v })
+}
+
+// unconfirmed stages what a vector, and the devices of these writers, make void of what is here by hearsay.
+func (r *Replica) unconfirmed(v wire.Vector, denied []uint64) (*stage, error) {
+	keys := map[string]struct{}{}
+	voids := func(x *version) bool { return x.hearsay && (v.Covers(x.dot) || slices.Contains(denied, x.dot.Writer)) }
+	void := func(x *version) {
+		if voids(x) && !r.overheard(x) {
+			keys[x.key] = struct{}{}
+		}
+	}
+	for i := 0; r.doubts > 0 && i < len(r.arrivals); i++ {
+		if a := r.arrivals[i]; a.dead == 0 {
+			void(a)
+		}
+	}
+	var missing error
+	for i := range r.pages {
+		if r.pages[i].hearsay == 0 {
+			continue
+		}
+		p, err := r.page(i)
+		if missing = worse(missing, err); err != nil {
+			continue
+		}
+		for _, vs := range p.versions {
+			for _, x := range vs {
+				void(x)
+			}
+		}
+	}
+	st := r.stage(len(keys))
+	st.err = missing
+	for _, key := range sorted(keys) {
+		st.before(key)
+		if x := st.of(key); x != nil {
+			x.after = slices.DeleteFunc(slices.Clone(x.after), voids)
+		}
+	}
+	return st, st.err
+}

@@ -1,0 +1,308 @@
+package replica
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// circleOf are a writer W, another device X that has heard of it, and what an application peer P is to both.
+type trio struct {
+	w, x *harness
+	p    Source
+}
+
+const liar = 9 // P's nk begins with it
+
+func newTrio(t *testing.T) *trio {
+	c := &trio{w: newHarness(t, 1, true), x: newHarness(t, 2, true), p: Source{Session: 3, NK: [32]byte{liar}}}
+	c.w.put(1, "a", "0")
+	sync(c.w, c.x)
+	for _, g := range []*harness{c.w, c.x} {
+		g.Announce(liarsWriter(1))
+	}
+	return c
+}
+
+func liarsWriter(nonce uint64) *wire.Writer {
+	nk := [32]byte{liar}
+	return &wire.Writer{ID: wire.WriterID(nk, nonce), NK: nk, Nonce: nonce, Block: 1, Reserved: 3}
+}
+
+func record(writer, seq uint64, key, value string, ctx ...wire.Dot) wire.Record {
+	return wire.Record{Dot: wire.Dot{Writer: writer, Seq: seq}, Time: 1, Key: key, Kind: wire.JSON, Value: []byte(value), Context: ctx}
+}
+
+// last is the last number that W has reserved.
+func (c *trio) last() uint64 { return c.w.writer.reserved<<wire.BlockBits - 1 }
+
+// TestLiesOfAPeer: whatever an application peer says of a third device's writing, that device's writes come through, and both have the same.
+func TestLiesOfAPeer(t *testing.T) {
+	p := liarsWriter(1).ID
+	for _, c := range []struct {
+		name string
+		lie  func(c *trio) // before W writes k
+		all  string
+	}{
+		{"a context that names all that it can", func(c *trio) {
+			c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: c.last()}))
+		}, "a=0 k=honest/lie"},
+		{"a context that names more", func(c *trio) { c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: 1 << 60})) }, "a=0 k=honest"},
+		{"told to both", func(c *trio) {
+			r := record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: c.last()})
+			c.say(c.x, r)
+			c.say(c.w, r)
+		}, "a=0 k=honest"},
+		{"a record in its name", func(c *trio) { c.say(c.x, record(c.w.writer.id, c.w.writer.next, "k", "lie")) }, "a=0 k=honest"},
+		{"a record in its name, of another key", func(c *trio) { c.say(c.x, record(c.w.writer.id, c.w.writer.next, "other", "lie")) }, "a=0 k=honest"},
+		{"a record in its name, of the last number", func(c *trio) { c.say(c.x, record(c.w.writer.id, c.last(), "k", "lie")) }, "a=0 k=honest"},
+		{"a record in its name, of a number that is not reserved", func(c *trio) { c.say(c.x, record(c.w.writer.id, c.last()+1, "k", "lie")) }, "a=0 k=honest"},
+		{"its own name to itself", func(c *trio) { c.say(c.w, record(c.w.writer.id, c.w.writer.next, "k", "lie")) }, "a=0 k=honest"},
+		{"a vector", func(c *trio) { c.end(c.x, wire.Vector{{Writer: c.w.writer.id, Settled: 1 << 60}}) }, "a=0 k=honest"},
+		{"a vector that can be", func(c *trio) { c.end(c.x, wire.Vector{{Writer: c.w.writer.id, Settled: c.last()}}) }, "a=0 k=honest"},
+		{"made-up writers", func(c *trio) {
+			for i := range 100 {
+				c.say(c.x, record(uint64(1000+i), block, fmt.Sprint("made up", i), "lie"))
+			}
+			var v wire.Vector
+			for i := range uint64(1000) {
+				v = append(v, wire.Element{Writer: 1 + i, Settled: 1 << 60})
+			}
+			c.end(c.x, v)
+			if n := len(c.x.strays); n > maxStrays || len(c.x.vector) > 2 {
+				t.Errorf("%d strays, vector of %d", n, len(c.x.vector))
+			}
+		}, ""},
+		{"a context that it does not keep to itself", func(c *trio) {
+			c.w.put(2, "k", "first")
+			c.w.commit()
+			recs, _, _ := c.w.next(nil, 0, 0, 1<<20)
+			first := recs[len(recs)-1].Dot
+			c.w.put(2, "k", "second")
+			sync(c.w, c.x)
+			v := c.w.mem["k"][0]
+			c.say(c.w, record(p, block, "k", "lie", v.dot)) // but not what that had seen
+			c.say(c.x, record(p, block, "k", "lie", v.dot))
+			if len(v.ctx) == 0 || v.dot == first {
+				t.Fatal("it had seen nothing")
+			}
+		}, ""},
+	} {
+		for _, kept := range []string{"in memory", "in pages", "opened again"} {
+			t.Run(c.name+", "+kept, func(t *testing.T) {
+				x := newTrio(t)
+				c.lie(x)
+				if kept != "in memory" {
+					x.x.save()
+				}
+				if kept == "opened again" {
+					x.x.reopen()
+					x.x.commit()
+				}
+				x.w.put(5, "k", "honest")
+				for range 2 { // P may have told one of them only, and what W issues anew comes with the next exchange
+					sync(x.w, x.x)
+				}
+				if x.w.all() != x.x.all() {
+					t.Errorf("W has %q\nX has %q", x.w.all(), x.x.all())
+				}
+				if got := x.x.all(); c.all != "" && got != c.all {
+					t.Errorf("%q, want %q", got, c.all)
+				}
+				x.x.save()
+				x.x.reopen()
+				if got := x.x.all(); got != x.w.all() {
+					t.Errorf("opened again: %q, want %q", got, x.w.all())
+				}
+			})
+		}
+	}
+}
+
+// say has P bring records. It is cut off when it contradicts itself.
+func (c *trio) say(to *harness, recs ...wire.Record) {
+	to.do(func() error {
+		_, _, err := to.Apply(recs, c.p)
+		if errors.Is(err, ErrLie) {
+			return nil
+		}
+		return err
+	})
+}
+
+func (c *trio) end(to *harness, v wire.Vector) {
+	to.do(func() error { _, _, err := to.Join(v, c.p); return err })
+}
+
+// TestHearsay: what an application peer passes on is shown and passed on, as such; the word of its writer's device, or a full one's, ends that.
+func TestHearsay(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		then func(w, x *harness)
+		want string
+	}{
+		{"nobody says more", func(w, x *harness) {}, "a=0 k=1 new=2"},
+		{"its device does", func(w, x *harness) { w.give(x, 1) }, "a=0 k=1 new=2"},
+		{"its device, which has deleted it", func(w, x *harness) { w.del(4, "k"); w.give(x, 1) }, "a=0 new=2"},
+		{"its device, whose tombstone is collected", func(w, x *harness) {
+			w.del(4, "k")
+			w.commit()
+			w.Collect(w.Vector())
+			w.save()
+			w.give(x, 1)
+		}, "a=0 new=2"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, x, y := newHarness(t, 1, true), newHarness(t, 2, true), newHarness(t, 4, true)
+			w.put(1, "a", "0")
+			sync(w, x)
+			w.put(2, "k", "1")
+			w.put(3, "new", "2")
+			w.commit()
+			w.announceTo(x)
+			recs, _, _ := w.next(x.Vector(), 0, 0, 1<<20)
+			x.applyFrom(Source{Session: 3, NK: [32]byte{liar}}, recs...)
+			x.commit()
+			if recs, _, _ := x.next(nil, 0, 0, 1<<20); len(recs) != 3 || !recs[2].Hearsay {
+				t.Errorf("passed on: %+v", recs)
+			}
+			c.then(w, x)
+			if got := x.all(); got != c.want {
+				t.Errorf("%q, want %q", got, c.want)
+			}
+			x.save()
+			x.reopen()
+			if got := x.all(); got != c.want {
+				t.Errorf("opened again: %q, want %q", got, c.want)
+			}
+			x.give(y, 1)
+			if y.all() != c.want {
+				t.Errorf("passed on: %q, want %q", y.all(), c.want)
+			}
+		})
+	}
+}
+
+// A writer has few versions of a key beside each other, so that a key has no more than there are writers.
+func TestSiblings(t *testing.T) {
+	c := newTrio(t)
+	for i := range uint64(70_000) {
+		if i%1000 != 0 {
+			continue
+		}
+		var recs []wire.Record
+		for j := range uint64(1000) {
+			recs = append(recs, record(liarsWriter(1).ID, block+(i+j)%block, "k", fmt.Sprint(i+j)))
+		}
+		c.say(c.x, recs...)
+	}
+	if n := len(c.x.versions("k")); n != 0 { // nothing of a message that is a lie is taken
+		t.Errorf("%d versions", n)
+	}
+	for i := range uint64(10) {
+		c.say(c.x, record(liarsWriter(1).ID, block+i, "k", fmt.Sprint(i)))
+	}
+	if n := len(c.x.versions("k")); n != maxSiblings {
+		t.Errorf("%d versions, want %d", n, maxSiblings)
+	}
+}
+
+// What it takes to make a block too long is refused, and what is kept can be read back.
+func TestPageFits(t *testing.T) {
+	g := newHarness(t, 1, false)
+	var writers []uint64
+	for i := range uint64(1100) {
+		w := liarsWriter(1 + i)
+		g.Announce(w)
+		writers = append(writers, w.ID)
+	}
+	slices.Sort(writers)
+	var ctx []wire.Dot
+	for _, id := range writers[100:] {
+		ctx = append(ctx, wire.Dot{Writer: id, Seq: block})
+	}
+	for i, id := range writers {
+		key := "k"
+		if i%2 == 0 {
+			key = "l"
+		}
+		g.apply(1, record(id, block+1, key, "1", ctx...))
+		if g.NeedsCheckpoint() {
+			g.checkpoint()
+			g.commit()
+		}
+	}
+	before := len(g.versions("k"))
+	g.save()
+	g.reopen()
+	if n := len(g.versions("k")); n != before || n < 250 {
+		t.Errorf("%d versions, then %d", before, n)
+	}
+}
+
+// A vector grows no longer than can be read back.
+func TestVectorFits(t *testing.T) {
+	g := newHarness(t, 1, false)
+	tailed := func(from uint64, n, tails int) (v wire.Vector) {
+		for i := range n {
+			e := wire.Element{Writer: from + uint64(i), Settled: 1 << 20}
+			for k := range tails {
+				e.Tails = append(e.Tails, wire.Tail{Seq: uint64(1000+k) << wire.BlockBits})
+			}
+			v = append(v, e)
+		}
+		return v
+	}
+	for _, v := range []wire.Vector{tailed(1, 65_535, 0), tailed(1, 120, 2000), tailed(1, 10, 1000), tailed(1<<20, 10, 1000), tailed(1<<30, 10, 1000)} {
+		g.join(v)
+	}
+	if n := wire.VectorSize(g.Vector()); n > maxVector || len(g.Vector()) == 0 {
+		t.Errorf("a vector of %d bytes", n)
+	}
+	g.put(1, "k", "1")
+	g.save()
+	g.reopen()
+}
+
+// A replica knows its own runs, and takes another's announcement as that of a copy.
+func TestForeign(t *testing.T) {
+	g := newHarness(t, 1, true)
+	var runs []*wire.Writer
+	for i := range maxRuns + 10 {
+		g.put(1, "k", fmt.Sprint(i))
+		g.commit()
+		w := g.Own()
+		if w == nil {
+			t.Fatal("nothing to announce")
+		}
+		runs = append(runs, w)
+		g.reopen()
+	}
+	for i, w := range runs {
+		if g.Foreign(w) {
+			t.Errorf("run %d is foreign", i)
+		}
+		w.Opening[0]++
+		if recent := i >= len(runs)-maxRuns+1; g.Foreign(w) != recent {
+			t.Errorf("run %d, opened by another: foreign %v", i, !recent)
+		}
+	}
+}
+
+// What others have seen of a writer from before this replica was put back is no lie.
+func TestSeenOfAnEarlierWriter(t *testing.T) {
+	g := newHarness(t, 1, true)
+	g.put(1, "k", "old")
+	g.commit()
+	old := g.writer.id
+	g.Announce(g.Own())
+	g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), nil) })
+	g.commit()
+	g.apply(1, record(99, block, "k", "new", wire.Dot{Writer: old, Seq: 2*block - 1}, wire.Dot{Writer: g.writer.id, Seq: block}))
+	if got := g.versions("k"); fmt.Sprint(got) != "[new]" {
+		t.Errorf("%q", got)
+	}
+}

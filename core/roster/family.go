@@ -1,0 +1,33 @@
+package roster
+
+// Family is the application peer through which a device came in: itself if a full device let it in, else the peer at the beginning of its
+// line of invitations. A full device, or one that is not listed, is by itself.
+func (r *Roster) Family(ik [32]byte) [32]byte {
+	now := r.current()
+	for range r.entries { // each turn goes back to an earlier one
+		by := r.letInBy(ik, &now.verdict)
+		if by == ik {
+			break
+		}
+		ik = by
+	}
+	return ik
+}
+
+// letInBy is the peer that let a device in first, or the device itself if a full device did, or nobody.
+func (r *Roster) letInBy(ik [32]byte, v *verdict) [32]byte {
+	by := ik
+	for i := range r.entries {
+		e := &r.entries[i]
+		if e.typ != typeAdd || e.member.IK != ik || !v.live.has(i) {
+			continue
+		}
+		if r.full(e, v) {
+			return ik
+		}
+		if by == ik {
+			by = e.signer
+		}
+	}
+	return by
+}

@@ -1,0 +1,119 @@
+// What browsers stored under an earlier commit (core/testdata/stored) opens with all its contents, is written, and syncs on.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { gunzipSync } from 'node:zlib'
+import type { Page } from 'playwright-core'
+import { Harness, run } from './browser.js'
+import { SyncServer } from './sync-server.js'
+
+interface Device {
+  app: string
+  key: string // base64
+  blocks: Record<string, string>
+}
+interface Entry {
+  key: string
+  value: string
+  conflicts?: string[]
+}
+
+const read = <T>(name: string): T => {
+  const file = fileURLToPath(new URL(`../../core/testdata/stored/${name}.json.gz`, import.meta.url))
+  return JSON.parse(String(gunzipSync(readFileSync(file)))) as T
+}
+const expected = (name: string): Entry[] =>
+  read<Record<string, { apps: { entries: Entry[] }[] }>>('expected')[name]!.apps[0]!.entries
+
+let harness: Harness
+let server: SyncServer
+before(async () => {
+  server = await SyncServer.open()
+  const { port } = new URL(server.url)
+  // The devices know their Sync Server as localhost:6280.
+  const rules = `--host-resolver-rules=MAP localhost:6280 127.0.0.1:${port}, MAP localhost:6277 127.0.0.1:9, MAP localhost 127.0.0.1`
+  harness = await Harness.open({}, 9, [rules])
+})
+after(async () => {
+  await harness?.close()
+  server?.close()
+})
+
+/** Puts a device's blocks into a page's IndexedDB, and its key, wrapped as the client wraps it. */
+const fill = async ({ app, key, blocks }: Device): Promise<void> => {
+  const bytes = (text: string): Uint8Array<ArrayBuffer> => Uint8Array.from(atob(text), (c) => c.charCodeAt(0))
+  const wrapping = await crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['encrypt', 'decrypt'])
+  const iv = crypto.getRandomValues(new Uint8Array(12))
+  const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, wrapping, bytes(key))
+  await new Promise<void>((resolve, reject) => {
+    const request = indexedDB.open(`masq:${app}`, 1)
+    request.onupgradeneeded = () => {
+      const db = request.result
+      const stored = db.createObjectStore('blocks')
+      for (const [id, data] of Object.entries(blocks)) stored.add(bytes(data), Number(id))
+      db.createObjectStore('keys').add({ key: wrapping, iv, sealed }, 'store')
+    }
+    request.onsuccess = () => (request.result.close(), resolve())
+    request.onerror = () => reject(request.error!)
+  })
+}
+
+/** A tab of a fresh profile that has a device's data. */
+async function open(name: string): Promise<Page> {
+  const device = read<Device>(name)
+  const page = await harness.tab(await harness.profile(), { connected: false })
+  await page.evaluate(fill, device)
+  await connect(page, device.app)
+  return page
+}
+
+const connect = (page: Page, app: string): Promise<unknown> =>
+  run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, id: '${app}', store: 'embedded' }))`)
+
+/** All that a page's store shows, as the list of what is expected has it; JSON is as the page writes it. */
+const contents = (page: Page): Promise<Entry[]> =>
+  run(
+    page,
+    `(async () => {
+      const hex = (b) => [...new Uint8Array(b)].map((n) => n.toString(16).padStart(2, '0')).join('')
+      const text = async (v) =>
+        !(v instanceof Uint8Array) ? JSON.stringify(v)
+        : v.length > 4000 ? v.length + ' bytes: ' + hex(await crypto.subtle.digest('SHA-256', v))
+        : 'bytes: ' + btoa(String.fromCharCode(...v))
+      const all = []
+      for (const [key, value] of await masq.list()) {
+        const conflicts = await Promise.all((await masq.conflicts(key)).map(text))
+        all.push({ key, value: await text(value), ...(conflicts.length ? { conflicts } : {}) })
+      }
+      return all
+    })()`,
+  )
+
+/** JSON as a page writes it. */
+const same = (e: Entry): Entry => {
+  const text = (v: string): string => (/^(bytes|\d+ bytes): /.test(v) ? v : JSON.stringify(JSON.parse(v)))
+  return { ...e, value: text(e.value), ...(e.conflicts ? { conflicts: e.conflicts.map(text) } : {}) }
+}
+
+test('what an earlier commit stored opens with all its contents, is written, and syncs on', async () => {
+  const chromium = await open('chromium')
+  const first = await contents(chromium)
+  assert.deepEqual(first, expected('chromium').map(same))
+  await run(chromium, `masq.put('written', { by: 'this engine' })`)
+  await chromium.reload()
+  await connect(chromium, read<Device>('chromium').app)
+  assert.deepEqual(await run(chromium, `masq.get('written')`), { by: 'this engine' })
+  assert.equal(await run(chromium, 'masq.list().then((l) => l.length)'), first.length + 1)
+
+  const firefox = await open('firefox')
+  await chromium.waitForFunction(`masq.get('from/firefox').then((v) => v === 'not sent yet')`)
+  await firefox.waitForFunction(`masq.get('written').then((v) => v !== undefined)`)
+  await run(firefox, `masq.put('last', 1)`)
+  await chromium.waitForFunction(`masq.get('last')`)
+  assert.deepEqual(await contents(chromium), await contents(firefox))
+  assert.deepEqual(await run(firefox, `Promise.all(['gone/late', 'many/000'].map((k) => masq.get(k)))`), [
+    undefined,
+    undefined,
+  ])
+})
