@@ -164,8 +164,8 @@ smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs
 	@go build -o $(BUILD)/tap ./core/relay/tap
 	@cd js && CHROME=$(CHROMIUM) SCENARIO='$(SCENARIO)' node smoke/everywhere.mjs
 
-sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
-	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
+sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step; HOSTILE=1 with a member that lies, LIES=end-known,ack only so
+	@go run ./core/sim/masqsim $(if $(HOSTILE),-hostile -lies '$(LIES)') $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
 
 mutants-rights: ## remove each check that keeps a removed device out, or a peer or a page inside what it may: a test has to fail
 	@go run ./core/internal/mutants $(if $(ONLY),-only '$(value ONLY)')

@@ -34,7 +34,6 @@ func (r *replication) onVector(fields []byte) error {
 	if err != nil || f == nil || f.ready {
 		return wire.ErrMalformed
 	}
-	r.claims(f.namespace, m.Vector)
 	f.p.startsAnew(m.Vector)
 	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
 	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
@@ -115,29 +114,26 @@ func (r *replication) onEnd(fields []byte) error {
 	if err := r.credit.came(len(fields) + wire.MessageHeader); err != nil {
 		return err
 	}
-	believed := false
 	f.later(func() error {
 		if r.dead || f.refused > 0 {
 			f.passOver(len(fields) + wire.MessageHeader)
 			return nil // the next session's END says it again
 		}
-		if f.namespace.rep.Heard(m.Vector) && (believed || r.e.mayDoubt(f.namespace, r.d)) {
-			believed = true
-			return f.namespace.recoverFork(m.Vector, nil)
-		}
 		changes, all, err := f.namespace.rep.Join(m.Vector, f.source())
 		if err != nil {
 			return err
 		}
+		f.doubt(m.Vector)
 		f.namespace.notify(changes, 0, unnamed)
-		f.peer = f.peer.Join(m.Vector)
+		known := f.namespace.rep.Within(m.Vector)
+		f.peer = f.peer.Join(known)
 		f.receiving = false
 		r.take(len(fields) + wire.MessageHeader)
 		r.e.touch()
 		f.taken = 0
 		f.endCursor(m.Position, all)
 		f.ackWhenDurable(m.Position)
-		r.e.after(func() { f.told = f.told.Join(m.Vector) }) // ACK says it, without a HAVE
+		r.e.after(func() { f.told = f.told.Join(known) }) // ACK says it, without a HAVE
 		if !f.p.heard {
 			f.p.heard = true
 			f.namespace.settleIfHeard()
@@ -183,11 +179,10 @@ func (r *replication) onHave(fields []byte) error {
 	if f == nil {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
-	r.claims(f.namespace, m.Vector)
 	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) && (d == r.d || r.d.full()) {
 		d.in(f.namespace).has(f.namespace.rep.Within(m.Vector))
 		if d == r.d {
-			f.peer = f.peer.Join(m.Vector)
+			f.peer = f.peer.Join(f.namespace.rep.Within(m.Vector))
 		}
 	}
 	r.e.touch()

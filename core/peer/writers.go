@@ -186,17 +186,18 @@ func (n *namespace) sponsor(nk [32]byte) [32]byte {
 	return n.peers.roster.Family(ik)
 }
 
-// claims checks what another device says of this one's own writing.
-func (r *replication) claims(n *namespace, v wire.Vector) {
-	if n.rep.Heard(v) && r.e.mayDoubt(n, r.d) {
-		n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v, nil) }})
+// doubt takes a new writer because another device says of the one until now what cannot be, if that may be heeded. It may be a lie, so
+// nothing else changes; what a copy of this device has signed proves that it is none, and comes before.
+func (f *flow) doubt(v wire.Vector) {
+	if n := f.namespace; n.rep.Heard(v) && n.e.mayDoubt(n, f.repl.d) {
+		n.rep.Renew()
 	}
 }
 
 // recoverFork takes a new writer, unless that has been done, and restarts every session once it is in storage: each was told a vector that
 // is no longer true.
 func (n *namespace) recoverFork(v wire.Vector, proof *wire.Writer) error {
-	if !n.rep.Heard(v) && (proof == nil || !n.rep.Foreign(proof)) {
+	if !n.rep.Foreign(proof) {
 		return nil
 	}
 	if err := n.rep.RecoverFork(v, proof); err != nil {

@@ -24,7 +24,7 @@ const (
 	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
 	maxOldWriters = 1024      // and how many writers it may have then
 	maxSiblings   = 4         // versions of a key that one writer has, none of which has seen another
-	maxKeyBytes   = 4 << 20   // of all versions of a key in its page: it has to fit a block
+	maxKeyBytes   = 12 << 20  // of all versions of a key in its page: it has to fit a block
 )
 
 // ErrLie says that a device claims of its own writing what cannot be: its session is to end.
@@ -112,11 +112,14 @@ func (r *Replica) Own() *wire.Writer {
 	}
 }
 
-// Foreign reports whether an announcement that this replica's own device has signed is of a run that this replica knows nothing of:
-// then it was copied, or put back.
+// Foreign reports whether an announcement that this replica's own device has signed is of a run, or of numbers, that this replica knows
+// nothing of: then it was copied, or put back.
 func (r *Replica) Foreign(w *wire.Writer) bool {
 	if w.ID != r.writer.id {
 		return false
+	}
+	if w.Reserved > r.writer.reserved {
+		return true
 	}
 	for _, x := range r.runs {
 		if x.block == w.Block && x.opening == w.Opening {
@@ -284,6 +287,7 @@ func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all boo
 
 // joined goes by a vector that is more than the one until now.
 func (r *Replica) joined(v wire.Vector) {
+	r.work.Elements += uint64(len(v))
 	r.vector = v
 	r.buryOverheard()
 	var left []uint64

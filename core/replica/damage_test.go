@@ -65,7 +65,7 @@ func TestDamage(t *testing.T) {
 					"ChangesSince": func() error { _, err := g.ChangesSince(0); return err },
 					"Reissue":      g.Reissue,
 					"RecoverFork": func() error {
-						return g.RecoverFork(wire.Vector{{Writer: g.writer.id, Settled: 9 << wire.BlockBits}}, nil)
+						return g.RecoverFork(wire.Vector{{Writer: g.writer.id, Settled: 9 << wire.BlockBits}}, byAnother(g.Replica))
 					},
 				}
 				if class == "segment" && (c.name == "too long" || c.name == "huge count") {

@@ -6,19 +6,22 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// RecoverFork takes a new writer and a new incarnation if v shows that this replica was copied or rolled back (Heard), or proof does, an
-// announcement that is Foreign; nil is none. It issues anew what it wrote that is now also another's, or may come to be. Sessions that stand
-// have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing, and nothing has changed.
+// Renew takes a new writer. What was written as the one before stays.
+func (r *Replica) Renew() {
+	r.newWriter()
+	r.logWriter()
+}
+
+// RecoverFork takes a new writer and a new incarnation if proof, an announcement that is Foreign, shows that this replica was copied or put
+// back. It issues anew what it wrote that is now also another's, or may come to be by v, what another device says that it has. Sessions that
+// stand have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing, and nothing has changed.
 func (r *Replica) RecoverFork(v wire.Vector, proof *wire.Writer) error {
-	from := r.conflict(v)
-	if proof != nil && r.Foreign(proof) {
-		p := min(proof.Block, r.unused()) << wire.BlockBits
-		if from == 0 || p < from {
-			from = p
-		}
-	}
-	if from == 0 {
+	if !r.Foreign(proof) {
 		return nil
+	}
+	from := min(proof.Block, r.unused()) << wire.BlockBits
+	if c := r.conflict(v); c != 0 {
+		from = min(from, c)
 	}
 	x := void{writer: r.writer.id, from: from, before: r.nextPos}
 	lost, values, err := r.ownFrom(x)

@@ -113,7 +113,7 @@ func TestRenewedIsNotSentBeforeItIsCommitted(t *testing.T) {
 	}
 	o.put(2, "k", `2`)
 	o.commit()
-	o.try(func() error { return o.RecoverFork(elsewhere(o.Replica), nil) })
+	o.try(func() error { return o.RecoverFork(elsewhere(o.Replica), byAnother(o.Replica)) })
 	if recs := o.news(); len(recs) != 0 {
 		t.Errorf("sent before the commit: %+v", recs)
 	}

@@ -65,6 +65,8 @@ type Replica struct {
 
 	everyone wire.Vector // what every device has durably: tombstones that it covers may go
 	broom    int         // the page that was last looked through for such tombstones
+
+	work Work
 }
 
 // state is what a namespace keeps besides its keys.

@@ -64,6 +64,7 @@ const ever = math.MaxUint64
 
 // superseded reports whether something that came since the last checkpoint, and before a position, has superseded a version in a page.
 func (r *Replica) superseded(key string, d wire.Dot, ctx []wire.Dot, before uint64) bool {
+	r.work.Versions += uint64(len(r.mem[key]))
 	return slices.ContainsFunc(r.mem[key], func(v *version) bool {
 		return v.pos < before && (v.dot == d || !v.hearsay && supersedes(v.ctx, d, ctx))
 	})
@@ -120,8 +121,10 @@ func (r *Replica) contextOf(vs []*version) []wire.Dot {
 	var out []wire.Dot
 	for _, v := range vs {
 		for _, p := range v.ctx {
+			r.work.Pairs += uint64(1 + len(out))
 			out = addPair(out, r.pair(p))
 		}
+		r.work.Pairs += uint64(1 + len(out))
 		out = addPair(out, r.pair(wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly}))
 	}
 	return out

@@ -109,8 +109,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 		return nil, err
 	}
 	if anew {
-		r.newWriter()
-		r.logWriter()
+		r.Renew()
 	}
 	d := r.nextDot()
 	for _, v := range recs {
@@ -230,7 +229,7 @@ func (a *arrivals) take(rec *wire.Record) {
 		key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value, from: a.src.Session,
 		hearsay: a.r.hearsay(rec, a.src),
 	}
-	switch a.st.news(v) {
+	switch a.st.news(v, a.src.NK) {
 	case refused:
 		a.refuse(rec)
 		return
@@ -310,10 +309,11 @@ func (s *stage) after(key string) []*version {
 	return nil
 }
 
-// news reports whether a version is to be taken: it is neither here nor superseded by what is, and there is room for it. What came by
+// news reports whether a version that a device brought is to be taken: it is neither here nor superseded by what is, and there is room for it. What came by
 // hearsay gives way to what did not.
-func (s *stage) news(v *version) verdict {
+func (s *stage) news(v *version, by [32]byte) verdict {
 	siblings, size := 0, versionSize(v)
+	s.r.work.Versions += uint64(2 * len(s.after(v.key)))
 	for _, o := range s.after(v.key) {
 		if o.dot == v.dot {
 			if o.hearsay && !v.hearsay {
@@ -331,7 +331,7 @@ func (s *stage) news(v *version) verdict {
 			return known
 		}
 	}
-	if siblings >= maxSiblings && s.r.announced(v.dot.Writer) != nil || size > maxKeyBytes {
+	if w := s.r.announced(v.dot.Writer); w != nil && siblings >= maxSiblings && (v.hearsay || w.NK == by) || size > maxKeyBytes {
 		return refused
 	}
 	return taken
@@ -343,6 +343,7 @@ func versionSize(v *version) int { return minVersion + 16*len(v.ctx) }
 // add adds a version of a key that was looked up.
 func (s *stage) add(v *version) {
 	x := s.of(v.key)
+	s.r.work.Versions += uint64(len(x.after))
 	kept := make([]*version, 0, len(x.after)+1)
 	for _, o := range x.after {
 		if !v.replaces(o) {
@@ -426,6 +427,7 @@ func (r *Replica) remember(v *version) {
 	if !ok {
 		r.late = append(r.late, v.key)
 	}
+	r.work.Versions += uint64(len(old))
 	kept := make([]*version, 0, len(old)+1)
 	for _, o := range old {
 		if !v.replaces(o) {

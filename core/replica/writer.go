@@ -115,6 +115,7 @@ func (r *Replica) wrote(d wire.Dot, records []byte) *wire.Hash {
 
 // setTail says that the own writer's records are here up to d.
 func (r *Replica) setTail(d wire.Dot, h wire.Hash) {
+	r.work.Elements += uint64(len(r.vector))
 	r.vector = r.vector.WithTail(d.Writer, wire.Tail{Seq: d.Seq, Hash: h})
 }
 
@@ -160,8 +161,8 @@ func (r *Replica) settleFinished() {
 	}
 }
 
-// Heard checks what another device says of this replica's own writing. It returns true when that cannot be: then this replica was
-// copied or rolled back, and must recover: RecoverFork.
+// Heard checks what another device says of this replica's own writing. It returns true when that cannot be: then this replica was copied
+// or put back, or the other lies.
 func (r *Replica) Heard(v wire.Vector) (copied bool) { return r.conflict(v) != 0 }
 
 // conflict returns from which number on what this replica wrote is not known to be its own alone, when v shows that another writes as

@@ -156,7 +156,7 @@ func TestCopied(t *testing.T) {
 			if !c.want {
 				return
 			}
-			a.do(func() error { return a.RecoverFork(other.Vector(), nil) })
+			a.do(func() error { return a.RecoverFork(other.Vector(), other.Writer(a.writer.id)) })
 			if a.Heard(other.Vector()) || a.writer.id == writer || a.Incarnation() == inc {
 				t.Error("is no other than before")
 			}
@@ -223,7 +223,7 @@ func TestCopiedWhileRunning(t *testing.T) {
 					t.Fatal("does not take itself for a copy")
 				}
 				want := a.all()
-				a.do(func() error { return a.RecoverFork(other.Vector(), nil) })
+				a.do(func() error { return a.RecoverFork(other.Vector(), other.Writer(a.writer.id)) })
 				if a.all() != want {
 					t.Errorf("renewed: %q, want %q", a.all(), want)
 				}
@@ -248,6 +248,11 @@ func elsewhere(r *Replica) wire.Vector {
 	return wire.Vector{{Writer: r.writer.id, Tails: []wire.Tail{{Seq: (r.writer.reserved + 9) * block}}}}
 }
 
+// byAnother is what a copy of r announces.
+func byAnother(r *Replica) *wire.Writer {
+	return &wire.Writer{ID: r.writer.id, NK: r.cfg.Owner, Nonce: r.writer.nonce, Block: r.writer.reserved + 9, Reserved: r.writer.reserved + 10}
+}
+
 // Many renewals leave nothing behind.
 func TestForkOftenAndReopen(t *testing.T) {
 	g := newHarness(t, 1, true)
@@ -256,7 +261,7 @@ func TestForkOftenAndReopen(t *testing.T) {
 		if i%4 == 0 {
 			g.save()
 		}
-		g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), nil) })
+		g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), byAnother(g.Replica)) })
 		if i%5 == 0 {
 			g.commit()
 			g.reopen()

@@ -23,6 +23,7 @@ type verdict struct {
 
 // resolve works out the verdict on a set that has with each entry its past.
 func (r *Roster) resolve(in set) verdict {
+	r.resolved += uint64(len(r.entries))
 	v := verdict{against: make([][]int, len(r.devices))}
 	for i := range r.entries {
 		if in.has(i) && !r.entries[i].idle {

@@ -44,6 +44,7 @@ type Roster struct {
 	covered   set              // every entry that another one stands behind
 	counting  set              // every entry that may count: see place
 	now       *outcome         // nil: to be worked out
+	resolved  uint64           // see Resolved
 }
 
 // set is a set of places in Roster.entries. Its methods are not inlined: there are many calls, and each would weigh in a browser.
@@ -150,6 +151,9 @@ func (r *Roster) Root() (root [32]byte) {
 
 // Len is how many entries there are, at most 1,088.
 func (r *Roster) Len() int { return len(r.entries) }
+
+// Resolved counts the entries that verdicts were worked out on, each as often as that was done. It only grows.
+func (r *Roster) Resolved() uint64 { return r.resolved }
 
 // Add takes an entry, which it checks and copies. One that is here already is no error, nor is one for which there is no place: it is
 // forgotten. One that refers to an entry that is not here is refused with ErrMissing: entries are sent in the order of Behind. The others

@@ -31,7 +31,11 @@ type write struct {
 	rewritten bool // there was a later write to the key, which may have replaced a deletion and be still to come
 
 	excused bool // its user discarded it, or its disk went back to before it
+	probe   bool // of a wild key, after the hostile member was shut out
 }
+
+// exact reports whether nothing but honest writes can have touched what x says.
+func (x *write) exact() bool { return x.probe || !x.by.w.wild(x.key) }
 
 // add makes a write of size bytes, at least those that its id needs. A deletion has none.
 func (b *book) add(by *device, key string, kind wire.Kind, size int) *write {
@@ -128,7 +132,7 @@ func (c *content) inconsistent() string {
 // replacedBy returns a value here that x has replaced.
 func (c *content) replacedBy(x *write) *write {
 	for _, s := range x.saw {
-		if c.has(s) && !s.by.shaky && !x.by.shaky {
+		if c.has(s) && !s.by.shaky && !x.by.shaky && s.exact() && x.exact() {
 			return s
 		}
 	}
@@ -142,6 +146,7 @@ func (c *content) missingOf(x *write) *write {
 	}
 	for _, y := range x.batch {
 		switch {
+		case !y.exact():
 		case y.kind == wire.Deleted && !y.rewritten && c.replacedBy(y) != nil:
 			return y
 		case y.kind != wire.Deleted && len(y.after) == 0 && !c.has(y):

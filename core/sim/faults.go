@@ -14,6 +14,8 @@ type profile struct {
 	trouble   uint64  // how long things go wrong
 	calamity  uint64  // mean time between faults
 	pause     uint64  // mean time between what a user does
+	pairing   uint64  // mean time between pairings
+	aside     float64 // how much of what users do in local stores, but for looking, is in the other application: this less 0.15
 	keys      int     // that users fight over
 	bulk      int     // keys that each user has besides
 	large     float64 // how many of the values are large
@@ -36,7 +38,7 @@ var errDisk = errors.New("sim: the disk failed")
 
 func (w *simulation) newProfile() profile {
 	p := profile{
-		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second,
+		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second, pairing: 40 * second, aside: 0.155,
 		keys: int(w.between(3, 20)), large: 0.02, deletes: 0.2,
 		latency: w.between(1, 80) * ms, jitter: w.between(0, 40) * ms, bandwidth: w.between(50, 5000) << 10, disk: 1,
 	}
@@ -49,6 +51,9 @@ func (w *simulation) newProfile() profile {
 	kind := w.rng.IntN(9)
 	if w.opt.Backups {
 		kind = 6
+	}
+	if w.opt.Hostile {
+		return w.hostileProfile(p, network, programs)
 	}
 	switch kind {
 	case 0: // nothing goes wrong
@@ -85,6 +90,24 @@ func (w *simulation) newProfile() profile {
 	return p
 }
 
+// hostileProfile is for a mesh with a member that lies. The last device is that one.
+func (w *simulation) hostileProfile(p profile, network, programs []fault) profile {
+	p.name, p.stores, p.devices = "hostile", true, int(w.between(3, 5))
+	p.trouble, p.pairing, p.aside = w.between(6, 15)*minute, 15*second, 0.2
+	switch w.rng.IntN(3) {
+	case 0:
+		p.faults = []fault{cutOff, sleep, shutDown}
+	case 1:
+		p.faults = append(network, programs...)
+	default: // somebody is away for long, and much is deleted meanwhile
+		p.faults, p.calamity = []fault{goAway}, 2*minute
+		p.pause, p.deletes, p.keys, p.large = 600*ms, 0.4, int(w.between(100, 400)), 0
+		return p
+	}
+	p.calamity = 40 * second
+	return p
+}
+
 // disturb has something go wrong, and again in a while.
 func (w *simulation) disturb() {
 	if w.calm || len(w.profile.faults) == 0 {
@@ -100,7 +123,7 @@ func (w *simulation) disturb() {
 
 // running picks a device whose engine runs, or returns nil.
 func (w *simulation) running() *device {
-	if d := pick(w, w.devices); d.run != nil && !d.run.closing {
+	if d := pick(w, w.devices); d.run != nil && !d.run.closing && !d.hostile() {
 		return d
 	}
 	return nil
@@ -271,7 +294,12 @@ func sayOffline(w *simulation) {
 }
 
 // cutOff takes a device's network away. The system may say so, and may say so when it is back.
-func cutOff(w *simulation) {
+func cutOff(w *simulation) { w.cutOff(w.around(40 * second)) }
+
+// goAway does so for long.
+func goAway(w *simulation) { w.cutOff(w.between(3*minute, 8*minute)) }
+
+func (w *simulation) cutOff(long uint64) {
 	d := w.running()
 	if d == nil || d.cutOff {
 		return
@@ -286,7 +314,7 @@ func cutOff(w *simulation) {
 	if w.chance(0.5) {
 		d.say(false)
 	}
-	w.after(w.around(40*second), d.reconnect)
+	w.after(long, d.reconnect)
 }
 
 func (d *device) reconnect() {

@@ -71,6 +71,20 @@ func (w *simulation) latency() uint64 {
 	return w.net.slow * (w.profile.latency/2 + w.upTo(w.profile.latency) + w.around(w.profile.jitter+1))
 }
 
+// maxSockets is how many one device may have open, whoever it is told of: 16 channels, each with its neighbour at the change of day, and
+// a mailbox.
+const maxSockets = 2*16 + 1
+
+// open counts a device's sockets.
+func (n *network) open(p *proc) (count int) {
+	for _, l := range n.links {
+		if l.p == p && l.phase != ended {
+			count++
+		}
+	}
+	return count
+}
+
 // dial opens a WebSocket for p, or fails.
 func (n *network) dial(p *proc, conn uint32, url string) *link {
 	w := n.w
@@ -78,6 +92,10 @@ func (n *network) dial(p *proc, conn uint32, url string) *link {
 	path, ok := strings.CutPrefix(url, strings.TrimSuffix(relayURL, "/masq"))
 	if !ok {
 		w.failf("%s dials %q", p.name(), url)
+	}
+	if n.open(p) >= maxSockets && w.hostile != nil && !p.d.hostile() {
+		w.failf("%s opens more than %d sockets", p.name(), maxSockets)
+		panic(givenUp{})
 	}
 	n.links = append(slices.DeleteFunc(n.links, func(l *link) bool { return l.phase == ended && l.up.cut && l.down.cut }), l)
 	switch reachable := !p.d.cutOff && w.server.up; {
@@ -215,7 +233,8 @@ type server struct {
 	last uint64
 	// Looked up by number, never walked: the order of a map is not the seed's.
 	links map[uint64]*link
-	ticks uint64 // the newest tick that is scheduled
+	ticks uint64   // the newest tick that is scheduled
+	past  [][]byte // frames that a server that lies keeps in mind
 }
 
 func newServer(w *simulation) *server {
@@ -254,7 +273,9 @@ func (s *server) act(a relay.Action) {
 	switch a := a.(type) {
 	case *relay.Send:
 		if l := s.links[a.Conn]; l != nil {
-			s.w.carry(&l.down, len(a.Data)+10, func() { l.p.event(peer.Frame{Conn: l.conn, Data: slices.Clone(a.Data)}) })
+			for _, data := range s.pass(l, a.Data) {
+				s.w.carry(&l.down, len(data)+10, func() { l.p.event(peer.Frame{Conn: l.conn, Data: slices.Clone(data)}) })
+			}
 		}
 	case relay.SendText:
 		if l := s.links[a.Conn]; l != nil {

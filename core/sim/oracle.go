@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -22,11 +21,14 @@ const (
 func (w *simulation) verify() {
 	w.heal()
 	w.pairRest()
+	if w.hostile != nil {
+		w.hostile.shutOut()
+	}
 	w.waitQuiet()
 	all := w.contents()
 	w.compareAll(all)
 	w.compareAside()
-	w.checkWrites(all[0])
+	w.checkWrites(all[0], false)
 	w.checkStatus()
 	w.leaveAll()
 	w.reopenAlone(all)
@@ -35,7 +37,7 @@ func (w *simulation) verify() {
 // heal ends all trouble.
 func (w *simulation) heal() {
 	w.log("everybody", "heal", 0)
-	w.calm = true
+	w.calm, w.truth = true, w.now+45*second
 	w.net.slow, w.net.flips = 1, 0
 	w.startServer()
 	if w.twin != nil {
@@ -70,9 +72,9 @@ func (w *simulation) heal() {
 
 // checkReached has every device that has others be at the Sync Server. That it says that it is offline is no excuse.
 func (w *simulation) checkReached() {
-	for _, d := range w.devices {
+	for _, d := range w.honest() {
 		if p := d.run; p != nil && p.apart != 0 && p.apart+reachTime <= w.now {
-			w.failf("%s does not reach the Sync Server, and says offline: %v", d.name, d.offline)
+			w.stopf("%s does not reach the Sync Server, and says offline: %v", d.name, d.offline)
 		}
 	}
 }
@@ -81,7 +83,7 @@ func (w *simulation) checkReached() {
 func (w *simulation) pairRest() {
 	for tries := 0; w.pairNext(); tries++ {
 		if tries > 3*len(w.devices) {
-			w.failf("devices are left that cannot be paired")
+			w.stopf("devices are left that cannot be paired")
 			return
 		}
 		w.runUntil(w.now + pairTime)
@@ -102,7 +104,7 @@ func (w *simulation) waitQuiet() {
 
 // quiet returns what is left to do, "" if nothing is.
 func (w *simulation) quiet() string {
-	for _, d := range w.devices {
+	for _, d := range w.honest() {
 		p := d.run
 		switch {
 		case p == nil:
@@ -111,9 +113,9 @@ func (w *simulation) quiet() string {
 			return d.name + " has not answered everything"
 		case p.flight != nil:
 			return d.name + " is committing"
-		case len(w.devices) > 1 && p.status.Sync != peer.SyncOnline:
+		case len(w.honest()) > 1 && p.status.Sync != peer.SyncOnline:
 			return d.name + " is not online"
-		case len(p.others()) != len(w.devices)-1:
+		case len(p.others()) != len(w.honest())-1:
 			return d.name + " does not know all devices"
 		}
 		for _, x := range p.others() {
@@ -133,7 +135,7 @@ func (w *simulation) quiet() string {
 // contents asks every device for all that it has.
 func (w *simulation) contents() []*content {
 	var all []*content
-	for _, d := range w.devices {
+	for _, d := range w.honest() {
 		all = append(all, d.content())
 	}
 	return all
@@ -142,7 +144,7 @@ func (w *simulation) contents() []*content {
 func (d *device) content() *content {
 	c, p := &content{}, d.run
 	if p == nil {
-		d.w.failf("%s does not run", d.name)
+		d.w.stopf("%s does not run", d.name)
 		return c
 	}
 	var all []peer.Entry
@@ -168,7 +170,7 @@ func (d *device) content() *content {
 	d.w.runWhile(func() bool { return waits && d.w.now < end })
 	d.user.compare(all, func(string) bool { return true })
 	d.user.take(c, all)
-	d.conflicts(c, p)
+	d.conflicts(notes, c, p)
 	return c
 }
 
@@ -191,11 +193,11 @@ func (u *user) count(p *proc, do peer.Count) call {
 }
 
 // conflicts adds what List does not show.
-func (d *device) conflicts(c *content, p *proc) {
+func (d *device) conflicts(app string, c *content, p *proc) {
 	keys := slices.Clone(c.keys)
 	left := len(keys)
 	for _, key := range keys {
-		p.do(call{op: &peer.Op{Client: me, Do: peer.Conflicts{Key: key}}, reply: func(r peer.Reply) {
+		p.do(call{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: key}}, reply: func(r peer.Reply) {
 			left--
 			if !d.user.refused(r.Err) {
 				d.user.take(c, r.Entries)
@@ -211,40 +213,50 @@ func (w *simulation) compareAll(all []*content) {
 	for i, c := range all[1:] {
 		if what := difference(all[0], c); what != "" {
 			w.res.Diverged++
-			w.failf("diverged: %s and %s: %s", w.devices[0].name, w.devices[i+1].name, what)
+			w.failf("diverged: %s and %s: %s", w.honest()[0].name, w.honest()[i+1].name, what)
 		}
 	}
 	for i, c := range all {
 		if what := c.inconsistent(); what != "" {
-			w.failf("%s %s", w.devices[i].name, what)
+			w.failf("%s %s", w.honest()[i].name, what)
 		}
 	}
 }
 
-// compareAside has all local stores have the same of the other application.
+// compareAside has all local stores have the same of the other application, with nothing lost.
 func (w *simulation) compareAside() {
-	var first string
-	for _, d := range w.devices {
+	var first *content
+	for _, d := range w.honest() {
 		if !d.isStore() || d.run == nil {
 			continue
 		}
-		all, waits := "", true
-		d.run.do(call{op: &peer.Op{App: aside, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
-			waits = false
-			for _, e := range r.Entries {
-				all += fmt.Sprintf("%s=%s ", e.Key, e.Value)
-			}
-		}})
-		end := w.now + minute
-		w.runWhile(func() bool { return waits && w.now < end })
-		if first == "" {
-			first = all
+		c := d.asideContent()
+		if first == nil {
+			first = c
+			w.checkWrites(c, true)
 		}
-		if all != first {
+		if what := difference(first, c); what != "" {
 			w.res.Diverged++
-			w.failf("diverged: %s has %s of the other application, not %s", d.name, all, first)
+			w.failf("diverged: %s, in the other application: %s", d.name, what)
+		}
+		if what := c.inconsistent(); what != "" {
+			w.failf("%s %s", d.name, what)
 		}
 	}
+}
+
+func (d *device) asideContent() *content {
+	c, waits := &content{}, true
+	d.run.do(call{op: &peer.Op{App: aside, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
+		waits = false
+		if !d.user.refused(r.Err) {
+			d.user.take(c, r.Entries)
+		}
+	}})
+	end := d.w.now + minute
+	d.w.runWhile(func() bool { return waits && d.w.now < end })
+	d.conflicts(aside, c, d.run)
+	return c
 }
 
 // difference returns the first difference between what two devices show.
@@ -267,12 +279,13 @@ func list(writes []*write) string {
 	return out + " ]"
 }
 
-// checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it.
-func (w *simulation) checkWrites(c *content) {
+// checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it: those of the other
+// application, or those of the first.
+func (w *simulation) checkWrites(c *content, besidesIt bool) {
 	known := map[*write]bool{}
 	for _, x := range slices.Backward(w.book.writes) { // what saw a write comes after it
 		known[x] = c.has(x) || len(x.value) == 0 || slices.ContainsFunc(x.after, func(y *write) bool { return known[y] })
-		if !x.acked || !x.strict || x.excused {
+		if !x.acked || !x.strict || x.excused || !x.exact() || strings.HasPrefix(x.key, besides) != besidesIt {
 			continue
 		}
 		if !known[x] {
@@ -288,11 +301,12 @@ func (w *simulation) checkWrites(c *content) {
 
 // checkStatus has every device know that all is well, and the others by their names.
 func (w *simulation) checkStatus() {
+	w.waitQuiet() // a session may just be being renewed
 	if what := w.quiet(); what != "" {
-		w.failf("the mesh is not quiet: %s", what)
+		w.stopf("the mesh is not quiet: %s", what)
 		return
 	}
-	for _, d := range w.devices {
+	for _, d := range w.honest() {
 		s := d.run.status
 		entries := s.Entries
 		for _, a := range s.Apps {
@@ -309,7 +323,7 @@ func (w *simulation) checkStatus() {
 				shown = append(shown, x.Name)
 			}
 		}
-		for _, x := range w.devices {
+		for _, x := range w.honest() {
 			if d.isStore() || !x.isStore() {
 				names = append(names, x.run.status.Self.Name)
 			}
@@ -327,7 +341,11 @@ func (w *simulation) checkStatus() {
 
 // leaveAll closes every engine. Then the Sync Server has nothing left of them.
 func (w *simulation) leaveAll() {
-	for _, d := range w.devices {
+	if h := w.hostile; h != nil && h.d.run != nil {
+		h.d.run.end()
+		h.d.run = nil
+	}
+	for _, d := range w.honest() {
 		d.user.leave(d.run)
 	}
 	w.runUntil(w.now + forgetTime)
@@ -339,7 +357,7 @@ func (w *simulation) leaveAll() {
 // reopenAlone opens every device once more, without a network: all that it showed is on its disk.
 func (w *simulation) reopenAlone(all []*content) {
 	w.server.up = false
-	for i, d := range w.devices {
+	for i, d := range w.honest() {
 		d.disk.PowerCut(0)
 		d.open()
 		w.runUntil(w.now + 30*second)

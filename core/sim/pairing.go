@@ -32,7 +32,7 @@ type side struct {
 // pairSomebody has a device that is in no circle join one that is, if both run, and tries again later for the next one.
 func (w *simulation) pairSomebody() {
 	if !w.calm {
-		w.after(w.around(40*second), w.pairSomebody)
+		w.after(w.around(w.profile.pairing), w.pairSomebody)
 	}
 	w.pairNext()
 }
@@ -68,6 +68,7 @@ func (w *simulation) pairNext() bool {
 	} else if w.profile.stores && left == len(w.devices) { // the first one is in a store's circle, or there would be two
 		in = slices.DeleteFunc(in, func(d *device) bool { return !d.isStore() })
 	}
+	in = slices.DeleteFunc(in, (*device).hostile) // whom that lets in is not honest either
 	if len(in) > 0 {
 		w.pair(pick(w, in), joiner)
 	}

@@ -13,7 +13,7 @@ type proc struct {
 	w       *simulation
 	d       *device
 	n       int // the device's n-th
-	engine  *peer.Engine
+	engine  machine
 	dead    bool // killed, or stopped by itself
 	closing bool // Shutdown was asked for
 	stray   bool // another took over while it was frozen
@@ -125,7 +125,7 @@ func (p *proc) step(ev peer.Event) {
 	}
 	p.asked(ev)
 	var out peer.Actions
-	p.engine.Step(p.d.clock.At(p.w.now), ev, &out)
+	p.timed(p.d.clock.At(p.w.now), ev, &out)
 	for _, a := range out.List {
 		p.act(a)
 	}
@@ -323,9 +323,9 @@ func (p *proc) stopped(code peer.Code) {
 	fine := p.closing && code == peer.EClosed ||
 		(p.stray || p.rival) && code == peer.EFenced ||
 		p.stray && code == peer.EDamaged || // it looked for a block that its successor has deleted
-		p.expects == code
+		p.expects == code || p.d.hostile()
 	if !fine {
-		p.w.failf("%s stopped with %s", p.name(), code)
+		p.w.stopf("%s stopped with %s", p.name(), code)
 	}
 	if n := p.waiting(true); n > 0 {
 		p.w.failf("%s stopped with %d operations not answered", p.name(), n)

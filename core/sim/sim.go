@@ -7,6 +7,10 @@
 // Nothing in it runs by itself: there is no goroutine, no real time and no randomness but the seed's, so a seed replays
 // exactly. (ML-KEM draws bytes of its own; they change what is sent, never when, how much or in which order. Result.Digest
 // shows it.) After some time of trouble everything is healed, and the oracle (oracle.go) says what did not hold.
+//
+// With Options.Hostile one of the devices lies (hostile.go), and in half of the seeds the Sync Server does, too. What is told stands in
+// one table (lies.go). No engine is changed for that, and none has a way in: a liar has the device's disk and its store key, reads the keys
+// there (secrets.go) and speaks the protocol with them itself (liar.go).
 package sim
 
 import (
@@ -14,20 +18,27 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime/debug"
+	"slices"
 )
 
 // Result is what became of one seed.
 type Result struct {
 	Seed     uint64
 	Profile  string   // what kind of trouble the seed brought
+	Kinds    []string // with Options.Hostile: the kinds of lies that the seed drew
 	Lost     int      // writes that were acknowledged as durable and are neither there nor replaced by one that saw them
 	Diverged int      // devices whose content differs from the first's
+	Stopped  int      // engines that ended, operations that were refused, and meshes that do not come to rest
 	Failures []string // every check that did not hold, Lost and Diverged included; the first maxFailures of them
 
 	Writes    int    // values written and deleted by users
 	Events    int    // simulated events
 	Simulated uint64 // simulated time, ms
 	Digest    uint64 // over all events; the same seed gives the same
+
+	Sealed int    // bytes of blocks and frames of all honest engines in all
+	Most   Step   // the highest of each count that one step of an honest engine reached
+	Heap   uint64 // bytes in use after a collection, all devices together, at the most; 0 without Options.CPU
 }
 
 // OK reports whether everything held.
@@ -39,7 +50,14 @@ type Options struct {
 	// Backups has disks go back to an older state, or copied and run beside the original. Until those concerned notice, what
 	// they write has the same names: rarely something is lost, which Masq does not promise against.
 	Backups bool
+	// Hostile has one of the devices turn once it is in, and say anything; see hostile.go. Often the Sync Server lies with it.
+	Hostile bool
+	Lies    []string     // with Hostile: the only kinds of lies that are told, of those that Lies returns; none: all
+	CPU     func() int64 // the CPU time that this thread has used, in ns; nil: steps are not timed, and the heap is not measured
 }
+
+// givenUp ends a seed that has failed for good: what follows might take for ever.
+type givenUp struct{}
 
 const (
 	maxFailures = 20
@@ -55,10 +73,12 @@ type simulation struct {
 	net     network
 	server  *server
 	devices []*device
-	twin    *device // a copy of one of them that runs beside it
+	twin    *device  // a copy of one of them that runs beside it
+	hostile *hostile // the one of them that lies; nil: none does
 	book    book
 	pairing *pairing
 	dawn    uint64 // until when everybody sleeps
+	truth   uint64 // from when on a Sync Server that lies does not, when trouble is over
 	calm    bool   // trouble is over: no more faults, no more writes
 	trace   io.Writer
 	digest  uint64
@@ -69,8 +89,8 @@ type simulation struct {
 func Run(seed uint64, opt Options) (res Result) {
 	w := newSimulation(seed, opt)
 	defer func() {
-		if p := recover(); p != nil {
-			w.failf("panic: %v\n%s", p, debug.Stack())
+		if p := recover(); p != nil && p != any(givenUp{}) {
+			w.stopf("panic: %v\n%s", p, debug.Stack())
 		}
 		res = w.result()
 	}()
@@ -88,10 +108,16 @@ func newSimulation(seed uint64, opt Options) *simulation {
 	for n := range w.profile.devices {
 		w.devices = append(w.devices, newDevice(w, n))
 	}
+	if opt.Hostile {
+		w.hostile = w.newHostile()
+	}
 	return w
 }
 
 func (w *simulation) result() Result {
+	if w.hostile != nil {
+		w.res.Kinds = w.hostile.kinds
+	}
 	w.res.Profile, w.res.Events, w.res.Simulated, w.res.Digest = w.profile.name, w.events, w.now/ms, w.digest
 	w.res.Writes = len(w.book.writes)
 	return w.res
@@ -103,6 +129,9 @@ func (w *simulation) live() {
 		w.after(w.upTo(20*second), d.open)
 		w.after(w.upTo(30*second), d.user.live)
 	}
+	if w.hostile != nil {
+		w.after(minute, w.hostile.live)
+	}
 	w.after(minute, w.pairSomebody)
 	w.after(w.upTo(minute), w.disturb)
 	w.runWhile(func() bool { return w.queue[0].at <= w.profile.trouble })
@@ -112,9 +141,15 @@ func (w *simulation) live() {
 func (w *simulation) failf(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	w.log("oracle", "FAILED", 0, text)
-	if len(w.res.Failures) < maxFailures {
+	if len(w.res.Failures) < maxFailures && !slices.Contains(w.res.Failures, text) {
 		w.res.Failures = append(w.res.Failures, text)
 	}
+}
+
+// stopf is failf for what has stopped.
+func (w *simulation) stopf(format string, args ...any) {
+	w.res.Stopped++
+	w.failf(format, args...)
 }
 
 // log notes an event: who, what and a number (a length, a count) go into the digest; extra is for the reader of a trace.

@@ -173,19 +173,19 @@ func (u *user) refused(code peer.Code) bool {
 	case peer.OK:
 		return false
 	case peer.EDamaged:
-		if u.d.stray == nil {
-			u.w.failf("%s: an operation was refused with %s", u.d.name, code)
+		if u.d.stray == nil && !u.d.hostile() {
+			u.w.stopf("%s: an operation was refused with %s", u.d.name, code)
 		}
 	case peer.EClosed, peer.EFenced, peer.EQuota, peer.EStorage:
 	default:
-		u.w.failf("%s: an operation was refused with %s", u.d.name, code)
+		u.w.stopf("%s: an operation was refused with %s", u.d.name, code)
 	}
 	return true
 }
 
 // live is one thing that the user does, and the next in a while.
 func (u *user) live() {
-	if u.w.calm {
+	if u.w.calm || u.d.hostile() {
 		return
 	}
 	u.w.after(max(u.w.dawn, u.w.now)-u.w.now+u.w.around(u.w.profile.pause), u.live)
@@ -197,13 +197,13 @@ func (u *user) live() {
 	case !u.filled && u.w.profile.bulk > 0:
 		u.filled = true
 		u.fillIn(p)
-	case r < 0.15:
+	case r < 0.15 && (u.w.profile.keys <= 20 || u.w.chance(0.1)):
 		u.look(p)
-	case r < 0.155 && u.d.isStore():
+	case r < u.w.profile.aside && u.d.isStore():
 		u.writeAside(p)
-	case r < 0.17 && u.d != u.w.twin:
+	case r < u.w.profile.aside+0.015 && u.d != u.w.twin:
 		u.rename(p)
-	case r < 0.20:
+	case r < u.w.profile.aside+0.045:
 		for range u.w.between(5, 60) {
 			u.write(p, 1)
 		}
@@ -222,16 +222,36 @@ func (u *user) fillIn(p *proc) {
 			key := fmt.Sprintf("bulk/%s/%06d", u.d.name, i+n)
 			batch = append(batch, u.w.book.add(u.d, key, wire.JSON, int(u.w.between(40, 800))))
 		}
-		u.put(p, batch, nil, true)
+		u.put(p, notes, batch, nil, true)
 	}
 }
 
 // write writes n keys as one batch. In the same breath it reads what they had: that is what the write has seen.
 func (u *user) write(p *proc, n int) {
+	all := u.w.profile.keys
+	if u.w.hostile != nil {
+		all += wildKeys
+	}
+	var keys []string
+	for _, i := range u.w.rng.Perm(all)[:min(n, all)] {
+		keys = append(keys, u.w.key(i))
+	}
+	u.writeKeys(p, notes, keys, func(*write) {})
+}
+
+// key is the name of the i-th key that users fight over. Wild ones come last.
+func (w *simulation) key(i int) string {
+	if n := i - w.profile.keys; n >= 0 {
+		return fmt.Sprintf("h/%02d", n)
+	}
+	return fmt.Sprintf("k/%02d", i)
+}
+
+// writeKeys writes the keys as one batch. mark is told each write.
+func (u *user) writeKeys(p *proc, app string, keys []string, mark func(*write)) {
 	var batch []*write
 	var calls []call
-	for _, i := range u.w.rng.Perm(u.w.profile.keys)[:min(n, u.w.profile.keys)] {
-		key := fmt.Sprintf("k/%02d", i)
+	for _, key := range keys {
 		kind := wire.JSON
 		if u.w.chance(0.1) {
 			kind = wire.Bytes
@@ -240,6 +260,7 @@ func (u *user) write(p *proc, n int) {
 			kind = wire.Deleted
 		}
 		x := u.w.book.add(u.d, key, kind, u.size())
+		mark(x)
 		batch = append(batch, x)
 		see := func(r peer.Reply) {
 			for _, e := range r.Entries {
@@ -249,10 +270,10 @@ func (u *user) write(p *proc, n int) {
 			}
 		}
 		calls = append(calls,
-			call{op: &peer.Op{Client: me, Do: peer.Get{Key: key}}, reply: see},
-			call{op: &peer.Op{Client: me, Do: peer.Conflicts{Key: key}}, reply: see})
+			call{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: key}}, reply: see},
+			call{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: key}}, reply: see})
 	}
-	u.put(p, batch, calls, u.w.chance(0.7))
+	u.put(p, app, batch, calls, u.w.chance(0.7))
 }
 
 func (u *user) size() int {
@@ -262,25 +283,27 @@ func (u *user) size() int {
 	return int(u.w.between(0, 300))
 }
 
-// writeAside writes in the other application, of which the oracle asks only that all local stores have the same in the end.
+// writeAside writes in the other application, which only local stores have.
 func (u *user) writeAside(p *proc) {
-	var do peer.Batch
-	for range u.w.between(1, 20) {
-		value := fmt.Appendf(nil, "%d", u.w.rng.Uint32())
-		do.Writes = append(do.Writes, peer.Write{Key: fmt.Sprintf("a/%d", u.w.rng.IntN(50)), Kind: wire.JSON, Value: value})
+	var keys []string
+	for _, i := range u.w.rng.Perm(50)[:u.w.between(1, 20)] {
+		keys = append(keys, fmt.Sprintf("%s%d", besides, i))
 	}
-	p.do(call{op: &peer.Op{App: aside, Client: me, Do: do}, reply: func(r peer.Reply) { u.refused(r.Err) }})
+	u.writeKeys(p, aside, keys, func(*write) {})
 }
 
+// besides is what the keys of the other application begin with.
+const besides = "a/"
+
 // put asks for a batch, behind what is to be read before.
-func (u *user) put(p *proc, batch []*write, before []call, strict bool) {
+func (u *user) put(p *proc, app string, batch []*write, before []call, strict bool) {
 	do := peer.Batch{Relaxed: !strict}
 	for _, x := range batch {
 		x.batch, x.strict = batch, strict
 		do.Writes = append(do.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
 	}
 	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
-	p.do(append(before, call{op: &peer.Op{Client: me, Do: do}, reply: func(r peer.Reply) {
+	p.do(append(before, call{op: &peer.Op{App: app, Client: me, Do: do}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
 			for _, x := range batch {
 				x.acked = true
@@ -348,7 +371,7 @@ func (u *user) leave(p *proc) {
 		}
 	}})
 	u.w.after(p.asleep-min(p.asleep, u.w.now)+minute, func() {
-		if !p.dead {
+		if !p.dead && u.w.now >= p.asleep+minute { // else it has fallen asleep since
 			u.w.failf("%s does not shut down", u.d.name)
 		}
 	})
