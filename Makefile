@@ -143,6 +143,7 @@ test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
 	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
+	$(STEP) 'old and new devices' $(MAKE) mixed SEEDS=200
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'strace' $(MAKE) strace
 	$(STEP) 'smoke test without a network' $(MAKE) smoke-offline
@@ -164,6 +165,9 @@ smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs
 
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step
 	@go run ./core/sim/masqsim $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
+
+mixed: need ## run devices of an old version of Masq and of this one together: SEEDS=50 FIRST=1, or SEED=n step by step
+	@.ci/mixed $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
 
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)
