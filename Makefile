@@ -143,6 +143,7 @@ test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
 	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
+	$(STEP) 'old and new devices' $(MAKE) mixed SEEDS=200
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'mutants' $(MAKE) mutants-rights
 	$(STEP) 'release' $(MAKE) release-check
@@ -169,6 +170,9 @@ sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step; HO
 
 mutants-rights: ## remove each check that keeps a removed device out, or a peer or a page inside what it may: a test has to fail
 	@go run ./core/internal/mutants $(if $(ONLY),-only '$(value ONLY)')
+
+mixed: need ## run devices of an old version of Masq and of this one together: SEEDS=50 FIRST=1, or SEED=n step by step
+	@.ci/mixed $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
 
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)

@@ -9,7 +9,7 @@ import (
 
 // What stands inside the sealed blocks of the ledger's own:
 //
-//	log record = format u8 = 1 ‖ item*
+//	log record = format u8 = 2 ‖ item*             a record of format 1 has fewer kinds of a namespace's items
 //	item       = 1 ‖ lv(setting) ‖ lv32(value)      an empty value deletes
 //	           | 2 ‖ namespace u16 ‖ lv32(item)     of package replica
 //	           | 3                                  a run began here
@@ -17,7 +17,7 @@ import (
 //	             ‖ n u32 ‖ (lv(setting) ‖ lv32(value))*n ‖ m u16 ‖ (namespace u16 ‖ lv32(part))*m
 //	             ‖ k u16 ‖ (number u64)*k           old log records that are only numbers still, ascending
 const (
-	recordFormat   = 1
+	recordFormat   = 2
 	manifestFormat = 1
 
 	itemMeta      = 1
@@ -32,12 +32,12 @@ func appendMeta(b []byte, key string, value []byte) []byte {
 	return wire.AppendLV32(wire.AppendLV(b, []byte(key)), value)
 }
 
-// checkFormat tells a newer format from damage.
-func checkFormat(got, want uint8) error {
+// checkFormat tells a newer format than newest from damage. Those from 1 on can be read.
+func checkFormat(got, newest uint8) error {
 	switch {
-	case got > want:
+	case got > newest:
 		return ErrVersion
-	case got < want:
+	case got == 0:
 		return ErrDamaged
 	}
 	return nil

@@ -271,6 +271,8 @@ func TestDamage(t *testing.T) {
 		{"a record is empty", func(h *harness) { h.overwrite(record, nil) }, ErrDamaged},
 		{"a record has an unknown item", func(h *harness) { h.overwrite(record, []byte{recordFormat, 9}) }, ErrDamaged},
 		{"a record is cut", func(h *harness) { h.overwrite(record, []byte{recordFormat, itemMeta, 0, 4, 'a'}) }, ErrDamaged},
+		{"a record is of format 0", func(h *harness) { h.overwrite(record, []byte{0}) }, ErrDamaged},
+		{"a record is of the first format", func(h *harness) { h.overwrite(record, []byte{1, itemFence}) }, nil},
 		{"a record is of a newer format", func(h *harness) { h.overwrite(record, []byte{recordFormat + 1}) }, ErrVersion},
 		{"a manifest is empty", func(h *harness) { h.overwrite(manifest, nil) }, ErrDamaged},
 		{"a manifest is cut", func(h *harness) { h.overwrite(manifest, h.appendManifest(nil)[:30]) }, ErrDamaged},

@@ -18,7 +18,7 @@ const (
 	label    = "masq-pair/1"
 	labelPSK = "masq-pair/1 psk"
 
-	version = 1
+	version = 2
 	sidSize = 16
 
 	sideHost   = 0

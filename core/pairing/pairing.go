@@ -32,7 +32,7 @@ var (
 	ErrExpired = errors.New("pairing: the time for an answer is over: make a new link")
 	ErrDenied  = errors.New("pairing: the other side said no, or went away")
 	ErrCrowded = errors.New("pairing: another device is answering this link") // said by the Sync Server: see Fail
-	ErrVersion = errors.New("pairing: the other side has a newer version: update Masq")
+	ErrVersion = errors.New("pairing: the other side has another version: update Masq on both")
 	ErrCircle  = errors.New("pairing: the device is in a circle already")
 	ErrRole    = errors.New("pairing: the link is for another kind of device: make one for a store, or for the application")
 	ErrOffer   = errors.New("pairing: this device cannot let another one in") // a bug in what Host or Grant were given

@@ -2,6 +2,7 @@ package pairing
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -474,15 +475,18 @@ func TestLargeGrant(t *testing.T) {
 	}
 }
 
-func TestNewerVersions(t *testing.T) {
-	r := newHarness(t).begin()
-	r.tamper = func(_ bool, b []byte) [][]byte {
-		return [][]byte{append([]byte{b[0], 2}, "and whatever else"...)}
-	}
-	r.meet()
-	r.want("H0 of version 2", nil, ErrVersion)
-	if r.join.State().Spent {
-		t.Error("spent by another version")
+// A joiner stops before it says anything, whether the host is newer or from before sessions had a version, and the link stays good.
+func TestOtherVersions(t *testing.T) {
+	for _, other := range []byte{1, version + 1} {
+		r := newHarness(t).begin()
+		r.tamper = func(_ bool, b []byte) [][]byte {
+			return [][]byte{append([]byte{b[0], other}, b[2:]...)}
+		}
+		r.meet()
+		r.want(fmt.Sprintf("H0 of version %d", other), nil, ErrVersion)
+		if r.join.State().Spent || r.host.State().Spent {
+			t.Errorf("spent by version %d", other)
+		}
 	}
 }
 

@@ -110,7 +110,7 @@ const (
 	EQuota    Code = "E_QUOTA"    // storage is full, or the application's quota, or the roster has no place for another entry by this device
 	EFenced   Code = "E_FENCED"   // another engine took over this data
 	EDamaged  Code = "E_DAMAGED"  // what is stored cannot be read
-	EVersion  Code = "E_VERSION"  // stored, or spoken, by a newer Masq
+	EVersion  Code = "E_VERSION"  // stored by a newer Masq, or spoken by another version
 	EStorage  Code = "E_STORAGE"  // storage failed
 	EClosed   Code = "E_CLOSED"   // the engine was shut down
 	EInternal Code = "E_INTERNAL" // a bug in Masq; the engine itself never says so
@@ -253,7 +253,7 @@ type Status struct {
 	RecoverySet bool
 	Self        Device
 	Devices     []Device // the circle's other devices; in an application peer, those of its namespace
-	Err         Code     // why sync has stopped, if it has: EVersion, another device runs a newer Masq; ERevoked
+	Err         Code     // why sync has stopped, if it has: EVersion, another device runs another version of Masq; ERevoked
 	Relays      []string // local store: the Sync Servers in force
 	Apps        []AppStatus
 	Left        int // how many more entries of its own this device has places for in its roster, at most EnoughLeft

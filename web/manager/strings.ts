@@ -361,8 +361,8 @@ export const en = {
   // What keeps the store from working
   S_failed: 'The store has a problem ({code})',
   S_failed_text: 'Run “masq doctor” in a terminal: it says what to do.',
-  S_E_VERSION: 'Sync has stopped: another device runs a newer Masq',
-  S_E_VERSION_text: 'Update Masq on this computer. Applications go on working here meanwhile.',
+  S_E_VERSION: 'Sync has stopped: your devices run different versions of Masq',
+  S_E_VERSION_text: 'Update Masq on all of them. Applications go on working here meanwhile.',
   S_E_REVOKED: 'This computer was removed from your devices',
   S_E_REVOKED_text:
     'Another of your devices shut it out. What is stored here stays, and applications go on working, but nothing is synced any more.',
@@ -740,8 +740,9 @@ export const fr: Like<typeof en> = {
 
   S_failed: 'Le dépôt a un problème ({code})',
   S_failed_text: 'Lancez « masq doctor » dans un terminal : il dit quoi faire.',
-  S_E_VERSION: 'La synchronisation est arrêtée : un autre appareil a un Masq plus récent',
-  S_E_VERSION_text: 'Mettez Masq à jour sur cet ordinateur. Les applications continuent d’y marcher en attendant.',
+  S_E_VERSION: 'La synchronisation est arrêtée : vos appareils ont des versions différentes de Masq',
+  S_E_VERSION_text:
+    'Mettez Masq à jour sur tous vos appareils. Les applications continuent de marcher ici en attendant.',
   S_E_REVOKED: 'Cet ordinateur a été retiré de vos appareils',
   S_E_REVOKED_text:
     'Un autre de vos appareils l’a exclu. Ce qui est enregistré ici y reste et les applications continuent de marcher, mais plus rien n’est synchronisé.',

@@ -118,7 +118,7 @@ def _grant(i, role, entries):
 def exchange(i, role, entries):
     """What both sides send and derive."""
     prs, out = i["S"], {"mailbox": mailbox(i["S"])}
-    out["H0"] = b"\x20\x01" + i["host.sid"]
+    out["H0"] = b"\x20\x02" + i["host.sid"]
     out["sid"] = sid = i["host.sid"] + i["joiner.sid"]
     ci = [b"masq-pair/1", i["relay"].encode(), out["mailbox"], b"joiner", b"host"]
     out["CI"] = ci = b"".join(map(wire.lv, ci))
