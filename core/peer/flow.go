@@ -123,7 +123,7 @@ func (r *replication) onEnd(fields []byte) error {
 		if err != nil {
 			return err
 		}
-		f.doubt(m.Vector)
+		f.doubts(m.Vector)
 		f.namespace.notify(changes, 0, unnamed)
 		known := f.namespace.rep.Within(m.Vector)
 		f.peer = f.peer.Join(known)

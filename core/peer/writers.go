@@ -186,11 +186,11 @@ func (n *namespace) sponsor(nk [32]byte) [32]byte {
 	return n.peers.roster.Family(ik)
 }
 
-// doubt takes a new writer because another device says of the one until now what cannot be, if that may be heeded. It may be a lie, so
-// nothing else changes; what a copy of this device has signed proves that it is none, and comes before.
-func (f *flow) doubt(v wire.Vector) {
+// doubts has this device take a new writer if another one says of the one until now what cannot be, as often as that is heeded. It may be a
+// lie; what a copy of this device has signed proves that it is none, and comes before.
+func (f *flow) doubts(v wire.Vector) {
 	if n := f.namespace; n.rep.Heard(v) && n.e.mayDoubt(n, f.repl.d) {
-		n.rep.Renew()
+		f.later(func() error { return n.rep.Renew(v) })
 	}
 }
 

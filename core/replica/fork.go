@@ -6,10 +6,30 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Renew takes a new writer. What was written as the one before stays.
-func (r *Replica) Renew() {
+// Renew takes a new writer if what another device says that it has of this one's writing cannot be (Heard). If that was a lie which others
+// believe, they ignore what this replica wrote: so the last of that is issued anew, over what it was, and nothing else changes.
+// ledger.ErrWait: blocks are missing, and nothing has changed.
+func (r *Replica) Renew(v wire.Vector) error {
+	from := r.conflict(v)
+	if from == 0 {
+		return nil
+	}
+	old, values, err := r.ownFrom(void{writer: r.writer.id, from: from, before: r.nextPos})
+	if err != nil {
+		return err
+	}
 	r.newWriter()
 	r.logWriter()
+	for i := max(0, len(old)-maxAnew); i < len(old); i++ {
+		x := old[i]
+		r.issue([]*version{{key: x.key, time: x.time, kind: x.kind, value: values[i], ctx: over(x)}})
+	}
+	return nil
+}
+
+// over is the context of a version that takes the place of another one.
+func over(v *version) []wire.Dot {
+	return addPair(slices.Clone(v.ctx), wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly})
 }
 
 // RecoverFork takes a new writer and a new incarnation if proof, an announcement that is Foreign, shows that this replica was copied or put

@@ -66,8 +66,8 @@ func (r *Replica) RoomForRecords(recs []wire.Record, src Source) (int, error) {
 	if err := a.look(recs); err != nil {
 		return 0, err
 	}
-	for _, rec := range a.recs {
-		a.take(rec)
+	for i := 0; i < len(a.recs) && !a.lied; i++ {
+		a.take(a.recs[i])
 	}
 	return a.st.growth(), nil
 }

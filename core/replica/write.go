@@ -109,7 +109,8 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 		return nil, err
 	}
 	if anew {
-		r.Renew()
+		r.newWriter()
+		r.logWriter()
 	}
 	d := r.nextDot()
 	for _, v := range recs {
@@ -129,8 +130,8 @@ func (r *Replica) Apply(recs []wire.Record, src Source) (changes []Change, all b
 	if err := a.look(recs); err != nil {
 		return nil, false, err
 	}
-	for _, rec := range a.recs {
-		a.take(rec)
+	for i := 0; i < len(a.recs) && !a.lied; i++ {
+		a.take(a.recs[i])
 	}
 	if a.lied {
 		return nil, false, ErrLie
@@ -172,7 +173,7 @@ type arrivals struct {
 
 // look weighs records and looks their keys up.
 func (a *arrivals) look(recs []wire.Record) error {
-	for i := range recs {
+	for i := 0; i < len(recs) && !a.lied; i++ {
 		rec := &recs[i]
 		switch a.weigh(rec) {
 		case refused:
@@ -218,7 +219,7 @@ func (a *arrivals) issueAgain(v *version) {
 	a.st.err = worse(a.st.err, err)
 	anew := *v
 	anew.dot = wire.Dot{Writer: r.writer.id, Seq: r.writer.reserved<<wire.BlockBits + uint64(len(a.again))}
-	anew.ctx = addPair(slices.Clone(v.ctx), r.pair(wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly}))
+	anew.ctx = over(v)
 	anew.value, anew.loc, anew.dead, anew.more, anew.from, anew.hearsay = value, location{}, 0, false, 0, false
 	a.again = append(a.again, &anew)
 	a.st.add(&anew)
