@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { declarations } from './declarations.mjs'
+import { joinSegments } from './segments.mjs'
 import { buildTesting } from './testing.mjs'
 
 const js = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -118,11 +119,13 @@ const inlined = [
 function wasm() {
   const flags = ['-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-gcflags=all=-l']
   flags.push(...inlined.map((name) => `-gcflags=${name}=`), ...slim())
-  execFileSync('go', ['build', ...flags, '-o', join(dist, 'masq.wasm'), './wasm/client'], {
+  const file = join(dist, 'masq.wasm')
+  execFileSync('go', ['build', ...flags, '-o', file, './wasm/client'], {
     cwd: join(js, '..'),
     env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' },
     stdio: 'inherit',
   })
+  writeFileSync(file, joinSegments(readFileSync(file)))
 }
 
 /** The flags that leave out what others' packages link and Masq never runs: core/internal/slim says what, and why. */
