@@ -10,6 +10,8 @@ GO_NATIVE := ./core/... ./web/... ./wasm/client/codec/...
 ENGINE := internal/clock wire storage storage/mem storage/storagetest vault ledger replica roster session pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
+# Prints the flags of the client's build, with which what is in the client is tested in the browser, too.
+SLIM := go run ./core/internal/slim $(BUILD)/slim
 IN_BROWSER := GOOS=js GOARCH=wasm go test -exec $(CURDIR)/.ci/in-browser
 
 PRETTIER := node_modules/.bin/prettier --log-level warn --ignore-path ../.gitignore . ../web/demo ../web/manager ../web/shared ../web/test ../.ci/*.mjs
@@ -118,10 +120,11 @@ test-go:
 	@go test -race -timeout 5m $(GO_NATIVE)
 
 test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
-	@$(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/...
+	@flags=$$($(SLIM)) && GOFLAGS="$$flags" $(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/client/...
+	@$(IN_BROWSER) -timeout 4m ./wasm/syncserver/...
 
 vectors: binary chrome $(BUILD)/bin/wasmbrowsertest ## check the vectors of core/testdata/vectors: natively, in the browser, by the second implementation, in Python; and published ones
-	@go run ./core/internal/vectors -masq $(BUILD)/masq -exec $(CURDIR)/.ci/in-browser
+	@flags=$$($(SLIM)) && go run ./core/internal/vectors -masq $(BUILD)/masq -exec $(CURDIR)/.ci/in-browser -goflags "$$flags"
 
 test-js: build chrome
 	@cd js && CHROME=$(CHROMIUM) npm test --silent && node --test --test-reporter=dot smoke/search.test.mjs

@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { declarations } from './declarations.mjs'
+import { joinSegments } from './segments.mjs'
 import { buildTesting } from './testing.mjs'
 
 const js = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -117,28 +118,22 @@ const inlined = [
 
 function wasm() {
   const flags = ['-trimpath', '-buildvcs=false', '-ldflags=-s -w', '-gcflags=all=-l']
-  flags.push(...inlined.map((name) => `-gcflags=${name}=`), `-overlay=${withoutP256()}`)
-  execFileSync('go', ['build', ...flags, '-o', join(dist, 'masq.wasm'), './wasm/client'], {
+  flags.push(...inlined.map((name) => `-gcflags=${name}=`), ...slim())
+  const file = join(dist, 'masq.wasm')
+  execFileSync('go', ['build', ...flags, '-o', file, './wasm/client'], {
     cwd: join(js, '..'),
     env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' },
     stdio: 'inherit',
   })
+  writeFileSync(file, joinSegments(readFileSync(file)))
 }
 
-/**
- * Leaves 88 kB out of the WASM: crypto/ecdh, of which Masq uses X25519 alone, brings a table of multiples of P-256's base point along,
- * which cannot be compressed. Nothing may generate P-256 keys then: core/internal/floors sees to it.
- */
-function withoutP256() {
-  const dir = join(js, '..', '.build')
-  mkdirSync(dir, { recursive: true })
-  const table = join(dir, 'p256_table.go')
-  writeFileSync(table, 'package nistec\n\nvar p256PrecomputedEmbed [43 * 32 * 2 * 32]byte\n')
-  const overlay = join(dir, 'overlay.json')
-  const replaced = join(goroot, 'src/crypto/internal/fips140/nistec/p256_table.go')
-  if (!existsSync(replaced)) throw new Error(`${replaced} is not there: this Go has its P-256 table elsewhere`)
-  writeFileSync(overlay, JSON.stringify({ Replace: { [replaced]: table } }))
-  return overlay
+/** The flags that leave out what others' packages link and Masq never runs: core/internal/slim says what, and why. */
+function slim() {
+  const args = ['run', './core/internal/slim', join(js, '..', '.build/slim')]
+  return execFileSync('go', args, { cwd: join(js, '..'), encoding: 'utf8' })
+    .trim()
+    .split('\n')
 }
 
 /** What others' code in the bundles asks to be passed on with it. */

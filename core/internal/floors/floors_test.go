@@ -16,7 +16,7 @@ const module = "github.com/masqdev/masq/"
 // floors lists the packages from the bottom up. A pattern with /... is a folder and what is in it. The first that matches counts.
 // Packages on one floor do not import each other, but for those inside one /... pattern.
 var floors = [][]string{
-	{"core/bug", "core/wire", "core/storage", "core/internal/architecture", "core/internal/clock", "core/internal/floors", "core/internal/words", "core/internal/wsock"},
+	{"core/bug", "core/wire", "core/storage", "core/internal/architecture", "core/internal/clock", "core/internal/floors", "core/internal/slim", "core/internal/words", "core/internal/wsock"},
 	{"core/storage/mem", "core/storage/bolt", "core/storage/storagetest", "core/vault", "core/roster", "core/session", "core/relay"},
 	{"core/ledger", "core/pairing/...", "core/relay/client"},
 	{"core/replica"},
@@ -54,6 +54,7 @@ var forbidden = []struct {
 var neverLinked = []string{
 	"net/http", "encoding/json", "encoding/asn1", "golang.org/x/crypto/cryptobyte", "go.etcd.io/bbolt",
 	"crypto/ecdsa", "crypto/elliptic", // see TestOnlyX25519
+	"fmt", "math/big", "math/rand", "internal/bisect", "crypto/aes", "golang.org/x/crypto/blake2b", "golang.org/x/crypto/blake2s", // see core/internal/slim
 }
 
 type pkg struct {
@@ -82,16 +83,17 @@ func TestImportsGoDown(t *testing.T) {
 }
 
 func TestClientStaysSmall(t *testing.T) {
-	for _, name := range strings.Fields(golist(t, "js", "-deps", "./wasm/client")) {
+	for _, name := range strings.Fields(golist(t, "js", append(slim(t), "-deps", "./wasm/client")...)) {
 		if slices.Contains(neverLinked, name) {
 			t.Errorf("wasm/client links %s", name)
 		}
 	}
 }
 
-// The client is built without P-256's table of base points (js/scripts/build.mjs): a P-256 key made in it would be wrong.
+// The client is built without P-256's table of base points (core/internal/slim): a P-256 key made in it would be wrong.
 func TestOnlyX25519(t *testing.T) {
-	for name := range strings.FieldsSeq(golist(t, "js", "-deps", "-f", "{{if not .Standard}}{{range .GoFiles}}{{$.Dir}}/{{.}}\n{{end}}{{end}}", "./wasm/client")) {
+	args := append(slim(t), "-deps", "-f", "{{if not .Standard}}{{range .GoFiles}}{{$.Dir}}/{{.}}\n{{end}}{{end}}", "./wasm/client")
+	for name := range strings.FieldsSeq(golist(t, "js", args...)) {
 		source, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -100,6 +102,19 @@ func TestOnlyX25519(t *testing.T) {
 			t.Errorf("%s uses P-256", name)
 		}
 	}
+}
+
+// slim returns the flags that the client is built with.
+func slim(t *testing.T) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "run", "./core/internal/slim", t.TempDir())
+	cmd.Dir = path.Join("..", "..", "..")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("core/internal/slim: %v", err)
+	}
+	return strings.Fields(string(out))
 }
 
 func TestMatches(t *testing.T) {

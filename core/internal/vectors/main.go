@@ -55,6 +55,7 @@ var (
 func main() {
 	masq := flag.String("masq", ".build/masq", "the masq `binary` that runs the Sync Server")
 	browser := flag.String("exec", ".ci/in-browser", "`program` that runs a WASM test in a browser")
+	goflags := flag.String("goflags", os.Getenv("GOFLAGS"), "`flags` of the build that the browser is given")
 	flag.Parse()
 	python, err := exec.LookPath("python3")
 	if err != nil {
@@ -68,7 +69,7 @@ func main() {
 	test := append([]string{"go", "test", "-count", "1", "-v", "-run", "^TestVectors$", "-timeout", "2m"}, packages...)
 	runners := []runner{
 		{name: "Go", args: test},
-		{name: "Go in the browser", env: []string{"GOOS=js", "GOARCH=wasm"}, args: append([]string{"go", "test", "-exec", inBrowser}, test[2:]...)},
+		{name: "Go in the browser", env: []string{"GOOS=js", "GOARCH=wasm", "GOFLAGS=" + *goflags}, args: append([]string{"go", "test", "-exec", inBrowser}, test[2:]...)},
 		{name: "Python", args: []string{python, "-B", filepath.Join(second, "vectors.py"), files}},
 	}
 	test = []string{"go", "test", "-count", "1", "-v", "-run", "^TestPublished|^TestSameVersion$", "-timeout", "2m"}
