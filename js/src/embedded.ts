@@ -47,18 +47,19 @@ export class Embedded implements Store {
     await this.#client.ask({ verb: Verb.Batch, writes: writes.map(raw), relaxed })
   }
 
-  async list(range: Range): Promise<Page> {
+  /** With `raw`, here and in `conflicts`, JSON is its text. */
+  async list(range: Range, raw = false): Promise<Page> {
     const { entries, more } = await this.#client.ask({ verb: Verb.List, ...range })
-    return { entries: entries.map((e) => [e.key, range.keysOnly ? undefined : decodeValue(e)]), more }
+    return { entries: entries.map((e) => [e.key, range.keysOnly ? undefined : decodeValue(e, raw)]), more }
   }
 
   async count(range: Parameters<Store['count']>[0]): Promise<number> {
     return (await this.#client.ask({ verb: Verb.Count, ...range })).number
   }
 
-  async conflicts(key: string): Promise<unknown[]> {
+  async conflicts(key: string, raw = false): Promise<unknown[]> {
     const { entries } = await this.#client.ask({ verb: Verb.Conflicts, key })
-    return entries.map(decodeValue)
+    return entries.map((e) => decodeValue(e, raw))
   }
 
   watch(prefix: string, told: Told): () => void {

@@ -8,7 +8,7 @@ import { stringify } from './json.js'
 export const OP_BYTES = 33
 
 const utf8 = new TextEncoder()
-const text = new TextDecoder('utf-8', { ignoreBOM: true })
+const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const lone = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
 
 /** Whether it is text in UTF-8: without half a character. */
@@ -51,18 +51,39 @@ function over(value: string | Uint8Array, most: number): boolean {
   return most16 > most && bytesOf(value) > most
 }
 
+/** A local store takes 10,000 levels of JSON in a message, of which fewer than 10 are the message's own. */
+const LEVELS_MAX = 9_990
+
 /**
  * The value of an entry: what JSON.parse makes of it, or a Uint8Array of its own. Nobody looks into what other devices call
- * JSON: if it is none it is bytes, as in a local store.
+ * JSON: what a local store would not take for JSON, as it is not in UTF-8 or nested too deeply, is bytes. With `raw`, JSON is
+ * its text.
  */
-export function decodeValue(e: Pick<Entry, 'kind' | 'value'>): unknown {
+export function decodeValue(e: Pick<Entry, 'kind' | 'value'>, raw = false): unknown {
   if (e.kind === Kind.Deleted) return undefined
   try {
-    if (e.kind === Kind.JSON) return JSON.parse(text.decode(e.value))
+    if (e.kind === Kind.JSON && !isTooDeep(e.value)) {
+      const json = text.decode(e.value)
+      const value: unknown = JSON.parse(json)
+      return raw ? json : value
+    }
   } catch {
     // answered below
   }
   return e.value.slice()
+}
+
+/** Whether JSON has too many levels. Short text has not: each takes two bytes. */
+function isTooDeep(json: Uint8Array): boolean {
+  let quoted = false
+  for (let i = 0, levels = 0; json.length > 2 * LEVELS_MAX && i < json.length; i++) {
+    const c = json[i]! | 0x20 // [ and { are one then, ] and } another
+    if (json[i] === 0x22) quoted = !quoted
+    else if (quoted) i += json[i] === 0x5c ? 1 : 0
+    else if (c === 0x7b && ++levels > LEVELS_MAX) return true
+    else if (c === 0x7d) levels--
+  }
+  return false
 }
 
 // Asks for what only an ArrayBuffer has, of whatever realm, and throws for everything else.
