@@ -67,7 +67,7 @@ export class Engine {
   /** Loads everything and gives the engine its first events; ops that came meanwhile follow. Never rejects. */
   async start(): Promise<void> {
     try {
-      const module = this.#ahead.then((m) => m ?? compile(this.#init.wasm))
+      const module = this.#ahead.then((m) => m ?? compile(this.#init.wasm, this.#init.pin))
       module.catch(() => undefined) // awaited below, unless storage fails first
       const store = await this.#platform.open(names.database(this.#init.app))
       this.#store = store

@@ -8,6 +8,7 @@ import { hidden, onLeaving, onVisibility } from './host.js'
 import { withLock } from './lock.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import type { Options } from './options.js'
+import { Pin, pins } from './pins.js'
 import { Silence, TICK_MS } from './silence.js'
 import { workerMakers, type Maker } from './spawn.js'
 
@@ -196,7 +197,7 @@ export class Leadership {
 
   async #spawn([make, ...others]: Maker[]): Promise<void> {
     const init = this.#init()
-    const compiled = compile(init.wasm)
+    const compiled = compile(init.wasm, init.pin)
     this.#making = init.engine
     const silent = (): boolean => this.#making === init.engine && this.#engine !== init.engine
     setTimeout(() => silent() && this.#notSpawned(others, new Error('it says nothing')), SPAWN_MS)
@@ -238,7 +239,7 @@ export class Leadership {
 
   #init(): Init {
     const { app, name, url, sync, wasm } = this.#options
-    return { t: 'init', engine: randomId(), app, name, url, sync, wasm, ahead: true }
+    return { t: 'init', engine: randomId(), app, name, url, sync, wasm, pin: pins[Pin.Wasm]!, ahead: true }
   }
 
   #hello(): void {
@@ -339,9 +340,9 @@ export class Leadership {
  * Compiles while the Worker starts: the one takes as long as the other. A page that is loaded again in the same process finds
  * there what was compiled for it before, which a Worker of its own does not.
  */
-async function compile(url: string): Promise<WebAssembly.Module | undefined> {
+async function compile(url: string, integrity: string): Promise<WebAssembly.Module | undefined> {
   try {
-    return await WebAssembly.compileStreaming(fetch(url, { credentials: 'same-origin' }))
+    return await WebAssembly.compileStreaming(fetch(url, { credentials: 'same-origin', integrity }))
   } catch {
     return undefined
   }

@@ -15,6 +15,7 @@ export interface Init {
   url: string // to which invites lead
   sync: string[]
   wasm: string // URL
+  pin: string // its hash, as `integrity` takes it; '': any
   ahead: boolean // the tab compiles it, and a `module` follows
 }
 

@@ -1,13 +1,13 @@
 // Keys and values on their way to the engine and back.
 
 import { KEY_BYTES_MAX, Kind, VALUE_BYTES_MAX, type Entry } from './codec.gen.js'
+import { utf8 } from './codec.js'
 import { MasqError } from './errors.js'
 import { stringify } from './json.js'
 
 /** What an operation of a batch costs besides key and value, in bytes; see BATCH_BYTES_MAX. */
 export const OP_BYTES = 33
 
-const utf8 = new TextEncoder()
 const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const lone = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
 
@@ -62,10 +62,10 @@ const LEVELS_MAX = 9_990
 export function decodeValue(e: Pick<Entry, 'kind' | 'value'>, raw = false): unknown {
   if (e.kind === Kind.Deleted) return undefined
   try {
-    if (e.kind === Kind.JSON && !isTooDeep(e.value)) {
+    if (e.kind === Kind.JSON) {
       const json = text.decode(e.value)
       const value: unknown = JSON.parse(json)
-      return raw ? json : value
+      if (!isTooDeep(json)) return raw ? json : value
     }
   } catch {
     // answered below
@@ -73,17 +73,11 @@ export function decodeValue(e: Pick<Entry, 'kind' | 'value'>, raw = false): unkn
   return e.value.slice()
 }
 
-/** Whether JSON has too many levels. Short text has not: each takes two bytes. */
-function isTooDeep(json: Uint8Array): boolean {
-  let quoted = false
-  for (let i = 0, levels = 0; json.length > 2 * LEVELS_MAX && i < json.length; i++) {
-    const c = json[i]! | 0x20 // [ and { are one then, ] and } another
-    if (json[i] === 0x22) quoted = !quoted
-    else if (quoted) i += json[i] === 0x5c ? 1 : 0
-    else if (c === 0x7b && ++levels > LEVELS_MAX) return true
-    else if (c === 0x7d) levels--
-  }
-  return false
+/** Whether JSON has too many levels: each takes two characters. Escapes go first, then text, and brackets are left. */
+function isTooDeep(json: string, level = 0): boolean {
+  if (json.length <= 2 * LEVELS_MAX) return false
+  const brackets = json.replace(/\\.|[^[\]{}"\\]+/g, '').replace(/"[^"]*"/g, '')
+  return [...brackets].some((c) => (level += c === '[' || c === '{' ? 1 : -1) > LEVELS_MAX)
 }
 
 // Asks for what only an ArrayBuffer has, of whatever realm, and throws for everything else.
