@@ -41,7 +41,7 @@ export const hasIntegrity = Boolean(tag?.integrity)
  */
 export async function checkedModule(src: string, integrity: string): Promise<void> {
   if (!page) return
-  const how = { type: 'module', crossOrigin: 'anonymous', nonce: tag?.nonce ?? '', integrity, src }
+  const how = { type: 'module', crossOrigin: '', nonce: tag?.nonce ?? '', integrity, src }
   const element = page.createElement('script')
   await new Promise((onload, onerror) => page.head.append(Object.assign(element, how, { onload, onerror })))
 }

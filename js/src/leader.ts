@@ -197,7 +197,7 @@ export class Leadership {
 
   async #spawn([make, ...others]: Maker[]): Promise<void> {
     const init = this.#init()
-    const compiled = compile(init.wasm, init.pin)
+    const compiled = compile(init.wasm)
     this.#making = init.engine
     const silent = (): boolean => this.#making === init.engine && this.#engine !== init.engine
     setTimeout(() => silent() && this.#notSpawned(others, new Error('it says nothing')), SPAWN_MS)
@@ -224,7 +224,8 @@ export class Leadership {
     }
     worker.postMessage(init)
     worker.postMessage({ t: 'hello', client: this.client, version: CODEC_VERSION } satisfies ToWorker)
-    worker.postMessage({ t: 'module', module: await compiled } satisfies ToWorker)
+    const [module, hash] = await compiled
+    worker.postMessage({ t: 'module', module, hash } satisfies ToWorker)
   }
 
   #notSpawned(others: Maker[], e?: unknown): void {
@@ -338,13 +339,17 @@ export class Leadership {
 
 /**
  * Compiles while the Worker starts: the one takes as long as the other. A page that is loaded again in the same process finds
- * there what was compiled for it before, which a Worker of its own does not.
+ * there what was compiled for it before, which a Worker of its own does not. The hash is for the Worker to look at: with
+ * `integrity` nothing would be compiled before all had come.
  */
-async function compile(url: string, integrity: string): Promise<WebAssembly.Module | undefined> {
+async function compile(url: string): Promise<[module?: WebAssembly.Module, hash?: ArrayBuffer]> {
   try {
-    return await WebAssembly.compileStreaming(fetch(url, { credentials: 'same-origin', integrity }))
+    const response = await fetch(url, { credentials: 'same-origin' })
+    const copy = response.clone()
+    const hash = async (): Promise<ArrayBuffer> => crypto.subtle.digest('SHA-384', await copy.arrayBuffer())
+    return await Promise.all([WebAssembly.compileStreaming(response), hash()])
   } catch {
-    return undefined
+    return []
   }
 }
 

@@ -7,8 +7,7 @@ import { Pin, load, pins } from './pins.js'
 
 declare const MASQ_SCRIPT: boolean // see pins.ts
 
-const MISSING =
-  'A part of Masq could not be loaded. Serve all of one build’s dist/ from one folder, then reload the page.'
+const MISSING = 'A part of Masq could not be loaded. Serve all of dist/ from one folder, then reload the page.'
 
 /** Resolves with the module local.ts. */
 export function loadLocal(): Promise<typeof import('./local.js')> {
@@ -30,7 +29,7 @@ export async function loadWorkerCode(): Promise<string> {
   if (!MASQ_SCRIPT) return (await import('./worker-text.js')).default
   const url = beside('worker.js') ?? 'worker.js'
   const response = await fetch(url, { integrity: pins[Pin.Worker]! }).catch(() => {
-    throw new Error(`${url} cannot be fetched, or is of another build`)
+    throw new Error(`${url} is missing, or of another build`)
   })
   return response.text()
 }

@@ -54,10 +54,7 @@ after(async () => {
 
 /** What a page does that needs the file, and how that fails. */
 const needs: Record<string, [code: string, failure: RegExp]> = {
-  'worker.js': [
-    `Masq.connect({ ...o, store: 'embedded' })`,
-    /^E_WORKER .*\/worker\.js cannot be fetched, or is of another/,
-  ],
+  'worker.js': [`Masq.connect({ ...o, store: 'embedded' })`, /^E_WORKER .*\/worker\.js is missing, or of another/],
   'masq.wasm': [`Masq.connect({ ...o, store: 'embedded' })`, /^E_WASM .*\/masq\.wasm is of another build/],
   'local.js': [`Masq.connect({ ...o, store: 'local' })`, /^E_WASM .*\/local\.js/],
   'pairing.js': [`Masq.connect({ ...o, store: 'embedded' }).then((m) => m.invite())`, /^E_WASM .*\/pairing\.js/],
