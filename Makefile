@@ -259,9 +259,9 @@ lint-package: web $(LINTERS)
 fixtures: web chrome ## build and run what applications are made with, from the packed package: Vite, webpack, Next, …; ONLY=cdn,jest-30: some of them
 	@cd js && CHROME=$(CHROMIUM) node fixtures/run.mjs $(subst $(comma), ,$(ONLY))
 
-size: web $(BUILD)/worker/worker.mjs ## what is downloaded, against its budget
-	@node .ci/size.mjs shim js/dist/masq.global.js $(SHIM_BUDGET) local js/dist/local.js 6 worker js/dist/worker.js 8 \
-		wasm js/dist/masq.wasm $(WASM_BUDGET)
+size: web $(BUILD)/worker/worker.mjs ## what is downloaded, against its budget, and the hashes by which a page pins it
+	@node .ci/size.mjs shim js/dist/masq.global.js $(SHIM_BUDGET) pinned js/dist/masq.pinned.js $(SHIM_BUDGET) local js/dist/local.js 6 \
+		pairing js/dist/pairing.js 2 qr js/dist/qr.js 6 worker js/dist/worker.js 8 wasm js/dist/masq.wasm $(WASM_BUDGET)
 	@$(WORKER_SIZE)
 
 bench: build chrome ## measure Masq beside other systems: QUICK=1 in 4 minutes, else all of it, which writes js/bench/README.md

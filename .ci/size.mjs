@@ -1,6 +1,8 @@
 // size.mjs [--gzip] (NAME FILE[,FILE...] BUDGET)...: prints what is downloaded, in kB (1,000 bytes) as brotli or gzip at its highest quality,
-// and fails when something is over its budget.
+// and fails when something is over its budget. Files of the package, those with brotli, are named with their hashes, too, as `integrity` takes them.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
 const args = process.argv.slice(2)
@@ -33,4 +35,8 @@ for (let i = 0; i < args.length; i += 3) {
     size > Number(budget) ? 'OVER' : 'ok',
   )
 }
+for (let i = 1; !gzip && i < args.length; i += 3)
+  console.log(
+    `${basename(args[i]).padEnd(14)} sha384-${createHash('sha384').update(readFileSync(args[i])).digest('base64')}`,
+  )
 process.exitCode = over ? 1 : 0

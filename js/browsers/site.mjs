@@ -1,4 +1,5 @@
 // A server on loopback: a few pages, and the files of a folder beside them. Each has a port, and so an origin, of its own.
+import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
@@ -30,9 +31,25 @@ const use = `async function use() {
   } catch (e) { return { name: e.name, code: e.code, message: e.message } }
 }`
 
+const hashOf = (file) =>
+  `sha384-${createHash('sha384')
+    .update(readFileSync(client + file))
+    .digest('base64')}`
 const pages = {
   '/': { body: html(scripts) },
   '/other': { body: html(scripts + 'another page') },
+  '/pinned-script': {
+    get body() {
+      return html(`<script src="/masq.global.js" integrity="${hashOf('masq.global.js')}"></script>`)
+    },
+  },
+  '/pinned-module': {
+    get body() {
+      const map = JSON.stringify({ integrity: { '/masq.pinned.js': hashOf('masq.pinned.js') } })
+      const use = `import * as m from '/masq.pinned.js'; globalThis.Masq = m`
+      return html(`<script type="importmap">${map}</script><script type="module">${use}</script>`)
+    },
+  },
   '/policy': { body: html(scripts), headers: { 'content-security-policy': policy } },
   '/frame': { body: html(`${scripts}<script>${use}; use().then((done) => parent.postMessage(done, '*'))</script>`) },
   // What a page complains about is kept, and looked at when a case ends.
@@ -72,6 +89,8 @@ export class Site {
   acknowledged = new Set() // what pages say that they have been told is stored
   reports = [] // what else pages say by themselves
   first = '' // what a page runs first of all
+  changed = '' // a file of which whoever serves it has made another that does the same
+  asked = [] // the paths that were asked for
 
   /** With `tls`, a certificate and its key, it is served by https:. */
   static async open(files = client, tls) {
@@ -106,6 +125,7 @@ export class Site {
 
   #answer(request, response) {
     const { pathname, searchParams } = new URL(request.url, 'http://localhost')
+    this.asked.push(pathname)
     if (pathname === '/freeze') return void this.#frozen.push(response)
     if (pathname === '/report') this.reports.push(JSON.parse(searchParams.get('value')))
     if (pathname === '/acknowledge') this.acknowledged.add(searchParams.get('key'))
@@ -118,7 +138,14 @@ export class Site {
   #find(pathname) {
     const file = this.#files + (pathname === '/' ? 'index.html' : pathname.slice(1))
     if (this.#files === client && pages[pathname]) return pages[pathname]
-    if (/^\/[\w.-]*$/.test(pathname) && existsSync(file)) return { body: readFileSync(file) }
+    if (/^\/[\w.-]*$/.test(pathname) && existsSync(file))
+      return { body: this.#changed(pathname.slice(1), readFileSync(file)) }
     return undefined
+  }
+
+  /** #changed adds an empty section to the engine, a line break to a script. */
+  #changed(file, body) {
+    if (file !== this.changed) return body
+    return Buffer.concat([body, file.endsWith('.wasm') ? Uint8Array.of(0, 2, 1, 0x78) : Buffer.from('\n')])
   }
 }

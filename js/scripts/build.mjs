@@ -20,7 +20,7 @@ const common = {
   minify: true,
   target: 'es2022',
   charset: 'utf8',
-  define: { MASQ_SCRIPT: 'false' },
+  define: { MASQ_SCRIPT: 'false', MASQ_PINS: '""' },
   legalComments: 'none', // dist/LICENSES.txt has them all
   logLevel: 'warning',
   logOverride: { 'empty-import-meta': 'silent' }, // a script tag's address is taken from currentScript
@@ -69,32 +69,39 @@ export function inlineWorker(code) {
   }
 }
 
+/** A file's hash, as `integrity` takes it. */
+export const hashOf = (file) => `sha384-${createHash('sha384').update(readFileSync(file)).digest('base64')}`
+
+/** What masq.global.js and masq.pinned.js load, and have the hashes of, in the order of Pin in src/pins.ts. */
+const loaded = ['masq.wasm', 'worker.js', 'local.js', 'pairing.js', 'qr.js']
+
+/** Builds in the hashes of these files of dist/. */
+const pins = (files) => JSON.stringify(files.map((file) => hashOf(join(dist, file))).join(' '))
+
+/** What is built in where a bundler makes the files anew, of which masq.wasm alone stays as it is. */
+const bundled = () => ({ ...common.define, MASQ_PINS: pins(['masq.wasm']) })
+
+/** The entry that bundlers take, with its chunks, and then the other two, which know those by their hashes. */
+async function entries(plugins) {
+  const all = { ...common, ...mapped, plugins }
+  const index = join(js, 'src/index.ts')
+  const chunks = { outdir: dist, splitting: true, chunkNames: '[name]' }
+  await build({ ...all, ...chunks, entryPoints: [index], format: 'esm', define: bundled() })
+  const define = { MASQ_SCRIPT: 'true', MASQ_PINS: pins(loaded) }
+  const script = { format: 'iife', define: { ...define, 'import.meta.url': '""' } }
+  await Promise.all([
+    build({ ...all, entryPoints: { 'masq.pinned': index }, outdir: dist, format: 'esm', define }),
+    build({ ...all, entryPoints: { 'masq.global': join(js, 'src/global.ts') }, outdir: dist, ...script }),
+  ])
+}
+
 async function scripts() {
   const code = await workerCode()
   const plugins = [inlineWorker(code)]
   const src = (name) => join(js, 'src', name)
+  await workerCode({ ...mapped, write: true })
   await Promise.all([
-    workerCode({ ...mapped, write: true }),
-    build({
-      ...common,
-      ...mapped,
-      entryPoints: [src('index.ts')],
-      outdir: dist,
-      format: 'esm',
-      splitting: true,
-      chunkNames: '[name]',
-      plugins,
-    }),
-    build({
-      ...common,
-      ...mapped,
-      entryPoints: [src('index.ts')],
-      outfile: join(dist, 'masq.global.js'),
-      format: 'iife',
-      globalName: 'Masq',
-      plugins,
-      define: { MASQ_SCRIPT: 'true' },
-    }),
+    entries(plugins),
     build({
       ...common,
       entryPoints: [src('storage.ts')],
@@ -149,21 +156,24 @@ function licenses() {
   copyFileSync(join(js, '..', 'LICENSE'), join(js, 'LICENSE')) // npm packs the one that is beside package.json
 }
 
-/** Copies a file that is served without its source map. */
-function copyServed(from, to) {
-  if (from.endsWith('.js'))
-    writeFileSync(to, readFileSync(from, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n$/, '\n'))
-  else copyFileSync(from, to)
+/** Copies a file that is served without its source map, with the hashes of such files in it. */
+function copyServed(file, to) {
+  const from = join(dist, file)
+  if (!file.endsWith('.js')) return copyFileSync(from, join(to, file))
+  let code = readFileSync(from, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n$/, '\n')
+  if (file === 'masq.global.js')
+    for (const other of loaded) code = code.replaceAll(hashOf(join(dist, other)), hashOf(join(to, other)))
+  writeFileSync(join(to, file), code)
 }
 
 async function demo(plugins) {
   const from = join(web, 'demo')
   const to = join(web, 'dist')
   mkdirSync(to, { recursive: true })
-  for (const f of ['masq.global.js', 'worker.js', 'qr.js', 'pairing.js', 'local.js', 'masq.wasm', 'LICENSES.txt'])
-    copyServed(join(dist, f), join(to, f))
+  for (const f of [...loaded, 'masq.global.js', 'LICENSES.txt']) copyServed(f, to)
   if (!existsSync(join(from, 'main.ts'))) return
   const alias = { '@masq/client': join(js, 'src/index.ts') }
+  const define = bundled()
   const entry = (name, file) => ({ [name]: join(from, file) })
   await build({
     ...common,
@@ -174,8 +184,17 @@ async function demo(plugins) {
     chunkNames: '[name]',
     alias,
     plugins,
+    define,
   })
-  await build({ ...common, entryPoints: entry('invite', 'invite.ts'), outdir: to, format: 'iife', alias, plugins })
+  await build({
+    ...common,
+    entryPoints: entry('invite', 'invite.ts'),
+    outdir: to,
+    format: 'iife',
+    alias,
+    plugins,
+    define,
+  })
   await build({ ...common, entryPoints: entry('demo', 'style.css'), outdir: to })
   for (const f of ['index.html', 'icon.svg']) copyFileSync(join(from, f), join(to, f))
 }

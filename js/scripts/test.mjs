@@ -31,7 +31,7 @@ await build({
   packages: 'external',
   tsconfigRaw: {}, // the paths in there are for the type checker
   sourcemap: 'inline',
-  define: { MASQ_SCRIPT: 'false' },
+  define: { MASQ_SCRIPT: 'false', MASQ_PINS: '""' },
   plugins: [inlineWorker('')],
   logLevel: 'warning',
 })

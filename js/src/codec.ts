@@ -6,7 +6,7 @@ export class CodecError extends Error {
   override name = 'CodecError'
 }
 
-const utf8 = new TextEncoder()
+export const utf8 = new TextEncoder()
 const text = new TextDecoder('utf-8', { ignoreBOM: true }) // a key may begin with U+FEFF
 const TWO32 = 2 ** 32
 

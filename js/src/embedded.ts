@@ -2,21 +2,20 @@
 
 import { Kind, Verb, pairingSteps, type RawChange, type Write as RawWrite } from './codec.gen.js'
 import { Client } from './client.js'
+import { utf8 } from './codec.js'
 import { MasqError } from './errors.js'
 import { fields } from './fields.js'
 import { invitesLeadTo, type Options } from './options.js'
-import { loadPairing } from './load.js'
+import { loadPairing, loadQR } from './load.js'
 import type { Pairing } from './pairing.js'
 import { blank, readStatus, type StoreStatus } from './status.js'
 import type { Change, Page, Range, Store, StoreEvents, Told, Write } from './store.js'
 import { decodeValue } from './values.js'
 
-const utf8 = new TextEncoder()
+const verbs = { invite: Verb.Invite, join: Verb.Join, confirm: Verb.Confirm, cancel: Verb.Cancel } as const
 
 const PAIRED =
   'The data in this browser is paired with other devices, which would be left behind. Shut those out first, or keep it here.'
-
-const NO_ADDRESS = 'This page has no address that an invite could lead to. Make the invite in a page that has one.'
 
 export class Embedded implements Store {
   readonly #client: Client
@@ -47,18 +46,19 @@ export class Embedded implements Store {
     await this.#client.ask({ verb: Verb.Batch, writes: writes.map(raw), relaxed })
   }
 
-  async list(range: Range): Promise<Page> {
+  /** With `raw`, here and in `conflicts`, JSON is its text. */
+  async list(range: Range, raw = false): Promise<Page> {
     const { entries, more } = await this.#client.ask({ verb: Verb.List, ...range })
-    return { entries: entries.map((e) => [e.key, range.keysOnly ? undefined : decodeValue(e)]), more }
+    return { entries: entries.map((e) => [e.key, range.keysOnly ? undefined : decodeValue(e, raw)]), more }
   }
 
   async count(range: Parameters<Store['count']>[0]): Promise<number> {
     return (await this.#client.ask({ verb: Verb.Count, ...range })).number
   }
 
-  async conflicts(key: string): Promise<unknown[]> {
+  async conflicts(key: string, raw = false): Promise<unknown[]> {
     const { entries } = await this.#client.ask({ verb: Verb.Conflicts, key })
-    return entries.map(decodeValue)
+    return entries.map((e) => decodeValue(e, raw))
   }
 
   watch(prefix: string, told: Told): () => void {
@@ -78,27 +78,11 @@ export class Embedded implements Store {
 
   /** Makes an invite, or answers the one of `link`. */
   async pair(link?: string): Promise<Pairing> {
-    if (link === undefined && !this.#url)
-      throw new MasqError('E_UNSUPPORTED', 'a sandboxed frame or a file', NO_ADDRESS)
     const { Pairing } = await loadPairing()
-    const client = this.#client
-    let target = { client: client.id, n: 0 }
-    const talk = {
-      begin: async (link: string | undefined, told: Parameters<Client['pair']>[1]) => {
-        const answer = await client.pair(
-          link === undefined ? { verb: Verb.Invite, url: this.#url } : { verb: Verb.Join, link },
-          told,
-        )
-        target = { ...target, n: answer.n }
-        return answer.text
-      },
-      confirm: (what: { bring: boolean; discard: boolean }) => client.ask({ verb: Verb.Confirm, target, ...what }),
-      cancel: () => client.ask({ verb: Verb.Cancel, target }),
-      failure: (code: string, detail?: string, sentence?: string) => new MasqError(code, detail, sentence),
-      fields,
-      steps: pairingSteps,
-    }
-    return Pairing.start(talk, link)
+    const failure = (code: string, detail?: string, sentence?: string): MasqError =>
+      new MasqError(code, detail, sentence)
+    const lent = { failure, loadQR, fields, steps: pairingSteps, verbs }
+    return Pairing.start({ client: this.#client, url: this.#url, ...lent }, link)
   }
 
   /** Rejects with E_CIRCLE if this device is paired with others. */

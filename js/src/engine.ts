@@ -6,7 +6,7 @@ import { Writer, clientOf, messages, type Message } from './codec.js'
 import { names, storageCodes, type Init } from './messages.js'
 import type { Blocks, Connections, Platform } from './platform.js'
 import { StorageError, explain, type StoredBlock } from './storage.js'
-import { WasmError, compile, run, type Program } from './wasm.js'
+import { WasmError, compile, run, textOf, type Program } from './wasm.js'
 
 /** What the engine has for the tabs. */
 export interface EngineEvents {
@@ -59,15 +59,16 @@ export class Engine {
     if (!navigator.onLine) this.online(false) // until a page says something else: a Worker is not told that it has become true
   }
 
-  /** Takes what the tab has compiled. */
-  compiled(module: WebAssembly.Module | undefined): void {
-    this.#settle(module)
+  /** Takes what the tab has compiled, if its hash is the right one. */
+  compiled(module: WebAssembly.Module | undefined, hash: ArrayBuffer | undefined): void {
+    const { pin } = this.#init
+    this.#settle(pin && !(hash && textOf(hash) === pin) ? undefined : module)
   }
 
   /** Loads everything and gives the engine its first events; ops that came meanwhile follow. Never rejects. */
   async start(): Promise<void> {
     try {
-      const module = this.#ahead.then((m) => m ?? compile(this.#init.wasm))
+      const module = this.#ahead.then((m) => m ?? compile(this.#init.wasm, this.#init.pin))
       module.catch(() => undefined) // awaited below, unless storage fails first
       const store = await this.#platform.open(names.database(this.#init.app))
       this.#store = store

@@ -29,11 +29,25 @@ export const base = (): string => page?.baseURI ?? location.href
 /** Where violations of the policy are told. */
 export const policy = (): EventTarget => page ?? globalThis
 
+/** The script tag that this comes from; a module and a Worker have none. */
+const tag = page?.currentScript as HTMLScriptElement | null | undefined
+
+/** Whether the page has given the script's hash. */
+export const hasIntegrity = Boolean(tag?.integrity)
+
+/**
+ * Loads a module if it has this hash: what a script element has loaded, `import` finds, and does not ask for again. In a Worker
+ * it does nothing. Rejects otherwise.
+ */
+export async function checkedModule(src: string, integrity: string): Promise<void> {
+  if (!page) return
+  const how = { type: 'module', crossOrigin: '', nonce: tag?.nonce ?? '', integrity, src }
+  const element = page.createElement('script')
+  await new Promise((onload, onerror) => page.head.append(Object.assign(element, how, { onload, onerror })))
+}
+
 /**
  * The address of the script for a script tag, or of the bundle that it is in; '' if it has none, as an inline one. A Worker's
  * importScripts says it nowhere but in the stack.
  */
-export const script =
-  (page
-    ? (page.currentScript as HTMLScriptElement | null)?.src
-    : /https?:[^\s)]+?(?=:\d+:\d+)/.exec(new Error().stack ?? '')?.[0]) ?? ''
+export const script = (page ? tag?.src : /https?:[^\s)]+?(?=:\d+:\d+)/.exec(new Error().stack ?? '')?.[0]) ?? ''

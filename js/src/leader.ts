@@ -8,6 +8,7 @@ import { hidden, onLeaving, onVisibility } from './host.js'
 import { withLock } from './lock.js'
 import { names, type Announce, type Init, type ToTab, type ToWorker } from './messages.js'
 import type { Options } from './options.js'
+import { Pin, pins } from './pins.js'
 import { Silence, TICK_MS } from './silence.js'
 import { workerMakers, type Maker } from './spawn.js'
 
@@ -223,7 +224,8 @@ export class Leadership {
     }
     worker.postMessage(init)
     worker.postMessage({ t: 'hello', client: this.client, version: CODEC_VERSION } satisfies ToWorker)
-    worker.postMessage({ t: 'module', module: await compiled } satisfies ToWorker)
+    const [module, hash] = await compiled
+    worker.postMessage({ t: 'module', module, hash } satisfies ToWorker)
   }
 
   #notSpawned(others: Maker[], e?: unknown): void {
@@ -238,7 +240,7 @@ export class Leadership {
 
   #init(): Init {
     const { app, name, url, sync, wasm } = this.#options
-    return { t: 'init', engine: randomId(), app, name, url, sync, wasm, ahead: true }
+    return { t: 'init', engine: randomId(), app, name, url, sync, wasm, pin: pins[Pin.Wasm]!, ahead: true }
   }
 
   #hello(): void {
@@ -337,13 +339,17 @@ export class Leadership {
 
 /**
  * Compiles while the Worker starts: the one takes as long as the other. A page that is loaded again in the same process finds
- * there what was compiled for it before, which a Worker of its own does not.
+ * there what was compiled for it before, which a Worker of its own does not. The hash is for the Worker to look at: with
+ * `integrity` nothing would be compiled before all had come.
  */
-async function compile(url: string): Promise<WebAssembly.Module | undefined> {
+async function compile(url: string): Promise<[module?: WebAssembly.Module, hash?: ArrayBuffer]> {
   try {
-    return await WebAssembly.compileStreaming(fetch(url, { credentials: 'same-origin' }))
+    const response = await fetch(url, { credentials: 'same-origin' })
+    const copy = response.clone()
+    const hash = async (): Promise<ArrayBuffer> => crypto.subtle.digest('SHA-384', await copy.arrayBuffer())
+    return await Promise.all([WebAssembly.compileStreaming(response), hash()])
   } catch {
-    return undefined
+    return []
   }
 }
 

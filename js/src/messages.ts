@@ -15,13 +15,15 @@ export interface Init {
   url: string // to which invites lead
   sync: string[]
   wasm: string // URL
+  pin: string // its hash, as `integrity` takes it; '': any
   ahead: boolean // the tab compiles it, and a `module` follows
 }
 
 /** From a tab to the Worker. */
 export type ToWorker =
   | Init
-  | { t: 'module'; module: WebAssembly.Module | undefined } // undefined: the Worker has to do it, and can say why it fails
+  // Without a module, or with one of another hash (SHA-384), the Worker has to do it, and can say why it fails.
+  | { t: 'module'; module: WebAssembly.Module | undefined; hash?: ArrayBuffer | undefined }
   | { t: 'hello'; client: number; version: number } // also asks whether the Worker is alive
   | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the codec
   | { t: 'online'; client: number; online: boolean } // what the browser says of the network, now, or as the page is seen again

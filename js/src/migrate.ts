@@ -3,11 +3,14 @@
 import { fieldOf } from './local-json.js'
 import { LocalStore } from './local-store.js'
 import type { StoreStatus } from './status.js'
-import type { Change, Store, Write } from './store.js'
+import type { Change, Page, Range, Store } from './store.js'
 import type { About, Tools } from './tools.js'
 
 /** A store that data can be moved out of: the embedded one. */
 export interface Source extends Store {
+  /** With `raw`, here and in `conflicts`, JSON is its text: what is moved stays as it was written. */
+  list(range: Range, raw?: boolean): Promise<Page>
+  conflicts(key: string, raw?: boolean): Promise<unknown[]>
   /** Rejects with E_CIRCLE if this device is paired with others. */
   unpaired(): Promise<void>
   /** Makes this tab the only one that writes; see Embedded. */
@@ -112,6 +115,9 @@ export interface Moved {
   changes: Change[]
 }
 
+/** A value that there is: JSON text or bytes. */
+type Raw = string | Uint8Array
+
 /** An import has at most as many writes as a batch. */
 const BATCH_OPS_MAX = 1000
 const ENTRY_BYTES = 64 // that the local store counts beside key and value
@@ -122,14 +128,13 @@ const everything = { prefix: '', gte: '', lt: '', after: '', reverse: false, key
  * Brings everything along, versions of a conflict included, and looks whether it has arrived. Nobody may write to `from`
  * meanwhile. It replaces nothing, and doing it twice is as good as once. Resolves with undefined if something is missing.
  */
-async function move(from: Store, to: LocalStore, { failure }: Tools): Promise<Moved | undefined> {
+async function move(from: Source, to: LocalStore, { failure }: Tools): Promise<Moved | undefined> {
   if ((await bytesOf(from, to)) > (await to.room())) throw failure('E_QUOTA', 'the local store')
-  for await (const page of pages(from)) {
-    const keys = [...page.keys()]
-    await to.import(keys.map((key) => ({ key, value: page.get(key) })))
-    const others = await Promise.all(keys.map((key) => from.conflicts(key)))
+  for await (const page of pages((range) => from.list(range, true))) {
+    await to.import(page.map(([key, value]) => ({ key, value: value as Raw })))
+    const others = await Promise.all(page.map(([key]) => from.conflicts(key, true)))
     for (const [i, values] of others.entries())
-      for (const value of values) await to.import([{ key: keys[i]!, value: text(value) }])
+      for (const value of values) await to.import([{ key: page[i]![0], value: value as Raw }])
   }
   const position = await to.position()
   const changes = await compare(from, to)
@@ -137,55 +142,57 @@ async function move(from: Store, to: LocalStore, { failure }: Tools): Promise<Mo
 }
 
 /** About how much room the keys take that `to` lacks: a move that was cut has brought the others already. */
-async function bytesOf(from: Store, to: Store): Promise<number> {
+async function bytesOf(from: Source, to: LocalStore): Promise<number> {
   const there = new Set<string>()
-  for await (const page of pages(to, true)) for (const key of page.keys()) there.add(key)
+  for await (const page of pages((range) => to.list({ ...range, keysOnly: true })))
+    for (const [key] of page) there.add(key)
   let bytes = 0
-  for await (const page of pages(from))
+  for await (const page of pages((range) => from.list(range, true)))
     for (const [key, value] of page)
       if (!there.has(key))
-        for (const v of [value, ...(await from.conflicts(key)).map(text)])
+        for (const v of [value, ...(await from.conflicts(key, true))])
           bytes += ENTRY_BYTES + new Blob([key, v as BlobPart]).size
   return bytes
 }
 
 /** What is there and was not here; undefined if something that was here is not there. */
-async function compare(from: Store, to: LocalStore): Promise<Change[] | undefined> {
-  const here = new Map<string, Write['value']>()
-  for await (const page of pages(from)) for (const [key, value] of page) here.set(key, value)
+async function compare(from: Source, to: LocalStore): Promise<Change[] | undefined> {
+  const here = new Map<string, Raw>()
+  for await (const page of pages((range) => from.list(range, true)))
+    for (const [key, value] of page) here.set(key, value as Raw)
   const changes: Change[] = []
-  for await (const page of pages(to)) {
-    const others = await Promise.all([...page.keys()].map((key) => to.conflicts(key)))
-    for (const [i, [key, value]] of [...page].entries()) {
+  for await (const page of pages((range) => to.list(range))) {
+    const others = await Promise.all(page.map(([key]) => to.conflicts(key)))
+    for (const [i, [key, value]] of page.entries()) {
       const mine = here.get(key)
       const conflicts = others[i]!.length
       here.delete(key)
-      if (mine !== undefined && conflicts === 0 && fieldOf({ value: mine }) === fieldOf({ value })) continue
-      const previous = mine === undefined ? undefined : read(mine)
-      changes.push({ type: 'change', key, value: read(value), previous, deleted: false, conflicts, from: 'device' })
+      if (mine !== undefined && conflicts === 0 && isSame(mine, value)) continue
+      const previous = typeof mine === 'string' ? (JSON.parse(mine) as unknown) : mine
+      changes.push({ type: 'change', key, value, previous, deleted: false, conflicts, from: 'device' })
     }
   }
   return here.size === 0 ? changes : undefined
 }
 
 /** All of a store's data, as much at a time as an import takes. */
-async function* pages(store: Store, keysOnly = false): AsyncGenerator<Map<string, Write['value']>, void, undefined> {
+async function* pages(list: (range: Range) => Promise<Page>): AsyncGenerator<Page['entries'], void, undefined> {
   for (let after = '', more = true; more;) {
-    const page = await store.list({ ...everything, after, keysOnly })
-    for (let at = 0; at < page.entries.length; at += BATCH_OPS_MAX) {
-      const some = page.entries.slice(at, at + BATCH_OPS_MAX)
-      yield new Map(some.map(([key, value]) => [key, text(value)]))
-    }
+    const page = await list({ ...everything, after })
+    for (let at = 0; at < page.entries.length; at += BATCH_OPS_MAX) yield page.entries.slice(at, at + BATCH_OPS_MAX)
     const last = page.entries.at(-1)
     more = page.more && last !== undefined
     if (last) after = last[0]
   }
 }
 
-function text(value: unknown): Write['value'] {
-  return value instanceof Uint8Array ? value : JSON.stringify(value)
-}
-
-function read(value: Write['value']): unknown {
-  return typeof value === 'string' ? JSON.parse(value) : value
+/** Whether the local store's value is the one that was here. JSON that JSON.stringify finds too deep counts as another. */
+function isSame(mine: Raw, value: unknown): boolean {
+  if (typeof mine !== 'string' || value instanceof Uint8Array)
+    return value instanceof Uint8Array && fieldOf({ value: mine }) === fieldOf({ value })
+  try {
+    return JSON.stringify(JSON.parse(mine)) === JSON.stringify(value)
+  } catch {
+    return false
+  }
 }

@@ -58,7 +58,7 @@ export interface Options {
 const ID_BYTES_MAX = 255
 const unseen = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
 
-declare const MASQ_SCRIPT: boolean // set by the build: whether this is the file for a script tag
+declare const MASQ_SCRIPT: boolean // see pins.ts
 
 const OPTIONS: Fields<ConnectOptions> = {
   ...{ app: '', sync: '', store: 'string', device: 'string', id: 'string', wasm: '', worker: '' },
@@ -97,12 +97,12 @@ function about({ name, description = '', icon = '' }: ConnectOptions['app']): Op
 
 /** Where worker.js is if it is beside the script, provided that this is the page's origin. */
 export function workerBeside(): string | undefined {
-  const url = beside('worker.js', MASQ_SCRIPT ? undefined : import.meta.url)
+  const url = beside('worker.js', import.meta.url)
   return url && new URL(url).origin === location.origin ? url : undefined
 }
 
 /** The address of a file beside the script, or beside the page that it stands in; undefined if neither has one. */
-export function beside(file: string, module?: string): string | undefined {
+export function beside(file: string, module = MASQ_SCRIPT ? import.meta.url : ''): string | undefined {
   try {
     return new URL(file, module || script || base()).href
   } catch {

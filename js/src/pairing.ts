@@ -1,6 +1,6 @@
 // A chunk of its own, loaded for the first pairing.
 
-import type { ActionType, TabAction } from './codec.gen.js'
+import type { ActionType, Ask, OpID, TabAction, Verb } from './codec.gen.js'
 import type { MasqError } from './errors.js'
 
 /**
@@ -12,17 +12,24 @@ export type PairingStep = 'waiting' | 'compare' | 'confirmed' | 'paired' | 'done
 const MISSING = 'The QR code cannot be drawn. Serve all of dist/ from one folder, or show the link.'
 const EARLY = 'There is nothing to confirm yet. Await `compared`, show digits and name, and ask the user.'
 
+const NO_ADDRESS = 'This page has no address that an invite could lead to. Make the invite in a page that has one.'
+
 type State = Extract<TabAction, { type: ActionType.Pairing }>
 
-/** @internal The engine as a Pairing speaks to it. */
+/** @internal What a Pairing speaks to the engine by, and what the rest of the client lends to this chunk. */
 export interface Talk {
-  /** Asks for an invite, or joins; `told` hears how it goes on. Resolves with the invite's link. */
-  begin(link: string | undefined, told: (s: State | MasqError) => void): Promise<string>
-  confirm(what: { bring: boolean; discard: boolean }): Promise<unknown>
-  cancel(): Promise<unknown>
+  client: {
+    readonly id: number
+    ask(op: Ask): Promise<unknown>
+    pair(op: Ask, told: (s: State | MasqError) => void): Promise<{ n: number; text: string }>
+  }
+  /** To which an invite leads; '' if there is none. */
+  url: string
   failure(code: string, detail?: string, sentence?: string): MasqError
+  loadQR(): Promise<typeof import('./qr.js')>
   fields: typeof import('./fields.js').fields
   steps: typeof import('./codec.gen.js').pairingSteps
+  verbs: { invite: Verb.Invite; join: Verb.Join; confirm: Verb.Confirm; cancel: Verb.Cancel }
 }
 
 /** What becomes of the data that this device has when it joins; see `confirm`. */
@@ -69,11 +76,13 @@ export class Pairing extends EventTarget {
   readonly done: Promise<void>
 
   #talk: Talk
+  #target: OpID
   #settle!: { compared: () => void; done: () => void; fail: (e: MasqError) => void }
 
-  private constructor(talk: Talk, link: string) {
+  private constructor(talk: Talk, n: number, link: string) {
     super()
     this.#talk = talk
+    this.#target = { client: talk.client.id, n }
     this.link = link
     let failCompared: (e: MasqError) => void
     let compared: () => void
@@ -90,8 +99,11 @@ export class Pairing extends EventTarget {
   static async start(talk: Talk, link?: string): Promise<Pairing> {
     const early: (State | MasqError)[] = []
     let told = (s: State | MasqError): void => void early.push(s)
-    const made = await talk.begin(link, (s) => told(s))
-    const pairing = new Pairing(talk, link ?? made)
+    const { client, url, verbs } = talk
+    if (link === undefined && !url) throw talk.failure('E_UNSUPPORTED', 'a sandboxed frame or a file', NO_ADDRESS)
+    const op = link === undefined ? { verb: verbs.invite, url } : { verb: verbs.join, link }
+    const { n, text } = await client.pair(op, (s) => told(s))
+    const pairing = new Pairing(talk, n, link ?? text)
     told = (s) => pairing.#told(s)
     early.forEach(told)
     return pairing
@@ -99,7 +111,7 @@ export class Pairing extends EventTarget {
 
   /** The link as a QR code: an SVG image, black on white with a margin. Rejects with E_WASM if qr.js is not there. */
   async qr(): Promise<string> {
-    const { svg } = await import('./qr.js').catch(() => {
+    const { svg } = await this.#talk.loadQR().catch(() => {
       throw this.#talk.failure('E_WASM', 'qr.js', MISSING)
     })
     return svg(this.link)
@@ -115,13 +127,15 @@ export class Pairing extends EventTarget {
     const { bring = false, discard = false } = this.#talk.fields<ConfirmOptions>('confirm', options, names)
     if (bring && discard) throw this.#talk.failure('E_OPTIONS', 'bring or discard, not both')
     if (this.step === 'waiting') throw this.#talk.failure('E_BUSY', '', EARLY)
-    await this.#talk.confirm({ bring, discard })
+    const { client, verbs } = this.#talk
+    await client.ask({ verb: verbs.confirm, target: this.#target, bring, discard })
   }
 
   /** The user says no, or changes their mind. The other device hears of it, and the link is of no use any more. */
   async cancel(): Promise<void> {
     if (this.step === 'failed' || this.step === 'done') return
-    await this.#talk.cancel()
+    const { client, verbs } = this.#talk
+    await client.ask({ verb: verbs.cancel, target: this.#target })
   }
 
   #told(s: State | MasqError): void {

@@ -3,8 +3,9 @@
 import { MasqError } from './errors.js'
 import { loadWorkerCode } from './load.js'
 import { workerBeside } from './options.js'
+import { pinned } from './pins.js'
 
-declare const MASQ_SCRIPT: boolean // set by the build: whether this is the file for a script tag
+declare const MASQ_SCRIPT: boolean // see pins.ts
 
 const OWN = 'The Worker could not be started.'
 
@@ -15,7 +16,7 @@ export type Maker = () => Worker | Promise<Worker>
 export function workerMakers(option: string | URL | (() => Worker) | undefined): Maker[] {
   if (typeof option === 'function') return [() => own(option)]
   if (option !== undefined) return [() => new Worker(option)]
-  const url = workerBeside()
+  const url = pinned ? undefined : workerBeside() // a Worker's address cannot be given with a hash
   const beside = url ? [() => new Worker(url)] : []
   return MASQ_SCRIPT ? [...beside, fromBlob] : [fromBlob, ...beside] // a bundle has no worker.js beside itself
 }

@@ -1,14 +1,14 @@
 // Keys and values on their way to the engine and back.
 
 import { KEY_BYTES_MAX, Kind, VALUE_BYTES_MAX, type Entry } from './codec.gen.js'
+import { utf8 } from './codec.js'
 import { MasqError } from './errors.js'
 import { stringify } from './json.js'
 
 /** What an operation of a batch costs besides key and value, in bytes; see BATCH_BYTES_MAX. */
 export const OP_BYTES = 33
 
-const utf8 = new TextEncoder()
-const text = new TextDecoder('utf-8', { ignoreBOM: true })
+const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const lone = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/
 
 /** Whether it is text in UTF-8: without half a character. */
@@ -51,18 +51,33 @@ function over(value: string | Uint8Array, most: number): boolean {
   return most16 > most && bytesOf(value) > most
 }
 
+/** A local store takes 10,000 levels of JSON in a message, of which fewer than 10 are the message's own. */
+const LEVELS_MAX = 9_990
+
 /**
  * The value of an entry: what JSON.parse makes of it, or a Uint8Array of its own. Nobody looks into what other devices call
- * JSON: if it is none it is bytes, as in a local store.
+ * JSON: what a local store would not take for JSON, as it is not in UTF-8 or nested too deeply, is bytes. With `raw`, JSON is
+ * its text.
  */
-export function decodeValue(e: Pick<Entry, 'kind' | 'value'>): unknown {
+export function decodeValue(e: Pick<Entry, 'kind' | 'value'>, raw = false): unknown {
   if (e.kind === Kind.Deleted) return undefined
   try {
-    if (e.kind === Kind.JSON) return JSON.parse(text.decode(e.value))
+    if (e.kind === Kind.JSON) {
+      const json = text.decode(e.value)
+      const value: unknown = JSON.parse(json)
+      if (!isTooDeep(json)) return raw ? json : value
+    }
   } catch {
     // answered below
   }
   return e.value.slice()
+}
+
+/** Whether JSON has too many levels: each takes two characters. Escapes go first, then text, and brackets are left. */
+function isTooDeep(json: string, level = 0): boolean {
+  if (json.length <= 2 * LEVELS_MAX) return false
+  const brackets = json.replace(/\\.|[^[\]{}"\\]+/g, '').replace(/"[^"]*"/g, '')
+  return [...brackets].some((c) => (level += c === '[' || c === '{' ? 1 : -1) > LEVELS_MAX)
 }
 
 // Asks for what only an ArrayBuffer has, of whatever realm, and throws for everything else.

@@ -62,7 +62,7 @@ export class Hub {
         if (m.engine === this.#init.engine) this.#ops(m.client, m.bytes)
         return
       case 'module':
-        return this.#engine.compiled(m.module)
+        return this.#engine.compiled(m.module, m.hash)
       case 'online':
         return this.#engine.online(m.online)
       case 'alone':

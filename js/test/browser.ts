@@ -10,7 +10,7 @@ const dist = fileURLToPath(new URL('../dist/', import.meta.url))
 const types: Record<string, string> = { js: 'text/javascript', wasm: 'application/wasm', html: 'text/html' }
 
 /** Pages of the test server beside the files of dist/: a path, its HTML and its headers. */
-export type Site = Record<string, { body?: string; headers?: Record<string, string>; status?: number }>
+export type Site = Record<string, { body?: string | Uint8Array; headers?: Record<string, string>; status?: number }>
 
 const SCRIPT = '<!doctype html><meta charset="utf-8"><title>Masq</title><script src="/masq.global.js"></script>'
 

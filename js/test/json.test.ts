@@ -203,10 +203,6 @@ test('a value that grows without end is too big', () => {
   assert.throws(() => encodeValue(v), (e) => e instanceof MasqError && e.code === 'E_TOOBIG') // prettier-ignore
 })
 
-test('what another device calls JSON and is none comes as bytes', () => {
-  assert.deepStrictEqual(decodeValue({ kind: Kind.JSON, value: new Uint8Array([1, 2]) }), new Uint8Array([1, 2]))
-})
-
 function revoked(): object {
   const { proxy, revoke } = Proxy.revocable({}, {})
   revoke()
@@ -219,4 +215,44 @@ function refusal(want: RegExp) {
     assert.match(e.message, want)
     return true
   }
+}
+
+test('what another device calls JSON and is none is bytes, as in a local store', () => {
+  const levels = (n: number): string => '['.repeat(n) + ']'.repeat(n)
+  const table: [unknown, Uint8Array | string, boolean][] = [
+    ['nothing', '', false],
+    ['cut off', '{"a":', false],
+    ['a word', 'undefined', false],
+    ['two values', '1 2', false],
+    ['a byte order mark', '\ufeff1', false],
+    ['a line break in text', '"\n"', false],
+    ['a byte that UTF-8 does not have', new Uint8Array([0x22, 0xff, 0x22]), false],
+    ['half a character', new Uint8Array([0x22, 0xc3, 0x22]), false],
+    ['half a surrogate pair as bytes', new Uint8Array([0x22, 0xed, 0xa0, 0x80, 0x22]), false],
+    ['a long way for U+0000', new Uint8Array([0x22, 0xc0, 0x80, 0x22]), false],
+    ['10,001 levels', levels(10_001), false],
+    ['500,000 levels', levels(500_000), false],
+    ['9,990 levels', levels(9_990), true],
+    ['brackets in text', JSON.stringify('[\\"{'.repeat(30_000)), true],
+    ['lists in a list', `[${'[],{},'.repeat(15_000)}0]`, true],
+    ['half a surrogate pair, escaped', '"\\ud800"', true],
+    ['numbers that have no room', '[1e999,123456789012345678901]', true],
+    ['a name twice', '{"a":1,"a":2}', true],
+    ['__proto__', '{"__proto__":{"x":1}}', true],
+  ]
+  for (const [what, text, json] of table) {
+    const value = typeof text === 'string' ? new TextEncoder().encode(text) : text
+    const got = decodeValue({ kind: Kind.JSON, value })
+    if (!json) assert.deepStrictEqual(got, value, String(what))
+    else assert.equal(JSON.stringify(flat(got)), JSON.stringify(flat(JSON.parse(text as string))), String(what))
+    assert.deepStrictEqual(decodeValue({ kind: Kind.JSON, value }, true), json ? text : value, String(what))
+  }
+  assert.equal(({} as { x?: number }).x, undefined)
+})
+
+/** What is nested too deeply for JSON.stringify, as its depth. */
+function flat(v: unknown): unknown {
+  let depth = 0
+  for (let inner = v; Array.isArray(inner) && inner.length <= 1; inner = inner[0] as unknown) depth++
+  return depth > 1000 ? depth : v
 }

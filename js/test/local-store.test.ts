@@ -237,6 +237,41 @@ test('useLocalStore says before it begins that there is no room', async () => {
   await Promise.all([profile.close(), other.close()])
 })
 
+test('useLocalStore moves values as they were written, whatever another device has called JSON', async () => {
+  const { profile, open } = await fresh()
+  const refused = open()
+  await store.decide(false)
+  const page = await refused
+  await until(page, 'embedded')
+  await run(
+    page,
+    `void (globalThis.texts = {
+      cut: '{"a":', deep: '['.repeat(100000) + ']'.repeat(100000), levels: '['.repeat(9990) + ']'.repeat(9990),
+      minus: '-0', large: '1e999', spaced: '{ "a" : [ 1.50 ] }'
+    })`,
+  )
+  // As a device does that looks into nothing that it writes.
+  const write = `(async () => {
+    const encode = TextEncoder.prototype.encode
+    TextEncoder.prototype.encode = function (s) { return encode.call(this, /^"lie /.test(s) ? texts[s.slice(5, -1)] : s) }
+    await Promise.all(Object.keys(texts).map((key) => masq.put(key, 'lie ' + key)))
+    TextEncoder.prototype.encode = encode
+  })()`
+  await run(page, write)
+  const depth = `((v) => { let n = 0; for (; Array.isArray(v); v = v[0]) n++; return n })`
+  const values = `Promise.all(Object.keys(texts).map((key) => masq.get(key))).then(([cut, deep, levels, minus, large, spaced]) =>
+    [cut.length, deep.length, ${depth}(levels), Object.is(minus, -0), large, JSON.stringify(spaced)].join())`
+  const want = '5,200000,9990,true,Infinity,{"a":[1.5]}'
+  assert.equal(await run(page, values), want)
+  await watch(page)
+  const used = run(page, 'masq.useLocalStore()')
+  await store.decide(true)
+  await used
+  assert.equal(await stateOf(page), 'local')
+  assert.equal(await run(page, values), want)
+  await profile.close()
+})
+
 test('useLocalStore loses nothing that other tabs write meanwhile, though the leading one is slow to see that it is none', async () => {
   const { profile, open } = await fresh()
   const refused = open()

@@ -1,6 +1,7 @@
 // What npm is handed: all that an application needs, and nothing else.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,14 +19,23 @@ const files = [
   'dist/LICENSES.txt',
   'dist/masq.wasm',
   'dist/masq.wasm.d.ts',
-  ...['index', 'local', 'masq.global', 'pairing', 'qr', 'testing', 'worker', 'worker-text'].flatMap((name) => [
-    `dist/${name}.js`,
-    `dist/${name}.js.map`,
-  ]),
-  ...['testing.cjs', 'testing.cjs.map', 'testing.d.cts'].map((name) => `dist/${name}`),
-  ...['errors', 'index', 'invite', 'masq', 'masq.global', 'options', 'pairing', 'sentences', 'status', 'store'].map(
-    (name) => `dist/${name}.d.ts`,
+  ...['index', 'local', 'masq.global', 'masq.pinned', 'pairing', 'qr', 'testing', 'worker', 'worker-text'].flatMap(
+    (name) => [`dist/${name}.js`, `dist/${name}.js.map`],
   ),
+  ...['testing.cjs', 'testing.cjs.map', 'testing.d.cts'].map((name) => `dist/${name}`),
+  ...[
+    'errors',
+    'index',
+    'invite',
+    'masq',
+    'masq.global',
+    'masq.pinned',
+    'options',
+    'pairing',
+    'sentences',
+    'status',
+    'store',
+  ].map((name) => `dist/${name}.d.ts`),
   ...['testing', 'worker'].map((name) => `dist/${name}.d.ts`),
 ]
 
@@ -60,6 +70,21 @@ test('a source map has its sources, and no path of the computer that built it', 
   }
 })
 
+const hashOf = (file: string): string =>
+  `sha384-${createHash('sha384')
+    .update(readFileSync(`${js}dist/${file}`))
+    .digest('base64')}`
+
+test('what is built in are the hashes of what is beside it', () => {
+  const all = ['masq.wasm', 'worker.js', 'local.js', 'pairing.js', 'qr.js']
+  for (const [file, pinned] of [
+    ['masq.global.js', all],
+    ['masq.pinned.js', all],
+    ['index.js', ['masq.wasm']],
+  ] as const)
+    assert.deepEqual(read(`dist/${file}`).match(/sha384-[\w+/]{64}/g), pinned.map(hashOf), file)
+})
+
 const uses: [name: string, code: string][] = [
   [
     'module.mts',
@@ -76,6 +101,10 @@ const uses: [name: string, code: string][] = [
   [
     'script.cts',
     `/// <reference types="@masq/client/masq.global.js" />\nMasq.connect({ app: { name: 'T' } }).then((masq) => masq.get<number>('k')).then((n: number | undefined) => n)`,
+  ],
+  [
+    'pinned.mts',
+    `import { connect, type Masq } from '@masq/client/masq.pinned.js'; export const m: Promise<Masq> = connect({ app: { name: 'T' } })`,
   ],
   [
     'file.mts',

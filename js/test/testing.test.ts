@@ -53,6 +53,48 @@ describe('devices in memory', () => {
     )
   })
 
+  test('what a device calls JSON and is none breaks nothing on another', async () => {
+    const [liar, victim] = await devices(['Liar', 'Victim'])
+    const lies: Record<string, Uint8Array> = {
+      cut: Buffer.from('{"a":'),
+      notText: Uint8Array.of(0x22, 0xff, 0x22),
+      deep: Buffer.from('['.repeat(100_000) + ']'.repeat(100_000)),
+    }
+    const told: unknown[] = []
+    victim.watch('', (c) => told.push(c.type === 'change' && [c.key, c.value, c.previous]))
+    await victim.put('cut', 'before')
+    await settled()
+    told.length = 0
+    const encode = TextEncoder.prototype.encode
+    TextEncoder.prototype.encode = function (text?: string) {
+      const lie = text?.startsWith('"lie ') && lies[text.slice(5, -1)]
+      return lie ? new Uint8Array(lie) : encode.call(this, text)
+    }
+    try {
+      for (const key of Object.keys(lies)) await liar.put(key, `lie ${key}`)
+      await settled()
+      await offline(liar)
+      await liar.put('conflict', 'lie cut')
+      await victim.put('conflict', 1)
+    } finally {
+      TextEncoder.prototype.encode = encode
+    }
+    await online(liar)
+    await settled()
+    const bytes = Object.entries(lies).map(([key, lie]) => [key, new Uint8Array(lie)] as const)
+    for (const [key, lie] of bytes) assert.deepEqual(await victim.get(key), lie, key)
+    const all = new Map(await victim.list({ lt: 'x' }))
+    for (const [key, lie] of bytes) assert.deepEqual(all.get(key), lie, key)
+    const either = [await victim.get('conflict'), ...(await victim.conflicts('conflict'))]
+    assert.deepEqual(new Set(either.map(String)), new Set(['1', String(bytes[0]![1])]))
+    assert.deepEqual(
+      told.slice(0, 3),
+      bytes.map(([key, lie]) => [key, lie, key === 'cut' ? 'before' : undefined]),
+    )
+    await victim.put('cut', 'after')
+    assert.deepEqual((told as unknown[][]).at(-1), ['cut', 'after', bytes[0]![1]])
+  })
+
   test('what two write while apart is a conflict on both, until the next write', async () => {
     const [laptop, phone] = await devices(['Laptop', 'Phone'])
     await offline(phone)

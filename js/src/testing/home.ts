@@ -93,7 +93,10 @@ export class Home {
       key: async () => ({ key: key.slice(), id }), // the engine wipes it
       connections: (events) => (this.#connections = new MemoryConnections(events, () => this.#device.relay)),
     }
-    const hub = new Hub({ t: 'init', engine: this.#engine, app, name, url, sync, wasm: '', ahead: true }, platform)
+    const hub = new Hub(
+      { t: 'init', engine: this.#engine, app, name, url, sync, wasm: '', pin: '', ahead: true },
+      platform,
+    )
     const compiled = engineModule().catch(() => undefined) // the engine then says what is missing
     void compiled.then((module) => hub.take({ t: 'module', module }))
     void clock.hold(new Promise<void>((resolve) => (this.#opened = resolve)))
