@@ -190,7 +190,7 @@ func (n *namespace) sponsor(nk [32]byte) [32]byte {
 // lie; what a copy of this device has signed proves that it is none, and comes before.
 func (f *flow) doubts(v wire.Vector) {
 	if n := f.namespace; n.rep.Heard(v) && n.e.mayDoubt(n, f.repl.d) {
-		f.later(func() error { return n.rep.Renew(v) })
+		n.rep.Renew()
 	}
 }
 

@@ -19,7 +19,6 @@ type Source struct {
 // Limits of what others make a replica keep.
 const (
 	maxStrays     = 64        // writers that nobody has announced and that application peers brought
-	maxAnew       = 4096      // versions that a claim which is not proven makes this replica issue anew
 	maxTails      = 1100      // of one element
 	maxVector     = 256 << 10 // bytes of the own vector
 	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced

@@ -337,30 +337,3 @@ func TestSeenOfAnEarlierWriter(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
-
-// A full device says that another has all of a writer, which that one then ignores: the writer hears it, and issues that anew.
-func TestRenew(t *testing.T) {
-	c := newTrio(t)
-	c.w.put(2, "k", "first")
-	sync(c.w, c.x)
-	c.w.put(3, "k", "second")
-	c.w.put(3, "l", "new")
-	c.w.commit()
-	c.x.join(wire.Vector{{Writer: c.w.writer.id, Settled: c.last()}})
-	c.w.give(c.x, 1)
-	if got := c.x.all(); got != "a=0 k=first" {
-		t.Fatalf("it has not ignored what was written: %q", got)
-	}
-	if !c.w.Heard(c.x.Told()) {
-		t.Fatal("it does not hear it")
-	}
-	before := c.w.all()
-	c.w.do(func() error { return c.w.Renew(c.x.Told()) })
-	if got := c.w.all(); got != before || c.w.Heard(c.x.Told()) {
-		t.Errorf("issued anew: %q, want %q", got, before)
-	}
-	sync(c.w, c.x)
-	if got := c.x.all(); got != before {
-		t.Errorf("%q, want %q", got, before)
-	}
-}

@@ -6,25 +6,10 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Renew takes a new writer if what another device says that it has of this one's writing cannot be (Heard). If that was a lie which others
-// believe, they ignore what this replica wrote: so the last of that is issued anew, over what it was, and nothing else changes.
-// ledger.ErrWait: blocks are missing, and nothing has changed.
-func (r *Replica) Renew(v wire.Vector) error {
-	from := r.conflict(v)
-	if from == 0 {
-		return nil
-	}
-	old, values, err := r.ownFrom(void{writer: r.writer.id, from: from, before: r.nextPos})
-	if err != nil {
-		return err
-	}
+// Renew takes a new writer. What was written as the one before stays.
+func (r *Replica) Renew() {
 	r.newWriter()
 	r.logWriter()
-	for i := max(0, len(old)-maxAnew); i < len(old); i++ {
-		x := old[i]
-		r.issue([]*version{{key: x.key, time: x.time, kind: x.kind, value: values[i], ctx: over(x)}})
-	}
-	return nil
 }
 
 // over is the context of a version that takes the place of another one.

@@ -109,8 +109,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 		return nil, err
 	}
 	if anew {
-		r.newWriter()
-		r.logWriter()
+		r.Renew()
 	}
 	d := r.nextDot()
 	for _, v := range recs {

@@ -31,7 +31,7 @@ const (
 // lies are all kinds. A kind that is added here is told from then on.
 var lies = []lie{
 	{name: "end-crowd", weight: 1, data: endCrowd},
-	{name: "end-known", weight: 6, data: endKnown},
+	{name: "end-known", weight: 6, who: appPeer, data: endKnown},
 	{name: "writers", weight: 4, data: falseWriters},
 	{name: "have-self", weight: 4, data: haveSelf},
 	{name: "have-other", weight: 6, who: appPeer, data: haveOther},
