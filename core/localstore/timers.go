@@ -26,8 +26,7 @@ func (s *Store) timers() {
 	})
 	for _, r := range append([]*request(nil), s.pending...) {
 		if s.clock.Due(r.until) {
-			s.drop(r)
-			r.over(peer.EExpired)
+			s.expire(r)
 		}
 	}
 }

@@ -48,7 +48,9 @@ export class LocalStore implements Store {
   constructor(tools: Tools, about: About, begin: Beginning, events: StoreEvents) {
     this.#tools = tools
     this.#begin = begin
-    this.#access = new Access(tools, about, begin, () => this.#tell({ ...this.#status, store: 'asking' }))
+    this.#access = new Access(tools, about, begin, (digits) =>
+      this.#tell({ ...this.#status, store: 'asking', asking: { digits } }),
+    )
     this.#watches = new Watches(tools.failure, () => this.#rpc)
     this.#events = events
     this.#status = tools.blank('away')
@@ -116,6 +118,13 @@ export class LocalStore implements Store {
     await tried
   }
 
+  /** Comes in anew, with the token that this browser has got meanwhile. */
+  async enterAnew(): Promise<void> {
+    this.#begin.grant = await this.#tools.readGrant()
+    this.#rpc?.close()
+    this.#nudge()
+  }
+
   async close(): Promise<void> {
     if (this.#ended) return
     const idle = new Promise<void>((resolve) => (this.#idle = resolve))
@@ -160,6 +169,7 @@ export class LocalStore implements Store {
       this.#tell({
         ...this.#status,
         store: denied ? 'denied' : 'away',
+        asking: undefined,
         sync: 'off',
         counts: { ...this.#status.counts, online: 0 },
       })

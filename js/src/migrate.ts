@@ -1,10 +1,11 @@
 // useLocalStore(): getting access to the local store, and moving the origin's data there, once.
 
+import type { Grant } from './grants.js'
 import { fieldOf } from './local-json.js'
 import { LocalStore } from './local-store.js'
 import type { StoreStatus } from './status.js'
 import type { Change, Store, Write } from './store.js'
-import type { About, Tools } from './tools.js'
+import type { About, Beginning, Digits, Tools } from './tools.js'
 
 /** A store that data can be moved out of: the embedded one. */
 export interface Source extends Store {
@@ -20,6 +21,7 @@ export interface Source extends Store {
 export interface Hands {
   tools: Tools
   about: About
+  digits: Digits | undefined
   /** What the application asks for waits. */
   hold(): void
   /** All is as before: an embedded store is in charge. */
@@ -39,18 +41,14 @@ const MOVES_MAX = 5
 
 /** Moves the data out of `from`, if that is embedded; else has it try again. Rejects with MasqError. */
 export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
-  const { tools, about } = hands
+  const { tools } = hands
   if (from instanceof LocalStore) {
     await from.again()
     return navigator.locks.request(MOVE_LOCK, () => fetchStranded(from, hands))
   }
   const embedded = from as Source
   await embedded.unpaired()
-  const begin = { grant: await tools.readGrant(), once: true, click: true, use: false }
-  const to: LocalStore = new LocalStore(tools, about, begin, {
-    status: (s) => hands.status(to, s),
-    failed: () => undefined,
-  })
+  const to = candidate(hands, await tools.readGrant(), await hasData(embedded), false)
   try {
     await to.ready
     await navigator.locks.request(MOVE_LOCK, async () => {
@@ -66,17 +64,44 @@ export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
   await hands.clear()
 }
 
-/** Moves what was in this browser before the local store was used. */
-async function fetchStranded(to: LocalStore, { tools, stranded, clear }: Hands): Promise<void> {
+/** A local store that is not in charge yet. */
+function candidate(hands: Hands, grant: Grant, typing: boolean, use: boolean): LocalStore {
+  const begin: Beginning = { grant, once: true, click: true, use, typing, digits: hands.digits }
+  const to: LocalStore = new LocalStore(hands.tools, hands.about, begin, {
+    status: (s) => hands.status(to, s),
+    failed: () => undefined,
+  })
+  return to
+}
+
+async function hasData(from: Source): Promise<boolean> {
+  return (await from.count(everything)) > 0
+}
+
+/** Moves what was in this browser before the local store was used; to one that was trusted on first use, when the digits were typed. */
+async function fetchStranded(to: LocalStore, hands: Hands): Promise<void> {
+  const { tools, stranded, clear } = hands
   const from = await stranded()
   if (!from) return
   try {
+    const grant = await tools.readGrant()
+    if (grant.first && (await hasData(from))) await meetAgain(to, hands, grant)
     await moveAlone(from, to, tools)
     await tools.saveGrant({ leftover: true })
   } finally {
     from.end(tools.moved)
   }
   await clear()
+}
+
+async function meetAgain(to: LocalStore, hands: Hands, grant: Grant): Promise<void> {
+  const again = candidate(hands, grant, true, true)
+  try {
+    await again.ready
+  } finally {
+    again.end(hands.tools.moved)
+  }
+  await to.enterAnew()
 }
 
 /** Moves it, and makes that known for good. If it fails all is as before. */

@@ -30,10 +30,15 @@ const watch = (page: Page): Promise<unknown> =>
 const seen = (page: Page, want: string): Promise<unknown> =>
   page.waitForFunction(`seen.includes(${JSON.stringify(want)})`)
 
+/** Moves the data; the user types the digits that the manager shows. */
+const USE = 'masq.useLocalStore({ digits: typed })'
+const read = async (): Promise<string> => (await store.request()).digits
+
 /** Each test has an origin of its own: the store keeps what it knows of one. */
 let n = 0
 async function fresh(options = ''): Promise<{ profile: BrowserContext; open: () => Promise<Page>; origin: string }> {
   const profile = await harness.profile()
+  await profile.exposeFunction('typed', read)
   const host = `t${++n}.localhost`
   const open = async (): Promise<Page> => {
     const page = await profile.newPage()
@@ -181,7 +186,7 @@ test('useLocalStore moves everything, once, and other tabs follow with their wat
   await Promise.all([watch(a), watch(b)])
   await run(a, `Promise.all(Array.from({ length: 1500 }, (_, i) => masq.put('n/' + i, { i, pad: 'x'.repeat(50) })))`)
   await run(b, `masq.put('bytes', new Uint8Array(200000).fill(7))`)
-  const used = run(b, 'masq.useLocalStore()')
+  const used = run(b, USE)
   await store.decide(true)
   const during = run(a, `masq.put('during', 1)`)
   await Promise.all([used, during])
@@ -217,7 +222,7 @@ test('useLocalStore loses nothing that other tabs write meanwhile, though the le
     b,
     `masq.batch(Array.from({ length: 1000 }, (_, i) => ({ type: 'put', key: 'n/' + i, value: 'x'.repeat(200) })))`,
   )
-  const used = run(b, 'masq.useLocalStore()')
+  const used = run(b, USE)
   await store.decide(true)
   const writing = run<number>(
     c, // sends one by one, and hears nothing meanwhile: not of the new leader either
@@ -243,6 +248,7 @@ test('a second browser’s data joins the first one’s: equal values once, diff
     `masq.batch([['same', 1], ['differs', 'first'], ['only/first', 1]].map(([key, value]) => ({ type: 'put', key, value })))`,
   )
   const profile = await harness.profile()
+  await profile.exposeFunction('typed', read)
   const page = await profile.newPage()
   await page.goto(first.origin + '/')
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded' }))`)
@@ -254,7 +260,7 @@ test('a second browser’s data joins the first one’s: equal values once, diff
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
   assert.equal(await stateOf(page), 'embedded')
   await watch(page)
-  const used = run(page, 'masq.useLocalStore()')
+  const used = run(page, USE)
   await store.decide(true)
   await used
   const both = await run<string[]>(

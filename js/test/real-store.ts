@@ -12,6 +12,9 @@ interface Request {
   name: string
   description: string
   icon: string
+  digits: string
+  typing: boolean
+  allowed: boolean
 }
 
 /** What the tests look at in the manager's state. */
@@ -55,7 +58,17 @@ export class RealStore {
   /** Starts it if it does not run, on the port that it had before. */
   async start(): Promise<void> {
     if (this.#process) return
-    const args = ['store', '--data', this.dir, '--port', String(this.port), '--no-keyring', '--headless']
+    const args = [
+      'store',
+      '--data',
+      this.dir,
+      '--port',
+      String(this.port),
+      '--page-port',
+      '6277',
+      '--no-keyring',
+      '--headless',
+    ]
     const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
     const line = await new Promise<string>((resolve, reject) => {

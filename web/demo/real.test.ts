@@ -66,7 +66,8 @@ class Store {
   }
 
   async start(): Promise<void> {
-    const { program, said } = await run('store', '--headless', '--port', this.#port, '--data', this.#dir)
+    const ports = ['--port', this.#port, '--page-port', '6277'] // the second one as its browser is told
+    const { program, said } = await run('store', '--headless', ...ports, '--data', this.#dir)
     this.#program = program
     this.#port = new URL(said.store!).port
   }

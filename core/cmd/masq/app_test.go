@@ -11,8 +11,11 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 
 	"github.com/lxzan/gws"
+
+	"github.com/masqdev/masq/core/internal/contact"
 )
 
 // application is a native program that uses a store by its WebSocket:
@@ -41,9 +44,7 @@ func application() {
 		if header.Get("Origin") == "" {
 			p["id"] = id
 		}
-		var token tokenJSON
-		a.call("request", p, &token)
-		fmt.Println("token", token.ID, token.Key)
+		a.ask(id, port, p)
 	case "use":
 		a.prove(id, args[0], args[1])
 	}
@@ -100,6 +101,34 @@ func (a *app) call(method string, p, result any) {
 		}
 	}
 	fatal(fmt.Errorf("the connection has ended"))
+}
+
+// ask goes through first contact, and prints the digits and the token.
+func (a *app) ask(id, port string, p params) {
+	number, _ := strconv.ParseUint(port, 10, 16)
+	asker, err := contact.NewAsker(id, uint16(number), rand.Reader)
+	if err != nil {
+		fatal(err)
+	}
+	b64 := base64.RawURLEncoding
+	p["commitment"] = b64.EncodeToString(asker.Commitment())
+	var store struct{ Key string }
+	a.call("request", p, &store)
+	share, _ := b64.DecodeString(store.Key)
+	keys, err := asker.Take(share)
+	if err != nil {
+		fatal(err)
+	}
+	fmt.Println("digits", keys.Digits)
+	own, nonce := asker.Reveal()
+	var answer struct{ Token string }
+	a.call("reveal", params{"key": b64.EncodeToString(own), "nonce": b64.EncodeToString(nonce)}, &answer)
+	sealed, _ := b64.DecodeString(answer.Token)
+	token, err := keys.Open(sealed)
+	if err != nil {
+		fatal(err)
+	}
+	fmt.Println("token", b64.EncodeToString(token[:8]), b64.EncodeToString(token[8:]))
 }
 
 func (a *app) prove(id, tokenID, tokenKey string) {

@@ -11,7 +11,7 @@ func appsCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "apps", Usage: "list the applications, and say which may use the store", Category: "store",
 		Description: withJSON(`{"apps": [{"app", "name", "allowed", "on", "entries", "bytes", "lastUsed", "connected", "peers"}], "requests":
-[{"request", "app", "origin", "program", "name", "again", "expires"}], "blocked": [{"app"}]}. Times are Unix milliseconds.`),
+[{"request", "app", "origin", "program", "name", "again", "digits", "typing", "expires"}], "blocked": [{"app"}]}. Times are Unix milliseconds.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, appsList),
 		Commands: []*cli.Command{
@@ -71,7 +71,11 @@ func appsList(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 		if r.Program != "" && r.Program != r.App {
 			who = r.Program + ", for the data of " + r.App
 		}
-		fmt.Fprintf(u.stdout, "%s asks for access; it calls itself %q\n", oneLine(who), oneLine(r.Name))
+		digits := "shows"
+		if r.Typing {
+			digits = "has you type"
+		}
+		fmt.Fprintf(u.stdout, "%s asks for access; it calls itself %q and %s %s\n", oneLine(who), oneLine(r.Name), digits, oneLine(r.Digits))
 	}
 	for _, b := range s.Blocked {
 		fmt.Fprintf(u.stdout, "%s was refused three times and cannot ask any more\n", oneLine(b.App))
