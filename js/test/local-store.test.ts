@@ -83,6 +83,76 @@ test('operations wait while the user decides, and are done after a yes', async (
   await profile.close()
 })
 
+const asking = (page: Page): Promise<{ digits?: string } | undefined> => run(page, 'masq.status.asking')
+
+test('a page without data shows the digits that the manager shows, as long as it asks', async () => {
+  const { profile, open } = await fresh()
+  const page = await open()
+  const { digits, typing } = await store.request()
+  assert.match(digits, /^\d{6}$/)
+  assert.deepEqual([await asking(page), typing], [{ digits }, false])
+  const other = await open()
+  assert.deepEqual([await stateOf(other), (await asking(other))?.digits], ['asking', undefined])
+  await store.decide(false)
+  await Promise.all([until(page, 'embedded'), until(other, 'embedded')])
+  assert.deepEqual([await asking(page), await asking(other)], [undefined, undefined])
+  const used = run(page, `masq.useLocalStore({ digits: () => Promise.reject(new Error('asked for digits')) })`)
+  const again = await store.request()
+  assert.deepEqual([await stateOf(page), await asking(page)], ['embedded', { digits: again.digits }])
+  await store.decide(true)
+  await used
+  assert.deepEqual([await stateOf(page), await asking(page)], ['local', undefined])
+  await profile.close()
+})
+
+test('data moves only after the user has typed the digits that the manager shows', async () => {
+  const { profile, open, origin } = await fresh()
+  const refused = open()
+  await store.decide(false)
+  const page = await refused
+  await until(page, 'embedded')
+  await run(page, `masq.put('k', 1)`)
+  const type = '() => new Promise((resolve) => (globalThis.type = resolve))'
+  await run(page, `void (globalThis.use = () => masq.useLocalStore({ digits: ${type} }))`)
+  const state = (): Promise<State> => store.call<State>('state')
+
+  assert.equal(await codeOf(page, 'masq.useLocalStore()'), 'E_OPTIONS')
+  assert.deepEqual((await state()).requests, [])
+
+  const wrong = codeOf(page, 'use()')
+  const { request, digits, typing } = await store.request()
+  assert.deepEqual([typing, (await asking(page))?.digits], [true, undefined])
+  await store.call('allow', { request })
+  assert.equal((await state()).requests[0]!.allowed, true)
+  await run(page, `type('${digits.replace(/.$/, (d) => `${(Number(d) + 1) % 10}`)}')`)
+  assert.equal(await wrong, 'E_AUTH')
+  for (let i = 0; i < 40 && (await state()).requests.length > 0; i++) await new Promise((r) => setTimeout(r, 50))
+  assert.deepEqual([(await state()).requests, await stateOf(page)], [[], 'embedded'])
+  assert.equal(
+    (await state()).apps.find((a) => a.app === origin),
+    undefined,
+    'no token',
+  )
+
+  const right = run(page, 'use()')
+  const second = await store.request()
+  await store.call('allow', { request: second.request })
+  await run(page, `type(' ${second.digits.slice(0, 3)} ${second.digits.slice(3)}')`)
+  await right
+  assert.deepEqual([await stateOf(page), await run(page, `masq.get('k')`)], ['local', 1])
+  await profile.close()
+})
+
+test('a store at another port, to which a program at 6277 passes everything on, is not asked', async () => {
+  const elsewhere = await RealStore.open(0)
+  const relayed = await Harness.open({}, elsewhere.port)
+  const profile = await relayed.profile()
+  const page = await relayed.tab(profile)
+  await until(page, 'embedded')
+  assert.deepEqual((await elsewhere.call<State>('state')).requests, [])
+  await Promise.all([relayed.close(), elsewhere.stop()])
+})
+
 test('the request outlives a reload, and the tab that made it', async () => {
   const { profile, open } = await fresh()
   const a = await open()

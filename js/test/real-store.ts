@@ -45,12 +45,16 @@ export class RealStore {
   #calls = new Map<number, { resolve: (result: never) => void; reject: (e: Error) => void }>()
   #n = 0
 
-  private constructor(dir: string) {
+  readonly #pagePort: number
+
+  private constructor(dir: string, pagePort: number) {
     this.dir = dir
+    this.#pagePort = pagePort
   }
 
-  static async open(): Promise<RealStore> {
-    const store = new RealStore(mkdtempSync(join(folder, 'data-')))
+  /** `pagePort` is where it is told that pages reach it; 0: where it listens. */
+  static async open(pagePort = 6277): Promise<RealStore> {
+    const store = new RealStore(mkdtempSync(join(folder, 'data-')), pagePort)
     await store.start()
     return store
   }
@@ -65,7 +69,7 @@ export class RealStore {
       '--port',
       String(this.port),
       '--page-port',
-      '6277',
+      String(this.#pagePort),
       '--no-keyring',
       '--headless',
     ]
