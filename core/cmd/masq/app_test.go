@@ -20,7 +20,7 @@ import (
 
 // application is a native program that uses a store by its WebSocket:
 //
-//	app PORT ask ID NAME         asks for access, waits, and prints the token
+//	app PORT ask ID NAME [SEEN]  asks for access, waits, and prints the token; SEEN is where it believes the store to be
 //	app PORT use ID TOKEN KEY    proves a token
 //
 // Once it is in it prints "in" and sends each line of its input as a call (the method, and its parameters with a space between). It prints every answer.
@@ -43,6 +43,9 @@ func application() {
 		p := params{"app": params{"name": args[0]}}
 		if header.Get("Origin") == "" {
 			p["id"] = id
+		}
+		if len(args) > 1 {
+			port = args[1]
 		}
 		a.ask(id, port, p)
 	case "use":

@@ -125,7 +125,8 @@ func openStore(u *ui, cmd *cli.Command, sync []string) (*localStore, error) {
 	if err != nil {
 		return nil, hintFor(err)
 	}
-	listeners, err := listen(fmt.Sprintf("localhost:%d", cmd.Uint16("port")), "--port", "6278")
+	listeners, err := listen(fmt.Sprintf("localhost:%d", cmd.Uint16("port")), "--port",
+		"6278, where pages do not look: they meet the other program")
 	if err != nil {
 		server.Close()
 		return nil, err
