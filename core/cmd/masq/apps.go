@@ -114,6 +114,9 @@ func appsAllow(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	app := cmd.Args().First()
 	s, r, err := c.asking(ctx, app)
 	if err == nil {
+		if r.Typing {
+			u.say("type %s into the application: it has data, which moves nowhere else", oneLine(r.Digits))
+		}
 		return c.call(ctx, "allow", params{"request": r.Request}, nil)
 	}
 	for _, b := range s.Blocked {
