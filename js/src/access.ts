@@ -21,8 +21,6 @@ const BUSY_TRIES = 5
 /** After so many exchanges in a row that came to nothing, there is a pause before each further one, and only a click begins it. */
 const TRIES_MAX = 3
 const PAUSE_MS = 10 * 60_000
-const ICON_BYTES_MAX = 32 << 10
-const ICON_MS_MAX = 2000
 
 /** What fails here when the other side is not the store that knows this page. */
 export const UNPROVEN = new Error('not the store that this page knows')
@@ -59,8 +57,8 @@ export class Access {
 
   /** Resolves with a connection that is in. Rejects with MasqError, UNPROVEN or CUT. */
   async open(): Promise<Rpc> {
-    const { grant, click, typing } = this.#begin
-    if (!grant.key || (click && grant.revoked) || (typing && grant.first)) return this.#askUser()
+    const { grant, click } = this.#begin
+    if (!grant.key || (click && grant.revoked) || this.#unmet(grant)) return this.#askUser()
     try {
       return await this.#enter()
     } catch (e) {
@@ -131,7 +129,7 @@ export class Access {
     const before = begin.grant.id
     const work = async (): Promise<Rpc> => {
       const grant = (begin.grant = await this.#tools.readGrant())
-      if (grant.id !== before && !grant.revoked) return this.#enter() // another tab got it
+      if (grant.id !== before && !grant.revoked && !this.#unmet(grant)) return this.#enter() // another tab got it
       if (grant.refused && !begin.click) throw this.denied()
       for (let busy = 1; ; busy++) {
         const { tries = 0, tried = 0 } = begin.grant
@@ -159,16 +157,14 @@ export class Access {
   async #request(): Promise<Rpc> {
     const { typing, use, once } = this.#begin
     const { meet } = this.#tools
-    const icon = this.#icon()
     const rpc = await this.#connect()
     let revealed = false
     try {
       await this.#soon([this.#hello(rpc)])
-      const { name, description } = this.#about
-      const app = { name, ...((await icon) && { icon: await icon }) }
-      const request = async (commitment: string): Promise<unknown> =>
-        (await this.#soon([rpc.call('request', JSON.stringify({ app, commitment }))]))[0].key
-      const { digits, reveal, open } = await meet({ base64url, fromBase64, lv, tokenKey }, PORT, request).catch(strange)
+      const request = async (params: object): Promise<unknown> =>
+        (await this.#soon([rpc.call('request', JSON.stringify(params))]))[0].key
+      const helpers = { base64, base64url, fromBase64, lv, tokenKey }
+      const { digits, reveal, open } = await meet(helpers, PORT, this.#about, request).catch(strange)
       await this.#count()
       revealed = true
       rpc.onnote = (method) => method === 'asking' && this.#asking(typing ? undefined : digits)
@@ -178,6 +174,7 @@ export class Access {
       const clean = { first: !typing, tries: 0, refused: false, revoked: false, ...(use && { used: true }) }
       this.#begin.grant = await this.#tools.saveGrant({ ...got, ...clean })
       rpc.trusted = true
+      const { description } = this.#about
       if (description) void rpc.call('describe', JSON.stringify({ description })).catch(() => undefined)
       return rpc
     } catch (e) {
@@ -187,6 +184,11 @@ export class Access {
       if (no || (revealed && once && !this.#abort.signal.aborted)) await this.#tools.saveGrant({ refused: true })
       throw no ? this.denied() : e
     }
+  }
+
+  /** Whether the store was trusted on first use, which is not enough for the data that there is. */
+  #unmet({ first }: Grant): boolean {
+    return this.#begin.typing && first === true
   }
 
   /** Counts a try before it is one: the page may go away in the middle of it. */
@@ -202,20 +204,6 @@ export class Access {
     if (typed === undefined) throw this.denied()
     if (String(typed).replace(/\s/g, '') !== digits) throw this.#tools.failure('E_AUTH')
     await rpc.call('compared')
-  }
-
-  /** The icon as a data: URL; '' if it cannot be had, or is large. */
-  async #icon(): Promise<string> {
-    const { icon } = this.#about
-    if (icon === '' || icon.startsWith('data:')) return icon.length <= ICON_BYTES_MAX ? icon : ''
-    try {
-      const response = await fetch(icon, { signal: AbortSignal.timeout(ICON_MS_MAX) })
-      const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
-      const url = `data:${type};base64,${base64(new Uint8Array(await response.arrayBuffer()))}`
-      return response.ok && type.startsWith('image/') && url.length <= ICON_BYTES_MAX ? url : ''
-    } catch {
-      return ''
-    }
   }
 
   #listenForPolicy(): () => void {

@@ -2,6 +2,8 @@
 // Both sides get six digits and a key, which they have in common only if nobody stands in between.
 
 const LABEL = 'masq-contact/1'
+const ICON_BYTES_MAX = 32 << 10
+const ICON_MS_MAX = 2000
 const P256 = { name: 'ECDH', namedCurve: 'P-256' }
 
 /** An exchange, when both shares are known here. */
@@ -14,13 +16,17 @@ export interface Met {
 }
 
 /** What the chunk of the local store lends to this one. */
-export type Helpers = Pick<typeof import('./proof.js'), 'base64url' | 'fromBase64' | 'lv' | 'tokenKey'>
+export type Helpers = Pick<typeof import('./proof.js'), 'base64' | 'base64url' | 'fromBase64' | 'lv' | 'tokenKey'>
 
-/** Exchanges keys with what is at `port`; `commit` tells the other side this one's commitment, and resolves with its share. Rejects if that is none. */
+/**
+ * Exchanges keys with what is at `port`. `request` hands the other side the application's name and icon with this side's commitment, and
+ * resolves with its share. Rejects if that is none.
+ */
 export async function meet(
-  { base64url, fromBase64, lv, tokenKey }: Helpers,
+  { base64, base64url, fromBase64, lv, tokenKey }: Helpers,
   port: number,
-  commit: (commitment: string) => Promise<unknown>,
+  { name, icon }: { name: string; icon: string },
+  request: (params: object) => Promise<unknown>,
 ): Promise<Met> {
   const { subtle } = crypto
   const about = [...lv(LABEL), ...lv(location.origin), port >> 8, port & 255]
@@ -32,7 +38,9 @@ export async function meet(
   const share = new Uint8Array(await subtle.exportKey('raw', own.publicKey))
   const nonce = crypto.getRandomValues(new Uint8Array(32))
   const commitment = await hash(share, nonce)
-  const store = fromBase64(await commit(base64url(commitment)))
+  const image = await dataURL(icon, base64)
+  const app = { name, ...(image && { icon: image }) }
+  const store = fromBase64(await request({ app, commitment: base64url(commitment) }))
   const salt = await hash(commitment, store, share, nonce)
   const other = await subtle.importKey('raw', store, P256, false, [])
   const shared = await subtle.deriveBits({ ...P256, public: other }, own.privateKey, 256)
@@ -47,5 +55,18 @@ export async function meet(
       const token = new Uint8Array(await subtle.decrypt(aes, key, fromBase64(sealed)))
       return { id: base64url(token.subarray(0, 8)), key: await tokenKey(token.slice(8)) }
     },
+  }
+}
+
+/** The icon as a data: URL; '' if it cannot be had, or is large. */
+async function dataURL(icon: string, base64: Helpers['base64']): Promise<string> {
+  if (icon === '' || icon.startsWith('data:')) return icon.length <= ICON_BYTES_MAX ? icon : ''
+  try {
+    const response = await fetch(icon, { signal: AbortSignal.timeout(ICON_MS_MAX) })
+    const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
+    const url = `data:${type};base64,${base64(new Uint8Array(await response.arrayBuffer()))}`
+    return response.ok && type.startsWith('image/') && url.length <= ICON_BYTES_MAX ? url : ''
+  } catch {
+    return ''
   }
 }

@@ -149,6 +149,7 @@ export class LocalStore implements Store {
   /** Gets in, stays in, and gets in again, until the end. */
   async #run(): Promise<void> {
     for (let wait = RETRY_MS; !this.#ended; wait = Math.min(wait * 2, RETRY_MS_MAX)) {
+      let version: MasqError | undefined
       let denied = this.#begin.grant.revoked === true && !this.#begin.click
       try {
         if (!denied) {
@@ -163,6 +164,7 @@ export class LocalStore implements Store {
         this.#settle.out(error)
         if (this.#begin.once) return this.#events.failed(error)
         denied = error.code === 'E_DENIED' || error.code === 'E_EXPIRED'
+        if (error.code === 'E_VERSION') version = error
       }
       if (this.#ended) return
       this.#begin.click = false
@@ -170,10 +172,11 @@ export class LocalStore implements Store {
         ...this.#status,
         store: denied ? 'denied' : 'away',
         asking: undefined,
+        error: version?.code,
         sync: 'off',
         counts: { ...this.#status.counts, online: 0 },
       })
-      if (denied) this.#reject(this.#access.denied())
+      if (denied || version) this.#reject(version ?? this.#access.denied())
       await this.#pause(denied ? undefined : wait * (0.5 + Math.random()))
     }
   }

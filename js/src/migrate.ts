@@ -1,6 +1,5 @@
 // useLocalStore(): getting access to the local store, and moving the origin's data there, once.
 
-import type { Grant } from './grants.js'
 import { fieldOf } from './local-json.js'
 import { LocalStore } from './local-store.js'
 import type { StoreStatus } from './status.js'
@@ -48,9 +47,13 @@ export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
   }
   const embedded = from as Source
   await embedded.unpaired()
-  const to = candidate(hands, await tools.readGrant(), await hasData(embedded), false)
+  const typing = await hasData(embedded)
+  let to = await enter(hands, typing)
   try {
-    await to.ready
+    if (!typing && (await hasData(embedded))) {
+      to.end(tools.moved) // it was trusted when there was none
+      to = await enter(hands, true)
+    }
     await navigator.locks.request(MOVE_LOCK, async () => {
       const { used } = await tools.readGrant() // another tab may have been faster
       hands.take(to, used ? undefined : await carry(embedded, to, hands))
@@ -64,14 +67,21 @@ export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
   await hands.clear()
 }
 
-/** A local store that is not in charge yet. */
-function candidate(hands: Hands, grant: Grant, typing: boolean, use: boolean): LocalStore {
-  const begin: Beginning = { grant, once: true, click: true, use, typing, digits: hands.digits }
-  const to: LocalStore = new LocalStore(hands.tools, hands.about, begin, {
+/** Gets into a local store that is not in charge yet; with `typing`, into none that was only trusted on first use. */
+async function enter(hands: Hands, typing: boolean): Promise<LocalStore> {
+  const { tools, about, digits } = hands
+  const begin: Beginning = { grant: await tools.readGrant(), once: true, click: true, use: false, typing, digits }
+  const to: LocalStore = new LocalStore(tools, about, begin, {
     status: (s) => hands.status(to, s),
     failed: () => undefined,
   })
-  return to
+  try {
+    await to.ready
+    return to
+  } catch (e) {
+    to.end(tools.moved)
+    throw e
+  }
 }
 
 async function hasData(from: Source): Promise<boolean> {
@@ -84,24 +94,17 @@ async function fetchStranded(to: LocalStore, hands: Hands): Promise<void> {
   const from = await stranded()
   if (!from) return
   try {
-    const grant = await tools.readGrant()
-    if (grant.first && (await hasData(from))) await meetAgain(to, hands, grant)
+    if (await hasData(from)) {
+      const met = await enter(hands, true)
+      met.end(tools.moved)
+      await to.enterAnew()
+    }
     await moveAlone(from, to, tools)
     await tools.saveGrant({ leftover: true })
   } finally {
     from.end(tools.moved)
   }
   await clear()
-}
-
-async function meetAgain(to: LocalStore, hands: Hands, grant: Grant): Promise<void> {
-  const again = candidate(hands, grant, true, true)
-  try {
-    await again.ready
-  } finally {
-    again.end(hands.tools.moved)
-  }
-  await to.enterAnew()
 }
 
 /** Moves it, and makes that known for good. If it fails all is as before. */

@@ -57,7 +57,7 @@ export interface Status extends Keeping {
   readonly sync: SyncState
   /**
    * Why sync has stopped, if it has: E_REVOKED, this device was shut out; E_VERSION, another device runs a newer version, or another
-   * tab another one: then operations reject with it until that tab has gone. E_CLEARED, once: the data in this browser was deleted,
+   * tab or the local store another one: then operations reject with it until that has changed. E_CLEARED, once: the data in this browser was deleted,
    * and this is a device without any. What else ends a store for good stands here, too.
    */
   readonly error: MasqErrorCode | undefined

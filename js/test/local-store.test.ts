@@ -143,6 +143,27 @@ test('data moves only after the user has typed the digits that the manager shows
   await profile.close()
 })
 
+test('data that comes while a page without any asks moves by typed digits, too', async () => {
+  for (const [digits, code, where] of [
+    ['', 'E_OPTIONS', 'embedded'],
+    ['{ digits: typed }', '', 'local'],
+  ] as const) {
+    const { profile, open } = await fresh()
+    const refused = open()
+    await store.decide(false)
+    const page = await refused
+    await until(page, 'embedded')
+    const used = codeOf(page, `masq.useLocalStore(${digits})`)
+    await store.request()
+    await run(page, `masq.put('k', 1)`)
+    await store.decide(true)
+    if (!code) await store.decide(true)
+    assert.equal(await used, code)
+    assert.deepEqual([await stateOf(page), await run(page, `masq.get('k')`)], [where, 1])
+    await profile.close()
+  }
+})
+
 test('a store at another port, to which a program at 6277 passes everything on, is not asked', async () => {
   const elsewhere = await RealStore.open(0)
   const relayed = await Harness.open({}, elsewhere.port)

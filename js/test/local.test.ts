@@ -118,6 +118,19 @@ test('a store that proves itself and does not take our token any more has taken 
   assert.equal(await codeOf(page, `masq.get('k')`), 'E_DENIED')
 })
 
+test('a store of another version is told as such', async () => {
+  const page = await settled(await fresh())
+  store.instead = ({ method }) => (method === 'hello' ? { name: 'masq', version: '0.1.0', api: 1 } : undefined)
+  await page.reload()
+  await reconnect(page)
+  await page.waitForFunction(`masq.status.error === 'E_VERSION'`)
+  assert.equal(await run(page, 'masq.status.store'), 'away')
+  assert.equal(await codeOf(page, `masq.get('k')`), 'E_VERSION')
+  store.instead = () => undefined
+  await until(page, 'local')
+  assert.equal(await run(page, 'masq.status.error'), undefined)
+})
+
 test('garbage where a store should be: a new application works embedded, one that knows a store waits', async () => {
   const garbage: [string, Instead][] = [
     ['no JSON', (_, ws) => (ws.send('{'), SILENCE)],
