@@ -147,7 +147,7 @@ function typing(dialog: HTMLElement): Promise<string | undefined> {
       heading(t('typeTitle')),
       h('p', {}, t('typeText')),
       manager(),
-      h('form', { onsubmit, novalidate: true }, label, field, missing, actions),
+      h('form', { class: 'fold', onsubmit, novalidate: true }, label, field, missing, actions),
     )
     dialog.querySelector('h2')?.focus()
     dialog.addEventListener('close', () => resolve(undefined), { once: true })
