@@ -9,5 +9,5 @@ checkCodes(en, 'store', {
     ...['E_APP', 'E_CLOSED', 'E_FENCED', 'E_FRAME', 'E_KEY', 'E_METHOD', 'E_TOOBIG'],
     ...['E_CROWDED', 'E_DAMAGED', 'E_REVOKED', 'E_VERSION'],
   ],
-  own: ['E_AWAY', 'E_INTERNAL'],
+  own: ['E_AWAY'],
 })
