@@ -44,8 +44,7 @@ export class FakeStore {
   forget = false
   /** What it proved last. */
   proved: object = {}
-  /** The digits of the last exchange, as its user sees them. */
-  digits = ''
+  #digits = '' // of the last exchange; '' until that is revealed
   #server: WebSocketServer
   #tokens = new Map<string, Buffer>()
   #position = 0
@@ -66,6 +65,12 @@ export class FakeStore {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** The digits of the last exchange, as soon as its user sees them. */
+  async digits(): Promise<string> {
+    while (!this.#digits) await new Promise(setImmediate)
+    return this.#digits
   }
 
   /** How often a method was called. */
@@ -114,12 +119,13 @@ export class FakeStore {
       case 'hello':
         return { name: 'masq', api: 2 }
       case 'request':
+        this.#digits = ''
         state.side = new StoreSide(state.origin, p.commitment!)
         return { key: state.side.share }
       case 'reveal': {
         const [id, key] = [randomBytes(8), randomBytes(32)]
         const { digits, seal } = state.side!.open(p.key!, p.nonce!)
-        this.digits = digits
+        this.#digits = digits
         this.#tokens.set(url64(id), key)
         return { token: seal(Buffer.concat([id, key])) }
       }
