@@ -14,26 +14,14 @@ import (
 var accessMethods = map[string]method{
 	"hello":    {forAll, (*Store).hello},
 	"request":  {forNewApps, (*Store).request},
+	"reveal":   {forNewApps, (*Store).reveal},
+	"compared": {forNewApps, (*Store).compared},
 	"prove":    {forComing, (*Store).prove},
 	"proof":    {forComing, (*Store).proof},
+	"describe": {forApps, (*Store).describe},
 	"exchange": {forNewManager, (*Store).exchange},
 	"open":     {forAdmin, (*Store).open},
 	"grant":    {forAdmin, (*Store).grant},
-	"setIcon":  {forApps, (*Store).setIcon},
-}
-
-// request is an application's that asks to be let in: it waits for the user.
-type request struct {
-	num     uint32
-	c       *client
-	call    *call
-	owner   string // who asks: the origin, or the native program
-	app     string // for whose data
-	about   about
-	again   bool // it, or another like it, has a token already
-	asked   uint64
-	expires uint64 // in the clock's time
-	until   uint64
 }
 
 // about is what an application says of itself.
@@ -46,35 +34,8 @@ type about struct {
 
 func (s *Store) hello(k *call, p *params) {
 	if k.right(p) {
-		r := appendString([]byte(`{"name":"masq","version":`), s.cfg.Version)
-		r = strconv.AppendInt(append(r, `,"api":`...), apiVersion, 10)
-		k.result(append(r, '}'))
+		k.result(append(strconv.AppendInt([]byte(`{"name":"masq","api":`), apiVersion, 10), '}'))
 	}
-}
-
-func (s *Store) request(k *call, p *params) {
-	c := k.c
-	r := &request{c: c, call: k}
-	r.owner, r.app = readOwner(c.who, p)
-	r.about = readAbout(p, r.app)
-	if k.id == nil {
-		p.wrong(peer.EValue, "") // the token would go nowhere
-	}
-	if !k.right(p) {
-		return
-	}
-	if code := s.mayAsk(r); code != peer.OK {
-		k.fail(code)
-		return
-	}
-	s.lastNum++
-	r.num, r.again = s.lastNum, s.hasToken(r.owner, r.app)
-	r.asked, r.expires, r.until = s.clock.Wall(), s.clock.Wall()+requestTime, s.clock.In(requestTime)
-	s.clock.Need(r.until)
-	s.pending = append(s.pending, r)
-	c.asking, c.proving, s.dirty = r, nil, true
-	c.stands(Asking)
-	c.notify("asking", append(strconv.AppendUint([]byte(`{"expires":`), r.expires, 10), '}'))
 }
 
 // readOwner reads who asks, and for whose data. A page asks for its own. A program asks for its own too, or, under a name of its
@@ -111,7 +72,7 @@ func readAbout(p *params, app string) about {
 	if !roster.ValidName(a.Name) {
 		in.wrong(peer.EValue, "name")
 	}
-	if utf8.RuneCountInString(a.Description) > maxDescribing || !roster.PlainText(a.Description) {
+	if !validDescription(a.Description) {
 		in.wrong(peer.EValue, "description")
 	}
 	if a.URL != "" && !validURL(a.URL, app) {
@@ -122,6 +83,40 @@ func readAbout(p *params, app string) about {
 	}
 	p.close(in)
 	return a
+}
+
+func validDescription(s string) bool {
+	return utf8.RuneCountInString(s) <= maxDescribing && roster.PlainText(s)
+}
+
+// describe is what an application says of itself only to a store that has proved to be one, and an icon that is too long for
+// request. What a program says of another's application counts for nothing.
+func (s *Store) describe(k *call, p *params) {
+	t := k.c.token
+	a, next := s.apps[t.App], about{}
+	if a != nil {
+		next = a.about
+	}
+	if p.has("description") || !p.has("icon") {
+		if next.Description = p.needText("description"); !validDescription(next.Description) {
+			p.wrong(peer.EValue, "description")
+		}
+	}
+	if p.has("icon") {
+		if next.Icon = p.text("icon"); !validIcon(next.Icon) {
+			p.wrong(peer.EValue, "icon")
+		}
+	}
+	switch {
+	case !k.right(p):
+	case a == nil || t.Owner != t.App || next == a.about:
+		k.result(empty)
+	case s.iconBytes(t.App)+len(next.Icon) > maxIcons:
+		k.fail(peer.ETooBig)
+	default:
+		a.about, s.dirty = next, true
+		s.finish(k, keep(keepApp+t.App, a.about))
+	}
 }
 
 // validURL reports whether s is an address of the application's own, to which the link of an invite can be appended.
@@ -142,46 +137,4 @@ func validIcon(s string) bool {
 		return ok
 	}
 	return false
-}
-
-// mayAsk returns why r may not wait for the user now.
-func (s *Store) mayAsk(r *request) peer.Code {
-	if s.refused[r.owner] >= maxRefusals {
-		return peer.EDenied
-	}
-	domain, same := domainOf(r.owner), 0
-	for _, other := range s.pending {
-		if other.owner == r.owner {
-			return peer.EBusy
-		}
-		if domainOf(other.owner) == domain {
-			same++
-		}
-	}
-	if r.c.asking != nil || same >= maxPendingDomain || len(s.pending) >= maxPending {
-		return peer.EBusy
-	}
-	return peer.OK
-}
-
-// drop takes r from those that wait for the user, if it is one of them.
-func (s *Store) drop(r *request) bool {
-	for i, other := range s.pending {
-		if other == r {
-			s.pending = append(s.pending[:i], s.pending[i+1:]...)
-			s.dirty = true
-			return true
-		}
-	}
-	return false
-}
-
-// over returns r with an error. Its connection may ask once more, if it is quick.
-func (r *request) over(code peer.Code) {
-	c, s := r.c, r.c.s
-	c.asking = nil
-	c.stands(Stranger)
-	c.until = s.clock.In(comeInTime)
-	s.clock.Need(c.until)
-	r.call.fail(code)
 }

@@ -67,7 +67,7 @@ func (c *conn) comeIn(k cred, app string) *conn {
 func TestHello(t *testing.T) {
 	h := newHarness(t)
 	for _, who := range []Who{{Kind: Web, Origin: notes}, {Kind: Native}, {Kind: Manager, Origin: manager}, {Kind: Admin}} {
-		if got, want := h.connect(who).must("hello", `{}`), `{"name":"masq","version":"1.2.3","api":1}`; got != want {
+		if got, want := h.connect(who).must("hello", `{}`), `{"name":"masq","api":2}`; got != want {
 			t.Errorf("%v: %s", who, got)
 		}
 	}
@@ -77,7 +77,7 @@ func TestRequest(t *testing.T) {
 	h := newHarness(t)
 	c := h.web(notes)
 	icon := "data:image/png;base64,AAAA"
-	id := c.begin("request", fmt.Sprintf(`{"app":{"name":"Notes","description":"Short notes","icon":%q,"url":"https://notes.example/app/"}}`, icon))
+	id := c.ask(fmt.Sprintf(`{"app":{"name":"Notes","description":"Short notes","icon":%q,"url":"https://notes.example/app/"}}`, icon))
 	if _, ok := c.answer(id); ok {
 		t.Fatal("answered before the user was asked")
 	}
@@ -85,7 +85,8 @@ func TestRequest(t *testing.T) {
 		t.Errorf("asking: %v", got)
 	}
 	want := stateRequest{
-		Request: 1, App: notes, Origin: notes, Name: "Notes", Description: "Short notes", Icon: icon, Asked: h.now, Expires: h.now + 600_000,
+		Request: 1, App: notes, Origin: notes, Name: "Notes", Description: "Short notes", Icon: icon, Digits: c.keys.Digits, Asked: h.now,
+		Expires: h.now + 600_000,
 	}
 	if got := h.state().Requests; len(got) != 1 || got[0] != want {
 		t.Errorf("the user sees %+v", got)
@@ -100,8 +101,7 @@ func TestRequest(t *testing.T) {
 	if _, ok := a.answer(allowed); !ok {
 		t.Error("allow is not answered")
 	}
-	m, _ := c.answer(id)
-	k := decode[cred](t, string(m.Result))
+	k := c.token(id)
 	if len(unURL(t, k.ID)) != 8 || len(unURL(t, k.Key)) != 32 {
 		t.Errorf("token: %+v", k)
 	}
@@ -156,7 +156,7 @@ func TestRequestParameters(t *testing.T) {
 	} {
 		h := newHarness(t)
 		cl := h.connect(c.who)
-		m, answered := cl.answer(cl.begin("request", c.params))
+		m, answered := cl.answer(cl.ask(c.params))
 		requests := h.state().Requests
 		switch {
 		case c.want != "":
@@ -252,7 +252,7 @@ func TestFlood(t *testing.T) {
 	h := newHarness(t)
 	for i := range 200 {
 		for range 3 {
-			h.web(fmt.Sprintf("https://a%d.evil%d.example", i, i%25)).begin("request", `{"app":{"name":"N"}}`)
+			h.web(fmt.Sprintf("https://a%d.evil%d.example", i, i%25)).ask(`{"app":{"name":"N"}}`)
 		}
 	}
 	st := h.state()
@@ -268,7 +268,7 @@ func TestFlood(t *testing.T) {
 		}
 	}
 	c := h.web(notes)
-	if m := c.call("request", `{"app":{"name":"N"}}`); m.code() != peer.EBusy {
+	if m := c.asked(`{"app":{"name":"N"}}`); m.code() != peer.EBusy {
 		t.Errorf("the 21st: %s", m.raw)
 	}
 	h.wait(610_000)
@@ -284,7 +284,7 @@ func TestFlood(t *testing.T) {
 func TestFloodOfOneDomain(t *testing.T) {
 	h := newHarness(t)
 	for i := range 200 {
-		h.web(fmt.Sprintf("https://a%d.evil.example", i)).begin("request", `{"app":{"name":"N"}}`)
+		h.web(fmt.Sprintf("https://a%d.evil.example", i)).ask(`{"app":{"name":"N"}}`)
 	}
 	if n := len(h.state().Requests); n != 3 {
 		t.Errorf("%d wait", n)
@@ -295,7 +295,7 @@ func TestFloodOfOneDomain(t *testing.T) {
 func TestRequestExpires(t *testing.T) {
 	h := newHarness(t)
 	c := h.web(notes)
-	id := c.begin("request", `{"app":{"name":"N"}}`)
+	id := c.ask(`{"app":{"name":"N"}}`)
 	h.wait(599_999)
 	if _, ok := c.answer(id); ok {
 		t.Error("over too early")
@@ -317,16 +317,16 @@ func TestRequestExpires(t *testing.T) {
 func TestRequestGoesWithItsConnection(t *testing.T) {
 	h := newHarness(t)
 	c := h.web(notes)
-	c.begin("request", `{"app":{"name":"N"}}`)
-	if m := h.web(notes).call("request", `{"app":{"name":"N"}}`); m.code() != peer.EBusy {
+	c.ask(`{"app":{"name":"N"}}`)
+	if m := h.web(notes).asked(`{"app":{"name":"N"}}`); m.code() != peer.EBusy {
 		t.Errorf("a second of the same origin: %s", m.raw)
 	}
-	if m := c.call("request", `{"app":{"name":"N"}}`); m.code() != peer.EBusy {
+	if m := c.asked(`{"app":{"name":"N"}}`); m.code() != peer.EBusy {
 		t.Errorf("a second on the same connection: %s", m.raw)
 	}
 	c.leave()
 	c = h.web(notes)
-	id := c.begin("request", `{"app":{"name":"N"}}`)
+	id := c.ask(`{"app":{"name":"N"}}`)
 	h.hold = true
 	h.admin().begin("allow", fmt.Sprintf(`{"request":%d}`, h.state().Requests[0].Request))
 	c.leave() // while its token is being written
@@ -347,7 +347,7 @@ func TestRefusals(t *testing.T) {
 	h := newHarness(t)
 	refuse := func() *conn {
 		c := h.web(notes)
-		id := c.begin("request", `{"app":{"name":"N"}}`)
+		id := c.ask(`{"app":{"name":"N"}}`)
 		a := h.admin()
 		a.must("refuse", fmt.Sprintf(`{"request":%d}`, h.state().Requests[0].Request))
 		if m, _ := c.answer(id); m.code() != peer.EDenied {
@@ -366,7 +366,7 @@ func TestRefusals(t *testing.T) {
 	h.start()
 	refuse()
 	for range 2 {
-		if m := h.web(notes).call("request", `{"app":{"name":"N"}}`); m.code() != peer.EDenied {
+		if m := h.web(notes).asked(`{"app":{"name":"N"}}`); m.code() != peer.EDenied {
 			t.Errorf("blocked: %s", m.raw)
 		}
 		if b := h.state().Blocked; len(b) != 1 || b[0].App != notes {
@@ -391,7 +391,7 @@ func TestComeInInTime(t *testing.T) {
 	half.prover(k, notes).ask()
 	busy := h.web(notes)
 	in, asks, admin := h.web(notes).comeIn(k, notes), h.web("https://b.example"), h.admin()
-	asks.begin("request", `{"app":{"name":"N"}}`)
+	asks.ask(`{"app":{"name":"N"}}`)
 	h.wait(9_999)
 	busy.must("hello", `{}`)
 	for _, c := range silent {
@@ -508,7 +508,7 @@ func TestNotForApplications(t *testing.T) {
 	in, k := h.app(notes)
 	out := h.web("https://evil.example")
 	asks := h.web("https://asks.example")
-	asks.begin("request", `{"app":{"name":"N"}}`)
+	asks.ask(`{"app":{"name":"N"}}`)
 	num := h.state().Requests[0].Request
 	for name := range h.manyCalls(k, num) {
 		before := h.wholeState()
@@ -720,38 +720,5 @@ func TestManyLinksAndSessions(t *testing.T) {
 		if p := h.connect(Who{Manager, manager}).prover(sessions[i], manager); p.ask() != want {
 			t.Errorf("session %d is known: %v", i, !want)
 		}
-	}
-}
-
-// A request is short. An icon that is too long for it comes once the application is in; nobody sets another's.
-func TestSetIcon(t *testing.T) {
-	icon := func(bytes int) string {
-		s := "data:image/png;base64,"
-		return s + strings.Repeat("A", (bytes-len(s))/4*4)
-	}
-	h := newHarness(t)
-	c, _ := h.app(notes)
-	reader := h.native()
-	reader.letIn(`{"app":{"name":"Reader"},"id":"` + notes + `","program":"org.example.reader"}`)
-	if got := reader.call("setIcon", fmt.Sprintf(`{"icon":%q}`, icon(100))).code(); got != peer.EDenied {
-		t.Errorf("a program, of a page: %q", got)
-	}
-	for _, s := range []struct {
-		name, icon string
-		want       peer.Code
-	}{
-		{"32 KiB", icon(maxIcon), ""},
-		{"more", icon(maxIcon + 8), peer.EValue},
-		{"elsewhere", "https://evil.example/track.png", peer.EValue},
-	} {
-		before := h.state().Apps[0].Icon
-		got := c.call("setIcon", fmt.Sprintf(`{"icon":%q}`, s.icon)).code()
-		if shown := h.state().Apps[0].Icon; got != s.want || (shown == s.icon) != (got == "") || got != "" && shown != before {
-			t.Errorf("%s: %q, %d bytes are shown", s.name, got, len(shown))
-		}
-	}
-	h.start()
-	if got := h.state().Apps[0].Icon; got != icon(maxIcon) {
-		t.Errorf("after a restart: %d bytes", len(got))
 	}
 }

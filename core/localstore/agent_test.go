@@ -33,13 +33,12 @@ func TestAgentIsShown(t *testing.T) {
 	firefox, safari := Agent{"Firefox", "Linux"}, Agent{"Safari", "macOS"}
 	page := func(by Agent) *conn { return h.connectBy(Who{Kind: Web, Origin: notes}, by) }
 	c := page(firefox)
-	id := c.begin("request", `{"app":{"name":"Notes"}}`)
+	id := c.ask(`{"app":{"name":"Notes"}}`)
 	if got := h.state().Requests[0].Agent; got != firefox {
 		t.Errorf("the request: %+v", got)
 	}
 	h.admin().must("allow", `{"request":1}`)
-	m, _ := c.answer(id)
-	tok := decode[cred](t, string(m.Result))
+	tok := c.token(id)
 	shown := func(want Agent, when string) {
 		t.Helper()
 		if got := h.state().Apps[0].Tokens[0].Agent; got != want {

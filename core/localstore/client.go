@@ -19,7 +19,7 @@ type client struct {
 	until   uint64   // when it is closed, unless it is in or asks
 	token   *token   // an application that is in
 	proving *proof   // it has been proved to, and has to prove itself
-	asking  *request // waits for the user, or for the disk
+	asking  *request // is in the middle of an exchange, or waits for the user or the disk
 
 	said       int // bytes, before it was in
 	unanswered int // calls
@@ -87,7 +87,7 @@ func (c *client) leave() {
 		w.end()
 	}
 	if r := c.asking; r != nil {
-		s.drop(r)
+		s.giveUp(r)
 	}
 	s.dirty = true
 }

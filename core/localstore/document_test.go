@@ -160,6 +160,11 @@ func TestDocumentIsComplete(t *testing.T) {
 		if len(m.Examples) == 0 {
 			t.Errorf("%s has no example", m.Name)
 		}
+		for _, broken := range []peer.Code{peer.EQuota, peer.EInternal} { // what a store that is broken returns to every method
+			if !slices.Contains(d.errors[m.Name], string(broken)) {
+				t.Errorf("%s: %s is not among the errors", m.Name, broken)
+			}
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)
@@ -186,7 +191,7 @@ func TestDocumentExamples(t *testing.T) {
 	in.must("put", `{"key":"note/1","value":{"title":"Hello"}}`)
 	in.must("put", `{"key":"photo/1","bytes":"AAEC"}`)
 	comes := h.web(notes).prover(k, notes)
-	differs := []string{"hello", "request", "prove", "watch", "status", "room"} // from run to run
+	differs := []string{"hello", "request", "reveal", "prove", "watch", "status", "room"} // from run to run
 	for _, m := range d.Methods {
 		if methods[m.Name].who&(forApps|forNewApps) == 0 {
 			continue // see TestDocumentOfTheManager
@@ -206,8 +211,13 @@ func TestDocumentExamples(t *testing.T) {
 			c := in
 			switch m.Name {
 			case "request":
-				h.web("https://asks.example").letIn(text)
+				c = h.web("https://asks.example")
+			case "reveal":
+				h.web("https://reveals.example").letIn(`{"app":{"name":"Reveals"}}`)
 				continue
+			case "compared":
+				c = h.web("https://types.example")
+				c.askTyping(`{"app":{"name":"Types"}}`)
 			case "prove":
 				comes.ask()
 				continue
@@ -247,7 +257,7 @@ func TestDocumentOfTheManager(t *testing.T) {
 	h.app(notes)
 	masq, page := h.admin(), h.connect(Who{Kind: Manager, Origin: manager})
 	asked := func(string) string {
-		h.web("https://asks.example").begin("request", `{"app":{"name":"Asks"}}`)
+		h.web("https://asks.example").ask(`{"app":{"name":"Asks"}}`)
 		requests := h.state().Requests
 		return fmt.Sprintf(`{"request":%d}`, requests[len(requests)-1].Request)
 	}

@@ -65,3 +65,5 @@ func encode(v any) []byte {
 }
 
 func encodeURL(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+func decodeURL(s string) ([]byte, bool) { return unbase64(base64.RawURLEncoding, s) }

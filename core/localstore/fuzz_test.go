@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -20,6 +21,10 @@ func FuzzMessage(f *testing.F) {
 		`{"jsonrpc":"2.0","id":1,"method":"proof","params":{"mac":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"prove","params":{"id":"AAECAwQFBgc","cn":"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"request","params":{"app":{"name":"N","icon":"data:image/png;base64,AAAA"},"id":"org.example.x"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"request","params":{"app":{"name":"N"},"commitment":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"reveal","params":{"key":"` + strings.Repeat("A", 87) + `","nonce":"` + strings.Repeat("A", 43) + `","typing":true}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"compared","params":{}}`,
+		`{"jsonrpc":"2.0","id":1,"method":"describe","params":{"description":"x"}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"allow","params":{"request":1}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"setRelays","params":{"urls":["wss://relay.example"]}}`,
 		`{"jsonrpc":"2.0","id":1,"method":"removeApp","params":{"app":"https://notes.example","data":true}}`,

@@ -2,7 +2,6 @@ package localstore
 
 import (
 	"cmp"
-	"encoding/base64"
 	"encoding/json"
 	"maps"
 	"slices"
@@ -64,7 +63,7 @@ func (s *Store) loadEntry(key string, value []byte) {
 		if json.Unmarshal(value, t) != nil {
 			return
 		}
-		if t.key, ok = unbase64(base64.RawURLEncoding, t.Key); ok && len(t.key) == keyBytes {
+		if t.key, ok = decodeURL(t.Key); ok && len(t.key) == keyBytes {
 			s.tokens[id] = t
 		}
 	} else if owner, ok := strings.CutPrefix(key, keepRefused); ok {
@@ -114,6 +113,7 @@ func (s *Store) issue(owner, id string, a about, by Agent, then func(*token, pee
 	}
 	known := s.apps[id].about
 	delete(s.refused, owner)
+	delete(s.attempts, owner)
 	s.dirty = true
 	s.doAll([]*peer.Op{
 		{App: id, Do: peer.AddApp{Name: known.Name}}, keep(keepApp+id, known), keep(keepToken+t.id, t), keep(keepRefused+owner, nil),
@@ -126,28 +126,6 @@ func (s *Store) issue(owner, id string, a about, by Agent, then func(*token, pee
 		}
 		then(t, code)
 	})
-}
-
-// setIcon is for an icon that is too long for a request. A program has none to set for another's application.
-func (s *Store) setIcon(k *call, p *params) {
-	icon, t := p.needText("icon"), k.c.token
-	if !validIcon(icon) {
-		p.wrong(peer.EValue, "icon")
-	}
-	if !k.right(p) {
-		return
-	}
-	a := s.apps[t.App]
-	switch {
-	case a == nil || t.Owner != t.App:
-		k.fail(peer.EDenied)
-		return
-	case s.iconBytes(t.App)+len(icon) > maxIcons:
-		k.fail(peer.ETooBig)
-		return
-	}
-	a.Icon, s.dirty = icon, true
-	s.finish(k, keep(keepApp+t.App, a.about))
 }
 
 // iconBytes is how much the icons of all applications but one take.
@@ -189,42 +167,32 @@ func (s *Store) usedBy(t *token, by Agent) {
 	s.do(keep(keepToken+t.id, t), func(peer.Reply) {})
 }
 
-// pendingRequest takes the one that the user decides on.
+// pendingRequest is the one that the user decides on, nil if it is over.
 func (s *Store) pendingRequest(num uint64) *request {
 	for _, r := range s.pending {
-		if uint64(r.num) == num {
-			s.drop(r)
+		if uint64(r.num) == num && r.keys != nil {
 			return r
 		}
 	}
 	return nil
 }
 
-// allow lets the one in who asked. The token goes out when it is durable.
+// allow lets the one in who asked; if the user is to type the digits into the page, when that was done.
 func (s *Store) allow(k *call, p *params) {
 	num := p.needNumber("request")
 	if !k.right(p) {
 		return
 	}
 	r := s.pendingRequest(num)
-	if r == nil {
+	switch {
+	case r == nil:
 		k.fail(peer.EExpired)
-		return
+	case r.typing && !r.typed:
+		r.allowed, s.dirty = true, true
+		k.result(empty)
+	default:
+		s.letIn(r, k.end)
 	}
-	s.issue(r.owner, r.app, r.about, r.c.agent, func(t *token, code peer.Code) {
-		switch {
-		case code == peer.OK && r.c.gone:
-			s.do(s.forget(t), func(peer.Reply) {}) // nobody has it
-			k.fail(peer.EExpired)
-			return
-		case code != peer.OK:
-			r.over(code)
-		default:
-			r.c.enter(t)
-			r.call.result(tokenResult(t.id, t.key))
-		}
-		k.end(code)
-	})
 }
 
 // refuse turns the one away who asked. After the third time in a row it need not ask again.
@@ -239,15 +207,20 @@ func (s *Store) refuse(k *call, p *params) {
 		return
 	}
 	s.refused[r.owner]++
+	s.giveUp(r)
 	r.over(peer.EDenied)
 	s.finish(k, keep(keepRefused+r.owner, s.refused[r.owner]))
 }
 
 func (s *Store) unblock(k *call, p *params) {
 	owner := p.needText("app")
-	if k.right(p) && s.refused[owner] == 0 {
+	if !k.right(p) {
+		return
+	}
+	delete(s.attempts, owner)
+	if s.refused[owner] == 0 {
 		k.result(empty)
-	} else if !k.done {
+	} else {
 		delete(s.refused, owner)
 		s.dirty = true
 		s.finish(k, keep(keepRefused+owner, nil))

@@ -2,6 +2,7 @@ package localstore
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/masqdev/masq/core/internal/contact"
 	"github.com/masqdev/masq/core/peer"
 	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/storage/mem"
@@ -52,6 +54,8 @@ type conn struct {
 	got    []message
 	closed ClientClose
 	stands Standing
+	asker  *contact.Asker // of the exchange that c has begun
+	keys   *contact.Keys
 }
 
 // message is what a client was sent.
@@ -354,14 +358,88 @@ func (h *harness) app(origin string) (*conn, cred) {
 	return c, c.letIn(`{"app":{"name":"Notes"}}`)
 }
 
+// ask has c go through first contact, and returns the id of reveal, which waits for the user; or that of request, if it failed.
+func (c *conn) ask(params string) string {
+	c.r.t.Helper()
+	id := c.commit(params)
+	if m, ok := c.answer(id); !ok || m.Error != nil {
+		return id
+	}
+	return c.begin("reveal", c.revealing(id))
+}
+
+// askTyping is ask where the user is to type the digits.
+func (c *conn) askTyping(params string) string {
+	c.r.t.Helper()
+	return c.begin("reveal", strings.TrimSuffix(c.revealing(c.commit(params)), "}")+`,"typing":true}`)
+}
+
+// asked is what comes of it at once.
+func (c *conn) asked(params string) message {
+	c.r.t.Helper()
+	m, ok := c.answer(c.ask(params))
+	if !ok {
+		c.r.t.Fatalf("%.200s is not answered", params)
+	}
+	return m
+}
+
+// commit calls request with a commitment, and returns its id.
+func (c *conn) commit(params string) string {
+	c.r.t.Helper()
+	var who struct{ ID, Program string }
+	if err := json.Unmarshal([]byte(params), &who); err != nil {
+		c.r.t.Fatal(err)
+	}
+	return c.commitAs(cmp.Or(c.who.Origin, who.Program, who.ID), 6277, params)
+}
+
+// commitAs is commit as another owner, or to a store at another port.
+func (c *conn) commitAs(owner string, port uint16, params string) string {
+	c.r.t.Helper()
+	var err error
+	if c.asker, err = contact.NewAsker(owner, port, c.r.rand); err != nil {
+		c.r.t.Fatal(err)
+	}
+	params = strings.TrimSuffix(strings.TrimSuffix(params, "}"), "{")
+	if params != "" {
+		params += ","
+	} else {
+		params = "{"
+	}
+	return c.begin("request", fmt.Sprintf(`%s"commitment":%q}`, params, encodeURL(c.asker.Commitment())))
+}
+
+// revealing are the parameters of reveal, after request was answered.
+func (c *conn) revealing(id string) string {
+	c.r.t.Helper()
+	m, _ := c.answer(id)
+	var err error
+	if c.keys, err = c.asker.Take(unURL(c.r.t, decode[struct{ Key string }](c.r.t, string(m.Result)).Key)); err != nil {
+		c.r.t.Fatal(err)
+	}
+	share, nonce := c.asker.Reveal()
+	return fmt.Sprintf(`{"key":%q,"nonce":%q}`, encodeURL(share), encodeURL(nonce))
+}
+
+// token opens what reveal returned.
+func (c *conn) token(id string) cred {
+	c.r.t.Helper()
+	m, ok := c.answer(id)
+	if !ok || m.Error != nil {
+		c.r.t.Fatalf("reveal: %s", m.raw)
+	}
+	plain, err := c.keys.Open(unURL(c.r.t, decode[struct{ Token string }](c.r.t, string(m.Result)).Token))
+	if err != nil || len(plain) != idBytes+keyBytes {
+		c.r.t.Fatalf("%d bytes, %v", len(plain), err)
+	}
+	return cred{encodeURL(plain[:idBytes]), encodeURL(plain[idBytes:])}
+}
+
 // letIn has c ask and the user allow it.
 func (c *conn) letIn(params string) cred {
 	c.r.t.Helper()
-	id := c.begin("request", params)
+	id := c.ask(params)
 	c.r.allow()
-	m, ok := c.answer(id)
-	if !ok || m.Error != nil {
-		c.r.t.Fatalf("request: %s", m.raw)
-	}
-	return decode[cred](c.r.t, string(m.Result))
+	return c.token(id)
 }

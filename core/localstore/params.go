@@ -117,7 +117,7 @@ func (p *params) needNumber(name string) uint64 {
 
 // secret is exactly n bytes in base64url.
 func (p *params) secret(name string, n int) []byte {
-	b, ok := unbase64(base64.RawURLEncoding, p.needText(name))
+	b, ok := decodeURL(p.needText(name))
 	if !ok || len(b) != n {
 		p.wrong(peer.EValue, name)
 		return make([]byte, n)

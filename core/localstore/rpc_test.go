@@ -20,7 +20,7 @@ func TestCalls(t *testing.T) {
 		{"with an id of text", `{"jsonrpc":"2.0","id":"a\u0062","method":"get","params":{"key":"k"}}`, `"a\u0062" {}`, 0},
 		{"with spaces", " {\n\"jsonrpc\" : \"2.0\" , \"id\" : -1.5e3 ,\t\"method\" : \"get\", \"params\" : { \"key\" : \"k\" } }\r\n", `-1.5e3 {}`, 0},
 		{"with something more", `{"jsonrpc":"2.0","id":1,"method":"unwatch","params":{"watch":7},"trace":[{}]}`, `1 {}`, 0},
-		{"without parameters", `{"jsonrpc":"2.0","id":1,"method":"hello"}`, `1 {"name":"masq","version":"1.2.3","api":1}`, 0},
+		{"without parameters", `{"jsonrpc":"2.0","id":1,"method":"hello"}`, `1 {"name":"masq","api":2}`, 0},
 		{"that wants no answer", `{"jsonrpc":"2.0","method":"put","params":{"key":"k","value":1}}`, ``, 0},
 		{"nothing", ``, `null -32700 E_FRAME`, CloseFormat},
 		{"no JSON", `{"jsonrpc":"2.0"`, `null -32700 E_FRAME`, CloseFormat},
@@ -285,7 +285,7 @@ func TestDiskFails(t *testing.T) {
 	h := newHarness(t)
 	c, k := h.app(notes)
 	asks := h.web("https://asks.example")
-	request := asks.begin("request", `{"app":{"name":"N"}}`)
+	request := asks.ask(`{"app":{"name":"N"}}`)
 	num := h.state().Requests[0].Request
 	h.hold = true
 	c.begin("put", `{"key":"k","value":0}`) // is being written when the rest comes

@@ -36,6 +36,9 @@ type stateRequest struct {
 	Description string `json:"description"`
 	Icon        string `json:"icon"`
 	Again       bool   `json:"again"`
+	Digits      string `json:"digits"`  // as the page that asks knows them
+	Typing      bool   `json:"typing"`  // the user is to type them there, which has not been done
+	Allowed     bool   `json:"allowed"` // the user has said yes, and is to type them still
 	Program     string `json:"program,omitempty"`
 	Agent
 	Asked   uint64 `json:"asked"`
@@ -264,14 +267,9 @@ func (s *Store) state() state {
 		st.Left = &left
 	}
 	for _, r := range s.pending {
-		one := stateRequest{
-			Request: r.num, App: r.app, Origin: r.owner, Name: r.about.Name, Description: r.about.Description, Icon: r.about.Icon,
-			Again: r.again, Agent: r.c.agent, Asked: r.asked, Expires: r.expires,
+		if r.keys != nil {
+			st.Requests = append(st.Requests, r.state())
 		}
-		if !isOrigin(r.owner) {
-			one.Program = r.owner
-		}
-		st.Requests = append(st.Requests, one)
 	}
 	for _, owner := range slices.Sorted(maps.Keys(s.refused)) {
 		if s.refused[owner] >= maxRefusals {
@@ -290,6 +288,18 @@ func (s *Store) state() state {
 	}
 	if p := s.pairing; p != nil {
 		st.Pairing = p.state()
+	}
+	return st
+}
+
+func (r *request) state() stateRequest {
+	st := stateRequest{
+		Request: r.num, App: r.app, Origin: r.owner, Name: r.about.Name, Description: r.about.Description, Icon: r.about.Icon,
+		Again: r.again, Digits: r.keys.Digits, Typing: r.typing && !r.typed, Allowed: r.allowed,
+		Agent: r.c.agent, Asked: r.asked, Expires: r.expires,
+	}
+	if !isOrigin(r.owner) {
+		st.Program = r.owner
 	}
 	return st
 }

@@ -11,12 +11,12 @@ func TestStateIsTold(t *testing.T) {
 	a, b := h.admin(), h.admin()
 	a.must("state", `{}`)
 	h.wait(1000)
-	h.web(notes).begin("request", `{"app":{"name":"Notes"}}`)
+	h.web(notes).ask(`{"app":{"name":"Notes"}}`)
 	if got := a.told("state"); len(got) != 1 || !strings.Contains(got[0], `"requests":[{"request":1,`) {
 		t.Errorf("told at once: %v", got)
 	}
 	for _, origin := range []string{"https://a.example", "https://b.example", "https://c.example"} {
-		h.web(origin).begin("request", `{"app":{"name":"N"}}`)
+		h.web(origin).ask(`{"app":{"name":"N"}}`)
 	}
 	if got := a.told("state"); len(got) != 0 {
 		t.Errorf("told too often: %d times", len(got))

@@ -40,14 +40,15 @@ type Store struct {
 	watches map[uint64]*watch
 	bytes   map[Who]int // of calls that are not answered, by who asks
 
-	apps    map[string]*app
-	tokens  map[string]*token  // by id
-	refused map[string]int     // refusals in a row, by owner
-	pending []*request         // for access, the oldest first
-	links   []openLink         // of masq open
-	code    *openCode          // in the place of one of them; nil: there is none
-	session map[string]session // of the manager, by id
-	lastNum uint32             // of requests and pairings
+	apps     map[string]*app
+	tokens   map[string]*token   // by id
+	refused  map[string]int      // refusals in a row, by owner
+	attempts map[string]attempts // to be let in, by owner
+	pending  []*request          // for access, the oldest first; those that are not revealed among them
+	links    []openLink          // of masq open
+	code     *openCode           // in the place of one of them; nil: there is none
+	session  map[string]session  // of the manager, by id
+	lastNum  uint32              // of requests and pairings
 
 	status  peer.Status
 	pairing *pairing
@@ -64,7 +65,8 @@ func New(cfg Config) *Store {
 	s := &Store{
 		cfg: cfg, rand: cfg.Peer.Rand, engine: peer.New(cfg.Peer),
 		ops: map[uint64]func(peer.Reply){}, dialled: map[uint32]struct{}{}, clients: map[uint32]*client{}, watches: map[uint64]*watch{}, bytes: map[Who]int{},
-		apps: map[string]*app{}, tokens: map[string]*token{}, refused: map[string]int{}, session: map[string]session{},
+		apps: map[string]*app{}, tokens: map[string]*token{}, refused: map[string]int{}, attempts: map[string]attempts{},
+		session: map[string]session{},
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader

@@ -27,8 +27,7 @@ func (s *Store) timers() {
 	s.sendCodes()
 	for _, r := range append([]*request(nil), s.pending...) {
 		if s.clock.Due(r.until) {
-			s.drop(r)
-			r.over(peer.EExpired)
+			s.expire(r)
 		}
 	}
 }

@@ -21,8 +21,17 @@ import (
 // Config is what a Store needs to know.
 type Config struct {
 	Peer    peer.Config // of the engine; App and URL stay empty, and Quota is 1 GiB if it is 0
-	Port    uint16      // where the manager is: its links begin http://localhost:PORT/
+	Port    uint16      // where the store listens and its manager is: links begin http://localhost:PORT/
+	Pages   uint16      // where pages reach the store, if another program passes that port on; 0: Port
 	Version string      // of this program, for people
+}
+
+// pagePort is where pages reach the store.
+func (c *Config) pagePort() uint16 {
+	if c.Pages != 0 {
+		return c.Pages
+	}
+	return c.Port
 }
 
 // Kind says what a connection is, before it has shown anything.
@@ -48,7 +57,7 @@ type Standing uint8
 // The standings. A connection begins as a Stranger, but for an Admin's.
 const (
 	Stranger Standing = iota // it is not in
-	Asking                   // it waits for the user
+	Asking                   // it is in first contact, or waits for the user
 	In
 )
 
@@ -156,20 +165,22 @@ const (
 	maxIcons           = 4 << 20  // and of all that are kept: what comes then has none
 	maxURL             = 1024     // bytes of an application's address
 
-	maxPending       = 20 // requests for access that wait for the user
-	maxPendingDomain = 3  // of one registrable domain
-	maxRefusals      = 3  // in a row: then the origin is blocked
-	maxOpenLinks     = 16 // links of masq open that were not followed
-	maxSessions      = 64 // of the manager
-	maxCodeTries     = 3  // of one code
-	codeLength       = 8  // characters of it, 5 bits each
-	maxTypedCode     = 16 // bytes of what a person types for it
+	maxPending       = 20   // requests for access that wait for the user
+	maxPendingDomain = 3    // of one registrable domain
+	maxRefusals      = 3    // in a row: then the origin is blocked; and exchanges in a row that came to nothing: then it pauses
+	maxAttempts      = 1000 // owners whose attempts are counted
+	maxOpenLinks     = 16   // links of masq open that were not followed
+	maxSessions      = 64   // of the manager
+	maxCodeTries     = 3    // of one code
+	codeLength       = 8    // characters of it, 5 bits each
+	maxTypedCode     = 16   // bytes of what a person types for it
 )
 
 // Times, in ms.
 const (
 	comeInTime    = 10_000    // until a connection is in or asks
 	requestTime   = 600_000   // until a request for access is over
+	requestPause  = 600_000   // from the third exchange in a row that came to nothing, and from each that follows, to the next
 	openLinkTime  = 60_000    // until a link of masq open is over
 	openCodeAfter = 5_000     // from a link, if it is not followed, until a code is made
 	openCodeTime  = 300_000   // until a code is over
@@ -177,7 +188,7 @@ const (
 	reopenFirst   = 1_000     // from when the disk was full until the store looks whether it still is; each time twice as long
 	reopenMost    = 30_000
 	stateEvery    = 250 // how often the manager is told of changes
-	apiVersion    = 1
+	apiVersion    = 2
 	secretBytes   = 16
 	keyBytes      = 32
 	idBytes       = 8

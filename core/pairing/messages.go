@@ -290,9 +290,13 @@ func byteOf(dst *uint8, v []byte) bool {
 
 func validApp(v []byte) bool { return len(v) >= 1 && len(v) <= maxApp && roster.PlainText(string(v)) }
 
-// digits are what both users compare: a hash of the whole exchange as a number of six digits.
+// digits are what both users compare.
 func digits(h, idJ []byte) string {
-	sum := sha256.Sum256(join("masq-pair/1 sas", h, idJ))
+	return Digits(sha256.Sum256(join("masq-pair/1 sas", h, idJ)))
+}
+
+// Digits is what users compare, six digits: a hash of a whole exchange as a big-endian number, mod 10^6.
+func Digits(sum [sha256.Size]byte) string {
 	n := uint32(0)
 	for _, b := range sum {
 		n = (n<<8 | uint32(b)) % 1_000_000

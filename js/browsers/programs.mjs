@@ -65,6 +65,17 @@ export class LocalStore {
       }
   }
 
+  /** digits waits for an application to ask, and returns those that its user sees. */
+  async digits(app) {
+    for (let tries = 0; tries < 100; tries++) {
+      const { requests } = JSON.parse(await this.masq('apps', '--json'))
+      const request = requests.find((r) => r.app === app)
+      if (request) return request.digits
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    throw new Error(`${app} does not ask`)
+  }
+
   /** link opens its manager, once. */
   link() {
     return this.masq('open', '--print')

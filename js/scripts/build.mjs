@@ -70,7 +70,7 @@ export function inlineWorker(code) {
 }
 
 /** A file's hash, as `integrity` takes it. */
-export const hashOf = (file) => `sha384-${createHash('sha384').update(readFileSync(file)).digest('base64')}`
+export const hashOf = (file) => `sha256-${createHash('sha256').update(readFileSync(file)).digest('base64')}`
 
 /** What masq.global.js and masq.pinned.js load, and have the hashes of, in the order of Pin in src/pins.ts. */
 const loaded = ['masq.wasm', 'worker.js', 'local.js', 'pairing.js', 'qr.js']

@@ -49,10 +49,12 @@ export class Device extends Browser {
     await this.page.getByRole('heading', { name: 'Nothing written yet' }).waitFor()
   }
 
-  /** asking waits until Notes says that its user is to allow it into the local store. */
+  /** asking waits until Notes says that its user is to allow it into the local store, and returns the digits that it shows. */
   async asking() {
     await this.page.getByRole('heading', { name: 'Allow Notes in the Store manager' }).waitFor()
+    const digits = await this.page.locator('#digits').textContent()
     await this.shot('asking')
+    return digits
   }
 
   /** invite shows an invite and returns its link. */

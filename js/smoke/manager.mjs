@@ -19,10 +19,12 @@ export class Manager {
     return this.#page.close()
   }
 
-  /** allow says yes to the application that asks from origin. */
-  async allow(origin, state) {
+  /** allow says yes to the application that asks from origin, when both show the same digits. */
+  async allow(origin, state, digits) {
     await this.#goTo('Applications')
     const request = this.#page.getByRole('article').filter({ hasText: origin })
+    const shown = await request.locator('.shared b [aria-hidden]').textContent()
+    if (shown !== digits) throw new Error(`the manager shows ${shown}, the application ${digits}`)
     const allow = request.getByRole('button', { name: /^Allow/ })
     await allow.click({ trial: true }) // nobody can hit it in the moment in which it appears
     await this.#shot(state)

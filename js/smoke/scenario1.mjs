@@ -28,8 +28,7 @@ export async function run(stage) {
   const second = stage.device('second-browser', looks.computer, laptop.store)
   await step('a second browser on the laptop asks for itself, and has the same notes', async () => {
     await second.start(origin)
-    await second.asking()
-    await managers[0].allow(origin, 'asked-again')
+    await managers[0].allow(origin, 'asked-again', await second.asking())
     await second.sees(words.reply)
     await second.shot('synced')
   })
@@ -42,9 +41,9 @@ export async function run(stage) {
 
 async function letIn(device, origin) {
   await device.start(origin)
-  await device.asking()
+  const digits = await device.asking()
   const manager = await Manager.open(device)
-  await manager.allow(origin, 'asked')
+  await manager.allow(origin, 'asked', digits)
   await device.empty()
   return manager
 }

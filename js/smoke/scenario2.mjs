@@ -24,8 +24,9 @@ export async function run(stage) {
   const phone = stage.device('phone', looks.phone)
   const manager = await step('Notes is allowed on the laptop, and a note is written', async () => {
     await laptop.start(origin)
+    const digits = await laptop.asking()
     const manager = await Manager.open(laptop)
-    await manager.allow(origin, 'asked')
+    await manager.allow(origin, 'asked', digits)
     await laptop.write(words.first)
     return manager
   })

@@ -22,6 +22,7 @@ export class Store {
       this.dir,
       '--port',
       `${this.#port}`,
+      ...['--page-port', '6277'], // where its computer's browsers are told that it is
       '--name',
       this.name,
       '--sync',

@@ -2,12 +2,13 @@
 
 import type { MasqError } from './errors.js'
 import type { Grant } from './grants.js'
-import { base64, base64url, fromBase64, isStores, proofOf, tokenKey } from './proof.js'
-import { Rpc } from './rpc.js'
+import { base64, base64url, fromBase64, isStores, lv, proofOf, tokenKey } from './proof.js'
+import { CUT, Rpc } from './rpc.js'
 import type { About, Beginning, Tools } from './tools.js'
 
-const ADDRESS = 'ws://localhost:6277/v1'
-const API = 1
+const PORT = 6277
+const ADDRESS = `ws://localhost:${PORT}/v1`
+const API = 2
 /**
  * How long the store may take to connect, and to prove that it is one. Where there is none the computer says so at once; a busy
  * one answers late, and an application that had begun without it by then would never come to it by itself.
@@ -17,24 +18,26 @@ const PROMPT_MS = 10 * 60_000 // the user is looking at the browser's prompt
 /** How long until the store is tried again, at first. */
 export const RETRY_MS = 500
 const BUSY_TRIES = 5
-const ICON_BYTES_MAX = 32 << 10
-const REQUEST_ICON_MAX = 2 << 10 // a request has at most 4 KiB; what is longer is shown once the page is in
-const ICON_MS_MAX = 2000
+/** After so many exchanges in a row that came to nothing, there is a pause before each further one, and only a click begins it. */
+const TRIES_MAX = 3
+const PAUSE_MS = 10 * 60_000
 
 /** What fails here when the other side is not the store that knows this page. */
 export const UNPROVEN = new Error('not the store that this page knows')
+const NEEDS_DIGITS = 'there is data here, so `digits` is needed'
+const PAUSE = 'wait ten minutes'
 let warned = false
 
 export class Access {
   readonly #begin: Beginning
   readonly #tools: Tools
   readonly #about: About
-  readonly #asking: () => void
+  readonly #asking: (digits?: string) => void
   #dialled: Rpc | undefined // the connection, in or not
   #abort = new AbortController()
 
-  /** `asking` hears when the user is asked. */
-  constructor(tools: Tools, about: About, begin: Beginning, asking: () => void) {
+  /** `asking` hears when the user is asked, and of the digits that this page may show. */
+  constructor(tools: Tools, about: About, begin: Beginning, asking: (digits?: string) => void) {
     this.#tools = tools
     this.#about = about
     this.#begin = begin
@@ -55,7 +58,7 @@ export class Access {
   /** Resolves with a connection that is in. Rejects with MasqError, UNPROVEN or CUT. */
   async open(): Promise<Rpc> {
     const { grant, click } = this.#begin
-    if (!grant.key || (click && grant.revoked)) return this.#askUser()
+    if (!grant.key || (click && grant.revoked) || this.#unmet(grant)) return this.#askUser()
     try {
       return await this.#enter()
     } catch (e) {
@@ -119,19 +122,23 @@ export class Access {
   /** One tab asks for all of this browser's; the others wait for what it hears. */
   async #askUser(): Promise<Rpc> {
     const { locks } = navigator
+    const { failure } = this.#tools
     const begin = this.#begin
+    if (begin.typing && !begin.digits) throw failure('E_OPTIONS', NEEDS_DIGITS)
     const name = 'masq-local-store:ask'
     const before = begin.grant.id
     const work = async (): Promise<Rpc> => {
       const grant = (begin.grant = await this.#tools.readGrant())
-      if (grant.id !== before && !grant.revoked) return this.#enter() // another tab got it
+      if (grant.id !== before && !grant.revoked && !this.#unmet(grant)) return this.#enter() // another tab got it
       if (grant.refused && !begin.click) throw this.denied()
-      for (let tries = 1; ; tries++) {
+      for (let busy = 1; ; busy++) {
+        const { tries = 0, tried = 0 } = begin.grant
+        if (tries >= TRIES_MAX && Math.abs(Date.now() - tried) < PAUSE_MS) throw failure('E_DENIED', PAUSE)
         try {
           return await this.#request()
         } catch (e) {
           // The request of a page that has just gone may still be there, or another browser's is.
-          if ((e as MasqError).code !== 'E_BUSY' || tries === BUSY_TRIES) throw e
+          if ((e as MasqError).code !== 'E_BUSY' || busy === BUSY_TRIES) throw e
         }
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
         this.#abort.signal.throwIfAborted()
@@ -143,48 +150,61 @@ export class Access {
     return locks.request(name, { signal: this.#abort.signal }, work)
   }
 
-  /** Asks the user, in the Store manager. */
+  /**
+   * Asks the user, in the Store manager, by first contact. Nobody has proved anything yet: nothing goes out but how the application
+   * introduces itself, and it takes the digits that the user types, where those are needed, to go on.
+   */
   async #request(): Promise<Rpc> {
-    const icon = this.#icon()
+    const { typing, use, once } = this.#begin
+    const { meet } = this.#tools
     const rpc = await this.#connect()
+    let revealed = false
     try {
       await this.#soon([this.#hello(rpc)])
-      rpc.onnote = (method) => method === 'asking' && this.#asking()
-      const { name, description } = this.#about
-      const picture = await icon
-      const short = picture.length <= REQUEST_ICON_MAX
-      const app = { name, ...(description && { description }), ...(picture && short && { icon: picture }) }
-      const { id, key } = await rpc.call('request', JSON.stringify({ app }))
-      if (typeof id !== 'string' || id.length !== 11) throw UNPROVEN
-      const use = this.#begin.use && { used: true }
-      const got = { id, key: await tokenKey(key).catch(unproven), refused: false, revoked: false, ...use }
-      this.#begin.grant = await this.#tools.saveGrant(got)
+      const request = async (params: object): Promise<unknown> =>
+        (await this.#soon([rpc.call('request', JSON.stringify(params))]))[0].key
+      const helpers = { base64, base64url, fromBase64, lv, tokenKey }
+      const { digits, reveal, picture, open } = await meet(helpers, PORT, this.#about, request).catch(strange)
+      await this.#count()
+      revealed = true
+      rpc.onnote = (method) => method === 'asking' && this.#asking(typing ? undefined : digits)
+      const answer = rpc.call('reveal', JSON.stringify({ ...reveal, ...(typing && { typing }) }))
+      const [{ token }] = await Promise.all([answer, typing && this.#compare(digits, rpc)])
+      const got = await open(token).catch(strange)
+      const clean = { first: !typing, tries: 0, refused: false, revoked: false, ...(use && { used: true }) }
+      this.#begin.grant = await this.#tools.saveGrant({ ...got, ...clean })
       rpc.trusted = true
-      if (!short) void rpc.call('setIcon', JSON.stringify({ icon: picture })).catch(() => undefined)
+      const { description } = this.#about
+      const more = { ...(description && { description }), ...(picture && { icon: picture }) }
+      if (description || picture) void rpc.call('describe', JSON.stringify(more)).catch(() => undefined)
       return rpc
     } catch (e) {
       rpc.close()
       const { code } = e as MasqError
-      if (code === 'E_DENIED' || code === 'E_EXPIRED') {
-        await this.#tools.saveGrant({ refused: true })
-        throw this.denied()
-      }
-      throw e
+      const no = code === 'E_DENIED' || code === 'E_EXPIRED'
+      if (no || (revealed && once && !this.#abort.signal.aborted)) await this.#tools.saveGrant({ refused: true })
+      throw no ? this.denied() : e
     }
   }
 
-  /** The icon as a data: URL; '' if it cannot be had, or is large. */
-  async #icon(): Promise<string> {
-    const { icon } = this.#about
-    if (icon === '' || icon.startsWith('data:')) return icon.length <= ICON_BYTES_MAX ? icon : ''
-    try {
-      const response = await fetch(icon, { signal: AbortSignal.timeout(ICON_MS_MAX) })
-      const type = response.headers.get('content-type')?.split(';')[0]?.trim() ?? ''
-      const url = `data:${type};base64,${base64(new Uint8Array(await response.arrayBuffer()))}`
-      return response.ok && type.startsWith('image/') && url.length <= ICON_BYTES_MAX ? url : ''
-    } catch {
-      return ''
-    }
+  /** Whether the store was trusted on first use, which is not enough for the data that there is. */
+  #unmet({ first }: Grant): boolean {
+    return this.#begin.typing && first === true
+  }
+
+  /** Counts a try before it is one: the page may go away in the middle of it. */
+  async #count(): Promise<void> {
+    const { tries = 0, refused = false } = this.#begin.grant
+    const more = { tries: tries + 1, tried: Date.now(), refused: refused || tries + 1 >= TRIES_MAX }
+    this.#begin.grant = await this.#tools.saveGrant(more)
+  }
+
+  /** Has the user type the digits. Rejects if they are other ones. */
+  async #compare(digits: string, rpc: Rpc): Promise<void> {
+    const typed = await this.#begin.digits!()
+    if (typed === undefined) throw this.denied()
+    if (String(typed).replace(/\s/g, '') !== digits) throw this.#tools.failure('E_AUTH')
+    await rpc.call('compared')
   }
 
   #listenForPolicy(): () => void {
@@ -211,6 +231,11 @@ function said(text: unknown): Uint8Array<ArrayBuffer> {
   } catch {
     return unproven()
   }
+}
+
+/** Fails with e, if it is not for what the other side has said. */
+function strange(e: unknown): never {
+  throw e === CUT || (e as MasqError).code ? e : UNPROVEN
 }
 
 function unproven(): never {

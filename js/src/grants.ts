@@ -12,7 +12,12 @@ export interface Grant {
   used?: boolean
   /** There is embedded data that has been moved and has to be deleted. */
   leftover?: boolean
-  /** The user said no when asked for access: nobody asks again by itself. */
+  /** The store was trusted on first use: nobody has typed digits that it showed. */
+  first?: boolean
+  /** How many exchanges in a row got as far as digits and not to a yes, and when the last one began, in Unix milliseconds. */
+  tries?: number
+  tried?: number
+  /** The user said no when asked for access, or it was asked for too often: nobody asks again by itself. */
   refused?: boolean
   /** The user took access away. */
   revoked?: boolean

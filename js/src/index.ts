@@ -34,7 +34,7 @@ export async function connect(options: ConnectOptions): Promise<Masq> {
 
 export { MasqError, type MasqErrorCode } from './errors.js'
 export { takeInvite } from './invite.js'
-export type { BatchOperation, Masq, MasqEventMap, RangeOptions, WriteOptions } from './masq.js'
+export type { BatchOperation, Masq, LocalStoreOptions, MasqEventMap, RangeOptions, WriteOptions } from './masq.js'
 export type { ConnectOptions } from './options.js'
 export type { ConfirmOptions, Pairing, PairingStep } from './pairing.js'
 export type { Device, Status, SyncState } from './status.js'

@@ -346,7 +346,7 @@ async function compile(url: string): Promise<[module?: WebAssembly.Module, hash?
   try {
     const response = await fetch(url, { credentials: 'same-origin' })
     const copy = response.clone()
-    const hash = async (): Promise<ArrayBuffer> => crypto.subtle.digest('SHA-384', await copy.arrayBuffer())
+    const hash = async (): Promise<ArrayBuffer> => crypto.subtle.digest('SHA-256', await copy.arrayBuffer())
     return await Promise.all([WebAssembly.compileStreaming(response), hash()])
   } catch {
     return []

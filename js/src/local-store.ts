@@ -48,7 +48,9 @@ export class LocalStore implements Store {
   constructor(tools: Tools, about: About, begin: Beginning, events: StoreEvents) {
     this.#tools = tools
     this.#begin = begin
-    this.#access = new Access(tools, about, begin, () => this.#tell({ ...this.#status, store: 'asking' }))
+    this.#access = new Access(tools, about, begin, (digits) =>
+      this.#tell({ ...this.#status, store: 'asking', asking: { digits } }),
+    )
     this.#watches = new Watches(tools.failure, () => this.#rpc)
     this.#events = events
     this.#status = tools.blank('away')
@@ -121,6 +123,13 @@ export class LocalStore implements Store {
     await tried
   }
 
+  /** Comes in anew, with the token that this browser has got meanwhile. */
+  async enterAnew(): Promise<void> {
+    this.#begin.grant = await this.#tools.readGrant()
+    this.#rpc?.close()
+    this.#nudge()
+  }
+
   async close(): Promise<void> {
     if (this.#ended) return
     const idle = new Promise<void>((resolve) => (this.#idle = resolve))
@@ -145,6 +154,7 @@ export class LocalStore implements Store {
   /** Gets in, stays in, and gets in again, until the end. */
   async #run(): Promise<void> {
     for (let wait = RETRY_MS; !this.#ended; wait = Math.min(wait * 2, RETRY_MS_MAX)) {
+      let version: MasqError | undefined
       let denied = this.#begin.grant.revoked === true && !this.#begin.click
       try {
         if (!denied) {
@@ -159,16 +169,19 @@ export class LocalStore implements Store {
         this.#settle.out(error)
         if (this.#begin.once) return this.#events.failed(error)
         denied = error.code === 'E_DENIED' || error.code === 'E_EXPIRED'
+        if (error.code === 'E_VERSION') version = error
       }
       if (this.#ended) return
       this.#begin.click = false
       this.#tell({
         ...this.#status,
         store: denied ? 'denied' : 'away',
+        asking: undefined,
+        error: version?.code,
         sync: 'off',
         counts: { ...this.#status.counts, online: 0 },
       })
-      if (denied) this.#reject(this.#access.denied())
+      if (denied || version) this.#reject(version ?? this.#access.denied())
       await this.#pause(denied ? undefined : wait * (0.5 + Math.random()))
     }
   }

@@ -38,6 +38,16 @@ export interface RangeOptions {
   limit?: number
 }
 
+/** What `useLocalStore` takes. */
+export interface LocalStoreOptions {
+  /**
+   * Has the user type the six digits that the Store manager shows beside this application, and resolves with them, or with undefined
+   * if the user will not. It is called where this browser has data: that moves to no other store than the one whose digits are typed.
+   */
+  digits?: () => Promise<string | undefined>
+}
+
+const LOCAL_STORE: Fields<LocalStoreOptions> = { digits: '' }
 const RANGE: Fields<RangeOptions> = {
   ...{
     prefix: 'string',
@@ -272,13 +282,19 @@ export class Masq extends EventTarget {
    * doubled, whatever happens: call it again. Other tabs follow. If the data is there already, tries to reach the store, and
    * asks for access anew if that was taken away.
    *
+   * Any program of this computer can be where the store should be. So data that is in this browser moves only after the user has
+   * typed the digits that the Store manager shows: see `digits`. Where there is none, `status.asking.digits` are to be shown.
+   *
    * Call it from a click: it may raise the browser's prompt. Rejects with E_STORE_AWAY if there is no local store or the browser
-   * does not let this page reach it; with E_DENIED if the user says no, or nothing for 10 minutes; with E_CIRCLE if this
-   * browser is paired with other devices; with E_BUSY if this application's request is open in another browser; with
-   * E_OPTIONS if the options are such that data is always embedded.
+   * does not let this page reach it; with E_DENIED if the user says no, or nothing for 10 minutes, or for 10 minutes after three
+   * attempts in a row; with E_AUTH if the digits are wrong; with E_VERSION if the store is of another version; with E_CIRCLE if
+   * this browser is paired with other devices; with E_BUSY if this application's request is open in another browser; with
+   * E_OPTIONS if `digits` is needed and not given, or the options are such that data is always embedded.
    */
-  useLocalStore(): Promise<void> {
-    return this.#router.useLocalStore()
+  async useLocalStore(options: LocalStoreOptions = {}): Promise<void> {
+    const { digits } = fields('useLocalStore', options, LOCAL_STORE)
+    if (digits !== undefined && typeof digits !== 'function') throw bad('`digits` must be a function')
+    await this.#router.useLocalStore(digits)
   }
 
   /**

@@ -22,7 +22,7 @@ export interface Init {
 /** From a tab to the Worker. */
 export type ToWorker =
   | Init
-  // Without a module, or with one of another hash (SHA-384), the Worker has to do it, and can say why it fails.
+  // Without a module, or with one of another hash (SHA-256), the Worker has to do it, and can say why it fails.
   | { t: 'module'; module: WebAssembly.Module | undefined; hash?: ArrayBuffer | undefined }
   | { t: 'hello'; client: number; version: number } // also asks whether the Worker is alive
   | { t: 'ops'; client: number; engine: number; bytes: Uint8Array } // op messages of the codec

@@ -4,7 +4,7 @@ import { fieldOf } from './local-json.js'
 import { LocalStore } from './local-store.js'
 import type { StoreStatus } from './status.js'
 import type { Change, Page, Range, Store } from './store.js'
-import type { About, Tools } from './tools.js'
+import type { About, Beginning, Digits, Tools } from './tools.js'
 
 /** A store that data can be moved out of: the embedded one. */
 export interface Source extends Store {
@@ -23,6 +23,7 @@ export interface Source extends Store {
 export interface Hands {
   tools: Tools
   about: About
+  digits: Digits | undefined
   /** What the application asks for waits. */
   hold(): void
   /** All is as before: an embedded store is in charge. */
@@ -42,20 +43,20 @@ const MOVES_MAX = 5
 
 /** Moves the data out of `from`, if that is embedded; else has it try again. Rejects with MasqError. */
 export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
-  const { tools, about } = hands
+  const { tools } = hands
   if (from instanceof LocalStore) {
     await from.again()
     return navigator.locks.request(MOVE_LOCK, () => fetchStranded(from, hands))
   }
   const embedded = from as Source
   await embedded.unpaired()
-  const begin = { grant: await tools.readGrant(), once: true, click: true, use: false }
-  const to: LocalStore = new LocalStore(tools, about, begin, {
-    status: (s) => hands.status(to, s),
-    failed: () => undefined,
-  })
+  const typing = await hasData(embedded)
+  let to = await enter(hands, typing)
   try {
-    await to.ready
+    if (!typing && (await hasData(embedded))) {
+      to.end(tools.moved) // it was trusted when there was none
+      to = await enter(hands, true)
+    }
     await navigator.locks.request(MOVE_LOCK, async () => {
       const { used } = await tools.readGrant() // another tab may have been faster
       hands.take(to, used ? undefined : await carry(embedded, to, hands))
@@ -69,11 +70,38 @@ export async function useLocalStore(from: Store, hands: Hands): Promise<void> {
   await hands.clear()
 }
 
-/** Moves what was in this browser before the local store was used. */
-async function fetchStranded(to: LocalStore, { tools, stranded, clear }: Hands): Promise<void> {
+/** Gets into a local store that is not in charge yet; with `typing`, into none that was only trusted on first use. */
+async function enter(hands: Hands, typing: boolean): Promise<LocalStore> {
+  const { tools, about, digits } = hands
+  const begin: Beginning = { grant: await tools.readGrant(), once: true, click: true, use: false, typing, digits }
+  const to: LocalStore = new LocalStore(tools, about, begin, {
+    status: (s) => hands.status(to, s),
+    failed: () => undefined,
+  })
+  try {
+    await to.ready
+    return to
+  } catch (e) {
+    to.end(tools.moved)
+    throw e
+  }
+}
+
+async function hasData(from: Source): Promise<boolean> {
+  return (await from.count(everything)) > 0
+}
+
+/** Moves what was in this browser before the local store was used; to one that was trusted on first use, when the digits were typed. */
+async function fetchStranded(to: LocalStore, hands: Hands): Promise<void> {
+  const { tools, stranded, clear } = hands
   const from = await stranded()
   if (!from) return
   try {
+    if (await hasData(from)) {
+      const met = await enter(hands, true)
+      met.end(tools.moved)
+      await to.enterAnew()
+    }
     await moveAlone(from, to, tools)
     await tools.saveGrant({ leftover: true })
   } finally {

@@ -1,7 +1,10 @@
-// A chunk of its own, loaded for the first pairing.
+// A chunk of its own, loaded for the first pairing, and for first contact with a local store.
 
 import type { ActionType, Ask, OpID, TabAction, Verb } from './codec.gen.js'
 import type { MasqError } from './errors.js'
+
+/** @internal */
+export { meet } from './contact.js'
 
 /**
  * How far a pairing has got: `waiting` for the other device; `compare`: both users compare the digits and the names and

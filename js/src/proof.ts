@@ -1,5 +1,7 @@
 // Proving a token, both ways, without sending it: core/PROTOCOL.md, "The local store".
 
+const utf8 = new TextEncoder()
+
 /** `b` in base64url without padding. */
 export function base64url(b: Uint8Array): string {
   return base64(b).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
@@ -20,8 +22,7 @@ export function fromBase64(text: unknown): Uint8Array<ArrayBuffer> {
 }
 
 /** A token's key, of which scripts can make nothing but proofs. */
-export async function tokenKey(text: unknown): Promise<CryptoKey> {
-  const raw = fromBase64(text)
+export async function tokenKey(raw: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {
   if (raw.length !== 32) throw new TypeError('not a key')
   const key = await crypto.subtle.importKey('raw', raw, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign', 'verify'])
   raw.fill(0)
@@ -49,14 +50,11 @@ export async function proofOf(
 }
 
 function said(side: string, cn: Uint8Array, sn: Uint8Array): Uint8Array<ArrayBuffer> {
-  const utf8 = new TextEncoder()
-  const app = utf8.encode(location.origin)
-  return new Uint8Array([
-    ...utf8.encode(`masq-store/1 ${side}`),
-    app.length >> 8,
-    app.length & 255,
-    ...app,
-    ...cn,
-    ...sn,
-  ])
+  return new Uint8Array([...utf8.encode(`masq-store/1 ${side}`), ...lv(location.origin), ...cn, ...sn])
+}
+
+/** Text in UTF-8 behind its length as 16 bits. */
+export function lv(text: string): number[] {
+  const b = utf8.encode(text)
+  return [b.length >> 8, b.length & 255, ...b]
 }

@@ -8,13 +8,13 @@ import { MasqError } from './errors.js'
 import { asMasqError } from './failure.js'
 import { deleteDatabase, exists, readGrant, saveGrant, type Grant } from './grants.js'
 import { hidden, onVisibility, policy } from './host.js'
-import { loadLocal } from './load.js'
+import { loadLocal, loadPairing } from './load.js'
 import { names } from './messages.js'
 import type { Moved } from './migrate.js'
 import type { Options } from './options.js'
-import { blank } from './status.js'
+import { blank, type StoreStatus } from './status.js'
 import type { Store, StoreEvents, Told } from './store.js'
-import type { Tools } from './tools.js'
+import type { Digits, Tools } from './tools.js'
 
 /** To the other tabs of the origin: its data is in the local store now. */
 type ToTabs = Moved & { t: 'moved' }
@@ -28,15 +28,20 @@ interface Watch {
 const CHANNEL = 'masq-local-store'
 const ACCESS =
   'The user does not let this application into the local store. Call useLocalStore() from a click to ask again.'
+const DIGITS =
+  'These are not the digits of what answers at localhost:6277: a mistyping, or another program is in the store’s place. Nothing has moved.'
 const MANAGER = 'With a local store devices are the Store manager’s: open it by `masq open`.'
 
 /** What the operations of a store reject with that is not in charge any more: they are asked again of the one that is. */
 const MOVED = new MasqError('E_CLOSED')
 
+const sentences: Record<string, string> = { E_DENIED: ACCESS, E_AUTH: DIGITS }
+
 const tools: Tools = {
-  failure: (code, detail) => new MasqError(code, detail, code === 'E_DENIED' ? ACCESS : undefined),
+  failure: (code, detail) => new MasqError(code, detail, sentences[code]),
   asMasqError,
   permission,
+  meet: async (...args) => (await loadPairing()).meet(...args),
   host: { hidden, onVisibility, policy },
   readGrant,
   saveGrant,
@@ -55,6 +60,8 @@ export class Router {
   #tabs: BroadcastChannel | undefined
   #ended: MasqError | undefined
   #using: Promise<void> | undefined
+  #status: StoreStatus | undefined // of the store in charge
+  #asking: StoreStatus['asking'] // of one that is to take charge
 
   constructor(options: Options, events: StoreEvents) {
     this.#options = options
@@ -100,10 +107,13 @@ export class Router {
   }
 
   /** Moves the origin's data into the local store, if it is not there yet. */
-  useLocalStore(): Promise<void> {
-    this.#using ??= this.#use()
+  useLocalStore(digits?: Digits): Promise<void> {
+    this.#using ??= this.#use(digits)
       .catch((e: unknown) => Promise.reject(asMasqError(e)))
-      .finally(() => (this.#using = undefined))
+      .finally(() => {
+        this.#using = undefined
+        this.#tellAsking(undefined)
+      })
     return this.#using
   }
 
@@ -144,7 +154,7 @@ export class Router {
 
   #embedded(): Embedded {
     const store: Embedded = new Embedded(this.#options, {
-      status: (s) => store === this.#store && this.#events.status(s),
+      status: (s) => store === this.#store && this.#tell(s),
       failed: (e) => store === this.#store && this.#events.failed(e),
       moved: () => this.#moved(),
     })
@@ -159,9 +169,9 @@ export class Router {
   async #open(grant: Grant, once: boolean, moved?: Moved): Promise<void> {
     const { LocalStore } = await loadLocal()
     if (this.#ended) return
-    const begin = { grant, once, click: false, use: true }
+    const begin = { grant, once, click: false, use: true, typing: false }
     const store: Store = new LocalStore(tools, this.#options.about, begin, {
-      status: (s) => store === this.#store && this.#events.status(s),
+      status: (s) => store === this.#store && this.#tell(s),
       failed: () => {
         if (store !== this.#store) return
         this.#leave()
@@ -211,16 +221,27 @@ export class Router {
     await this.#open(await readGrant(), false, moved)
   }
 
-  async #use(): Promise<void> {
+  #tell(s: StoreStatus): void {
+    this.#status = s
+    this.#events.status({ ...s, asking: s.asking ?? this.#asking })
+  }
+
+  #tellAsking(asking: StoreStatus['asking']): void {
+    if (asking === this.#asking || this.#ended) return
+    this.#asking = asking
+    if (this.#status) this.#tell(this.#status)
+  }
+
+  async #use(digits?: Digits): Promise<void> {
     if (!this.#shares) throw new MasqError('E_OPTIONS', "store is 'embedded', or there is an id of its own")
     const { useLocalStore } = await loadLocal()
     const from = this.#store ?? (await this.#next)
     await useLocalStore(from, {
-      ...{ tools, about: this.#options.about },
+      ...{ tools, about: this.#options.about, digits },
       hold: () => this.#leave(false),
       resume: () => this.#embed(),
       take: (to, moved) => this.#take(to, moved),
-      status: (to, s) => to === this.#store && this.#events.status(s),
+      status: (to, s) => (to === this.#store ? this.#tell(s) : this.#tellAsking(s.asking)),
       stranded: () => this.#stranded(),
       tell: (moved) => this.#tabs?.postMessage({ t: 'moved', ...moved } satisfies ToTabs),
       clear: () => this.#clear(),

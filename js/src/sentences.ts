@@ -13,8 +13,7 @@ export const sentences = {
   E_STORAGE: 'The browser does not keep data here. Leave private browsing, or allow this site to store data.',
   E_QUOTA: 'The storage is full. Delete something, or make room on this device.',
   E_DAMAGED: 'The stored data cannot be read. Clear this site’s data; the other devices still have theirs.',
-  E_CLEARED:
-    'This site’s data was deleted in this browser. What other devices have is still there: pair with one again.',
+  E_CLEARED: 'This site’s data was deleted in this browser. Other devices still have theirs: pair with one again.',
   E_RESET: 'A watch was reset: this is no change. List the range anew.',
   E_VERSION: 'Another version of Masq is in use, here or on the other device. Reload all tabs, and update.',
   E_FENCED: 'Another engine took over this data. Reload the page.',
@@ -23,8 +22,7 @@ export const sentences = {
   E_EXPIRED: 'The invite is no longer valid. Make a new one.',
   E_CROWDED: 'Another device is already answering this invite. Make a new one.',
   E_DENIED: 'The other side said no. Make a new invite to try again.',
-  E_AUTH:
-    'The two devices could not verify each other. Make a new invite; if it happens again, someone is interfering.',
+  E_AUTH: 'The two devices could not verify each other. Make a new one; if it happens again, someone is interfering.',
   E_CIRCLE: 'This device is already paired with others. Pair from one of those instead.',
   E_SYNC: 'The Sync Server cannot be reached, or none is set. Check the network and the `sync` option.',
   E_BUSY: 'Too much at once, or another pairing is under way. Try again when that is done.',

@@ -51,10 +51,15 @@ export interface Status extends Keeping {
    * wait for it, 10 s at most; `denied`: the user did not let this application into the local store, or not any more.
    */
   readonly store: 'embedded' | 'local' | 'asking' | 'away' | 'denied'
+  /**
+   * While the user is asked to allow this application in the Store manager: `digits` are six that the manager shows, too, unless
+   * somebody stands in between; undefined where the user is to type them here, see `useLocalStore`, or another tab asks.
+   */
+  readonly asking: { readonly digits: string | undefined } | undefined
   readonly sync: SyncState
   /**
    * Why sync has stopped, if it has: E_REVOKED, this device was shut out; E_VERSION, another device runs another version, or another
-   * tab does: then operations reject with it until that tab has gone. E_CLEARED, once: the data in this browser was deleted,
+   * tab or the local store does: then operations reject with it until that has changed. E_CLEARED, once: the data in this browser was deleted,
    * and this is a device without any. What else ends a store for good stands here, too.
    */
   readonly error: MasqErrorCode | undefined
@@ -91,6 +96,7 @@ export function blank(store: Status['store']): StoreStatus {
   return {
     ...{
       store,
+      asking: undefined,
       sync: 'off',
       error: undefined,
       newer: false,
@@ -111,6 +117,7 @@ export function readStatus(s: StatusAction): StoreStatus {
   return {
     newer: false,
     store: 'embedded',
+    asking: undefined,
     sync: syncStates[s.sync] ?? 'off',
     error: (s.code as MasqErrorCode) || undefined,
     entries: s.entries,

@@ -10,6 +10,7 @@ export interface Tools {
   failure(code: string, detail?: string): MasqError
   asMasqError(e: unknown): MasqError
   permission(): Promise<PermissionState>
+  meet: typeof import('./contact.js').meet
   host: Pick<typeof import('./host.js'), 'hidden' | 'onVisibility' | 'policy'>
   readGrant(): Promise<Grant>
   saveGrant(change: Partial<Grant>): Promise<Grant>
@@ -34,4 +35,11 @@ export interface Beginning {
   click: boolean
   /** Getting access means that the origin's data is there from now on. */
   use: boolean
+  /** There is data in this browser that is to move: a store that is asked for access has to be the one whose digits the user types. */
+  typing: boolean
+  /** Has the user type them. Without it, with `typing`, nobody is asked. */
+  digits?: Digits | undefined
 }
+
+/** Has the user type the digits that the Store manager shows. Resolves with undefined if there will be none. */
+export type Digits = () => Promise<string | undefined>

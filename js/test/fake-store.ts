@@ -3,6 +3,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { WebSocketServer, type WebSocket } from 'ws'
+import { StoreSide } from './store-side.js'
 
 interface Call {
   id: number
@@ -22,6 +23,13 @@ export class Refusal {
   constructor(readonly code: string) {}
 }
 
+/** What it knows of a connection. */
+interface State {
+  origin: string
+  client: Buffer
+  side: StoreSide | undefined
+}
+
 export class FakeStore {
   readonly data = new Map<string, object>()
   readonly calls: string[] = []
@@ -36,6 +44,7 @@ export class FakeStore {
   forget = false
   /** What it proved last. */
   proved: object = {}
+  #digits = '' // of the last exchange; '' until that is revealed
   #server: WebSocketServer
   #tokens = new Map<string, Buffer>()
   #position = 0
@@ -56,6 +65,12 @@ export class FakeStore {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port
+  }
+
+  /** The digits of the last exchange, as soon as its user sees them. */
+  async digits(): Promise<string> {
+    while (!this.#digits) await new Promise(setImmediate)
+    return this.#digits
   }
 
   /** How often a method was called. */
@@ -80,7 +95,7 @@ export class FakeStore {
       this.sockets.delete(ws)
       this.#watches = this.#watches.filter((w) => w.ws !== ws)
     })
-    const state = { origin, client: Buffer.alloc(0) }
+    const state: State = { origin, client: Buffer.alloc(0), side: undefined }
     ws.on('message', async (data) => {
       const message = JSON.parse(String(data)) as Call | Call[]
       const answers: object[] = []
@@ -98,16 +113,25 @@ export class FakeStore {
     })
   }
 
-  #answer({ method, params }: Call, ws: WebSocket, state: { origin: string; client: Buffer }): unknown {
+  #answer({ method, params }: Call, ws: WebSocket, state: State): unknown {
     const p = params as Record<string, string>
     switch (method) {
       case 'hello':
-        return { name: 'masq', version: 'fake', api: 1 }
-      case 'request': {
+        return { name: 'masq', api: 2 }
+      case 'request':
+        this.#digits = ''
+        state.side = new StoreSide(state.origin, p.commitment!)
+        return { key: state.side.share }
+      case 'reveal': {
         const [id, key] = [randomBytes(8), randomBytes(32)]
+        const { digits, seal } = state.side!.open(p.key!, p.nonce!)
+        this.#digits = digits
         this.#tokens.set(url64(id), key)
-        return { id: url64(id), key: url64(key) }
+        return { token: seal(Buffer.concat([id, key])) }
       }
+      case 'compared':
+      case 'describe':
+        return {}
       case 'prove': {
         const key = (!this.forget && this.#tokens.get(p.id!)) || randomBytes(32)
         const [cn, sn] = [Buffer.from(p.cn!, 'base64url'), randomBytes(32)]

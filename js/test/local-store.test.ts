@@ -30,10 +30,15 @@ const watch = (page: Page): Promise<unknown> =>
 const seen = (page: Page, want: string): Promise<unknown> =>
   page.waitForFunction(`seen.includes(${JSON.stringify(want)})`)
 
+/** Moves the data; the user types the digits that the manager shows. */
+const USE = 'masq.useLocalStore({ digits: typed })'
+const read = async (): Promise<string> => (await store.request()).digits
+
 /** Each test has an origin of its own: the store keeps what it knows of one. */
 let n = 0
 async function fresh(options = ''): Promise<{ profile: BrowserContext; open: () => Promise<Page>; origin: string }> {
   const profile = await harness.profile()
+  await profile.exposeFunction('typed', read)
   const host = `t${++n}.localhost`
   const open = async (): Promise<Page> => {
     const page = await profile.newPage()
@@ -76,6 +81,97 @@ test('operations wait while the user decides, and are done after a yes', async (
   await Promise.all([until(a, 'local'), until(b, 'local')])
   assert.equal(await run(b, `masq.get('k')`), 1)
   await profile.close()
+})
+
+const asking = (page: Page): Promise<{ digits?: string } | undefined> => run(page, 'masq.status.asking')
+
+test('a page without data shows the digits that the manager shows, as long as it asks', async () => {
+  const { profile, open } = await fresh()
+  const page = await open()
+  const { digits, typing } = await store.request()
+  assert.match(digits, /^\d{6}$/)
+  assert.deepEqual([await asking(page), typing], [{ digits }, false])
+  const other = await open()
+  assert.deepEqual([await stateOf(other), (await asking(other))?.digits], ['asking', undefined])
+  await store.decide(false)
+  await Promise.all([until(page, 'embedded'), until(other, 'embedded')])
+  assert.deepEqual([await asking(page), await asking(other)], [undefined, undefined])
+  const used = run(page, `masq.useLocalStore({ digits: () => Promise.reject(new Error('asked for digits')) })`)
+  const again = await store.request()
+  assert.deepEqual([await stateOf(page), await asking(page)], ['embedded', { digits: again.digits }])
+  await store.decide(true)
+  await used
+  assert.deepEqual([await stateOf(page), await asking(page)], ['local', undefined])
+  await profile.close()
+})
+
+test('data moves only after the user has typed the digits that the manager shows', async () => {
+  const { profile, open, origin } = await fresh()
+  const refused = open()
+  await store.decide(false)
+  const page = await refused
+  await until(page, 'embedded')
+  await run(page, `masq.put('k', 1)`)
+  const type = '() => new Promise((resolve) => (globalThis.type = resolve))'
+  await run(page, `void (globalThis.use = () => masq.useLocalStore({ digits: ${type} }))`)
+  const state = (): Promise<State> => store.call<State>('state')
+
+  assert.equal(await codeOf(page, 'masq.useLocalStore()'), 'E_OPTIONS')
+  assert.deepEqual((await state()).requests, [])
+
+  const wrong = codeOf(page, 'use()')
+  const { request, digits, typing } = await store.request()
+  assert.deepEqual([typing, (await asking(page))?.digits], [true, undefined])
+  await store.call('allow', { request })
+  assert.equal((await state()).requests[0]!.allowed, true)
+  await run(page, `type('${digits.replace(/.$/, (d) => `${(Number(d) + 1) % 10}`)}')`)
+  assert.equal(await wrong, 'E_AUTH')
+  for (let i = 0; i < 40 && (await state()).requests.length > 0; i++) await new Promise((r) => setTimeout(r, 50))
+  assert.deepEqual([(await state()).requests, await stateOf(page)], [[], 'embedded'])
+  assert.equal(
+    (await state()).apps.find((a) => a.app === origin),
+    undefined,
+    'no token',
+  )
+
+  const right = run(page, 'use()')
+  const second = await store.request()
+  await store.call('allow', { request: second.request })
+  await run(page, `type(' ${second.digits.slice(0, 3)} ${second.digits.slice(3)}')`)
+  await right
+  assert.deepEqual([await stateOf(page), await run(page, `masq.get('k')`)], ['local', 1])
+  await profile.close()
+})
+
+test('data that comes while a page without any asks moves by typed digits, too', async () => {
+  for (const [digits, code, where] of [
+    ['', 'E_OPTIONS', 'embedded'],
+    ['{ digits: typed }', '', 'local'],
+  ] as const) {
+    const { profile, open } = await fresh()
+    const refused = open()
+    await store.decide(false)
+    const page = await refused
+    await until(page, 'embedded')
+    const used = codeOf(page, `masq.useLocalStore(${digits})`)
+    await store.request()
+    await run(page, `masq.put('k', 1)`)
+    await store.decide(true)
+    if (!code) await store.decide(true)
+    assert.equal(await used, code)
+    assert.deepEqual([await stateOf(page), await run(page, `masq.get('k')`)], [where, 1])
+    await profile.close()
+  }
+})
+
+test('a store at another port, to which a program at 6277 passes everything on, is not asked', async () => {
+  const elsewhere = await RealStore.open(0)
+  const relayed = await Harness.open({}, elsewhere.port)
+  const profile = await relayed.profile()
+  const page = await relayed.tab(profile)
+  await until(page, 'embedded')
+  assert.deepEqual((await elsewhere.call<State>('state')).requests, [])
+  await Promise.all([relayed.close(), elsewhere.stop()])
 })
 
 test('the request outlives a reload, and the tab that made it', async () => {
@@ -181,7 +277,7 @@ test('useLocalStore moves everything, once, and other tabs follow with their wat
   await Promise.all([watch(a), watch(b)])
   await run(a, `Promise.all(Array.from({ length: 1500 }, (_, i) => masq.put('n/' + i, { i, pad: 'x'.repeat(50) })))`)
   await run(b, `masq.put('bytes', new Uint8Array(200000).fill(7))`)
-  const used = run(b, 'masq.useLocalStore()')
+  const used = run(b, USE)
   await store.decide(true)
   const during = run(a, `masq.put('during', 1)`)
   await Promise.all([used, during])
@@ -206,10 +302,28 @@ test('useLocalStore moves everything, once, and other tabs follow with their wat
   await profile.close()
 })
 
+for (const [bytes, early] of [
+  [2 << 10, true],
+  [32 << 10, false],
+] as const)
+  test(`an icon of ${bytes} bytes is shown ${early ? 'with the request' : 'once the page is in'}`, async () => {
+    const icon = 'data:image/png;base64,'.padEnd(bytes - 2, 'A')
+    const app = JSON.stringify({ name: 'T', description: 'For a test', icon })
+    const { open, origin, profile } = await fresh(`app: ${app}`)
+    await open()
+    const asked = await store.decide(true)
+    assert.deepEqual([asked.icon, asked.description], [early ? icon : '', ''])
+    const shown = async () => (await store.call<State>('state')).apps.find((a) => a.app === origin)
+    while (!(await shown())?.description) await new Promise(setImmediate)
+    assert.equal((await shown())!.icon, icon)
+    await profile.close()
+  })
+
 test('useLocalStore says before it begins that there is no room', async () => {
   const { origin, page, profile } = await settled()
   await store.call('setQuota', { app: origin, bytes: 1 << 20 })
   const other = await harness.profile()
+  await other.exposeFunction('typed', read)
   const b = await other.newPage()
   await b.goto(page.url())
   const connected = run(b, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
@@ -217,7 +331,7 @@ test('useLocalStore says before it begins that there is no room', async () => {
   await connected
   await until(b, 'embedded')
   await run(b, `Promise.all([1, 2, 3].map((i) => masq.put('n/' + i, 'x'.repeat(400000))))`)
-  const used = codeOf(b, 'masq.useLocalStore()')
+  const used = codeOf(b, USE)
   await store.decide(true)
   assert.equal(await used, 'E_QUOTA')
   assert.equal(await stateOf(b), 'embedded')
@@ -264,7 +378,7 @@ test('useLocalStore moves values as they were written, whatever another device h
   const want = '5,200000,9990,true,Infinity,{"a":[1.5]}'
   assert.equal(await run(page, values), want)
   await watch(page)
-  const used = run(page, 'masq.useLocalStore()')
+  const used = run(page, USE)
   await store.decide(true)
   await used
   assert.equal(await stateOf(page), 'local')
@@ -283,7 +397,7 @@ test('useLocalStore loses nothing that other tabs write meanwhile, though the le
     b,
     `masq.batch(Array.from({ length: 1000 }, (_, i) => ({ type: 'put', key: 'n/' + i, value: 'x'.repeat(200) })))`,
   )
-  const used = run(b, 'masq.useLocalStore()')
+  const used = run(b, USE)
   await store.decide(true)
   const writing = run<number>(
     c, // sends one by one, and hears nothing meanwhile: not of the new leader either
@@ -309,6 +423,7 @@ test('a second browser’s data joins the first one’s: equal values once, diff
     `masq.batch([['same', 1], ['differs', 'first'], ['only/first', 1]].map(([key, value]) => ({ type: 'put', key, value })))`,
   )
   const profile = await harness.profile()
+  await profile.exposeFunction('typed', read)
   const page = await profile.newPage()
   await page.goto(first.origin + '/')
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, store: 'embedded' }))`)
@@ -320,7 +435,7 @@ test('a second browser’s data joins the first one’s: equal values once, diff
   await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
   assert.equal(await stateOf(page), 'embedded')
   await watch(page)
-  const used = run(page, 'masq.useLocalStore()')
+  const used = run(page, USE)
   await store.decide(true)
   await used
   const both = await run<string[]>(

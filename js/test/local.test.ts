@@ -29,8 +29,13 @@ async function fresh(): Promise<BrowserContext> {
   store.calls.length = 0
   store.instead = () => undefined
   store.forget = false
-  return (profile = await harness.profile())
+  profile = await harness.profile()
+  await profile.exposeFunction('typed', () => store.digits())
+  return profile
 }
+
+/** Moves the data; the user types the digits that the store shows. */
+const USE = 'masq.useLocalStore({ digits: typed })'
 
 test('where there is a local store and the user agrees, data goes there, and no WebAssembly loads', async () => {
   const p = await fresh()
@@ -113,6 +118,19 @@ test('a store that proves itself and does not take our token any more has taken 
   assert.equal(await codeOf(page, `masq.get('k')`), 'E_DENIED')
 })
 
+test('a store of another version is told as such', async () => {
+  const page = await settled(await fresh())
+  store.instead = ({ method }) => (method === 'hello' ? { name: 'masq', version: '0.1.0', api: 1 } : undefined)
+  await page.reload()
+  await reconnect(page)
+  await page.waitForFunction(`masq.status.error === 'E_VERSION'`)
+  assert.equal(await run(page, 'masq.status.store'), 'away')
+  assert.equal(await codeOf(page, `masq.get('k')`), 'E_VERSION')
+  store.instead = () => undefined
+  await until(page, 'local')
+  assert.equal(await run(page, 'masq.status.error'), undefined)
+})
+
 test('garbage where a store should be: a new application works embedded, one that knows a store waits', async () => {
   const garbage: [string, Instead][] = [
     ['no JSON', (_, ws) => (ws.send('{'), SILENCE)],
@@ -126,7 +144,9 @@ test('garbage where a store should be: a new application works embedded, one tha
     ],
     ['a flood', (_, ws) => (Array.from({ length: 5000 }, () => ws.send('[]')), ws.close(), SILENCE)],
     ['nothing', () => SILENCE],
-    ['a token that is none', ({ method }) => (method === 'request' ? { id: 'x', key: 'y' } : undefined)],
+    ['a share that is none', ({ method }) => (method === 'request' ? { key: 'AAAA' } : undefined)],
+    ['a token of another key', ({ method }) => (method === 'reveal' ? { token: 'A'.repeat(75) } : undefined)],
+    ['a token that is none', ({ method }) => (method === 'reveal' ? { token: 'y' } : undefined)],
   ]
   for (const [what, instead] of garbage) {
     const p = await fresh()
@@ -197,13 +217,13 @@ test('moving that fails leaves everything as it was, in every tab, and can be do
   for (const [what, instead, code] of failures.reverse()) {
     store.instead = instead
     const put = run(b, `masq.put('meanwhile', '${what}')`)
-    assert.equal(await codeOf(a, 'masq.useLocalStore()'), code, what)
+    assert.equal(await codeOf(a, USE), code, what)
     await put
     assert.equal(await run(a, 'masq.status.store'), 'embedded')
     assert.deepEqual([await count(a), await count(b), await run(a, `masq.get('meanwhile')`)], [51, 51, what])
   }
   store.instead = () => undefined
-  await run(a, 'masq.useLocalStore()')
+  await run(a, USE)
   await Promise.all([until(a, 'local'), until(b, 'local')])
   assert.deepEqual([store.data.size, await count(b)], [51, 51])
 })
@@ -214,21 +234,21 @@ test('a tab that is closed in the middle of moving loses nothing, and another on
   const importing = new Promise<void>((resolve) => {
     store.instead = ({ method }) => (method === 'import' ? (resolve(), SILENCE) : undefined)
   })
-  await run(a, 'void masq.useLocalStore().catch(() => {})')
+  await run(a, `void ${USE}.catch(() => {})`)
   await importing
   const put = run(b, `masq.put('meanwhile', 1)`)
   await a.close()
   await put
   assert.equal(await count(b), 51)
   store.instead = () => undefined
-  await run(b, 'masq.useLocalStore()')
+  await run(b, USE)
   assert.deepEqual([store.data.size, await count(b), store.count('request')], [51, 51, 2], 'the token is kept')
 })
 
 test('both tabs may move at once', async () => {
   const p = await fresh()
   const [a, b] = [await embedded(p), await harness.tab(p)]
-  await Promise.all([run(a, 'masq.useLocalStore()'), run(b, 'masq.useLocalStore()')])
+  await Promise.all([run(a, USE), run(b, USE)])
   await Promise.all([until(a, 'local'), until(b, 'local')])
   assert.deepEqual([store.data.size, await count(a), await count(b)], [50, 50, 50])
 })
@@ -236,10 +256,8 @@ test('both tabs may move at once', async () => {
 test('embedded data that is left after moving is deleted next time', async () => {
   const p = await fresh()
   const page = await embedded(p)
-  await run(
-    page,
-    `(IDBFactory.prototype.deleteDatabase = () => { throw new Error('crash') }, masq.useLocalStore().catch(() => {}))`,
-  )
+  await run(page, `void (IDBFactory.prototype.deleteDatabase = () => { throw new Error('crash') })`)
+  assert.equal(await codeOf(page, USE), 'E_INTERNAL')
   await page.reload()
   await reconnect(page)
   await until(page, 'local')
@@ -252,7 +270,7 @@ test("with store: 'local' data that was in this browser stays there until useLoc
   await run(before, `masq.close()`)
   const page = await harness.tab(p, { options: `store: 'local'` })
   assert.equal(await run(page, 'masq.status.store'), 'denied') // there was a no before
-  await run(page, 'masq.useLocalStore()')
+  await run(page, USE)
   await run(page, `masq.get('k1')`)
   assert.deepEqual([store.data.size, await count(page)], [50, 50])
   await page.waitForFunction(`indexedDB.databases().then((l) => l.length === 1)`)
@@ -277,7 +295,7 @@ test('a policy that forbids the local store is said once, and the application wo
   await page.goto(harness.url('/csp'))
   await reconnect(page)
   assert.equal(await run(page, `(await masq.put('k', 1), await masq.get('k'))`), 1)
-  assert.equal(await codeOf(page, 'masq.useLocalStore()'), 'E_STORE_AWAY')
+  assert.equal(await codeOf(page, USE), 'E_STORE_AWAY')
   assert.deepEqual(said, [`masq: to use a local store, add ws://localhost:6277 to the policy's connect-src`])
   assert.deepEqual(store.calls, [])
 })
@@ -302,7 +320,7 @@ test('a public page does not raise the browser’s prompt by itself: it works em
   assert.equal(await run(page, 'masq.status.store'), 'embedded')
   await run(page, `masq.put('k', 1)`)
   assert.equal(store.connections, 0)
-  assert.equal(await codeOf(page, 'masq.useLocalStore()'), 'E_STORE_AWAY') // without a window nobody answers the prompt: no
+  assert.equal(await codeOf(page, USE), 'E_STORE_AWAY') // without a window nobody answers the prompt: no
   assert.equal(await run(page, `masq.get('k')`), 1)
 })
 
@@ -311,12 +329,12 @@ test('when the browser lets it, useLocalStore moves a public page’s data, once
   const page = await publicPage(p)
   await run(page, `Promise.all(Array.from({ length: 50 }, (_, i) => masq.put('k' + i, i)))`)
   await p.grantPermissions(['local-network-access'])
-  await run(page, 'masq.useLocalStore()')
+  await run(page, USE)
   assert.equal(await run(page, 'masq.status.store'), 'local')
   assert.deepEqual([store.data.size, await count(page), store.count('import')], [50, 50, 1])
   await page.reload()
   await reconnect(page)
-  await run(page, 'masq.useLocalStore()')
+  await run(page, USE)
   assert.deepEqual([await count(page), store.count('import'), store.count('request')], [50, 1, 1])
   await p.clearPermissions()
   await page.reload()

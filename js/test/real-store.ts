@@ -12,12 +12,15 @@ interface Request {
   name: string
   description: string
   icon: string
+  digits: string
+  typing: boolean
+  allowed: boolean
 }
 
 /** What the tests look at in the manager's state. */
 export interface State {
   requests: Request[]
-  apps: { app: string; tokens: { id: string }[]; entries: number }[]
+  apps: { app: string; description: string; icon: string; tokens: { id: string }[]; entries: number }[]
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'masq-store-'))
@@ -42,12 +45,16 @@ export class RealStore {
   #calls = new Map<number, { resolve: (result: never) => void; reject: (e: Error) => void }>()
   #n = 0
 
-  private constructor(dir: string) {
+  readonly #pagePort: number
+
+  private constructor(dir: string, pagePort: number) {
     this.dir = dir
+    this.#pagePort = pagePort
   }
 
-  static async open(): Promise<RealStore> {
-    const store = new RealStore(mkdtempSync(join(folder, 'data-')))
+  /** `pagePort` is where it is told that pages reach it; 0: where it listens. */
+  static async open(pagePort = 6277): Promise<RealStore> {
+    const store = new RealStore(mkdtempSync(join(folder, 'data-')), pagePort)
     await store.start()
     return store
   }
@@ -55,7 +62,17 @@ export class RealStore {
   /** Starts it if it does not run, on the port that it had before. */
   async start(): Promise<void> {
     if (this.#process) return
-    const args = ['store', '--data', this.dir, '--port', String(this.port), '--no-keyring', '--headless']
+    const args = [
+      'store',
+      '--data',
+      this.dir,
+      '--port',
+      String(this.port),
+      '--page-port',
+      String(this.#pagePort),
+      '--no-keyring',
+      '--headless',
+    ]
     const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     this.#process = child
     const line = await new Promise<string>((resolve, reject) => {

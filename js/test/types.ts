@@ -52,6 +52,7 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
     { type: 'del', key: 'k' },
   ])
   await masq.useLocalStore()
+  await masq.useLocalStore({ digits: () => Promise.resolve(masq.status.asking?.digits) })
   is<Equal<Awaited<ReturnType<Masq['persist']>>, boolean>>()
   is<Equal<Status['persistent'], boolean | undefined>>()
   await masq.revoke(devices[0]!.id)
@@ -88,6 +89,8 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
   await connect({ app: { name: 'T' }, name: 'Laptop' })
   // @ts-expect-error no such store
   await connect({ app: { name: 'T' }, store: 'cloud' })
+  // @ts-expect-error digits are typed while Masq waits
+  await masq.useLocalStore({ digits: () => '482913' })
   // @ts-expect-error no such code
   if (error.code === 'E_NOTHING') return
 }

@@ -217,6 +217,9 @@ const calls: Record<string, [call: string, code: string][]> = {
   ],
   useLocalStore: [
     [`masq.useLocalStore()`, 'E_STORE_AWAY'],
+    [`masq.useLocalStore(null)`, 'E_OPTIONS'],
+    [`masq.useLocalStore({ digits: '000000' })`, 'E_OPTIONS'],
+    [`masq.useLocalStore({ digit: async () => '000000' })`, 'E_OPTIONS'],
     [`gone.useLocalStore()`, 'E_CLOSED'],
     [`single.useLocalStore()`, 'E_OPTIONS'],
   ],

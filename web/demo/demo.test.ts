@@ -98,7 +98,7 @@ const device = (name: string, more: Partial<Device> = {}): Device => ({
 
 const status = (sync: Status['sync'], devices: Device[], error?: Status['error']): Status => ({
   ...{ store: 'embedded', sync, error, entries: 0, recovery: false, self: device('me'), devices },
-  ...{ newer: false, persistent: true, room: 1e9, low: false, temporary: false },
+  ...{ newer: false, asking: undefined, persistent: true, room: 1e9, low: false, temporary: false },
   counts: { devices: devices.length, online: 0, upToDate: 0 },
   toSend: Math.max(0, ...devices.map((d) => d.toSend)),
   toReceive: devices.some((d) => d.toReceive),

@@ -91,7 +91,7 @@ export class Devices {
         await this.#masq.useLocalStore()
         this.show()
       }
-      const page = waiting(why, { again, instead: () => undefined, invited: false })
+      const page = waiting(why, { again, instead: () => undefined, invited: false, digits: status.asking?.digits })
       page.querySelector('.actions')?.append(this.#closeButton())
       this.#dialog.replaceChildren(...page.children)
     }

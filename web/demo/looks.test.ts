@@ -64,6 +64,11 @@ const later =
 const note = click('#notes li:nth-child(2) button')
 const first = click('#notes button')
 const devices = click('#sync')
+const move = [
+  devices,
+  click('dialog details:last-of-type summary'),
+  click('dialog details:last-of-type .actions button'),
+]
 const invite = click('.empty .actions button:nth-child(2)')
 const agree: Do[] = [seen('.join form'), click('.join form .primary')]
 const link = '#masq=1.AAECAwQFBgcICQoLDA0ODw'
@@ -124,7 +129,18 @@ const scenes: Record<string, Scene> = {
   'versions-two': { script: conflict(2), act: [click('#notes li:has(.versions) button')] },
   'versions-three': { script: conflict(3), act: [click('#notes li:has(.versions) button')] },
 
-  asking: { script: empty({ store: 'asking' }) },
+  asking: { script: empty({ store: 'asking', asking: { digits: '482913' } }) },
+  'asking-in-another-tab': { script: empty({ store: 'asking', asking: { digits: undefined } }) },
+  'moving-asks': { script: { ...alone(), fails: { useLocalStore: 'never' } }, act: [...move] },
+  'moving-digits': { script: { ...alone(), types: true }, act: [...move, seen('#store-digits')] },
+  'moving-digits-missing': {
+    script: { ...alone(), types: true },
+    act: [...move, click('dialog [type=submit]'), seen('dialog .problem:not([hidden])')],
+  },
+  'moving-wrong-digits': {
+    script: { ...alone(), fails: { useLocalStore: 'E_AUTH' } },
+    act: [...move, seen('dialog [role=alert]')],
+  },
   'asking-with-invite': { script: empty({ store: 'asking' }), fragment: link, act: [...agree, seen('.join .busy')] },
   away: { script: empty({ store: 'away' }) },
   denied: { script: empty({ store: 'denied' }) },

@@ -76,15 +76,18 @@ const next = (masq: Masq): Promise<void> =>
 /** showWaiting shows why there are no notes yet, as long as there are none. */
 function showWaiting(masq: Masq, instead: () => void): { blocked: (by: boolean) => void; end: () => void } {
   let shown: Obstacle | undefined
+  let digits: string | undefined
   let version = false
   const draw = () => {
     const why = obstacle(masq.status) ?? (version ? 'version' : undefined)
-    if (!why || why === shown) return
-    shown = why
-    const view = waiting(why, { invited, again: () => masq.useLocalStore(), instead })
+    const six = masq.status.asking?.digits
+    if (!why || (why === shown && six === digits)) return
+    const view = waiting(why, { invited, digits: six, again: () => masq.useLocalStore(), instead })
     document.body.dataset.pane = 'join'
     byId('main').replaceChildren(view)
     view.querySelector('h2')?.focus()
+    shown = why
+    digits = six
   }
   masq.addEventListener('status', draw)
   draw()

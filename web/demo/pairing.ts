@@ -52,7 +52,7 @@ const steps: Record<Pairing['step'], (p: Pairing, o: PairingOptions) => (Node | 
   compare,
   confirmed: (p, o) => [
     heading(t('sayYesOn', { device: iso(p.name) })),
-    digits(p),
+    digits(p.digits),
     h('p', {}, t('saidYes')),
     timeLeft(),
     h(
@@ -176,8 +176,8 @@ function searching(o: PairingOptions): Node[] {
   ]
 }
 
-function digits(p: Pairing): HTMLElement {
-  const six = p.digits
+/** digits shows six, and has a screen reader read them one by one. */
+export function digits(six: string): HTMLElement {
   return h(
     'p',
     { class: 'digits' },
@@ -199,7 +199,7 @@ function compare(p: Pairing, o: PairingOptions): Node[] {
   }
   return [
     heading(t('same')),
-    digits(p),
+    digits(p.digits),
     h('p', {}, ...rich('otherIs', { device: h('strong', { id: 'other-name', dir: 'auto' }, p.name) })),
     ...(p.hasData ? [choice(bring, discard, p.name, o.notes), missing] : []),
     timeLeft(),

@@ -66,7 +66,8 @@ class Store {
   }
 
   async start(): Promise<void> {
-    const { program, said } = await run('store', '--headless', '--port', this.#port, '--data', this.#dir)
+    const ports = ['--port', this.#port, '--page-port', '6277'] // the second one as its browser is told
+    const { program, said } = await run('store', '--headless', ...ports, '--data', this.#dir)
     this.#program = program
     this.#port = new URL(said.store!).port
   }
@@ -77,6 +78,12 @@ class Store {
 
   allow(app: string): void {
     execFileSync(masq, ['apps', 'allow', '--data', this.#dir, app])
+  }
+
+  /** digits are those that the user sees beside the application that asks. */
+  digits(): string {
+    const apps = execFileSync(masq, ['apps', '--json', '--data', this.#dir], { encoding: 'utf8' })
+    return (JSON.parse(apps) as { requests: { digits: string }[] }).requests[0]!.digits
   }
 }
 
@@ -148,6 +155,34 @@ describe('Notes', { concurrency: 2 }, () => {
     await page.getByText('Not saved').waitFor({ state: 'hidden' })
     await page.reload()
     await page.getByRole('button', { name: /Before.*written meanwhile/ }).waitFor()
+  })
+
+  test('notes that are in the browser move into the store whose digits are typed, and into no other', async () => {
+    const store = await Store.open('digits')
+    await store.stop()
+    const page = await device(store.address)
+    await write(page, 'Kept here')
+    await page.getByText('Saved on this device').waitFor()
+    await store.start()
+    const move = async (digits: () => string) => {
+      await page.locator('#sync').click()
+      await page.getByText('Masq runs on this computer').click()
+      await press(page, 'Keep my notes in Masq on this computer')
+      await heading(page, 'Type the digits of the Store manager')
+      await page.getByLabel('Six digits').fill(digits())
+      await press(page, 'Continue')
+    }
+    await move(() => store.digits().replace(/.$/, (d) => String((Number(d) + 1) % 10)))
+    await heading(page, 'The notes stay in this browser')
+    await page.getByText('The digits are wrong, or another program is in the place of Masq.').waitFor()
+    await press(page, 'Close')
+    await move(() => store.digits())
+    store.allow(site.demo)
+    await heading(page, 'Your notes are in Masq')
+    await press(page, 'Close')
+    await page.reload()
+    await page.getByRole('button', { name: 'Kept here' }).waitFor()
+    assert.equal(await page.locator('a[href*="6277"]').count(), 0)
   })
 
   test('an invite is kept by whoever keeps the notes in the browser instead', async () => {

@@ -2,7 +2,7 @@
 import type { Masq, Status } from '@masq/client'
 import { button, h, icon } from './dom.js'
 import { errorText } from './errors.js'
-import { heading } from './pairing.js'
+import { digits, heading } from './pairing.js'
 import { rich, t } from './words.js'
 
 /** inStore says whether the notes are, or are to be, in the local store: devices and pairing are the Store manager's then. */
@@ -17,6 +17,8 @@ export const manager = (): HTMLElement => h('p', {}, ...rich('managerIs', { comm
 export interface Waiting {
   /** invited says that an invite waits, too. */
   invited: boolean
+  /** digits are those that the Store manager shows while it asks, if this page knows them. */
+  digits?: string | undefined
   /** again asks for access, or tries to reach the store. */
   again(): Promise<void>
   /** instead keeps the notes in this browser. */
@@ -39,6 +41,7 @@ export const waiting = (why: Obstacle, w: Waiting): HTMLElement =>
 const pages: Record<Obstacle, (w: Waiting) => Node[]> = {
   asking: (w) => [
     heading(t('allowTitle')),
+    ...shared(w.digits),
     h('p', {}, t('allowText')),
     manager(),
     h('p', { class: 'busy' }, icon('wait'), w.invited ? `${t('allowWait')} ${t('allowInvite')}` : t('allowWait')),
@@ -62,6 +65,9 @@ const pages: Record<Obstacle, (w: Waiting) => Node[]> = {
   ],
 }
 
+const shared = (six: string | undefined): Node[] =>
+  six ? [digits(six), h('p', { class: 'hint' }, t('askDigits'))] : []
+
 function retry(label: string, w: Waiting): Node[] {
   const problem = h('p', { class: 'problem', role: 'alert', hidden: true })
   const again = async (): Promise<void> => {
@@ -79,26 +85,73 @@ function retry(label: string, w: Waiting): Node[] {
   return [problem, h('div', { class: 'actions' }, control)]
 }
 
-/** moving shows in root how the notes move into the local store. */
-export async function moving(root: HTMLElement, masq: Masq, close: () => void): Promise<void> {
+/** moving shows in dialog how the notes move into the local store. */
+export async function moving(dialog: HTMLElement, masq: Masq, close: () => void): Promise<void> {
   const closing = (props = {}): HTMLElement => h('div', { class: 'actions' }, button(t('close'), close, props))
-  root.replaceChildren(
-    heading(t('allowTitle')),
-    h('p', {}, t('movePrompt')),
-    manager(),
-    h('p', { class: 'busy' }, icon('wait'), t('moveWait')),
-    closing(),
-  )
+  let six: string | undefined
+  const wait = () =>
+    dialog.replaceChildren(
+      heading(t('allowTitle')),
+      ...shared(six),
+      h('p', {}, t('movePrompt')),
+      manager(),
+      h('p', { class: 'busy' }, icon('wait'), t('moveWait')),
+      closing(),
+    )
+  const told = () => {
+    if (six === masq.status.asking?.digits || !dialog.querySelector('.busy')) return
+    six = masq.status.asking?.digits
+    wait()
+  }
+  const digits = async (): Promise<string | undefined> => {
+    const typed = await typing(dialog)
+    if (typed === undefined) close()
+    else wait()
+    return typed
+  }
+  wait()
+  masq.addEventListener('status', told)
   let shown: Node[]
   try {
-    await masq.useLocalStore()
+    await masq.useLocalStore({ digits })
     shown = [heading(t('movedTitle')), h('p', {}, t('movedText')), closing({ class: 'primary' })]
   } catch (error) {
     shown = [heading(t('stayTitle')), h('p', { role: 'alert' }, errorText(error)), closing()]
   }
-  if (!root.isConnected || !root.querySelector('.busy')) return
-  root.replaceChildren(...shown)
-  root.querySelector('h2')?.focus()
+  masq.removeEventListener('status', told)
+  if (!dialog.isConnected || !dialog.querySelector('.busy, #store-digits')) return
+  dialog.replaceChildren(...shown)
+  dialog.querySelector('h2')?.focus()
+}
+
+/** typing has the user type the digits; it resolves with undefined if they will not. */
+function typing(dialog: HTMLElement): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const field = h('input', { id: 'store-digits', inputmode: 'numeric', autocomplete: 'off', maxlength: 9 })
+    const missing = h('p', { class: 'problem', role: 'alert', hidden: true }, t('sixDigits'))
+    const onsubmit = (e: Event) => {
+      e.preventDefault()
+      const typed = field.value.replace(/\D/g, '')
+      missing.hidden = typed.length === 6
+      if (missing.hidden) resolve(typed)
+      else field.focus()
+    }
+    const actions = h(
+      'div',
+      { class: 'actions' },
+      h('button', { type: 'submit', class: 'primary' }, t('continue')),
+      button(t('cancel'), () => resolve(undefined)),
+    )
+    const label = h('label', { for: 'store-digits' }, t('digitsLabel'))
+    dialog.replaceChildren(
+      heading(t('typeTitle')),
+      h('p', {}, t('typeText')),
+      manager(),
+      h('form', { class: 'fold', onsubmit, novalidate: true }, label, field, missing, actions),
+    )
+    dialog.querySelector('h2')?.focus()
+    dialog.addEventListener('close', () => resolve(undefined), { once: true })
+  })
 }
 
 /** counts says which other devices have the notes, of which a local store tells nobody more than how many there are. */

@@ -165,6 +165,24 @@ describe('answering', { concurrency: 3 }, () => {
     assert.deepEqual(await script.called('allow'), { request: 9 })
   })
 
+  test('a request shows the digits, and says what they are for', async () => {
+    const { page, script } = await harness.tab(asking(), english)
+    const card = (origin: string) => page.getByRole('article', { name: `https://${origin}` })
+    const digits = card('garden.example.org').locator('.shared')
+    await digits.filter({ hasText: 'The application has the digits' }).waitFor()
+    assert.deepEqual(await digits.locator('b span').allTextContents(), ['482 913', '4 8 2, 9 1 3'])
+    await card('notes.example.org').getByText('Type the digits').waitFor()
+    await card('notes.example.org')
+      .getByRole('button', { name: /^Allow/ })
+      .click()
+    assert.deepEqual(await script.called('allow'), { request: 2 })
+    const allowed = card('recipes.example.com')
+    await allowed.getByText('You have allowed it. Type the digits').waitFor()
+    assert.equal(await allowed.getByRole('button', { name: /^Allow/ }).count(), 0)
+    await allowed.getByRole('button', { name: /^Refuse/ }).click()
+    assert.deepEqual(await script.called('refuse'), { request: 5 })
+  })
+
   test('the origin is the largest text of a request', async () => {
     const { page } = await harness.tab(hostile(), english)
     const cards = page.locator('.request')
@@ -278,7 +296,7 @@ describe('adding a device', { concurrency: 3 }, () => {
       devices: [device('new', 'New')],
       requests: asking().requests,
     })
-    await wait(page, () => document.title.startsWith('(4)'))
+    await wait(page, () => document.title.startsWith('(5)'))
     await page.keyboard.type('91')
     assert.equal(await field.inputValue(), '48 291')
     await page.keyboard.press('Enter')
@@ -379,7 +397,7 @@ describe('the page', { concurrency: 3 }, () => {
     assert.deepEqual(
       labels.map((l) => l.replace(/[\u2066-\u2069]/g, '')),
       [
-        'Applications4, 4 requests wait for you',
+        'Applications5, 5 requests wait for you',
         'Devices',
         'Settings',
         'Allow https://garden.example.org',

@@ -1,7 +1,7 @@
 // The steps of a pairing, as this store's side shows them: the host has the link, the joiner has opened it.
 import { button, type Child, type Element, foreign, h, icon } from '../shared/dom.js'
 import type { Page, PairingDialog, Shown } from './page.js'
-import { actions, heading, problem } from './parts.js'
+import { actions, heading, problem, spelled } from './parts.js'
 import { codeOf, pairingProblem } from './problems.js'
 import type { Pairing, State } from './state.js'
 import { svg } from '../../js/src/qr.js'
@@ -105,15 +105,7 @@ const looking = (m: Page, p: Pairing): Child[] => [
   actions(close(m, t('cancel'))),
 ]
 
-function digits(six: string): Element {
-  const [a, b] = [six.slice(0, 3), six.slice(3)]
-  return h(
-    'p',
-    { class: 'digits' },
-    h('span', { 'aria-hidden': 'true' }, `${a} ${b}`),
-    h('span', { class: 'unseen' }, `${[...a].join(' ')}, ${[...b].join(' ')}`),
-  )
-}
+const digits = (six: string): Element => h('p', { class: 'digits' }, ...spelled(six))
 
 // Both show the digits: the user compares them. Joining, this store may have data of its own to decide about.
 function compare(m: Page, state: State, p: Pairing): Child[] {

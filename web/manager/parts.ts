@@ -34,6 +34,15 @@ export function appIcon({ name, icon: data = '' }: { name: string; icon?: string
   )
 }
 
+/** spelled shows six digits, and has a screen reader read them one by one. */
+export const spelled = (six: string): Child[] => {
+  const [a, b] = [six.slice(0, 3), six.slice(3)]
+  return [
+    h('span', { 'aria-hidden': 'true' }, `${a} ${b}`),
+    h('span', { class: 'unseen' }, `${[...a].join(' ')}, ${[...b].join(' ')}`),
+  ]
+}
+
 /** toggle is a switch. label says what it switches. */
 export const toggle = (on: boolean, label: string, onclick: () => void): Element =>
   h(

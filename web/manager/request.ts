@@ -1,6 +1,6 @@
 // An application that asks for access. What the store knows of it (its origin) is the largest thing; what it says of itself
 // stands apart, as such: it can say anything.
-import { appIcon, browserName } from './parts.js'
+import { appIcon, browserName, spelled } from './parts.js'
 import { button, type Element, foreign, h, icon } from '../shared/dom.js'
 import type { Page } from './page.js'
 import type { Request } from './state.js'
@@ -25,19 +25,24 @@ export function requestCard(m: Page, r: Request): Element {
     others &&
       h('p', { class: 'problem' }, icon('alert'), h('span', {}, ...rich('programWants', { app: strong(r.app) }))),
     r.again && h('p', { class: 'note' }, t('askedAgain')),
+    h('p', { class: 'shared' }, ...rich(wordsOn(r), { digits: h('b', {}, ...spelled(r.digits)) })),
     h('p', { class: 'hint' }, t(others ? 'allowMeansProgram' : 'allowMeans')),
     h(
       'div',
       { class: 'actions' },
-      button(t('allow'), answer('allow'), {
-        class: 'primary',
-        disabled: !ready,
-        'aria-label': `${t('allow')} ${iso(who)}`,
-      }),
+      !r.allowed &&
+        button(t('allow'), answer('allow'), {
+          class: 'primary',
+          disabled: !ready,
+          'aria-label': `${t('allow')} ${iso(who)}`,
+        }),
       button(t('refuse'), answer('refuse'), { disabled: !ready, 'aria-label': `${t('refuse')} ${iso(who)}` }),
     ),
   )
 }
+
+// What the digits are for: whoever keeps data already has them typed there, and moves it nowhere else.
+const wordsOn = (r: Request) => (r.allowed ? 'digitsAllowed' : r.typing ? 'digitsTyped' : 'digitsShown')
 
 const claim = (r: Request): Element =>
   h(

@@ -36,7 +36,7 @@ export async function exchange(rpc: Rpc, opener: Opener): Promise<void> {
 
 /** prove has the store prove that it knows the session, and then proves it to the store. Either failure is E_AUTH. */
 export async function prove(rpc: Rpc, session: Session): Promise<void> {
-  const key = await tokenKey(session.key)
+  const key = await tokenKey(fromBase64(session.key))
   const cn = crypto.getRandomValues(new Uint8Array(32))
   const answer = await rpc.call('prove', JSON.stringify({ id: session.id, cn: base64url(cn) }))
   const sn = fromBase64(answer.sn)

@@ -29,6 +29,9 @@ export interface Request {
   description: string
   icon: string
   again: boolean
+  digits: string // six, which the application knows too
+  typing: boolean // the user is to type them there, and has not yet
+  allowed: boolean // the user has said yes, and is to type them still
   program?: string // a program asks
   /** The browser that a page asks from, and its system, as far as they are known. */
   browser?: string

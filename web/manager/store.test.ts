@@ -2,6 +2,7 @@
 // managers, and shut out again. Everything runs on loopback.
 import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { createECDH, createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -108,27 +109,40 @@ class Computer {
   title = (name: string) => this.page.getByRole('heading', { name, exact: true }).waitFor()
 
   /** app opens an application's page, which asks for access; ask resolves with the answer. */
-  async app(name: string): Promise<{ page: Page; origin: string; ask: Promise<{ id?: string; code?: string }> }> {
+  async app(name: string): Promise<{ page: Page; origin: string; ask: Promise<{ token?: string; code?: string }> }> {
     const page = await this.context.newPage()
     const origin = `http://localhost:${(site.address() as AddressInfo).port}`
     await page.goto(origin)
     const ask = page.evaluate(
-      ([port, name]) =>
-        new Promise<{ id?: string; code?: string }>((resolve) => {
+      ([port, name, { commitment, ...reveal }]) =>
+        new Promise<{ token?: string; code?: string }>((resolve) => {
           const socket = new WebSocket(`ws://localhost:${port}/v1`)
           Object.assign(globalThis, { socket })
-          const params = { app: { name, description: 'For a test' } }
-          socket.onopen = () => socket.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'request', params }))
+          const call = (id: number, method: string, params: object) =>
+            socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }))
+          const app = { name, description: 'For a test' }
+          socket.onopen = () => call(1, 'request', { app, commitment })
           socket.onmessage = ({ data }) => {
             const { id, result, error } = JSON.parse(data as string)
-            if (id === 1) resolve(result ?? error.data)
+            if (id === 1) call(2, 'reveal', reveal)
+            if (id === 2) resolve(result ?? error.data)
           }
         }),
-      [this.port, name] as const,
+      [this.port, name, contact(origin, Number(this.port))] as const,
     )
     await this.page.bringToFront() // a page in the background is slow
     return { page, origin, ask }
   }
+}
+
+/** contact is an application's side of first contact with the store at port. */
+function contact(owner: string, port: number): { commitment: string; key: string; nonce: string } {
+  const lv = (s: string) => Buffer.concat([Buffer.from([s.length >> 8, s.length & 255]), Buffer.from(s)])
+  const about = [lv('masq-contact/1'), lv(owner), Buffer.from([port >> 8, port & 255])]
+  const [key, nonce] = [createECDH('prime256v1').generateKeys(), randomBytes(32)]
+  const commitment = createHash('sha256').update(Buffer.concat([...about, key, nonce]))
+  const text = (b: Buffer) => b.toString('base64url')
+  return { commitment: text(commitment.digest()), key: text(key), nonce: text(nonce) }
 }
 
 const put = (page: Page, key: string): Promise<unknown> =>
@@ -169,7 +183,7 @@ test('applications are let in, and two computers paired and parted, through thei
   assert.equal((await refused.ask).code, 'E_DENIED')
   const notes = await desk.app('Notes')
   await desk.button(/^Allow/).click()
-  assert.ok((await notes.ask).id)
+  assert.ok((await notes.ask).token)
   await desk.title('On this computer')
   await put(notes.page, 'note/1')
   await put(notes.page, 'note/2')

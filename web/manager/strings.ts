@@ -78,6 +78,11 @@ export const en = {
     'This is not the web application: it is a program that wants everything {app} has stored. Allow it only if you have just started this program yourself and trust it with that.',
   askedAgain:
     'This application already has access on this computer. It asks again when you use it in a second browser, or after its site data has been cleared. If you did neither, refuse.',
+  digitsShown:
+    'The application has the digits {digits}, too. On a computer that you share with people you do not trust, compare them: if it shows others, refuse.',
+  digitsTyped:
+    'Type the digits {digits} into the application, which keeps data already. Then allow it, unless it says that they are wrong.',
+  digitsAllowed: 'You have allowed it. Type the digits {digits} into the application: it waits for them.',
   allowMeans: 'It will see its own data only, on this computer and, if you sync it, on your other devices.',
   allowMeansProgram: 'It will read and change that application’s data on all your devices.',
   allow: 'Allow',
@@ -453,6 +458,11 @@ export const fr: Like<typeof en> = {
     'Ce n’est pas l’application web : c’est un programme qui veut tout ce que {app} a enregistré. N’acceptez que si vous venez de lancer ce programme vous-même et lui faites confiance pour cela.',
   askedAgain:
     'Cette application a déjà un accès sur cet ordinateur. Elle le redemande quand vous l’utilisez dans un second navigateur, ou après l’effacement de ses données de site. Si ce n’est pas le cas, refusez.',
+  digitsShown:
+    'L’application a aussi les chiffres {digits}. Sur un ordinateur partagé avec des personnes en qui vous n’avez pas confiance, comparez-les : si elle en affiche d’autres, refusez.',
+  digitsTyped:
+    'Tapez les chiffres {digits} dans l’application, qui garde déjà des données. Puis autorisez-la, sauf si elle dit qu’ils sont faux.',
+  digitsAllowed: 'Vous l’avez autorisée. Tapez les chiffres {digits} dans l’application : elle les attend.',
   allowMeans:
     'Elle ne verra que ses propres données, sur cet ordinateur et, si vous la synchronisez, sur vos autres appareils.',
   allowMeansProgram: 'Il lira et modifiera les données de cette application sur tous vos appareils.',

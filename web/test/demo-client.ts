@@ -12,6 +12,8 @@ export interface Scenario {
   versions?: Record<string, unknown[]>
   /** fails has the code that a verb rejects with; 'never': it does not settle. */
   fails?: Record<string, string>
+  /** types says that the notes move only after digits were typed. */
+  types?: boolean
 }
 
 type Listener = (told: object) => void
@@ -31,7 +33,7 @@ const usual = {
     full: undefined,
     recovery: false,
   },
-  ...{ newer: false, persistent: undefined, room: undefined, low: false, temporary: false },
+  ...{ newer: false, asking: undefined, persistent: undefined, room: undefined, low: false, temporary: false },
   ...{ self: device('self', 'Desk', true), devices: [], counts: { devices: 0, online: 0, upToDate: 0 } },
 }
 
@@ -93,7 +95,10 @@ export class Scripted extends EventTarget {
   revoke = (id: string) =>
     this.#settle('revoke', () => this.become({ devices: this.status.devices.filter((d) => d.id !== id) }), id)
   rename = (name: string) => this.#settle('rename', () => this.become({ self: { ...this.status.self, name } }))
-  useLocalStore = () => this.#settle('useLocalStore', () => undefined)
+  useLocalStore = async ({ digits }: { digits?: () => Promise<string | undefined> } = {}) => {
+    const typed = this.#script.types ? await digits?.() : undefined
+    await this.#settle('useLocalStore', () => undefined, typed)
+  }
   close = () => Promise.resolve()
 
   watch(_: string, listener: Listener): () => void {

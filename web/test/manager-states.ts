@@ -45,6 +45,7 @@ export const app = (address: string, name: string, more: Partial<App> = {}): App
 
 export const request = (n: number, origin: string, name: string, more: Partial<Request> = {}): Request => ({
   ...{ request: n, app: origin, origin, name, description: '', icon: '', again: false },
+  ...{ digits: '482913', typing: false, allowed: false },
   ...{ asked: now - 2 * minute, expires: now + 8 * minute },
   ...more,
 })
@@ -141,6 +142,7 @@ export const asking = (): State => ({
       description: 'Notes that stay on your own devices',
       icon: notesIcon,
       again: true,
+      typing: true,
     }),
     request(3, '', 'Notes export', {
       app: 'https://notes.example.org',
@@ -148,6 +150,7 @@ export const asking = (): State => ({
       description: 'Copies notes into a folder',
     }),
     request(4, 'org.example.timesheet', 'Timesheet', { program: 'org.example.timesheet', expires: now + 20_000 }),
+    request(5, 'https://recipes.example.com', 'Recipes', { typing: true, allowed: true }),
   ],
 })
 

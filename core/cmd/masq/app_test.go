@@ -11,13 +11,16 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"strconv"
 
 	"github.com/lxzan/gws"
+
+	"github.com/masqdev/masq/core/internal/contact"
 )
 
 // application is a native program that uses a store by its WebSocket:
 //
-//	app PORT ask ID NAME         asks for access, waits, and prints the token
+//	app PORT ask ID NAME [SEEN]  asks for access, waits, and prints the token; SEEN is where it believes the store to be
 //	app PORT use ID TOKEN KEY    proves a token
 //	app PORT manage WHAT VALUE   is the manager's page, which opens with a secret or a code
 //
@@ -45,9 +48,10 @@ func application() {
 		if header.Get("Origin") == "" {
 			p["id"] = id
 		}
-		var token tokenJSON
-		a.call("request", p, &token)
-		fmt.Println("token", token.ID, token.Key)
+		if len(args) > 1 {
+			port = args[1]
+		}
+		a.ask(id, port, p)
 	case "manage":
 		a.call("exchange", params{id: args[0]}, &tokenJSON{})
 	case "use":
@@ -106,6 +110,34 @@ func (a *app) call(method string, p, result any) {
 		}
 	}
 	fatal(fmt.Errorf("the connection has ended"))
+}
+
+// ask goes through first contact, and prints the digits and the token.
+func (a *app) ask(id, port string, p params) {
+	number, _ := strconv.ParseUint(port, 10, 16)
+	asker, err := contact.NewAsker(id, uint16(number), rand.Reader)
+	if err != nil {
+		fatal(err)
+	}
+	b64 := base64.RawURLEncoding
+	p["commitment"] = b64.EncodeToString(asker.Commitment())
+	var store struct{ Key string }
+	a.call("request", p, &store)
+	share, _ := b64.DecodeString(store.Key)
+	keys, err := asker.Take(share)
+	if err != nil {
+		fatal(err)
+	}
+	fmt.Println("digits", keys.Digits)
+	own, nonce := asker.Reveal()
+	var answer struct{ Token string }
+	a.call("reveal", params{"key": b64.EncodeToString(own), "nonce": b64.EncodeToString(nonce)}, &answer)
+	sealed, _ := b64.DecodeString(answer.Token)
+	token, err := keys.Open(sealed)
+	if err != nil {
+		fatal(err)
+	}
+	fmt.Println("token", b64.EncodeToString(token[:8]), b64.EncodeToString(token[8:]))
 }
 
 func (a *app) prove(id, tokenID, tokenKey string) {

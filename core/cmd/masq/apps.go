@@ -14,7 +14,7 @@ func appsCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "apps", Usage: "list the applications, and say which may use the store", Category: "store",
 		Description: withJSON(`{"apps": [{"app", "name", "allowed", "on", "entries", "bytes", "stored", "quota", "full", "lastUsed", "connected", "peers"}], "requests":
-[{"request", "app", "origin", "program", "name", "again", "expires"}], "blocked": [{"app"}]}. Times are Unix milliseconds.`),
+[{"request", "app", "origin", "program", "name", "again", "digits", "typing", "expires"}], "blocked": [{"app"}]}. Times are Unix milliseconds.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, appsList),
 		Commands: []*cli.Command{
@@ -79,7 +79,11 @@ func appsList(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 		if r.Program != "" && r.Program != r.App {
 			who = r.Program + ", for the data of " + r.App
 		}
-		fmt.Fprintf(u.stdout, "%s asks for access; it calls itself %q\n", oneLine(who), oneLine(r.Name))
+		digits := "shows"
+		if r.Typing {
+			digits = "has you type"
+		}
+		fmt.Fprintf(u.stdout, "%s asks for access; it calls itself %q and %s %s\n", oneLine(who), oneLine(r.Name), digits, oneLine(r.Digits))
 	}
 	for _, b := range s.Blocked {
 		fmt.Fprintf(u.stdout, "%s was refused three times and cannot ask any more\n", oneLine(b.App))
@@ -125,6 +129,9 @@ func appsAllow(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	app := cmd.Args().First()
 	s, r, err := c.asking(ctx, app)
 	if err == nil {
+		if r.Typing {
+			u.say("type %s into the application: it has data, which moves nowhere else", oneLine(r.Digits))
+		}
 		return c.call(ctx, "allow", params{"request": r.Request}, nil)
 	}
 	for _, b := range s.Blocked {

@@ -39,6 +39,7 @@ func noKeyringFlag() cli.Flag {
 func storeFlags() []cli.Flag {
 	return []cli.Flag{
 		dataFlag(), jsonFlag(), portFlag(),
+		&cli.Uint16Flag{Name: "page-port", Usage: "the `port` at which pages reach the store, where a container or a proxy passes it on (default: --port)"},
 		&cli.StringFlag{Name: "name", Usage: "this device's `name`, at first; later \"masq devices rename\" changes it"},
 		&cli.BoolFlag{Name: "headless", Usage: "no manager page: the command line does what it does"},
 		noKeyringFlag(),
@@ -119,12 +120,13 @@ func openStore(u *ui, cmd *cli.Command, sync []string) (*localStore, error) {
 	}
 	server, err := native.New(native.Options{
 		Dir: dataDir(cmd), Name: cmd.String("name"), Sync: sync, NoKeyring: cmd.Bool("no-keyring"),
-		Page: managerPage(cmd), Version: version(), Log: u.logger(level),
+		Page: managerPage(cmd), Version: version(), Log: u.logger(level), PagePort: cmd.Uint16("page-port"),
 	})
 	if err != nil {
 		return nil, hintFor(err)
 	}
-	listeners, err := listen(fmt.Sprintf("localhost:%d", cmd.Uint16("port")), "--port", "6278")
+	listeners, err := listen(fmt.Sprintf("localhost:%d", cmd.Uint16("port")), "--port",
+		"6278, where pages do not look: they meet the other program")
 	if err != nil {
 		server.Close()
 		return nil, err

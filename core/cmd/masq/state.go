@@ -32,6 +32,8 @@ type request struct {
 	Program string `json:"program,omitempty"`
 	Name    string `json:"name"`
 	Again   bool   `json:"again"`
+	Digits  string `json:"digits"`
+	Typing  bool   `json:"typing"`
 	Expires uint64 `json:"expires"`
 }
 

@@ -63,9 +63,9 @@ func TestHalfOpen(t *testing.T) {
 
 		asks := func(answers bool) *rpc {
 			r := b.dialOver(tcp.dial(), answers)
-			r.write([]byte(`{"jsonrpc":"2.0","id":1,"method":"request","params":{"id":"org.example.a","app":{"name":"A"}}}`))
+			id, _ := r.ask("org.example.a", b.port, object{"id": "org.example.a", "app": object{"name": "A"}})
 			b.allowBy(b.adminOver(unix.dial()), "org.example.a")
-			r.answer(1, nil)
+			r.answer(id, nil)
 			return r
 		}
 		alive, dead := asks(true), asks(false)

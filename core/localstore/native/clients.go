@@ -88,7 +88,7 @@ type place struct {
 	domain  string // whose connections are counted together
 	counts  map[string]int
 	crowded bool // it is only to be told that there are too many
-	asks    bool // it waits for the user, and keeps its place
+	asks    bool // it is in first contact or waits for the user, and keeps its place
 	client  *client
 }
 

@@ -42,6 +42,7 @@ func TestExample(t *testing.T) {
 			t.Fatalf("%v: %q, not %q; then %s", err, got, want, rest)
 		}
 	}
+	line("digits: ")
 	line("waiting for: masq apps allow")
 	b.allow("org.example.hello")
 	line(`= {"text":"hello","at":"`)

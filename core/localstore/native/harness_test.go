@@ -22,6 +22,7 @@ import (
 
 	"github.com/lxzan/gws"
 
+	"github.com/masqdev/masq/core/internal/contact"
 	relay "github.com/masqdev/masq/core/relay/native"
 )
 
@@ -283,15 +284,40 @@ type token struct{ ID, Key string }
 func (b *harness) allowed(origin string) (*rpc, token) {
 	b.t.Helper()
 	r := b.web(origin)
-	r.last++
-	text, _ := json.Marshal(object{"jsonrpc": "2.0", "id": r.last, "method": "request", "params": object{"app": object{"name": "Test"}}})
-	r.write(text)
+	id, keys := r.ask(origin, b.port, object{"app": object{"name": "Test"}})
 	b.allow(origin)
-	var t token
-	if code := r.answer(r.last, &t); code != "" {
+	var got struct{ Token string }
+	if code := r.answer(id, &got); code != "" {
 		b.t.Fatal(code)
 	}
-	return r, t
+	sealed, _ := base64.RawURLEncoding.DecodeString(got.Token)
+	plain, err := keys.Open(sealed)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return r, token{base64.RawURLEncoding.EncodeToString(plain[:8]), base64.RawURLEncoding.EncodeToString(plain[8:])}
+}
+
+// ask goes through first contact, and returns the id of the call that waits for the user.
+func (r *rpc) ask(owner string, port int, params object) (int, *contact.Keys) {
+	r.t.Helper()
+	a, err := contact.NewAsker(owner, uint16(port), rand.Reader)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	b64 := base64.RawURLEncoding.EncodeToString
+	params["commitment"] = b64(a.Commitment())
+	var store struct{ Key string }
+	if code := r.call("request", params, &store); code != "" {
+		r.t.Fatal(code)
+	}
+	share, _ := base64.RawURLEncoding.DecodeString(store.Key)
+	keys, err := a.Take(share)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	own, nonce := a.Reveal()
+	return r.send("reveal", object{"key": b64(own), "nonce": b64(nonce)}), keys
 }
 
 // allow allows what an origin asks for, as soon as it does.

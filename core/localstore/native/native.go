@@ -39,6 +39,7 @@ type Options struct {
 	Sync      []string // Sync Servers that a new circle starts with, at most 8
 	NoKeyring bool     // keep the store's key in a file, not in the system's keyring
 	Version   string   // of this program, for people
+	PagePort  uint16   // where pages reach the store, if another program passes its port on; 0: where it listens
 
 	Page http.Handler // the Store manager; nil: a line on what this is at /
 	Log  *slog.Logger // nil: silent
@@ -207,7 +208,7 @@ func (s *Server) driveOptions() driveOptions {
 	}
 	machine := localstore.New(localstore.Config{
 		Peer: peer.Config{Key: s.key, Name: name, Sync: s.opt.Sync},
-		Port: s.port, Version: s.opt.Version,
+		Port: s.port, Pages: s.opt.PagePort, Version: s.opt.Version,
 	})
 	var out localstore.Actions
 	return driveOptions{

@@ -27,11 +27,16 @@ async function write(tab, title, body) {
   await shows(tab, 'Saved on this device')
 }
 
-/** moves has a page in the browser move its data into a local store, which its user allows. */
+/** moves has a page in the browser move its data into a local store, whose digits its user types, and allows it. */
 async function moves(t, tab) {
   const store = await t.localStore()
-  await tab.begin(`(globalThis.using = masq.useLocalStore())`)
-  const allowed = store.allow(await tab.run('location.origin'))
+  const typed = `new Promise((resolve) => (globalThis.type = resolve))`
+  await tab.begin(`(globalThis.using = masq.useLocalStore({ digits: () => ${typed} }))`)
+  const answer = async (app) => {
+    await tab.run(`type('${await store.digits(app)}')`)
+    await store.allow(app)
+  }
+  const allowed = answer(await tab.run('location.origin'))
   allowed.catch(() => undefined) // the page says why it did not ask
   await Promise.race([allowed, tab.run('using.then(() => 1)')])
   await tab.run('using.then(() => 1)')
