@@ -145,14 +145,14 @@ func TestTyping(t *testing.T) {
 
 	h := newHarness(t)
 	c := h.web(notes)
-	id := c.askTyping(introduction)
+	c.askTyping(introduction)
 	h.allow()
 	c.leave() // the digits were wrong
 	if st := h.state(); len(st.Requests) != 0 || len(st.Apps) != 0 {
 		t.Errorf("a yes without the digits: %+v", st)
 	}
 	c = h.web(notes)
-	id = c.askTyping(introduction)
+	id := c.askTyping(introduction)
 	h.allow()
 	h.admin().must("refuse", fmt.Sprintf(`{"request":%d}`, h.state().Requests[0].Request))
 	if m, _ := c.answer(id); m.code() != peer.EDenied {

@@ -50,7 +50,6 @@ type talk struct {
 	sentDone bool
 	gotDone  bool
 	listed   bool
-	theirs   []wire.Namespace
 	flows    []*liarFlow
 	queue    [][]byte
 	owes     uint32 // bytes of DATA and END that came and were not given back

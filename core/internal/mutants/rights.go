@@ -15,6 +15,7 @@ const (
 	rosterGo   = "core/roster/roster.go"
 	entry      = "core/roster/entry.go"
 	access     = "core/localstore/access.go"
+	contact    = "core/localstore/contact.go"
 	prove      = "core/localstore/prove.go"
 	grants     = "core/localstore/grants.go"
 	methods    = "core/localstore/methods.go"
@@ -116,5 +117,6 @@ var rights = []mutant{
 	{"a browser without an origin is no program", origin, "case !present && !browser:", "case !present:"},
 	{"to remove an application removes its devices", grants, "	ops := []*peer.Op{{App: id, Do: peer.RevokeOf{}}}\n", "	var ops []*peer.Op\n"},
 	{"to remove an application takes its tokens away", grants, "	for _, t := range s.tokensOf(id) {\n		ops = append(ops, s.forget(t))\n	}\n	if data {", "	if data {"},
-	{"a refused origin does not ask again", access, "if s.refused[r.owner] >= maxRefusals {", "if false {"},
+	{"a refused origin does not ask again", contact, "if s.refused[r.owner] >= maxRefusals ||", "if false ||"},
+	{"exchanges that came to nothing are few", contact, " s.pauses(r.owner) {\n		return peer.EDenied", " false {\n		return peer.EDenied"},
 }
