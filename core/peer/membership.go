@@ -88,19 +88,46 @@ func (e *Engine) tend(changed bool) {
 	}
 }
 
+// mostTended is how many entries are signed at once, so that a member that adds many devices does not hold this one up.
+const mostTended = 8
+
+// tend signs what the domain's roster lacks, a few entries at a time; timers does the rest.
 func (dom *domain) tend(changed bool) {
-	ik, before := dom.e.self.ik, dom.roster.Heads()
-	for _, m := range dom.e.circle.roster.Members() {
-		dom.roster.Trust(m.IK)
-		_, _ = dom.roster.SignFull(ik, m) // it fails when this device has no place for another entry: then new devices do not meet the old peers
+	e, before, signed := dom.e, dom.roster.Heads(), 0
+	members := e.circle.roster.Members()
+	iks := make([][32]byte, len(members))
+	for i := range members {
+		iks[i] = members[i].IK
 	}
-	for _, m := range dom.e.circle.roster.RevokedMembers() {
-		if dom.member(m.IK) && (changed || dom.smallest()) {
-			_, _ = dom.roster.SignRevoke(ik, m.IK)
+	dom.roster.Trust(iks...)
+	sign := func(f func() ([]byte, error)) {
+		if had := dom.roster.Len(); signed < mostTended {
+			if _, _ = f(); dom.roster.Len() != had { // it fails when this device has no place for another entry: then new devices do not meet the old peers
+				signed++
+			}
 		}
+	}
+	for _, m := range e.circle.roster.RevokedMembers() {
+		if dom.member(m.IK) && (changed || dom.smallest()) {
+			sign(func() ([]byte, error) { return dom.roster.SignRevoke(e.self.ik, m.IK) })
+		}
+	}
+	for _, m := range members {
+		sign(func() ([]byte, error) { return dom.roster.SignFull(e.self.ik, m) })
+	}
+	if signed == mostTended {
+		e.tendAt, e.tendChanged = e.clock.Now()+1, changed
 	}
 	if !slices.Equal(dom.roster.Heads(), before) {
 		dom.changed(nil)
+	}
+}
+
+// tendMore goes on where tend had more to sign than it does at once.
+func (e *Engine) tendMore() {
+	if e.clock.Due(e.tendAt) {
+		e.tendAt = 0
+		e.tend(e.tendChanged)
 	}
 }
 

@@ -47,6 +47,8 @@ type Engine struct {
 	offline         bool // the driver says so
 	day             dayTime
 	syncErr         Code    // why sync has stopped for good, if it has
+	tendAt          Millis  // when to go on with what tend had too much of; 0: it is done
+	tendChanged     bool    // what tend was told then
 	suspect         *device // whose doing the engine is about
 	late            bool    // another device waits for what a crash could yet take
 	hurriedAt       Millis  // when that was last made durable though nobody here waited

@@ -168,6 +168,7 @@ func (e *Engine) timers() {
 	}
 	e.pairingTimers()
 	e.dropPending()
+	e.tendMore()
 }
 
 func (e *Engine) start(blocks []storage.ID) {

@@ -22,16 +22,19 @@ func OpenNamespace(ns [32]byte, roots ...[32]byte) *Roster {
 
 func openNamespace(genesis ID, roots [][32]byte) *Roster {
 	r := &Roster{namespace: true, genesis: genesis, index: make(map[ID]int), devices: make(map[[32]byte]int)}
-	for _, ik := range roots {
-		r.Trust(ik)
-	}
+	r.Trust(roots...)
 	return r
 }
 
-// Trust makes a device a full one of a namespace's roster, without an entry; for good. Of a circle's roster it does nothing.
-func (r *Roster) Trust(ik [32]byte) {
-	if r.namespace && !r.isRoot(ik) {
-		r.roots = append(r.roots, ik)
+// Trust makes devices full ones of a namespace's roster, without an entry; for good. Of a circle's roster it does nothing.
+func (r *Roster) Trust(iks ...[32]byte) {
+	had := len(r.roots)
+	for _, ik := range iks {
+		if r.namespace && !r.isRoot(ik) {
+			r.roots = append(r.roots, ik)
+		}
+	}
+	if len(r.roots) > had {
 		r.reweigh()
 		r.settle(len(r.entries))
 	}
@@ -66,14 +69,22 @@ func (r *Roster) SignFull(ik ed25519.PrivateKey, m Member) ([]byte, error) {
 	if !r.namespace {
 		return nil, ErrEntry
 	}
-	alone := *r
-	alone.entries, alone.roots = slices.Clone(r.entries), [][32]byte{public(ik)}
-	alone.reweigh()
-	if had, ok := alone.Member(m.IK); ok && had.Kind == Store && had.NK == m.NK {
+	if had, ok := r.alone(public(ik)).Member(m.IK); ok && had.Kind == Store && had.NK == m.NK {
 		return bytes.Clone(r.entries[r.index[had.Entry]].raw), nil
 	}
 	body := append(append(appendPrev(nil, r.prevOf(typeFull, public(ik))), m.IK[:]...), m.NK[:]...)
 	return r.signed(ik, typeFull, body)
+}
+
+// alone is the roster as whoever trusts one device alone has it. It is kept until the roster changes.
+func (r *Roster) alone(ik [32]byte) *Roster {
+	if now := r.current(); r.seen.by != ik || r.seen.at != now {
+		alone := *r
+		alone.entries, alone.roots = slices.Clone(r.entries), [][32]byte{ik}
+		alone.reweigh()
+		r.seen.by, r.seen.at, r.seen.roster = ik, now, &alone
+	}
+	return r.seen.roster
 }
 
 // The formats of Encode's bytes, as there are of a circle's.

@@ -378,6 +378,7 @@ type outcome struct {
 	out     []Member         // were members
 	relays  int              // the entry of the RELAYS that hold, 0 if there is none
 	left    map[[32]byte]int // what Left returns
+	place   map[[32]byte]int // by ik: in members, from 1, or in out, from -1 down
 }
 
 // current is what the roster says now. It is worked out when it is asked for.
@@ -388,6 +389,13 @@ func (r *Roster) current() *outcome {
 	now := &outcome{verdict: r.resolve(r.counting), left: make(map[[32]byte]int)}
 	r.now = now
 	r.count(now)
+	now.place = make(map[[32]byte]int, len(now.members)+len(now.out))
+	for i := range now.out {
+		now.place[now.out[i].IK] = -1 - i
+	}
+	for i := range now.members {
+		now.place[now.members[i].IK] = 1 + i
+	}
 	for i := range r.entries {
 		if r.entries[i].typ == typeRelays && now.live.has(i) && (now.relays == 0 || r.newer(i, now.relays)) {
 			now.relays = i

@@ -45,6 +45,11 @@ type Roster struct {
 	counting  set              // every entry that may count: see place
 	now       *outcome         // nil: to be worked out
 	resolved  uint64           // see Resolved
+	seen      struct {         // see alone
+		by     [32]byte
+		at     *outcome
+		roster *Roster
+	}
 }
 
 // set is a set of places in Roster.entries. Its methods are not inlined: there are many calls, and each would weigh in a browser.
@@ -284,16 +289,16 @@ func (r *Roster) Members() []Member { return slices.Clone(r.current().members) }
 
 // Member finds a device by its identity.
 func (r *Roster) Member(ik [32]byte) (Member, bool) {
-	members := r.current().members
-	i := find(members, ik)
-	if i < 0 {
+	now := r.current()
+	i := now.place[ik]
+	if i <= 0 {
 		return Member{}, false
 	}
-	return members[i], true
+	return now.members[i-1], true
 }
 
 // Revoked reports whether a device was a member and is out: it was revoked, or let in by one that was, unseen by its revoker.
-func (r *Roster) Revoked(ik [32]byte) bool { return find(r.current().out, ik) >= 0 }
+func (r *Roster) Revoked(ik [32]byte) bool { return r.current().place[ik] < 0 }
 
 // RevokedMembers lists the devices that are Revoked.
 func (r *Roster) RevokedMembers() []Member { return slices.Clone(r.current().out) }
