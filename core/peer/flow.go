@@ -272,12 +272,13 @@ func (f *flow) end() {
 
 // holding reports whether everything new came from other devices just now. They send it to the other side themselves.
 func (f *flow) holding() bool {
-	others := 0
-	f.namespace.heldBy(func(*device, *progress) { others++ })
-	if others < 2 || f.pos < f.namespace.own || f.namespace.foreign == 0 {
+	n := f.namespace
+	if n.foreign == 0 || f.pos < n.own || f.pos >= n.rep.Position() || f.repl.e.clock.Due(n.foreign+forwardAfter) {
 		return false
 	}
-	return !f.repl.e.clock.Due(f.namespace.foreign+forwardAfter) && f.pos < f.namespace.rep.Position()
+	others := 0
+	n.heldBy(func(*device, *progress) { others++ })
+	return others > 1
 }
 
 // tell says HAVE when the other side does not know what this one has durably.

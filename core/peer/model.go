@@ -299,10 +299,7 @@ func (dom *domain) out() bool { return dom.roster.Revoked(dom.e.publicIK()) }
 // in reports whether this device is a member; else it was granted the domain and not added yet, or it is out.
 func (dom *domain) in() bool { return dom.member(dom.e.publicIK()) }
 
-func (dom *domain) member(ik [32]byte) bool {
-	_, ok := dom.roster.Member(ik)
-	return ok
-}
+func (dom *domain) member(ik [32]byte) bool { return dom.roster.Has(ik) }
 
 // guest reports whether this device is in the domain as an application peer.
 func (dom *domain) guest() bool { return dom.ns != [32]byte{} }

@@ -297,6 +297,9 @@ func (r *Roster) Member(ik [32]byte) (Member, bool) {
 	return now.members[i-1], true
 }
 
+// Has reports whether a device is a member.
+func (r *Roster) Has(ik [32]byte) bool { return r.current().place[ik] > 0 }
+
 // Revoked reports whether a device was a member and is out: it was revoked, or let in by one that was, unseen by its revoker.
 func (r *Roster) Revoked(ik [32]byte) bool { return r.current().place[ik] < 0 }
 
