@@ -291,6 +291,10 @@ func (s *Store) load(r peer.Reply) {
 		s.loadEntry(e.Key, e.Value)
 	}
 	s.dirty = true
+	s.then = append(s.then, s.hearEarly) // behind the engine's first status
+}
+
+func (s *Store) hearEarly() {
 	early := s.early
 	s.early, s.waits = nil, 0
 	for _, ev := range early {

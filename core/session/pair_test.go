@@ -127,7 +127,7 @@ func TestLowOrderPoints(t *testing.T) {
 
 func TestUnusableKeys(t *testing.T) {
 	self := seedKey(t, 1)
-	foreign, err := ecdh.P256().GenerateKey(rand.Reader)
+	foreign, err := ecdh.P384().GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
