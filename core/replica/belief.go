@@ -22,9 +22,9 @@ const (
 	maxTails      = 1100      // of one element
 	maxVector     = 256 << 10 // bytes of the own vector
 	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
-	maxOldWriters = 1024      // and how many writers it may have then
+	maxOldWriters = 256       // and how many writers it may have then
 	maxSiblings   = 4         // versions of a key that one writer has, none of which has seen another
-	maxKeyBytes   = 12 << 20  // of all versions of a key in its page: it has to fit a block
+	maxKeyBytes   = 6 << 20   // of all versions of a key in its page: it has to fit a block
 )
 
 // ErrLie says that a device claims of its own writing what cannot be: its session is to end.

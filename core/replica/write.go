@@ -331,7 +331,7 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 			return known
 		}
 	}
-	if w := s.r.announced(v.dot.Writer); w != nil && siblings >= maxSiblings && (v.hearsay || w.NK == by) || size > maxKeyBytes {
+	if w := s.r.announced(v.dot.Writer); siblings >= maxSiblings && (w == nil || v.hearsay || w.NK == by) || size > maxKeyBytes {
 		return refused
 	}
 	return taken

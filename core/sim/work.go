@@ -13,7 +13,7 @@ const (
 	maxPairs    = 4_000_000 // pairs of contexts walked
 	maxElements = 1_000_000 // elements of vectors copied
 	maxResolved = 2_000_000 // entries of rosters
-	maxSealed   = 16 << 20  // bytes of blocks and frames
+	maxSealed   = 24 << 20  // bytes of blocks and frames: what may be in memory, and one message more, as values and as pages
 )
 
 // maxTotal is how many bytes all engines may seal in a seed. Users write a fraction of that.
