@@ -18,7 +18,7 @@ type Source struct {
 
 // Limits of what others make a replica keep.
 const (
-	maxStrays     = 64        // writers that nobody has announced and that application peers brought
+	maxStrays     = 64        // writers that nobody has announced and that application peers brought, or that a context names
 	maxTails      = 1100      // of one element
 	maxVector     = 256 << 10 // bytes of the own vector
 	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
@@ -136,6 +136,7 @@ const (
 	taken   verdict = iota
 	known           // it is covered already
 	refused         // it claims what cannot be
+	crowded         // there is no room for it
 )
 
 // weigh says what becomes of a record, before it is known what is here of its key.
@@ -148,12 +149,24 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 		wire.Sees(rec.Context, rec.Dot), !a.possible(rec.Dot):
 		return refused
 	}
+	unknown := 0
 	for _, p := range rec.Context {
-		if !a.possible(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
+		if !r.knows(p.Writer) {
+			unknown++
+		}
+		if !a.reserved(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
 			return refused
 		}
 	}
+	if unknown > maxStrays {
+		return crowded
+	}
 	return taken
+}
+
+// knows reports whether anything is known of a writer.
+func (r *Replica) knows(id uint64) bool {
+	return id == r.writer.id || r.past[id] || r.announced(id) != nil || r.vector.Has(id) || slices.Contains(r.strays, id)
 }
 
 // unused is the first block of the own writer that has not been written in.
@@ -167,14 +180,20 @@ func (r *Replica) unused() uint64 {
 // possible reports whether there can be such a number. A writer that nobody has announced is one from before there were
 // announcements; a few of these are taken from anybody.
 func (a *arrivals) possible(d wire.Dot) bool {
-	r := a.r
-	if d.Writer == r.writer.id {
-		return d.Seq>>wire.BlockBits < r.writer.reserved
+	if d.Writer != a.r.writer.id && a.r.announced(d.Writer) == nil {
+		return a.stray(d.Writer)
 	}
-	if w := r.announced(d.Writer); w != nil {
-		return d.Seq>>wire.BlockBits < w.Reserved
+	return a.reserved(d)
+}
+
+// reserved reports whether a number can be in use, as far as its writer is known. A context may name writers that are not known here:
+// another device may have taken others than this one where there are too many.
+func (a *arrivals) reserved(d wire.Dot) bool {
+	if d.Writer == a.r.writer.id {
+		return d.Seq>>wire.BlockBits < a.r.writer.reserved
 	}
-	return a.stray(d.Writer)
+	w := a.r.announced(d.Writer)
+	return w == nil || d.Seq>>wire.BlockBits < w.Reserved
 }
 
 // stray notes a writer that nobody has announced. It reports whether there is room for it.

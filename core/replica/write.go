@@ -177,6 +177,8 @@ func (a *arrivals) look(recs []wire.Record) error {
 		switch a.weigh(rec) {
 		case refused:
 			a.refuse(rec)
+		case crowded:
+			a.all = false
 		case taken:
 			a.recs = append(a.recs, rec)
 			a.st.before(rec.Key)
@@ -232,6 +234,9 @@ func (a *arrivals) take(rec *wire.Record) {
 	switch a.st.news(v, a.src.NK) {
 	case refused:
 		a.refuse(rec)
+		return
+	case crowded:
+		a.all = false
 		return
 	case known:
 		return
@@ -324,15 +329,20 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 		if o.dot.Writer == v.dot.Writer && !supersedes(v.ctx, o.dot, o.ctx) {
 			siblings++
 		}
-		size += versionSize(o)
+		if !v.replaces(o) {
+			size += versionSize(o)
+		}
 	}
 	for _, o := range s.after(v.key) {
 		if !o.hearsay && supersedes(o.ctx, v.dot, v.ctx) {
 			return known
 		}
 	}
-	if w := s.r.announced(v.dot.Writer); siblings >= maxSiblings && (w == nil || v.hearsay || w.NK == by) || size > maxKeyBytes {
+	if w := s.r.announced(v.dot.Writer); siblings >= maxSiblings && (w == nil || v.hearsay || w.NK == by) {
 		return refused
+	}
+	if size > maxKeyBytes {
+		return crowded
 	}
 	return taken
 }
