@@ -7,7 +7,7 @@ import { Pin, load, pins } from './pins.js'
 
 declare const MASQ_SCRIPT: boolean // see pins.ts
 
-const MISSING = 'A part of Masq could not be loaded. Serve all of dist/ from one folder, then reload the page.'
+const MISSING = 'A part of Masq could not be loaded. Serve all of dist/ from one folder.'
 
 /** Resolves with the module local.ts. */
 export function loadLocal(): Promise<typeof import('./local.js')> {
