@@ -9,11 +9,11 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Writers are announced by their devices, and what a device claims of a writer is believed by whose it is. See core/PROTOCOL.md, "What is
-// believed".
+// Writers are announced by their devices, and what a device claims of a writer is believed by whose it is. See core/PROTOCOL.md, "Writers,
+// and what is believed".
 
 // How many writers a device may have in a namespace, an application peer together with those that it has let in; and how often in a day
-// a device that only claims so may have this one take itself for a copy.
+// a device's mere claim that this one is a copy makes it take a new writer.
 const (
 	maxPeerWriters = 64
 	maxFullWriters = 256
@@ -207,10 +207,10 @@ func (n *namespace) recoverFork(v wire.Vector, proof *wire.Writer) error {
 	return nil
 }
 
-// metaDoubts and what answers for a device name how often it had this one take itself for a copy: since u64, by this device's clock ‖ count u8.
+// metaDoubts and the sponsor of a device name how often it had this one take a new writer: since u64, by this device's clock ‖ count u8.
 const metaDoubts = "doubts/"
 
-// mayDoubt reports whether this device may take itself for a copy on another one's mere word, and counts that.
+// mayDoubt reports whether another device's mere word may have this one take a new writer, and counts that.
 func (e *Engine) mayDoubt(n *namespace, d *device) bool {
 	sponsor := n.sponsor(d.nk)
 	key := metaDoubts + string(sponsor[:])

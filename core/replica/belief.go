@@ -36,7 +36,7 @@ type announced struct {
 	denied uint64 // what came of it by hearsay before this position is nothing that it wrote, or will come from it
 }
 
-// Announce takes in an announcement whose signature holds, or that a full device brought, and keeps it. It reports whether it is news.
+// Announce takes in an announcement, whose signature must hold, and keeps it. It reports whether it is news.
 func (r *Replica) Announce(w *wire.Writer) bool {
 	switch a := r.announced(w.ID); {
 	case a == nil && len(r.writers) >= wire.MaxWriters,
