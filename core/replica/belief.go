@@ -18,7 +18,9 @@ type Source struct {
 
 // Limits of what others make a replica keep.
 const (
-	maxStrays     = 64        // writers that nobody has announced and that application peers brought, or that a context names
+	maxStrays     = 64        // writers that nobody has announced and that application peers brought
+	maxUnknown    = 64        // writers that a context of this device's names, and nobody here knows
+	maxNamed      = 1024      // and one of another's: that may know others
 	maxTails      = 1100      // of one element
 	maxVector     = 256 << 10 // bytes of the own vector
 	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
@@ -158,7 +160,7 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 			return refused
 		}
 	}
-	if unknown > maxStrays {
+	if unknown > maxNamed {
 		return crowded
 	}
 	return taken

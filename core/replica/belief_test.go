@@ -337,3 +337,48 @@ func TestSeenOfAnEarlierWriter(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestMadeUpNames: however many writers the contexts of a key name that nobody knows, what is written over them reaches all, and stands alone.
+func TestMadeUpNames(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		versions, each int // how many versions each of two devices is told, and how many names are in each one's context
+		kept           bool
+	}{
+		{"few", 1, 10, true},
+		{"as many as one may name", 1, maxUnknown, true},
+		{"together more", 3, maxUnknown, false},
+		{"more than a context has", maxSiblings, maxNamed, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			x := newTrio(t)
+			p, made := liarsWriter(1).ID, uint64(0)
+			for _, g := range []*harness{x.w, x.x} { // each is told something else under the same dots
+				for i := range c.versions {
+					var ctx []wire.Dot
+					for range c.each {
+						made++
+						ctx = append(ctx, wire.Dot{Writer: 1 + made, Seq: block})
+					}
+					x.say(g, record(p, block+uint64(i), "k", "lie", ctx...))
+				}
+			}
+			x.x.put(5, "k", "mine")
+			if v := x.x.mem["k"][0]; v.abridged == c.kept || len(x.x.mem["k"]) != 1 {
+				t.Errorf("%d pairs, abridged %v; %d versions", len(v.ctx), v.abridged, len(x.x.mem["k"]))
+			}
+			sync(x.w, x.x)
+			x.w.put(6, "k", "all")
+			for range 2 {
+				sync(x.w, x.x)
+				for _, g := range []*harness{x.w, x.x} {
+					if got := g.all(); got != "a=0 k=all" {
+						t.Errorf("%q", got)
+					}
+					g.save()
+					g.reopen()
+				}
+			}
+		})
+	}
+}

@@ -12,11 +12,6 @@ func (r *Replica) Renew() {
 	r.logWriter()
 }
 
-// over is the context of a version that takes the place of another one.
-func over(v *version) []wire.Dot {
-	return addPair(slices.Clone(v.ctx), wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly})
-}
-
 // RecoverFork takes a new writer and a new incarnation if proof, an announcement that is Foreign, shows that this replica was copied or put
 // back. It issues anew what it wrote that is now also another's, or may come to be by v, what another device says that it has. Sessions that
 // stand have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing, and nothing has changed.
@@ -44,7 +39,7 @@ func (r *Replica) RecoverFork(v wire.Vector, proof *wire.Writer) error {
 		}
 		batch := make([]*version, 0, j-i)
 		for k, v := range lost[i:j] {
-			batch = append(batch, &version{key: v.key, time: v.time, ctx: before(v.ctx, x), kind: v.kind, value: values[i+k]})
+			batch = append(batch, &version{key: v.key, time: v.time, ctx: before(v.ctx, x), kind: v.kind, value: values[i+k], abridged: v.abridged})
 		}
 		r.issue(batch)
 		i = j
@@ -93,7 +88,9 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, rec.Context, ever) {
 				continue
 			}
-			vs = append(vs, &version{key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind})
+			v := versionOf(rec)
+			v.value = nil
+			vs = append(vs, v)
 			values = append(values, rec.Value)
 		}
 	}

@@ -162,10 +162,9 @@ func (r *Replica) replayRecords(in *wire.Reader) error {
 	for i := range recs {
 		rec := &recs[i]
 		r.nextPos = pos + uint64(i)
-		r.remember(&version{
-			key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value,
-			pos: r.nextPos, more: rec.More, hearsay: rec.Hearsay,
-		})
+		v := versionOf(rec)
+		v.pos, v.more = r.nextPos, rec.More
+		r.remember(v)
 	}
 	r.nextPos++
 	r.count = count

@@ -15,7 +15,7 @@ var pageBytes = 48 << 10 // a variable for the tests, which want many
 // pageRef is an index page as the directory has it: the keys from first on, up to the next page's. The block is:
 //
 //	format u8 = 2 ‖ n u32 ‖ (lv(key) ‖ m u32 ‖ version*m)*n
-//	version = kind u8, with 0x80 if it is hearsay (not in format 1) ‖ writer u64 ‖ seq u64 ‖ time u64 ‖ position u64
+//	version = kind u8, with 0x80 if it is hearsay and 0x40 if it is abridged (not in format 1) ‖ writer u64 ‖ seq u64 ‖ time u64 ‖ position u64
 //	          ‖ segment u64 ‖ offset u32 ‖ size u32 ‖ ord u32 ‖ k u16 ‖ (writer u64 ‖ seq u64)*k
 type pageRef struct {
 	id    storage.ID
@@ -28,11 +28,12 @@ type pageRef struct {
 }
 
 const (
-	pageFormat = 2
-	hearsayBit = 0x80
-	pageHead   = 1 + 4                       // bytes before the keys
-	minVersion = 1 + 16 + 8 + 8 + 8 + 12 + 2 // bytes of a version
-	minEntry   = 2 + 1 + 4 + minVersion      // and of a key
+	pageFormat  = 2
+	hearsayBit  = 0x80
+	abridgedBit = 0x40
+	pageHead    = 1 + 4                       // bytes before the keys
+	minVersion  = 1 + 16 + 8 + 8 + 8 + 12 + 2 // bytes of a version
+	minEntry    = 2 + 1 + 4 + minVersion      // and of a key
 )
 
 // usualKey is about how long most keys are.
@@ -136,7 +137,7 @@ func (mem *versions) read(in *wire.Reader, key string) ([]*version, error) {
 	for range m {
 		v := mem.new()
 		kind := in.U8()
-		v.key, v.kind, v.hearsay = key, wire.Kind(kind&^hearsayBit), kind&hearsayBit != 0
+		v.key, v.kind, v.hearsay, v.abridged = key, wire.Kind(kind&^(hearsayBit|abridgedBit)), kind&hearsayBit != 0, kind&abridgedBit != 0
 		v.dot = wire.Dot{Writer: in.U64(), Seq: in.U64()}
 		v.time, v.pos = in.U64(), in.U64()
 		v.loc = location{seg: storage.ID(in.U64()), off: in.U32(), size: in.U32(), ord: in.U32()}
@@ -158,6 +159,9 @@ func appendVersions(b []byte, key string, vs []*version) []byte {
 		kind := byte(v.kind)
 		if v.hearsay {
 			kind |= hearsayBit
+		}
+		if v.abridged {
+			kind |= abridgedBit
 		}
 		b = wire.AppendU64(wire.AppendU64(append(b, kind), v.dot.Writer), v.dot.Seq)
 		b = wire.AppendU64(wire.AppendU64(b, v.time), v.pos)

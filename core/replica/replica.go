@@ -122,7 +122,8 @@ type version struct {
 	kind wire.Kind
 	pos  uint64
 
-	hearsay bool // see wire.Record
+	hearsay  bool // see wire.Record
+	abridged bool // see wire.Record
 
 	value []byte // in memory; else it is at loc
 	loc   location

@@ -66,14 +66,14 @@ const ever = math.MaxUint64
 func (r *Replica) superseded(key string, d wire.Dot, ctx []wire.Dot, before uint64) bool {
 	r.work.Versions += uint64(len(r.mem[key]))
 	return slices.ContainsFunc(r.mem[key], func(v *version) bool {
-		return v.pos < before && (v.dot == d || !v.hearsay && supersedes(v.ctx, d, ctx))
+		return v.pos < before && (v.dot == d || !v.hearsay && v.supersedes(d, ctx))
 	})
 }
 
 // replaces reports whether a version takes another one's place for good. Hearsay does not: should it not be confirmed, all is as before.
 // Until then it hides what it has superseded.
 func (v *version) replaces(o *version) bool {
-	return o.dot == v.dot || !v.hearsay && supersedes(v.ctx, o.dot, o.ctx)
+	return o.dot == v.dot || !v.hearsay && v.supersedes(o.dot, o.ctx)
 }
 
 // visible are the versions that hearsay does not hide.
@@ -82,17 +82,21 @@ func visible(vs []*version) []*version {
 		return vs
 	}
 	return slices.DeleteFunc(slices.Clone(vs), func(o *version) bool {
-		return slices.ContainsFunc(vs, func(v *version) bool { return v.hearsay && supersedes(v.ctx, o.dot, o.ctx) })
+		return slices.ContainsFunc(vs, func(v *version) bool { return v.hearsay && v.supersedes(o.dot, o.ctx) })
 	})
 }
 
-// supersedes reports whether what was written with a context supersedes the write d, whose context was other: it had seen that, and all
-// that d had seen. Who claims the one without the other lies, or saw of d only that somebody had collected it as a tombstone.
+// supersedes reports whether a version supersedes the write d, whose context was other: it had seen that, and all that d had seen. Who
+// claims the one without the other lies, or saw of d only that somebody had collected it as a tombstone.
 //
 // So the versions of a key are in a strict order, in part: what supersedes a version supersedes all that this one does, and no two
-// supersede each other. What is left of a set of versions does not depend on the order in which they came.
-func supersedes(ctx []wire.Dot, d wire.Dot, other []wire.Dot) bool {
-	return wire.Sees(ctx, d) && wire.ContextReaches(ctx, other)
+// supersede each other. What is left of a set of versions does not depend on the order in which they came. An abridged context says
+// nothing of the writers that it leaves out; only lies make a context that long.
+func (v *version) supersedes(d wire.Dot, other []wire.Dot) bool {
+	if !wire.Sees(v.ctx, d) {
+		return false
+	}
+	return wire.ContextReaches(v.ctx, other) || v.abridged && wire.ReachesNamed(v.ctx, other)
 }
 
 // winner is the version that Get returns: the one with the highest (time, writer) that is not a deletion; nil if there is none.
@@ -116,18 +120,71 @@ func later(a, b *version) bool {
 	return a.dot.Seq > b.dot.Seq
 }
 
-// contextOf is what a write that sees vs has seen of the key.
-func (r *Replica) contextOf(vs []*version) []wire.Dot {
-	var out []wire.Dot
+// contextOf is what a write that sees vs has seen of the key, and whether it is abridged. Of writers that nobody here knows it names few:
+// they are made up, and nobody else takes a record that names many.
+func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
+	var all []wire.Dot
 	for _, v := range vs {
+		abridged = abridged || v.abridged
 		for _, p := range v.ctx {
-			r.work.Pairs += uint64(1 + len(out))
-			out = addPair(out, r.pair(p))
+			all = append(all, r.pair(p))
 		}
-		r.work.Pairs += uint64(1 + len(out))
-		out = addPair(out, r.pair(wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly}))
+		all = append(all, r.pair(v.pair()))
+	}
+	slices.SortStableFunc(all, func(a, b wire.Dot) int { return cmp.Compare(a.Writer, b.Writer) })
+	unknown := 0
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].Writer == all[0].Writer {
+			n++
+		}
+		if !r.knows(all[0].Writer) {
+			unknown++
+		}
+		out, all = append(out, r.ofOneWriter(all[:n])...), all[n:]
+	}
+	if unknown <= maxUnknown && len(out) <= wire.MaxContext {
+		return out, abridged
+	}
+	return r.abridge(out, vs), true
+}
+
+// ofOneWriter makes pairs of one writer what a context may have of it. It may change them.
+func (r *Replica) ofOneWriter(pairs []wire.Dot) []wire.Dot {
+	r.work.Pairs += uint64(len(pairs))
+	out := pairs[:1:1]
+	for _, p := range pairs[1:] {
+		r.work.Pairs += uint64(len(out))
+		out = addPair(out, p)
 	}
 	return out
+}
+
+// abridge leaves out of a context the writers that nobody here knows, but for those of vs, and what is too much then.
+func (r *Replica) abridge(ctx []wire.Dot, vs []*version) []wire.Dot {
+	seen := make(map[uint64]bool, len(vs))
+	for _, v := range vs {
+		seen[v.dot.Writer] = true
+	}
+	ctx = slices.DeleteFunc(ctx, func(p wire.Dot) bool { return !seen[p.Writer] && !r.knows(p.Writer) })
+	if len(ctx) > wire.MaxContext {
+		ctx = slices.DeleteFunc(ctx, func(p wire.Dot) bool { return !seen[p.Writer] })
+	}
+	return ctx[:min(len(ctx), wire.MaxContext)]
+}
+
+// pair is the pair of a context that names a version, and no other.
+func (v *version) pair() wire.Dot {
+	return wire.Dot{Writer: v.dot.Writer, Seq: v.dot.Seq | wire.BlockOnly}
+}
+
+// over is the context of a version that takes the place of another one, and whether it is abridged.
+func over(v *version) (ctx []wire.Dot, abridged bool) {
+	if ctx = addPair(slices.Clone(v.ctx), v.pair()); len(ctx) <= wire.MaxContext {
+		return ctx, v.abridged
+	}
+	other := slices.IndexFunc(ctx, func(p wire.Dot) bool { return p.Writer != v.dot.Writer })
+	return slices.Delete(ctx, max(other, 0), max(other, 0)+1), true
 }
 
 // pair makes a pair of a context one of everything up to its number, if the blocks before its own are settled here: then all that their
@@ -216,5 +273,14 @@ func (x *valueReader) of(v *version) ([]byte, error) {
 
 // record is v as it goes to others, with its value.
 func (v *version) record(value []byte) wire.Record {
-	return wire.Record{Dot: v.dot, Time: v.time, Context: v.ctx, Key: v.key, Kind: v.kind, Value: value, More: v.more, Hearsay: v.hearsay}
+	return wire.Record{
+		Dot: v.dot, Time: v.time, Context: v.ctx, Key: v.key, Kind: v.kind, Value: value, More: v.more, Hearsay: v.hearsay, Abridged: v.abridged,
+	}
+}
+
+// versionOf is a record as a version, without what is known of it only here.
+func versionOf(rec *wire.Record) *version {
+	return &version{
+		key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value, hearsay: rec.Hearsay, abridged: rec.Abridged,
+	}
 }

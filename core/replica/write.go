@@ -89,10 +89,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 				time = v.time + 1
 			}
 		}
-		recs[i].ctx = r.contextOf(seen)
-		if len(recs[i].ctx) > wire.MaxContext {
-			recs[i].ctx = recs[i].ctx[:wire.MaxContext]
-		}
+		recs[i].ctx, recs[i].abridged = r.contextOf(seen)
 	}
 	size := 0
 	for _, v := range recs {
@@ -206,7 +203,7 @@ func (a *arrivals) defend(rec *wire.Record) {
 		}
 		a.leap = true
 		for _, v := range a.st.after(rec.Key) {
-			if v.dot.Writer == p.Writer && supersedes(rec.Context, v.dot, v.ctx) {
+			if v.dot.Writer == p.Writer && versionOf(rec).supersedes(v.dot, v.ctx) {
 				a.issueAgain(v)
 			}
 		}
@@ -220,17 +217,15 @@ func (a *arrivals) issueAgain(v *version) {
 	a.st.err = worse(a.st.err, err)
 	anew := *v
 	anew.dot = wire.Dot{Writer: r.writer.id, Seq: r.writer.reserved<<wire.BlockBits + uint64(len(a.again))}
-	anew.ctx = over(v)
+	anew.ctx, anew.abridged = over(v)
 	anew.value, anew.loc, anew.dead, anew.more, anew.from, anew.hearsay = value, location{}, 0, false, 0, false
 	a.again = append(a.again, &anew)
 	a.st.add(&anew)
 }
 
 func (a *arrivals) take(rec *wire.Record) {
-	v := &version{
-		key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value, from: a.src.Session,
-		hearsay: a.r.hearsay(rec, a.src),
-	}
+	v := versionOf(rec)
+	v.from, v.hearsay = a.src.Session, a.r.hearsay(rec, a.src)
 	switch a.st.news(v, a.src.NK) {
 	case refused:
 		a.refuse(rec)
@@ -326,7 +321,7 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 			}
 			return known
 		}
-		if o.dot.Writer == v.dot.Writer && !supersedes(v.ctx, o.dot, o.ctx) {
+		if o.dot.Writer == v.dot.Writer && !v.supersedes(o.dot, o.ctx) {
 			siblings++
 		}
 		if !v.replaces(o) {
@@ -334,7 +329,7 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 		}
 	}
 	for _, o := range s.after(v.key) {
-		if !o.hearsay && supersedes(o.ctx, v.dot, v.ctx) {
+		if !o.hearsay && o.supersedes(v.dot, v.ctx) {
 			return known
 		}
 	}

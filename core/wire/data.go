@@ -31,11 +31,15 @@ type Record struct {
 	Value   []byte // at most MaxValue; empty when Deleted
 	More    bool   // the next record belongs to the same batch
 	Hearsay bool   // whoever has it got it neither from its writer's device nor from a full one
+
+	Abridged bool // Context leaves out writers that the write had seen
 }
 
 const (
-	moreFlag    = 1 << 2
-	hearsayFlag = 1 << 3
+	moreFlag     = 1 << 2
+	hearsayFlag  = 1 << 3
+	abridgedFlag = 1 << 4
+	allFlags     = 1<<5 - 1
 )
 
 // BlockOnly is set in the Seq of a pair of a context that speaks only of its own block of numbers: from the block's first up to Seq.
@@ -64,6 +68,9 @@ func AppendRecord(b []byte, r *Record) []byte {
 	if r.Hearsay {
 		flags |= hearsayFlag
 	}
+	if r.Abridged {
+		flags |= abridgedFlag
+	}
 	b = appendDot(append(b, flags), r.Dot)
 	b = AppendU64(b, r.Time)
 	b = AppendU16(b, uint16(len(r.Context)))
@@ -78,11 +85,11 @@ func AppendRecord(b []byte, r *Record) []byte {
 func ReadRecord(r *Reader) Record {
 	var rec Record
 	flags := r.U8()
-	rec.Kind, rec.More, rec.Hearsay = Kind(flags&3), flags&moreFlag != 0, flags&hearsayFlag != 0
+	rec.Kind, rec.More, rec.Hearsay, rec.Abridged = Kind(flags&3), flags&moreFlag != 0, flags&hearsayFlag != 0, flags&abridgedFlag != 0
 	rec.Dot = readDot(r)
 	rec.Time = r.U64()
 	n := int(r.U16())
-	if flags > 15 || rec.Kind > Bytes || rec.Dot.Seq>>BlockBits == 0 || rec.Dot.Seq >= BlockOnly || n > MaxContext {
+	if flags > allFlags || rec.Kind > Bytes || rec.Dot.Seq>>BlockBits == 0 || rec.Dot.Seq >= BlockOnly || n > MaxContext {
 		r.Fail()
 		return Record{}
 	}
@@ -157,8 +164,7 @@ func ValidKey(k string) bool {
 
 // Sees reports whether context reaches d: whether a write with it had seen d.
 func Sees(context []Dot, d Dot) bool {
-	i, _ := slices.BinarySearchFunc(context, d.Writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
-	for ; i < len(context) && context[i].Writer == d.Writer; i++ {
+	for i := placeOf(context, d.Writer); i < len(context) && context[i].Writer == d.Writer; i++ {
 		p := context[i]
 		if p.Seq&^BlockOnly >= d.Seq && (p.Seq < BlockOnly || block(p) == block(d)) {
 			return true
@@ -191,11 +197,27 @@ func ContextReaches(context, other []Dot) bool {
 	return true
 }
 
+// ReachesNamed is ContextReaches for a context that is abridged: of writers that it does not name, the other one may say anything.
+func ReachesNamed(context, other []Dot) bool {
+	for _, p := range other {
+		if i := placeOf(context, p.Writer); i < len(context) && context[i].Writer == p.Writer && !reachesPair(context, p) {
+			return false
+		}
+	}
+	return true
+}
+
+// placeOf is where the pairs of a writer begin in a context.
+func placeOf(context []Dot, writer uint64) int {
+	i, _ := slices.BinarySearchFunc(context, writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
+	return i
+}
+
 func reachesPair(context []Dot, p Dot) bool {
 	if p.Seq >= BlockOnly {
 		return Sees(context, Dot{Writer: p.Writer, Seq: p.Seq &^ BlockOnly})
 	}
-	i, _ := slices.BinarySearchFunc(context, p.Writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
+	i := placeOf(context, p.Writer)
 	return i < len(context) && context[i].Writer == p.Writer && context[i].Seq < BlockOnly && context[i].Seq >= p.Seq
 }
 

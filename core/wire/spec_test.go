@@ -299,7 +299,7 @@ func recordVectors() []vectors.Vector {
 
 func recordFields(r *Record) vectors.Fields {
 	return vectors.Fields{
-		"kind": r.Kind, "more": r.More, "hearsay": r.Hearsay, "dot": dotFields([]Dot{r.Dot})[0], "time": vectors.U64(r.Time), "context": dotFields(r.Context), "key": r.Key,
+		"kind": r.Kind, "more": r.More, "hearsay": r.Hearsay, "abridged": r.Abridged, "dot": dotFields([]Dot{r.Dot})[0], "time": vectors.U64(r.Time), "context": dotFields(r.Context), "key": r.Key,
 		"value": vectors.Hex(r.Value),
 	}
 }

@@ -284,8 +284,9 @@ def parse_records(data):
 
 def _parse_record(r):
     flags = r.u(1)
-    rec = {"kind": flags & 3, "more": flags & 4 != 0, "hearsay": flags & 8 != 0, "dot": (r.u(8), r.u(8)), "time": r.u(8), "context": []}
-    if flags > 15 or rec["kind"] == 3 or not 1 << BLOCK <= rec["dot"][1] < ONLY:
+    rec = {"kind": flags & 3, "more": flags & 4 != 0, "hearsay": flags & 8 != 0, "abridged": flags & 16 != 0}
+    rec.update(dot=(r.u(8), r.u(8)), time=r.u(8), context=[])
+    if flags > 31 or rec["kind"] == 3 or not 1 << BLOCK <= rec["dot"][1] < ONLY:
         raise Malformed
     n = r.u(2)
     if n > 4096:
