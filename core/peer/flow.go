@@ -89,6 +89,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 		return err
 	}
 	f.lacking = f.lacking || !all
+	f.disowned = f.disowned || !all && f.namespace.rep.Disowns(recs)
 	f.namespace.foreign = f.repl.e.clock.Now()
 	name := f.repl.d.name
 	if name == "" {
@@ -165,6 +166,7 @@ func (r *replication) onAck(fields []byte) error {
 	}
 	if m.Position <= f.pos {
 		f.p.reached(m.Position)
+		f.met = max(f.met, m.Position)
 	}
 	r.e.touch()
 	return nil
@@ -206,6 +208,9 @@ func (f *flow) ackWhenDurable(pos uint64) {
 func (a ack) send() {
 	a.f.repl.returnCredit()
 	a.f.repl.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.namespace.num, Position: a.pos}))
+	if a.f.disowned { // END behind ACK tells the other that there is no such record
+		a.f.disowned, a.f.dirty = false, true
+	}
 }
 
 // pump sends what the other side lacks, as far as its credit goes, and what there is to tell about this side.

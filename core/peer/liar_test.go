@@ -324,3 +324,37 @@ func TestEndIsBelievedInPart(t *testing.T) {
 		t.Errorf("confirmed: %q", got)
 	}
 }
+
+// TestHearsayIsDenied: what an application peer says in the name of a device that is online goes as soon as that device has heard of it, and
+// nothing that is written afterwards has seen it.
+func TestHearsayIsDenied(t *testing.T) {
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
+	a.addApp(notes, "Notes")
+	h.pair(a, b)
+	h.until("desktop has it", func() bool { return b.e.namespaceOf(notes) != nil })
+	phone := h.add("Phone", notes)
+	h.pairFor(a, phone, forPhone)
+	b.putIn(notes, "k", "1")
+	h.untilIn(a, notes, "k=1")
+	own := b.e.namespaceOf(notes).rep.Own()
+	session := a.to(b)
+	lie := wire.Record{Dot: wire.Dot{Writer: own.ID, Seq: own.Reserved<<wire.BlockBits - 1}, Time: 1, Key: "k", Kind: wire.JSON, Value: []byte("2")}
+	phone.says(a, wire.AppendData(nil, &wire.Data{Number: 1, Position: 1 << 40, Records: wire.AppendRecord(nil, &lie)}))
+	beside := func(n *node) []Entry { return n.must(Op{App: notes, Do: Conflicts{Key: "k"}}).Entries }
+	if got := beside(a); len(got) != 1 {
+		t.Errorf("laptop has beside k: %q", got)
+	}
+	h.until("it is denied", func() bool { return len(beside(a)) == 0 })
+	a.putIn(notes, "k", "3")
+	h.untilIn(b, notes, "k=3")
+	h.wait(60_000)
+	for _, n := range h.nodes[:2] {
+		if got := beside(n); len(got) > 0 || n.in(notes) != "k=3" {
+			t.Errorf("%s has %s, and beside it %q", n.name, n.in(notes), got)
+		}
+	}
+	if a.to(b) != session {
+		t.Error("another session")
+	}
+}

@@ -205,7 +205,8 @@ type flow struct {
 
 	announced uint64            // the revision of the writers that the other side has been told of
 	said      map[uint64]uint64 // and of each, below which block its numbers are; nil: none yet
-	met       uint64            // this device's position when the session came to the namespace
+	met       uint64            // of this device's log, what the other knew or had been sent when it said what it says now
+	disowned  bool              // it sent a record in this device's name that this device has not written
 	lacking   bool              // something that came was not believed: the cursor stays where it is
 
 	ready bool        // the other's VECTOR is here: sending may begin

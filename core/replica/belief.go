@@ -13,7 +13,7 @@ type Source struct {
 	Session uint32   // by which it came, not 0: records are not sent back there
 	NK      [32]byte // the device's
 	Full    bool     // it is a full device, not an application peer
-	Met     uint64   // Position when the session began
+	Met     uint64   // what lies before it in the log was here, and had been sent to the device, before it said this
 }
 
 // Limits of what others make a replica keep.
@@ -252,6 +252,11 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 	r.logJoin(b)
 	r.joined(joined)
 	return changes, all, nil
+}
+
+// Disowns reports whether one of these records is said to be this replica's, and is not.
+func (r *Replica) Disowns(recs []wire.Record) bool {
+	return slices.ContainsFunc(recs, func(rec wire.Record) bool { return rec.Dot.Writer == r.writer.id && !r.vector.Covers(rec.Dot) })
 }
 
 // doubtful reports whether there may be hearsay.

@@ -382,3 +382,39 @@ func TestMadeUpNames(t *testing.T) {
 		})
 	}
 }
+
+// TestHearsayBesideTheRecord: what was said in a writer's name is gone with the record that its device has under the same dot, also where a
+// page still has it: what the changes tell is what Get returns.
+func TestHearsayBesideTheRecord(t *testing.T) {
+	for _, kept := range []string{"in memory", "in pages", "opened again"} {
+		c := newTrio(t)
+		w := c.w.writer.id
+		hearsay := record(w, c.w.writer.next, "k", "lie", wire.Dot{Writer: liarsWriter(1).ID, Seq: block})
+		hearsay.Time = 1 << 40
+		c.say(c.x, hearsay)
+		if kept != "in memory" {
+			c.x.save()
+		}
+		if kept == "opened again" {
+			c.x.reopen()
+			c.x.commit()
+		}
+		for i, value := range []string{"first", "second"} { // without END
+			c.w.put(uint64(2+i), "k", value)
+			if dot := c.w.mem["k"][0].dot; i == 0 && dot != hearsay.Dot {
+				t.Fatal("another dot")
+			}
+			c.w.commit()
+			recs, _, _ := c.w.next(c.x.Vector(), 0, 0, 1<<20)
+			c.x.applyFrom(Source{Session: 1, NK: c.w.cfg.Owner, Full: true}, recs...)
+			c.x.commit()
+		}
+		for range 2 {
+			if got := c.x.all(); got != "a=0 k=second" {
+				t.Errorf("%s: %q", kept, got)
+			}
+			c.x.save()
+			c.x.reopen()
+		}
+	}
+}

@@ -194,7 +194,7 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 		mem := c.r.mem[key]
 		var kept []*version
 		for _, v := range x.stored {
-			if c.r.gone(v) || c.r.superseded(key, v.dot, v.ctx, ever) || c.collected(v) {
+			if c.r.gone(v) || c.r.superseded(key, v.dot, v.saw(), ever) || c.collected(v) {
 				if seg := c.r.segmentOf(v.loc.seg); seg != nil {
 					seg.kill(v.loc.ord, v.loc.size)
 				}

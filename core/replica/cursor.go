@@ -103,7 +103,7 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 // lacks reports whether a stored record is to be sent: the other does not have it, and nothing has superseded it for good.
 func (c *cursor) lacks(rec *wire.Record, pos uint64) bool {
 	d := rec.Dot
-	return !c.peer.Covers(d) && !c.r.superseded(rec.Key, d, rec.Context, c.r.seen.now.pos) && !c.r.voided(d, pos) &&
+	return !c.peer.Covers(d) && !c.r.superseded(rec.Key, d, saw(rec), c.r.seen.now.pos) && !c.r.voided(d, pos) &&
 		!(rec.Hearsay && c.r.unheard(d, pos))
 }
 

@@ -85,7 +85,7 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 		}
 		for i := range p.recs {
 			rec := &p.recs[i]
-			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, rec.Context, ever) {
+			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, saw(rec), ever) {
 				continue
 			}
 			v := versionOf(rec)

@@ -44,7 +44,7 @@ func (r *Replica) living(key string, stored []*version) []*version {
 	}
 	out := slices.Clip(mem)
 	for _, v := range stored {
-		if !r.gone(v) && !r.superseded(key, v.dot, v.ctx, ever) {
+		if !r.gone(v) && !r.superseded(key, v.dot, v.saw(), ever) {
 			out = append(out, v)
 		}
 	}
@@ -73,7 +73,7 @@ func (r *Replica) superseded(key string, d wire.Dot, ctx []wire.Dot, before uint
 // replaces reports whether a version takes another one's place for good. Hearsay does not: should it not be confirmed, all is as before.
 // Until then it hides what it has superseded.
 func (v *version) replaces(o *version) bool {
-	return o.dot == v.dot || !v.hearsay && v.supersedes(o.dot, o.ctx)
+	return o.dot == v.dot || !v.hearsay && v.supersedes(o.dot, o.saw())
 }
 
 // visible are the versions that hearsay does not hide.
@@ -82,7 +82,7 @@ func visible(vs []*version) []*version {
 		return vs
 	}
 	return slices.DeleteFunc(slices.Clone(vs), func(o *version) bool {
-		return slices.ContainsFunc(vs, func(v *version) bool { return v.hearsay && v.supersedes(o.dot, o.ctx) })
+		return slices.ContainsFunc(vs, func(v *version) bool { return v.hearsay && v.supersedes(o.dot, o.saw()) })
 	})
 }
 
@@ -92,6 +92,8 @@ func visible(vs []*version) []*version {
 // So the versions of a key are in a strict order, in part: what supersedes a version supersedes all that this one does, and no two
 // supersede each other. What is left of a set of versions does not depend on the order in which they came. An abridged context says
 // nothing of the writers that it leaves out; only lies make a context that long.
+//
+// See saw for versions that are hearsay.
 func (v *version) supersedes(d wire.Dot, other []wire.Dot) bool {
 	if !wire.Sees(v.ctx, d) {
 		return false
@@ -118,6 +120,23 @@ func later(a, b *version) bool {
 		return a.dot.Writer > b.dot.Writer
 	}
 	return a.dot.Seq > b.dot.Seq
+}
+
+// saw is what a version is believed to have seen: its context, but of hearsay nothing. What others have under the same dot may have another
+// context, and hearsay has replaced nothing.
+func (v *version) saw() []wire.Dot {
+	if v.hearsay {
+		return nil
+	}
+	return v.ctx
+}
+
+// saw is the same of a record.
+func saw(rec *wire.Record) []wire.Dot {
+	if rec.Hearsay {
+		return nil
+	}
+	return rec.Context
 }
 
 // contextOf is what a write that sees vs has seen of the key, and whether it is abridged. Of writers that nobody here knows it names few:

@@ -203,7 +203,7 @@ func (a *arrivals) defend(rec *wire.Record) {
 		}
 		a.leap = true
 		for _, v := range a.st.after(rec.Key) {
-			if v.dot.Writer == p.Writer && versionOf(rec).supersedes(v.dot, v.ctx) {
+			if v.dot.Writer == p.Writer && versionOf(rec).supersedes(v.dot, v.saw()) {
 				a.issueAgain(v)
 			}
 		}
@@ -321,7 +321,7 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 			}
 			return known
 		}
-		if o.dot.Writer == v.dot.Writer && !v.supersedes(o.dot, o.ctx) {
+		if o.dot.Writer == v.dot.Writer && !v.supersedes(o.dot, o.saw()) {
 			siblings++
 		}
 		if !v.replaces(o) {
@@ -329,7 +329,7 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 		}
 	}
 	for _, o := range s.after(v.key) {
-		if !o.hearsay && o.supersedes(v.dot, v.ctx) {
+		if !o.hearsay && o.supersedes(v.dot, v.saw()) {
 			return known
 		}
 	}
