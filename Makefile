@@ -174,6 +174,9 @@ sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step; HO
 mutants-rights: ## remove each check that keeps a removed device out, or a peer or a page inside what it may: a test has to fail
 	@go run ./core/internal/mutants $(if $(ONLY),-only '$(value ONLY)')
 
+sim-mutants: ## plant bugs that only a mesh meets, one at a time: the simulator has to find each; ONLY=text: some of them
+	@go run ./core/internal/mutants -sim $(if $(ONLY),-only '$(value ONLY)')
+
 mixed: need ## run devices of an old version of Masq and of this one together: SEEDS=50 FIRST=1, or SEED=n step by step
 	@.ci/mixed $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
 

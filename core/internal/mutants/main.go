@@ -1,5 +1,6 @@
 // Command mutants removes the checks that keep a removed device out, or an application peer or a page inside what it may, one at a time
-// and all together, and expects a test to fail each time. `make mutants-rights` calls it at the module's root.
+// and all together, and expects a test to fail each time. `make mutants-rights` calls it at the module's root. With -sim it plants the
+// bugs of another table, one at a time, and expects the simulator to find each: `make sim-mutants`.
 //
 // The tree is never changed: go test gets the changed files as an overlay. A row whose old text does not stand exactly once in its file,
 // or whose new text does not build, is an error: the table follows the code.
@@ -21,9 +22,9 @@ import (
 	"sync"
 )
 
-// A mutant is a check that is removed: in a file, old becomes new.
+// A mutant is a check that is removed, or a bug that is planted: in a file, old becomes new.
 type mutant struct {
-	what string // the check keeps
+	what string // the check keeps, or the bug does
 	file string
 	old  string
 	new  string
@@ -39,12 +40,20 @@ var tests = map[string][]string{
 func main() {
 	only := flag.String("only", "", "`text` of the rows that are to be tried: what they keep, or the file; all together is left out")
 	jobs := flag.Int("jobs", 2, "how many are tried at a time")
+	simulate := flag.Bool("sim", false, "plant bugs that the simulator is to find")
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		fail(err)
 	}
 	defer os.RemoveAll(dir)
+	if *simulate {
+		if !simulateAll(dir, *only) {
+			os.RemoveAll(dir)
+			os.Exit(1)
+		}
+		return
+	}
 	rows := slices.DeleteFunc(slices.Clone(rights), func(m mutant) bool { return !strings.Contains(m.what+" "+m.file, *only) })
 	tries := make([]try, len(rows))
 	for i := range rows {

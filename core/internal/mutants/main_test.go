@@ -5,6 +5,19 @@ import (
 	"testing"
 )
 
+// TestBugsFollowTheCode: every planted bug's old text stands once in its file.
+func TestBugsFollowTheCode(t *testing.T) {
+	for _, p := range append(lied, months...) {
+		text, err := os.ReadFile("../../../" + p.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := apply(string(text), p.file, []mutant{p.mutant}); err != nil {
+			t.Errorf("%s: %v", p.what, err)
+		}
+	}
+}
+
 // TestTableFollowsTheCode: every row's old text stands once in its file, and all can be removed together.
 func TestTableFollowsTheCode(t *testing.T) {
 	for _, file := range filesOf(rights) {
