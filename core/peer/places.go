@@ -16,7 +16,8 @@ type places struct {
 
 const (
 	placesMost = 16
-	turnsLeast = 2                 // places for devices that were not heard for heardFor, if there are any
+	turnsLeast = 2                 // places for members that were not heard for heardFor, if there are any
+	outLeast   = 1                 // places for devices that are out, if there are any
 	turnMillis = 10 * 60_000       // how long a device that must share a place has it
 	heardFor   = 7 * 24 * 3600_000 // in ms
 	circleOf   = 4                 // of so many places the circle has all but one, and the application peers that one
@@ -47,8 +48,9 @@ func (e *Engine) givePlaces() {
 type claims struct {
 	turn   uint64
 	paired []*device // are being paired
-	heard  []*device // in the last days
-	rest   []*device
+	heard  []*device // members, in the last days
+	rest   []*device // other members
+	out    []*device // are to be told so; whoever lets many in and is shut out must not keep members from meeting
 }
 
 func (e *Engine) claims(turn uint64) claims {
@@ -59,7 +61,9 @@ func (e *Engine) claims(turn uint64) claims {
 		case !d.reachable():
 		case d.adds != nil, e.pairing != nil && e.pairing.step == Paired && e.pairing.nk == d.nk:
 			c.paired = append(c.paired, d)
-		case d.member() && e.clock.Wall() < d.lastHeard+heardFor:
+		case !d.member():
+			c.out = append(c.out, d)
+		case e.clock.Wall() < d.lastHeard+heardFor:
 			c.heard = append(c.heard, d)
 		default:
 			c.rest = append(c.rest, d)
@@ -70,12 +74,17 @@ func (e *Engine) claims(turn uint64) claims {
 
 // choose returns at most placesMost devices.
 func (c claims) choose() []*device {
-	out := c.paired[:min(len(c.paired), placesMost)]
-	heard, rest := c.inOrder(c.heard, 0), c.inOrder(c.rest, int(c.turn%circleOf))
-	left := placesMost - len(out)
-	out = append(out, heard[:min(len(heard), max(0, left-min(turnsLeast, len(rest))))]...)
-	left = placesMost - len(out)
-	return append(out, rest[:min(len(rest), left)]...)
+	skip := int(c.turn % circleOf)
+	chosen := c.paired[:min(len(c.paired), placesMost)]
+	take := func(row []*device, leave int) {
+		left := max(0, placesMost-len(chosen)-leave)
+		chosen = append(chosen, row[:min(len(row), left)]...)
+	}
+	forOut := min(outLeast, len(c.out))
+	take(c.inOrder(c.heard, 0), min(turnsLeast, len(c.rest))+forOut)
+	take(c.inOrder(c.rest, skip), forOut)
+	take(c.inOrder(c.out, skip), 0)
+	return chosen
 }
 
 // inOrder mixes the devices of the circle with others, so that these do not push them out, however many they are. skip is where to begin

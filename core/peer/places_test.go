@@ -61,6 +61,43 @@ func TestInventedDevicesGetNoSockets(t *testing.T) {
 	h.until("one that is paired", func() bool { return tablet.get("k") == "1" })
 }
 
+// Devices that are out keep nobody from meeting, however many they are, and hear in the end that they are out.
+func TestDevicesThatAreOutGetPlacesLast(t *testing.T) {
+	h := newStores(t, "Laptop", "Desktop")
+	laptop, desktop := h.nodes[0], h.nodes[1]
+	laptop.addApp(notes, "Notes")
+	h.pair(laptop, desktop)
+	phone := h.add("Phone", notes)
+	h.pairFor(laptop, phone, forPhone)
+	h.until("desktop knows the phone", func() bool { return slices.Equal(desktop.peerNames(notes), []string{"Phone"}) })
+	phone.invent(200)
+	h.wait(60_000)
+	h.cutOff(phone, true)
+	h.wait(120_000)
+	laptop.must(Op{Do: Revoke{Device: phone.id()}})
+	h.wait(600_000)
+	tablet := h.add("Tablet", notes)
+	h.pairFor(laptop, tablet, forPhone)
+	h.wait(10_000)
+	for _, n := range h.nodes {
+		if n != phone && len(n.e.devices) <= 100 {
+			t.Fatalf("%s has %d devices", n.name, len(n.e.devices))
+		}
+	}
+	if desktop.to(tablet) == nil || tablet.to(desktop) == nil {
+		t.Error("the desktop and the tablet have not met")
+	}
+	h.cutOff(phone, false)
+	start := h.now
+	for phone.status.Err != ERevoked && h.now < start+24*3600_000 {
+		h.wait(60_000)
+	}
+	t.Logf("the phone hears of it after %d minutes", (h.now-start)/60_000)
+	if phone.status.Err != ERevoked {
+		t.Error("the phone has not heard that it is out")
+	}
+}
+
 // More devices than places: all meet all the same, and everything comes to everybody.
 func TestMoreDevicesThanPlaces(t *testing.T) {
 	h := newStores(t, "Laptop")

@@ -14,19 +14,21 @@ func (r *Roster) Family(ik [32]byte) [32]byte {
 	return ik
 }
 
-// letInBy is the peer that let a device in first, or the device itself if a full device did, or nobody.
+// letInBy is the peer that let a device in first, or the device itself if a full device did, or nobody. Where nothing that lets it in
+// counts any more, it is of the family that it was of: it fell with a peer, and is as many with it as before.
 func (r *Roster) letInBy(ik [32]byte, v *verdict) [32]byte {
-	by := ik
+	by, counts := ik, false
 	for i := range r.entries {
 		e := &r.entries[i]
-		if e.typ != typeAdd || e.member.IK != ik || !v.live.has(i) {
+		if e.typ != typeAdd || e.member.IK != ik || !v.able.has(i) {
 			continue
 		}
-		if r.full(e, v) {
+		live := v.live.has(i)
+		if live && r.full(e, v) {
 			return ik
 		}
-		if by == ik {
-			by = e.signer
+		if by == ik || live && !counts {
+			by, counts = e.signer, live
 		}
 	}
 	return by

@@ -22,4 +22,9 @@ func TestFamily(t *testing.T) {
 	if r.Family(tablet.IK) != tablet.IK || r.Family(watch.IK) != tablet.IK {
 		t.Error("whom a full device lets in, too, is of a peer's family")
 	}
+	revoke(t, r, store, phone)
+	revoke(t, r, store, tablet)
+	if r.Has(watch.IK) || r.Family(watch.IK) != tablet.IK || r.Family(phone.IK) != phone.IK {
+		t.Error("who falls with a peer is of no family")
+	}
 }
