@@ -246,6 +246,37 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
+// Whom an application peer has let in takes no writer from it, nor from others that came in by it.
+func TestAnnouncementsOfAFamily(t *testing.T) {
+	h, laptop, phone := withPhone(t)
+	liar, tablet := h.add("Liar", notes), h.add("Tablet", notes)
+	h.pair(phone, liar)
+	var list []*wire.Writer
+	for i := range uint64(maxPeerWriters) {
+		list = append(list, liar.signed(1+i))
+	}
+	for _, of := range []*node{phone, laptop} {
+		liar.says(of, wire.AppendWriters(nil, &wire.Writers{Number: 1, List: list}))
+	}
+	h.pair(liar, tablet)
+	for round := range leastWriters {
+		value := fmt.Sprint(round)
+		phone.put("phone", value)
+		tablet.put("tablet", value)
+		h.untilIn(laptop, notes, "k=1 phone="+value+" tablet="+value)
+		phone.e.namespaces[0].rep.Renew()
+		tablet.e.namespaces[0].rep.Renew()
+	}
+	tablet.put("tablet", `"one more"`) // for which there is no room
+	h.wait(60_000)
+	writers := map[[32]byte]int{}
+	laptop.e.namespaceOf(notes).rep.EachWriter(func(w *wire.Writer) { writers[w.NK]++ })
+	l, p, n := writers[liar.e.publicNK()], writers[phone.e.publicNK()], writers[tablet.e.publicNK()]
+	if l > maxPeerWriters || p < leastWriters || n != leastWriters {
+		t.Errorf("the liar has %d writers, the phone %d and the tablet %d", l, p, n)
+	}
+}
+
 // signed announces a writer of the phone's namespace.
 func (n *node) signed(nonce uint64) *wire.Writer {
 	w := &wire.Writer{NK: n.e.publicNK(), Nonce: nonce, Block: 1, Reserved: 2}

@@ -12,10 +12,11 @@ import (
 // Writers are announced by their devices, and what a device claims of a writer is believed by whose it is. See core/PROTOCOL.md, "Writers,
 // and what is believed".
 
-// How many writers a device may have in a namespace, an application peer together with those that it has let in; and how often in a day
-// a device's mere claim that this one is a copy makes it take a new writer.
+// How many writers a device may have in a namespace, and how often in a day a device's mere claim that this one is a copy makes it take a
+// new writer. Whom an application peer has let in shares a room of its own: it must not take the peer's, nor all that there is.
 const (
-	maxPeerWriters = 64
+	maxPeerWriters = 64 // of an application peer, and of all those together that it has let in, however far
+	leastWriters   = 8  // of each of these, in any case
 	maxFullWriters = 256
 	peerDoubts     = 1
 	fullDoubts     = 8
@@ -134,17 +135,36 @@ func (f *flow) unless(passedOn bool) error {
 
 // room reports whether the device of a new writer may have another one.
 func (n *namespace) room(w *wire.Writer, full bool) bool {
-	sponsor, count := n.sponsor(w.NK), 0
+	own, family := n.countWriters(w.NK)
+	ik, _, _ := n.owner(w.NK)
+	switch {
+	case full:
+		return own < maxFullWriters
+	case n.sponsor(w.NK) == ik:
+		return own < maxPeerWriters
+	}
+	return own < leastWriters || family < maxPeerWriters
+}
+
+// countWriters returns how many writers a device has, and how many all those have that came in by the same application peer.
+func (n *namespace) countWriters(nk [32]byte) (own, family int) {
+	sponsor := n.sponsor(nk)
 	same := map[[32]byte]bool{}
 	n.rep.EachWriter(func(o *wire.Writer) {
-		if _, seen := same[o.NK]; !seen {
-			same[o.NK] = n.sponsor(o.NK) == sponsor
+		in, seen := same[o.NK]
+		if !seen {
+			ik, _, _ := n.owner(o.NK)
+			in = ik != sponsor && n.sponsor(o.NK) == sponsor
+			same[o.NK] = in
 		}
-		if same[o.NK] {
-			count++
+		if in {
+			family++
+		}
+		if o.NK == nk {
+			own++
 		}
 	})
-	return count < maxPeerWriters || full && count < maxFullWriters
+	return own, family
 }
 
 // ours takes an announcement that this device has signed itself. One that it does not know is a copy's.
