@@ -29,6 +29,7 @@ type hostile struct {
 	past   [][]byte              // messages, its own and others'
 	secret int                   // writes from this one on were made when it had been shut out; 0: it has not been
 	leaked bool                  // that it got one of these has been noted
+	never  []*someone            // see revoker
 	kinds  []string              // see tells
 	list   []*lie                // see told
 }
@@ -275,9 +276,20 @@ type someone struct {
 const crowdSize = 300
 
 // madeUp makes up a device.
-func (h *hostile) madeUp() *someone {
-	if len(h.crowd) == crowdSize {
-		return pick(h.w, h.crowd)
+func (h *hostile) madeUp() *someone { return h.makeUp(&h.crowd) }
+
+// revoker makes up a stranger that shuts out others. If the member is a full device, no FULL of its own may name that one, before or
+// after: a REVOKE by a full device counts, and that is the lie that it does not tell.
+func (h *hostile) revoker() *someone {
+	if h.full {
+		return h.makeUp(&h.never)
+	}
+	return h.madeUp()
+}
+
+func (h *hostile) makeUp(crowd *[]*someone) *someone {
+	if len(*crowd) == crowdSize {
+		return pick(h.w, *crowd)
 	}
 	var seed [32]byte
 	fill(h.w, seed[:])
@@ -288,7 +300,7 @@ func (h *hostile) madeUp() *someone {
 		panic(err) // 32 bytes are always a key
 	}
 	x.id, x.nk = [32]byte(public(x.ik)), [32]byte(nk.PublicKey().Bytes())
-	h.crowd = append(h.crowd, x)
+	*crowd = append(*crowd, x)
 	return x
 }
 

@@ -552,12 +552,11 @@ func rosterUnknown(t *talk) [][]byte {
 func rosterStrangers(t *talk) [][]byte {
 	var list [][]byte
 	for range t.l.w.between(1, 40) {
-		ik := t.l.h.madeUp().ik
-		m := pick(t.l.w, t.in.roster.Members())
 		if t.l.w.chance(0.5) {
-			list = append(list, t.in.entry(ik, entryRevoke, t.prev(), m.IK[:]))
+			m := pick(t.l.w, t.in.roster.Members())
+			list = append(list, t.in.entry(t.l.h.revoker().ik, entryRevoke, t.prev(), m.IK[:]))
 		} else {
-			list = append(list, t.in.entry(ik, entryFull, t.prev(), t.l.h.fullOf()))
+			list = append(list, t.in.entry(t.l.h.madeUp().ik, entryFull, t.prev(), t.l.h.fullOf()))
 		}
 	}
 	return entries(list)
