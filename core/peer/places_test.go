@@ -98,6 +98,37 @@ func TestDevicesThatAreOutGetPlacesLast(t *testing.T) {
 	}
 }
 
+// However many members are heard, others have places too: two for members that are not, one for devices that are out.
+func TestPlacesThatAreKept(t *testing.T) {
+	c := newCrowd(t, 1, 10, 30, 9)
+	others := c.of[0][1:]
+	for _, want := range []struct{ heard, rest, out, getHeard, getRest, getOut int }{
+		{20, 9, 9, 13, 2, 1},
+		{20, 9, 0, 14, 2, 0},
+		{20, 1, 9, 14, 1, 1},
+		{20, 0, 9, 15, 0, 1},
+		{3, 20, 9, 3, 12, 1},
+		{3, 3, 9, 3, 3, 9},
+		{30, 0, 0, 16, 0, 0},
+	} {
+		cl := claims{turn: 1, heard: others[:want.heard], rest: others[want.heard:][:want.rest], out: c.fake[0][:want.out]}
+		heard, rest, out := 0, 0, 0
+		for _, d := range cl.choose() {
+			switch {
+			case slices.Contains(cl.heard, d):
+				heard++
+			case slices.Contains(cl.rest, d):
+				rest++
+			default:
+				out++
+			}
+		}
+		if heard != want.getHeard || rest != want.getRest || out != want.getOut {
+			t.Errorf("%+v: %d, %d and %d have places", want, heard, rest, out)
+		}
+	}
+}
+
 // More devices than places: all meet all the same, and everything comes to everybody.
 func TestMoreDevicesThanPlaces(t *testing.T) {
 	h := newStores(t, "Laptop")
