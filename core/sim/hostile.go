@@ -158,7 +158,8 @@ func (h *hostile) shutOut() {
 	}
 	w.waitQuiet()
 	h.secret = len(w.book.writes)
-	h.probe()
+	h.probe(false)
+	h.probe(true)
 }
 
 // strangers are the devices that the status shows and that are not honest ones.
@@ -184,8 +185,10 @@ func (d *device) revokeStrangers() {
 	}
 }
 
-// probe has every user write every wild key once more: what comes after the hostile member is gone holds as any other.
-func (h *hostile) probe() {
+// probe has every user write every wild key once more. Honest writes have taken numbers over that the lies named and nobody has written yet:
+// a device that finds such ones of its own issues its version anew, once, though the write has replaced it (R6.33). So the first round only
+// has them found. What comes behind it holds as any other.
+func (h *hostile) probe(holds bool) {
 	for _, d := range h.w.honest() {
 		if d.run == nil || d.run.closing {
 			continue
@@ -194,7 +197,7 @@ func (h *hostile) probe() {
 		for i := range wildKeys {
 			keys = append(keys, h.w.key(h.w.profile.keys+i))
 		}
-		d.user.writeKeys(d.run, notes, keys, func(x *write) { x.probe = true })
+		d.user.writeKeys(d.run, notes, keys, func(x *write) { x.probe = holds })
 		h.w.waitQuiet()
 	}
 }
