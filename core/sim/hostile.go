@@ -165,7 +165,7 @@ func (d *device) strangers() []peer.Device {
 	if d.run == nil {
 		return nil
 	}
-	return slices.DeleteFunc(d.run.others(), func(x peer.Device) bool {
+	return slices.DeleteFunc(slices.Clone(d.run.others()), func(x peer.Device) bool {
 		return slices.ContainsFunc(d.w.honest(), func(o *device) bool { return o.run != nil && o.run.status.Self.ID == x.ID })
 	})
 }
@@ -274,11 +274,18 @@ type someone struct {
 // crowdSize is how many it makes up. Then they come again.
 const crowdSize = 300
 
-// madeUp makes up a device.
+// madeUp makes up a device that it may let in.
 func (h *hostile) madeUp() *someone {
 	if len(h.crowd) == crowdSize {
 		return pick(h.w, h.crowd)
 	}
+	x := h.someone()
+	h.crowd = append(h.crowd, x)
+	return x
+}
+
+// someone makes up a device that nobody ever lets in, unless it is made one of the crowd.
+func (h *hostile) someone() *someone {
 	var seed [32]byte
 	fill(h.w, seed[:])
 	x := &someone{ik: ed25519.NewKeyFromSeed(seed[:])}
@@ -288,7 +295,6 @@ func (h *hostile) madeUp() *someone {
 		panic(err) // 32 bytes are always a key
 	}
 	x.id, x.nk = [32]byte(public(x.ik)), [32]byte(nk.PublicKey().Bytes())
-	h.crowd = append(h.crowd, x)
 	return x
 }
 
