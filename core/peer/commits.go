@@ -132,6 +132,9 @@ const longTail = 512
 // maintain writes what can wait (what the other devices have) along with a commit that goes out anyway, and takes a checkpoint
 // when the log has grown long.
 func (e *Engine) maintain() {
+	if !e.commits.flying {
+		e.saveRosters()
+	}
 	if !e.commits.flying && (e.led.Pending() || e.closing != nil) {
 		for _, d := range e.devices {
 			d.save()

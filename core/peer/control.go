@@ -101,7 +101,7 @@ func (e *Engine) revoke(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: rosterCode(err, EDenied)})
 		return
 	}
-	e.tend(true)
+	e.tend()
 	e.touch()
 	e.answer(op)
 }

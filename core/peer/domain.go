@@ -56,14 +56,26 @@ func (dom *domain) save() {
 	dom.saveRoster()
 }
 
-// saveRoster is strict: what others have been told of the domain must not be forgotten here.
+// saveRoster has the roster written with the next commit. That is strict: what others have been told of the domain must not be forgotten here.
 func (dom *domain) saveRoster() {
-	name := metaRoster
-	if dom.namespace != nil {
-		name = metaPeers + dom.namespace.number()
-	}
-	dom.e.led.SetMeta(name, dom.roster.Encode())
+	dom.unsaved = true
 	dom.e.strictly()
+}
+
+// saveRosters writes the rosters that have changed. It is done when a commit begins: a roster is written whole, and may have changed often
+// since the last one.
+func (e *Engine) saveRosters() {
+	for _, dom := range e.domains() {
+		if !dom.unsaved {
+			continue
+		}
+		name := metaRoster
+		if dom.namespace != nil {
+			name = metaPeers + dom.namespace.number()
+		}
+		dom.unsaved = false
+		e.led.SetMeta(name, dom.roster.Encode())
+	}
 }
 
 func (e *Engine) loadCircle() error {

@@ -21,7 +21,7 @@ func (r *replication) begin() {
 			return
 		}
 		dom.changed(r)
-		r.e.tend(true)
+		r.e.tend()
 		r.held = true
 		r.e.after(r.release)
 		return
@@ -142,7 +142,7 @@ func (r *replication) addEntries(dom *domain, entries [][]byte) error {
 	changed, err := dom.roster.AddAll(entries)
 	if changed {
 		dom.changed(r)
-		r.e.tend(false)
+		r.e.tend()
 	}
 	if errors.Is(err, roster.ErrVersion) {
 		r.e.syncErr = EVersion

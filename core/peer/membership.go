@@ -71,29 +71,62 @@ func (e *Engine) mindful(ik [32]byte) bool {
 	return e.clock.Wall() < r.U64()+noticeFor
 }
 
-// tend keeps the rosters of the namespaces' application peers up to the circle's.
+// tend keeps the rosters of the namespaces' application peers up to the circle's, at the end of the step, once for all that has changed in it.
 //
 // Every member of the circle needs a FULL. Each device signs the missing ones, because a peer that it let in trusts only it. Every
-// revoked device needs a REVOKE. The device that revoked it signs that, and so does the member with the smallest ik: two changes may
-// not have known of each other.
-func (e *Engine) tend(changed bool) {
-	c := e.circle
-	if c == nil || !c.in() {
+// revoked device needs a REVOKE. The device that revoked it signs that. What it leaves out, because it does not know of a FULL or has ended,
+// the member with the smallest ik signs, reliefAfter: a second REVOKE of the same device takes a place from another one's. It also revokes who was
+// revoked by a device that the circle's know to be full, and peers do not.
+func (e *Engine) tend() {
+	e.tendAt = e.clock.Now()
+	e.relieve()
+}
+
+// relieve has this device look later for what others should have signed.
+func (e *Engine) relieve() {
+	if e.reliefAt == 0 && e.circle != nil {
+		e.reliefAt = e.clock.In(reliefAfter)
+	}
+}
+
+const (
+	mostTended  = 8      // entries that are signed in a step, so that a member that adds many devices does not hold this one up
+	reliefAfter = 10_000 // in ms
+)
+
+// tendNow tends the rosters if that is due.
+func (e *Engine) tendNow() {
+	now, relief := e.clock.Due(e.tendAt), e.clock.Due(e.reliefAt)
+	if !now && !relief {
 		return
 	}
+	e.tendAt = 0
+	if relief {
+		e.reliefAt = 0
+	}
+	if e.circle == nil || !e.circle.in() {
+		return
+	}
+	left := mostTended
 	for _, n := range e.namespaces {
-		if n.peers != nil {
-			n.peers.tend(changed)
+		if n.peers == nil {
+			continue
+		}
+		if left -= n.peers.tend(relief, left); left == 0 { // there may be more
+			e.tendAt = e.clock.In(1)
+			if relief {
+				e.reliefAt = e.tendAt
+			}
+			e.clock.Need(e.tendAt)
+			return
 		}
 	}
 }
 
-// mostTended is how many entries are signed at once, so that a member that adds many devices does not hold this one up.
-const mostTended = 8
-
-// tend signs what the domain's roster lacks, a few entries at a time; timers does the rest.
-func (dom *domain) tend(changed bool) {
-	e, before, signed := dom.e, dom.roster.Heads(), 0
+// tend signs what the domain's roster lacks, at most so many entries, with relief also what another device should have signed. It returns how
+// many it has signed.
+func (dom *domain) tend(relief bool, most int) (signed int) {
+	e, before := dom.e, dom.roster.Heads()
 	members := e.circle.roster.Members()
 	iks := make([][32]byte, len(members))
 	for i := range members {
@@ -101,34 +134,36 @@ func (dom *domain) tend(changed bool) {
 	}
 	dom.roster.Trust(iks...)
 	sign := func(f func() ([]byte, error)) {
-		if had := dom.roster.Len(); signed < mostTended {
+		if had := dom.roster.Len(); signed < most {
 			if _, _ = f(); dom.roster.Len() != had { // it fails when this device has no place for another entry: then new devices do not meet the old peers
 				signed++
 			}
 		}
 	}
+	relief = relief && dom.smallest()
 	for _, m := range e.circle.roster.RevokedMembers() {
-		if dom.member(m.IK) && (changed || dom.smallest()) {
+		if dom.has(m.IK) && (relief || e.circle.roster.RevokedBy(m.IK, e.publicIK())) {
+			sign(func() ([]byte, error) { return dom.roster.SignRevoke(e.self.ik, m.IK) })
+		}
+	}
+	for _, m := range dom.roster.RevokedMembers() {
+		if relief && dom.has(m.IK) && !e.circle.member(m.IK) {
 			sign(func() ([]byte, error) { return dom.roster.SignRevoke(e.self.ik, m.IK) })
 		}
 	}
 	for _, m := range members {
 		sign(func() ([]byte, error) { return dom.roster.SignFull(e.self.ik, m) })
 	}
-	if signed == mostTended {
-		e.tendAt, e.tendChanged = e.clock.Now()+1, changed
-	}
 	if !slices.Equal(dom.roster.Heads(), before) {
 		dom.changed(nil)
 	}
+	return signed
 }
 
-// tendMore goes on where tend had more to sign than it does at once.
-func (e *Engine) tendMore() {
-	if e.clock.Due(e.tendAt) {
-		e.tendAt = 0
-		e.tend(e.tendChanged)
-	}
+// has reports whether a device is in, also if only for the application peers that this device let in: these may know fewer full devices,
+// and so count fewer REVOKEs.
+func (dom *domain) has(ik [32]byte) bool {
+	return dom.member(ik) || dom.roster.HasFor(dom.e.publicIK(), ik)
 }
 
 // smallest reports whether no full device that is in has a smaller ik.

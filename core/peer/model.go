@@ -47,8 +47,8 @@ type Engine struct {
 	offline         bool // the driver says so
 	day             dayTime
 	syncErr         Code    // why sync has stopped for good, if it has
-	tendAt          Millis  // when to go on with what tend had too much of; 0: it is done
-	tendChanged     bool    // what tend was told then
+	tendAt          Millis  // when the namespaces' rosters are to be tended; 0: that is done
+	reliefAt        Millis  // when that is to be done in another device's place
 	suspect         *device // whose doing the engine is about
 	late            bool    // another device waits for what a crash could yet take
 	hurriedAt       Millis  // when that was last made durable though nobody here waited
@@ -96,6 +96,7 @@ type domain struct {
 	ns        [32]byte // in an application peer: the namespace's name, which it cannot compute
 	roster    *roster.Roster
 	told      [][32]byte // the roster's heads when the sessions that stand were last told what is new
+	unsaved   bool       // the roster has changed since it was last written
 }
 
 // namespace is a namespace on this device: its replica, what waits to be done to it, and who watches it.

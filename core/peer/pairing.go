@@ -58,7 +58,10 @@ func (e *Engine) inviting(app string) (*domain, Code) {
 		return nil, EApp
 	}
 	dom := n.haveDomain()
-	dom.tend(true)
+	if dom.tend(false, mostTended) == mostTended {
+		e.tend()
+	}
+	e.relieve()
 	return dom, OK
 }
 

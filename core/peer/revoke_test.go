@@ -1,7 +1,13 @@
 package peer
 
 import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
 	"testing"
+	"time"
+
+	"github.com/masqdev/masq/core/roster"
 )
 
 func (n *node) id() string { return n.e.currentStatus().Self.ID }
@@ -96,4 +102,142 @@ func TestTwoRevokeEachOther(t *testing.T) {
 	cut(a, false)
 	cut(b, false)
 	h.until("they hear of it", func() bool { return a.status.Err == ERevoked && b.status.Err == ERevoked })
+}
+
+// introduce has a node add full devices to a namespace's roster that there are not.
+func (n *node) introduce(count int) {
+	dom := n.e.namespaces[0].peers
+	for range count {
+		public, _, _ := ed25519.GenerateKey(rand.Reader)
+		m := roster.Member{IK: [32]byte(public), NK: [32]byte(public), Kind: roster.Store}
+		_, _ = dom.roster.SignFull(n.e.self.ik, m)
+	}
+	dom.changed(nil)
+	n.step(Tick{})
+	n.m.run()
+}
+
+// stepped has a node take a step, and returns how many bytes it writes.
+func (n *node) stepped(ev Event) (written int) {
+	var out Actions
+	n.e.Step(n.m.now, ev, &out)
+	for _, a := range out.List {
+		if c, ok := a.(Commit); ok {
+			for _, b := range c.Changes.Adds {
+				written += len(b.Data)
+			}
+		}
+		n.act(n.life, a)
+	}
+	return written
+}
+
+// apart are two local stores of a circle and an application peer; the first store is not the one with the smallest ik.
+func apart(t *testing.T) (h *harness, laptop, desktop, phone *node) {
+	h = newStores(t, "Laptop", "Desktop")
+	laptop, desktop = h.nodes[0], h.nodes[1]
+	if a, b := laptop.e.publicIK(), desktop.e.publicIK(); bytes.Compare(a[:], b[:]) < 0 {
+		laptop, desktop = desktop, laptop
+	}
+	laptop.addApp(notes, "Notes")
+	h.pair(laptop, desktop)
+	phone = h.add("Phone", notes)
+	h.pairFor(laptop, phone, forPhone)
+	h.until("all know each other", func() bool { return len(phone.names()) == 2 })
+	return h, laptop, desktop, phone
+}
+
+// revokes is how many REVOKEs the namespace's roster has.
+func (n *node) revokes() (count int) {
+	for _, raw := range n.e.namespaces[0].peers.roster.Behind(nil) {
+		if raw[0] == 4 {
+			count++
+		}
+	}
+	return count
+}
+
+// Who shuts out a whole crowd at once is not held up: rosters are saved once, and what follows from them for others is worked out once. No device
+// is revoked twice, or the places for REVOKEs would not do.
+func TestCrowdRevokedAtOnce(t *testing.T) {
+	h, laptop, desktop, phone := apart(t)
+	desktop.signAdds(desktop.e.circle, 0, 100)
+	desktop.e.circle.changed(nil)
+	desktop.introduce(120)
+	h.wait(20_000)
+	var ops Events
+	for _, d := range laptop.e.devices {
+		if d.name != desktop.name && d.name != phone.name {
+			laptop.lastOp++
+			ops = append(ops, &Op{ID: laptop.lastOp, Client: 1, Do: Revoke{Device: d.id()}})
+		}
+	}
+	if len(ops) < 200 {
+		t.Fatalf("only %d have come", len(ops))
+	}
+	began, resolved := time.Now(), laptop.e.Work().Resolved
+	written := laptop.stepped(ops)
+	resolved = laptop.e.Work().Resolved - resolved
+	t.Logf("%d shut out: %d bytes written, %d entries resolved, %v", len(ops), written, resolved, time.Since(began))
+	if whole := len(laptop.e.circle.roster.Encode()) + len(laptop.e.namespaces[0].peers.roster.Encode()); written > 2*whole {
+		t.Errorf("%d bytes are written, of rosters of %d", written, whole)
+	}
+	if resolved > uint64(len(ops)*2000) {
+		t.Errorf("verdicts on %d entries are worked out", resolved)
+	}
+	h.until("nobody else is left", func() bool { return len(laptop.names()) == 1 && len(desktop.names()) == 1 && len(phone.names()) == 2 })
+	h.wait(30_000)
+	if n := phone.revokes(); n > len(ops) {
+		t.Errorf("%d REVOKEs of %d devices", n, len(ops))
+	}
+}
+
+// What the device that revoked another left unsigned, because it ended, it signs when it is there again, or the one with the smallest ik does.
+func TestRevokesLeftUnsigned(t *testing.T) {
+	for _, again := range []bool{true, false} {
+		h, laptop, desktop, phone := apart(t)
+		lost := h.add("Lost", "")
+		h.pair(laptop, lost)
+		h.until("the phone knows it", func() bool { return len(phone.names()) == 3 })
+		lost.away()
+		h.wait(5_000)
+		if _, err := laptop.e.circle.roster.SignRevoke(laptop.e.self.ik, lost.e.publicIK()); err != nil {
+			t.Fatal(err)
+		}
+		laptop.e.circle.changed(nil)
+		if again {
+			desktop.away()
+			laptop.step(Tick{})
+			h.run()
+			laptop.crash()
+		} else {
+			laptop.step(Tick{})
+			h.until("the other hears of it", func() bool { return len(desktop.names()) == 1 })
+			laptop.away()
+		}
+		h.until("it is out everywhere", func() bool { return len(phone.names()) == 2 })
+	}
+}
+
+// A device that application peers do not know as full revokes one of them. It is out for the circle's devices, and so it must be for the peers.
+func TestRevokeThatPeersDoNotCount(t *testing.T) {
+	h, laptop, desktop, phone := apart(t)
+	laptop.invent(1)
+	h.until("the phone knows it", func() bool { return len(phone.names()) == 3 })
+	_, gone, _ := ed25519.GenerateKey(rand.Reader) // was in the circle, and went before it was introduced to peers
+	for _, n := range []*node{laptop, desktop} {
+		r := n.e.namespaces[0].peers.roster
+		r.Trust([32]byte(gone.Public().(ed25519.PublicKey)))
+		for _, m := range r.Members() {
+			if m.Name == "x0" && n == laptop {
+				if _, err := r.SignRevoke(gone, m.IK); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	laptop.e.namespaces[0].peers.changed(nil)
+	laptop.e.tend()
+	laptop.step(Tick{})
+	h.until("it is out for the phone", func() bool { return len(phone.names()) == 2 })
 }

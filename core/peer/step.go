@@ -104,6 +104,7 @@ func (e *Engine) settle() {
 			e.timers()
 			e.runNamespaces()
 		}
+		e.tendNow()
 		for _, d := range e.devices {
 			d.pump()
 		}
@@ -168,7 +169,6 @@ func (e *Engine) timers() {
 	}
 	e.pairingTimers()
 	e.dropPending()
-	e.tendMore()
 }
 
 func (e *Engine) start(blocks []storage.ID) {
@@ -228,6 +228,7 @@ func (e *Engine) openDevices() {
 			e.shutOut()
 		}
 	}
+	e.relieve() // what this device left unsigned when it ended, it signs when it has the time
 	for _, n := range e.namespaces {
 		n.settleIfHeard()
 	}

@@ -35,7 +35,7 @@ func (r *Roster) Trust(iks ...[32]byte) {
 		}
 	}
 	if len(r.roots) > had {
-		r.reweigh()
+		r.reweigh(nil)
 		r.settle(len(r.entries))
 	}
 }
@@ -52,14 +52,30 @@ func (r *Roster) isRoot(ik [32]byte) bool {
 	return false
 }
 
-// reweigh works out again which entries count by their own past.
-func (r *Roster) reweigh() {
+// reweigh works out again which entries count by their own past. Of those that a roster with the same roots has weighed, that is known: it is a
+// matter of the entry and the roots.
+func (r *Roster) reweigh(was *Roster) {
 	for i := range r.entries {
 		e := &r.entries[i]
-		r.weigh(e)
+		if j := was.weighed(e.id); j >= 0 {
+			e.idle = was.entries[j].idle
+		} else {
+			r.weigh(e)
+		}
 		e.line = r.lineOf(e)
 	}
 	r.now = nil
+}
+
+// weighed is the place of an entry, -1 if it is not here. What alone made shares its index with a roster that has more by now.
+func (r *Roster) weighed(id ID) int {
+	if r == nil {
+		return -1
+	}
+	if i, ok := r.index[id]; ok && i < len(r.entries) {
+		return i
+	}
+	return -1
 }
 
 // SignFull introduces a full device of the circle, m.IK with m.NK, to a namespace's application peers. The device of ik must be a full
@@ -76,12 +92,20 @@ func (r *Roster) SignFull(ik ed25519.PrivateKey, m Member) ([]byte, error) {
 	return r.signed(ik, typeFull, body)
 }
 
+// HasFor reports whether a device is a member for whoever trusts another one alone, as the application peers do that it let in.
+func (r *Roster) HasFor(trusted, ik [32]byte) bool { return r.alone(trusted).Has(ik) }
+
 // alone is the roster as whoever trusts one device alone has it. It is kept until the roster changes.
 func (r *Roster) alone(ik [32]byte) *Roster {
-	if now := r.current(); r.seen.by != ik || r.seen.at != now {
+	was := r.seen.roster
+	if r.seen.by != ik {
+		was = nil
+	}
+	if now := r.current(); was == nil || r.seen.at != now {
+		r.seen.roster = nil // else each would hold the one before
 		alone := *r
 		alone.entries, alone.roots = slices.Clone(r.entries), [][32]byte{ik}
-		alone.reweigh()
+		alone.reweigh(was)
 		r.seen.by, r.seen.at, r.seen.roster = ik, now, &alone
 	}
 	return r.seen.roster

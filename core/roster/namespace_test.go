@@ -88,6 +88,35 @@ func TestNamespace(t *testing.T) {
 	}
 }
 
+// What a root has revoked that application peers do not count is revoked once more by one that they do count: else they would keep whom the
+// circle's devices no longer see.
+func TestRevokeOfWhoIsOutHereAlone(t *testing.T) {
+	a, x, f, p, q := dev(1), dev(2), dev(3), peer(5), peer(6)
+	for name, who := range map[string]device{"a peer": q, "who let it in": p, "a full device": f} {
+		r, theirs := OpenNamespace(ns, a.IK, x.IK), OpenNamespace(ns, a.IK)
+		signFull(t, r, a, f)
+		add(t, r, a, p)
+		add(t, r, p, q)
+		revoke(t, r, x, who)
+		sync(t, r, theirs)
+		if r.Has(who.IK) || !theirs.Has(who.IK) || !r.HasFor(a.IK, who.IK) || r.HasFor(x.IK, q.IK) {
+			t.Errorf("%s: before: %s, %s", name, say(r), say(theirs))
+		}
+		for _, out := range r.RevokedMembers() {
+			if r.HasFor(a.IK, out.IK) { // it has not gone with another
+				revoke(t, r, a, device{Member: out})
+			}
+		}
+		sync(t, r, theirs)
+		if theirs.Has(who.IK) || say(r) != say(theirs) && name != "a full device" || r.HasFor(a.IK, who.IK) {
+			t.Errorf("%s: after: %s, %s", name, say(r), say(theirs))
+		}
+		if _, err := r.SignRevoke(a.ik, who.IK); err != ErrEntry {
+			t.Errorf("%s: signed again: %v", name, err)
+		}
+	}
+}
+
 // Two full devices begin a roster apart, each for a peer.
 func TestNamespaceBegunTwice(t *testing.T) {
 	a, b, p, q := dev(1), dev(2), peer(5), peer(6)

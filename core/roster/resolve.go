@@ -168,10 +168,10 @@ func (r *Roster) full(e *entry, v *verdict) bool {
 
 // invited reports whether peer invited who, or invited whoever did, and nobody else has who was entitled to. A peer is among those itself.
 func (r *Roster) invited(who, peer [32]byte, in set) bool {
-	found, at := false, r.introduced(peer)
+	found, at, whom := false, r.introduced(peer), r.number(who)
 	for i := range r.entries {
 		e := &r.entries[i]
-		if !in.has(i) || !e.introduces() || e.member.IK != who {
+		if e.whom != whom || !in.has(i) || !e.introduces() {
 			continue
 		}
 		if found = e.line.has(at); !found {
@@ -206,8 +206,9 @@ func (r *Roster) lineOf(e *entry) (line set) {
 
 // introduced stands for a device in entry.line: it is the first entry here that introduces it.
 func (r *Roster) introduced(ik [32]byte) int {
+	whom := r.number(ik)
 	for i := range r.entries {
-		if e := &r.entries[i]; e.introduces() && e.member.IK == ik {
+		if e := &r.entries[i]; e.whom == whom && e.introduces() {
 			return i
 		}
 	}
@@ -389,13 +390,6 @@ func (r *Roster) current() *outcome {
 	now := &outcome{verdict: r.resolve(r.counting), left: make(map[[32]byte]int)}
 	r.now = now
 	r.count(now)
-	now.place = make(map[[32]byte]int, len(now.members)+len(now.out))
-	for i := range now.out {
-		now.place[now.out[i].IK] = -1 - i
-	}
-	for i := range now.members {
-		now.place[now.members[i].IK] = 1 + i
-	}
 	for i := range r.entries {
 		if r.entries[i].typ == typeRelays && now.live.has(i) && (now.relays == 0 || r.newer(i, now.relays)) {
 			now.relays = i
@@ -417,28 +411,43 @@ type candidate struct {
 // application peer must not take anything from those above it by adding a device with the same nk.
 func (r *Roster) count(now *outcome) {
 	list := r.candidates(now)
+	now.place = make(map[[32]byte]int, len(list))
+	iks, nks, taken := bars{}, bars{}, bars{}
+	for i := range list {
+		if c := &list[i]; c.live && c.revoked {
+			iks.add(c.IK, c.rank)
+			nks.add(c.NK, c.rank)
+		}
+	}
 	for i := range list {
 		c := &list[i]
-		member := c.live && !c.revoked
-		for j := range list {
-			o := &list[j]
-			same := o.IK == c.IK || o.NK == c.NK
-			member = member && (!same || !o.live || !(o.revoked && o.rank <= c.rank))
+		if !c.live || c.revoked || iks.bar(c.IK, c.rank) || nks.bar(c.NK, c.rank) || now.place[c.IK] != 0 || taken.bar(c.NK, 0) {
+			continue
 		}
-		for _, m := range now.members {
-			member = member && m.IK != c.IK && m.NK != c.NK
-		}
-		if member {
-			now.members = append(now.members, c.Member)
-		}
+		now.members = append(now.members, c.Member)
+		now.place[c.IK] = len(now.members)
+		taken.add(c.NK, 0)
 	}
 	for i := range list {
-		if c := &list[i]; !c.live || c.revoked {
-			if find(now.members, c.IK) < 0 && find(now.out, c.IK) < 0 {
-				now.out = append(now.out, c.Member)
-			}
+		if c := &list[i]; (!c.live || c.revoked) && now.place[c.IK] == 0 {
+			now.out = append(now.out, c.Member)
+			now.place[c.IK] = -len(now.out)
 		}
 	}
+}
+
+// bars has by key the lowest rank of who bars others from it.
+type bars map[[32]byte]int
+
+func (b bars) add(key [32]byte, rank int) {
+	if had, ok := b[key]; !ok || rank < had {
+		b[key] = rank
+	}
+}
+
+func (b bars) bar(key [32]byte, rank int) bool {
+	low, ok := b[key]
+	return ok && low <= rank
 }
 
 func (r *Roster) candidates(now *outcome) []candidate {
@@ -472,13 +481,4 @@ func (r *Roster) candidates(now *outcome) []candidate {
 		return bytes.Compare(a.Entry[:], b.Entry[:]) < 0
 	})
 	return list
-}
-
-func find(list []Member, ik [32]byte) int {
-	for i := range list {
-		if list[i].IK == ik {
-			return i
-		}
-	}
-	return -1
 }

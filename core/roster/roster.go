@@ -303,6 +303,18 @@ func (r *Roster) Has(ik [32]byte) bool { return r.current().place[ik] > 0 }
 // Revoked reports whether a device was a member and is out: it was revoked, or let in by one that was, unseen by its revoker.
 func (r *Roster) Revoked(ik [32]byte) bool { return r.current().place[ik] < 0 }
 
+// RevokedBy reports whether a device is Revoked by what another one has signed.
+func (r *Roster) RevokedBy(ik, by [32]byte) bool {
+	now := r.current()
+	for i := range r.entries {
+		if e := &r.entries[i]; now.revokes.has(i) && e.target == ik && e.signer == by {
+			return true
+		}
+	}
+	i := r.reason(ik)
+	return i >= 0 && r.entries[i].signer == by
+}
+
 // RevokedMembers lists the devices that are Revoked.
 func (r *Roster) RevokedMembers() []Member { return slices.Clone(r.current().out) }
 
@@ -465,13 +477,17 @@ func (r *Roster) SignRelays(ik ed25519.PrivateKey, urls []string) ([]byte, error
 }
 
 // SignRevoke puts a member out for good: its own device, or another one. In a namespace's roster an application peer may do so to
-// itself and to those that it invited. The device of ik must be a member. The new entry is taken, and answered for the
-// other devices.
+// itself and to those that it invited. There who is out already may be put out for those that trust this device alone (HasFor). The device of
+// ik must be a member. The new entry is taken, and answered for the other devices.
 func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error) {
-	if _, ok := r.Member(who); !ok {
+	seen := r
+	if r.namespace && !r.Has(who) {
+		seen = r.alone(public(ik))
+	}
+	if !seen.Has(who) {
 		return nil, ErrEntry
 	}
-	return r.signed(ik, typeRevoke, append(appendPrev(nil, r.prevOf(typeRevoke, public(ik), who)), who[:]...))
+	return r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevOf(typeRevoke, public(ik), who)), who[:]...))
 }
 
 // signed takes an entry of this device's own. What this device knows must not speak against it, whatever the entry stands behind.

@@ -29,7 +29,6 @@ type hostile struct {
 	past   [][]byte              // messages, its own and others'
 	secret int                   // writes from this one on were made when it had been shut out; 0: it has not been
 	leaked bool                  // that it got one of these has been noted
-	never  []*someone            // see revoker
 	kinds  []string              // see tells
 	list   []*lie                // see told
 }
@@ -167,7 +166,7 @@ func (d *device) strangers() []peer.Device {
 	if d.run == nil {
 		return nil
 	}
-	return slices.DeleteFunc(d.run.others(), func(x peer.Device) bool {
+	return slices.DeleteFunc(slices.Clone(d.run.others()), func(x peer.Device) bool {
 		return slices.ContainsFunc(d.w.honest(), func(o *device) bool { return o.run != nil && o.run.status.Self.ID == x.ID })
 	})
 }
@@ -278,22 +277,18 @@ type someone struct {
 // crowdSize is how many it makes up. Then they come again.
 const crowdSize = 300
 
-// madeUp makes up a device.
-func (h *hostile) madeUp() *someone { return h.makeUp(&h.crowd) }
-
-// revoker makes up a stranger that shuts out others. If the member is a full device, no FULL of its own may name that one, before or
-// after: a REVOKE by a full device counts, and that is the lie that it does not tell.
-func (h *hostile) revoker() *someone {
-	if h.full {
-		return h.makeUp(&h.never)
+// madeUp makes up a device that it may let in.
+func (h *hostile) madeUp() *someone {
+	if len(h.crowd) == crowdSize {
+		return pick(h.w, h.crowd)
 	}
-	return h.madeUp()
+	x := h.someone()
+	h.crowd = append(h.crowd, x)
+	return x
 }
 
-func (h *hostile) makeUp(crowd *[]*someone) *someone {
-	if len(*crowd) == crowdSize {
-		return pick(h.w, *crowd)
-	}
+// someone makes up a device that nobody ever lets in, unless it is made one of the crowd.
+func (h *hostile) someone() *someone {
 	var seed [32]byte
 	fill(h.w, seed[:])
 	x := &someone{ik: ed25519.NewKeyFromSeed(seed[:])}
@@ -303,7 +298,6 @@ func (h *hostile) makeUp(crowd *[]*someone) *someone {
 		panic(err) // 32 bytes are always a key
 	}
 	x.id, x.nk = [32]byte(public(x.ik)), [32]byte(nk.PublicKey().Bytes())
-	*crowd = append(*crowd, x)
 	return x
 }
 

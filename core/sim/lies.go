@@ -548,16 +548,23 @@ func rosterUnknown(t *talk) [][]byte {
 	return entries([][]byte{t.in.entry(t.l.secrets.ik, typ, nil, body)})
 }
 
-// rosterStrangers are signed by nobody that anybody knows.
+// rosterStrangers are signed by devices that the liar has made up. Some of them it lets in, at times later, and then what they have signed
+// may count: of a full device's they have the right to shut out others. So none of those shuts out an honest device. Only one does that
+// nobody ever lets in.
 func rosterStrangers(t *talk) [][]byte {
+	h := t.l.h
 	var list [][]byte
-	for range t.l.w.between(1, 40) {
-		if t.l.w.chance(0.5) {
-			m := pick(t.l.w, t.in.roster.Members())
-			list = append(list, t.in.entry(t.l.h.revoker().ik, entryRevoke, t.prev(), m.IK[:]))
-		} else {
-			list = append(list, t.in.entry(t.l.h.madeUp().ik, entryFull, t.prev(), t.l.h.fullOf()))
+	for range h.w.between(1, 40) {
+		by := h.madeUp()
+		m := pick(h.w, t.in.roster.Members())
+		if !h.w.chance(0.5) {
+			list = append(list, t.in.entry(by.ik, entryFull, t.prev(), h.fullOf()))
+			continue
 		}
+		if h.full && !h.isMadeUp(m.IK) {
+			by = h.someone()
+		}
+		list = append(list, t.in.entry(by.ik, entryRevoke, t.prev(), m.IK[:]))
 	}
 	return entries(list)
 }
