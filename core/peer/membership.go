@@ -90,8 +90,9 @@ func (e *Engine) relieve() {
 }
 
 const (
-	mostTended  = 8      // entries that are signed in a step, so that a member that adds many devices does not hold this one up
-	reliefAfter = 10_000 // in ms
+	mostTended   = 8      // entries that are signed in a step, so that a member that adds many devices does not hold this one up
+	leftForPeers = 8      // places for entries that this device signs no FULL in: a crowd in the circle must not keep application peers out
+	reliefAfter  = 10_000 // in ms
 )
 
 // tendNow tends the rosters if that is due.
@@ -152,7 +153,9 @@ func (dom *domain) tend(relief bool, most int) (signed int) {
 		}
 	}
 	for _, m := range members {
-		sign(func() ([]byte, error) { return dom.roster.SignFull(e.self.ik, m) })
+		if dom.roster.Left(e.publicIK()) > leftForPeers {
+			sign(func() ([]byte, error) { return dom.roster.SignFull(e.self.ik, m) })
+		}
 	}
 	if !slices.Equal(dom.roster.Heads(), before) {
 		dom.changed(nil)

@@ -197,6 +197,9 @@ func (h *hostile) probe(holds bool) {
 			keys = append(keys, h.w.key(h.w.profile.keys+i))
 		}
 		d.user.writeKeys(d.run, notes, keys, func(x *write) { x.probe = holds })
+		if d.isStore() { // the book has one list of keys, and these stand in it for the other application's too: they only make that whole
+			d.user.writeKeys(d.run, aside, keys, func(*write) {})
+		}
 		h.w.waitQuiet()
 	}
 }
