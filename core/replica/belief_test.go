@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -380,6 +381,40 @@ func TestMadeUpNames(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestAbridgedOverPages: what an abridged version has replaced in a page stays away when that is replaced in its turn by one that names less, or
+// more: what the changes tell is what Get returns.
+func TestAbridgedOverPages(t *testing.T) {
+	stray := wire.Dot{Writer: 70, Seq: block}
+	for name, c := range map[string]struct{ first, second []wire.Dot }{
+		"names less": {[]wire.Dot{stray}, nil},
+		"names more": {[]wire.Dot{stray}, []wire.Dot{stray, {Writer: 80, Seq: block}}},
+	} {
+		x, w := newHarness(t, 2, true), newHarness(t, 1, true)
+		w.put(1, "a", "0")
+		sync(w, x)
+		lie := record(stray.Writer, stray.Seq, "k", "lie", wire.Dot{Writer: 80, Seq: 2 * block})
+		x.apply(1, lie)
+		x.save()
+		id := w.writer.id
+		for i, ctx := range [][]wire.Dot{c.first, c.second} {
+			if i > 0 {
+				ctx = append(slices.Clone(ctx), wire.Dot{Writer: id, Seq: w.writer.next})
+				slices.SortFunc(ctx, func(a, b wire.Dot) int { return cmp.Compare(a.Writer, b.Writer) })
+			}
+			rec := record(id, w.writer.next+uint64(i), "k", fmt.Sprint(i), ctx...)
+			rec.Abridged = true
+			x.apply(1, rec)
+		}
+		for range 2 {
+			if got := x.all(); got != "a=0 k=1" {
+				t.Errorf("%s: %q", name, got)
+			}
+			x.save()
+			x.reopen()
+		}
 	}
 }
 

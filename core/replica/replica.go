@@ -131,7 +131,8 @@ type version struct {
 	from uint32 // the session it came by, 0 if it was written here
 	more bool   // the next arrival belongs to the same batch
 
-	dead uint64 // in memory: the position of what superseded it, 0 if nothing has; 1: it is void or collected
+	dead uint64     // in memory: the position of what superseded it, 0 if nothing has; 1: it is void or collected
+	took []*version // in memory: see inherit
 }
 
 // Open opens a namespace of an opened ledger: a new one if there is none.

@@ -66,8 +66,20 @@ const ever = math.MaxUint64
 func (r *Replica) superseded(key string, d wire.Dot, ctx []wire.Dot, before uint64) bool {
 	r.work.Versions += uint64(len(r.mem[key]))
 	return slices.ContainsFunc(r.mem[key], func(v *version) bool {
-		return v.pos < before && (v.dot == d || !v.hearsay && v.supersedes(d, ctx))
+		return v.pos < before && (v.dot == d || !v.hearsay && v.supersedes(d, ctx) ||
+			slices.ContainsFunc(v.took, func(o *version) bool { return o.supersedes(d, ctx) }))
 	})
+}
+
+// inherit notes that v has replaced o in memory, where v need not supersede in a page what o does: v is abridged and leaves out what o
+// names, or o is and leaves out what v names.
+func (v *version) inherit(o *version) {
+	v.took = append(v.took, o.took...)
+	less := v.abridged && !wire.ContextReaches(v.ctx, o.ctx)
+	more := o.abridged && !wire.NamesAll(o.ctx, v.ctx)
+	if o.dot != v.dot && (less || more) {
+		v.took = append(v.took, o)
+	}
 }
 
 // replaces reports whether a version takes another one's place for good. Hearsay does not: should it not be confirmed, all is as before.
@@ -98,7 +110,7 @@ func (v *version) supersedes(d wire.Dot, other []wire.Dot) bool {
 	if !wire.Sees(v.ctx, d) {
 		return false
 	}
-	return wire.ContextReaches(v.ctx, other) || v.abridged && wire.ReachesNamed(v.ctx, other)
+	return wire.ContextReaches(v.ctx, other) || v.abridged && wire.ReachesNamed(v.ctx, other) && !wire.Sees(other, v.dot)
 }
 
 // winner is the version that Get returns: the one with the highest (time, writer) that is not a deletion; nil if there is none.

@@ -441,6 +441,7 @@ func (r *Replica) remember(v *version) {
 		}
 		o.dead = v.pos
 		r.alive--
+		v.inherit(o)
 	}
 	if v.hearsay {
 		r.doubts++

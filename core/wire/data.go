@@ -207,6 +207,16 @@ func ReachesNamed(context, other []Dot) bool {
 	return true
 }
 
+// NamesAll reports whether a context names every writer that another one does.
+func NamesAll(context, other []Dot) bool {
+	for _, p := range other {
+		if i := placeOf(context, p.Writer); i == len(context) || context[i].Writer != p.Writer {
+			return false
+		}
+	}
+	return true
+}
+
 // placeOf is where the pairs of a writer begin in a context.
 func placeOf(context []Dot, writer uint64) int {
 	i, _ := slices.BinarySearchFunc(context, writer, func(a Dot, w uint64) int { return cmpU64(a.Writer, w) })
