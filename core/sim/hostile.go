@@ -265,8 +265,11 @@ func (h *hostile) saw(t *talk, c *claim, rec *wire.Record) {
 	}
 }
 
+// remember keeps a message, so that it may be said again. Another's END or HAVE from a full device is end-known or have-other, which that
+// does not tell.
 func (h *hostile) remember(msg []byte) {
-	if len(msg) < 100<<10 {
+	typ := wire.MessageType(msg[0])
+	if len(msg) < 100<<10 && !(h.full && (typ == wire.MsgEnd || typ == wire.MsgHave)) {
 		h.past = append(h.past[max(0, len(h.past)-maxKnown):], slices.Clone(msg))
 	}
 }
