@@ -207,12 +207,14 @@ type flow struct {
 	said      map[uint64]uint64 // and of each, below which block its numbers are; nil: none yet
 	met       uint64            // this device's position when the session came to the namespace
 	lacking   bool              // something that came was not believed: the cursor stays where it is
+	doubted   bool              // nor was all of some END
 
 	ready bool        // the other's VECTOR is here: sending may begin
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent
 	pos   uint64      // the cursor
 	dirty bool        // DATA went out since the last END
 	ends  []sentEnd   // not acknowledged yet
+	ended wire.Vector // what the last END amounted to, with those before it
 
 	told      wire.Vector      // what the other knows this device to have durably
 	toldAt    Millis           // when HAVE was last sent

@@ -229,7 +229,7 @@ func (e *Engine) openDevices() {
 		}
 	}
 	for _, n := range e.namespaces {
-		n.settleIfHeard()
+		n.settleOld()
 	}
 }
 

@@ -26,7 +26,7 @@ import (
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
-//	‖ (tag u8 ‖ lv32(field))*   tags ascending
+//	‖ (tag u8 ‖ lv32(field))*   tags ascending; 2: marks, see appendMarks
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
 // Fields came with format 3.
@@ -43,6 +43,8 @@ const (
 	itemDenial   = 10
 
 	partFormat = 3
+
+	fieldMarks = 2
 )
 
 // itemHead is how long what stands before the records in their item is.
@@ -122,7 +124,7 @@ func (r *Replica) replay(item []byte) error {
 		r.forgetMemory()
 	case itemFork:
 		x := void{in.U64(), in.U64(), in.U64()}
-		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1}
+		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1}
 		copy(r.incarnation[:], in.Bytes(8))
 		r.writer.nonce = laterNonce(&in)
 		r.voidFrom(x)
@@ -135,7 +137,8 @@ func (r *Replica) replay(item []byte) error {
 	case itemDenial:
 		r.setDenied(in.U64(), in.U64())
 	case itemOwn:
-		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
+		r.leave()
+		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
 	default:
 		in.Fail()
 	}
@@ -197,7 +200,7 @@ func (r *Replica) appendPart(b []byte) []byte {
 
 // appendFields appends what the part has besides: each field as a tag and its value.
 func (r *Replica) appendFields(b []byte) []byte {
-	return b
+	return wire.AppendLV32(append(b, fieldMarks), r.appendMarks(nil))
 }
 
 func (r *Replica) readFields(in *wire.Reader) {
@@ -207,10 +210,17 @@ func (r *Replica) readFields(in *wire.Reader) {
 			in.Fail()
 		}
 		last = tag
-		switch in.LV32(wire.MaxVector); tag {
+		switch value := in.LV32(wire.MaxVector); tag {
+		case fieldMarks:
+			if !r.readMarks(value) {
+				in.Fail()
+			}
 		default:
 			in.Fail()
 		}
+	}
+	if r.marks == nil {
+		in.Fail()
 	}
 }
 
@@ -275,6 +285,8 @@ func (r *Replica) readPart(b []byte) error {
 	}
 	if format > 2 {
 		r.readFields(&in)
+	} else {
+		r.agreed = r.vector.Of(r.writer.id).Settled
 	}
 	if in.Done() != nil || !r.sound() {
 		return ledger.ErrDamaged

@@ -82,6 +82,10 @@ type state struct {
 	writers []*announced   // in the order in which they were
 	place   map[uint64]int // in writers, by id
 	strays  []uint64       // writers that are not announced and that the vector does not have
+
+	marks  map[uint64][]wire.Tail // of settled blocks, by writer
+	agreed uint64                 // the own number up to which every device had been heard, when earlier blocks still waited for that
+	old    []uint64               // own writers from before that, whose blocks wait for it
 }
 
 // A run is known by the block that it opened first, and the first half of that block's hashes.
@@ -169,6 +173,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 		r.newWriter() // it wrote before writers were bound to devices
 		r.logWriter()
 	}
+	r.settleEarlier()
 	return r, nil
 }
 
@@ -217,7 +222,7 @@ func (r *Replica) Begin(d storage.Durability) storage.Durability {
 func (r *Replica) Committed() {
 	if r.seen.strict {
 		r.seen.now = r.seen.next
-		r.settleFinished()
+		r.settleLeft()
 	}
 }
 
