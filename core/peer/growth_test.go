@@ -3,6 +3,8 @@ package peer
 import (
 	"fmt"
 	"testing"
+
+	"github.com/masqdev/masq/core/wire"
 )
 
 // traffic counts what all devices send to the relay, keep-alives included.
@@ -84,5 +86,55 @@ func TestPutInACrowd(t *testing.T) {
 	frames, bytes := one.frames-idle.frames, one.bytes-idle.bytes
 	if frames > 3*devices*(devices-1) || bytes > frames*(idle.bytes/idle.frames) {
 		t.Errorf("a put costs %d frames and %d bytes", frames, bytes)
+	}
+}
+
+// applications is what so many applications take in a local store's storage, less what it takes without any. Each has a key.
+func applications(t testing.TB, count int) int {
+	h := newStores(t, "Laptop")
+	n := h.nodes[0]
+	before := n.stored()
+	for i := range count {
+		app := fmt.Sprintf("org.example.app%04d", i)
+		n.must(Op{App: app, Do: AddApp{Name: app}})
+		n.must(Op{App: app, Do: Batch{Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte("1")}}}})
+	}
+	n.must(Op{Do: Shutdown{}})
+	return n.stored() - before
+}
+
+// stored is how many bytes of blocks a device has.
+func (n *node) stored() (bytes int) {
+	ids, err := n.store.List()
+	if err != nil {
+		n.m.t.Fatal(err)
+	}
+	blocks, err := n.store.Load(ids)
+	if err != nil {
+		n.m.t.Fatal(err)
+	}
+	for _, b := range blocks {
+		bytes += len(b.Data)
+	}
+	return bytes
+}
+
+// An application costs the same among a hundred as alone.
+func TestApplicationsGrow(t *testing.T) {
+	const once, each = 2000, 1500
+	for _, n := range []int{1, 10, 100} {
+		if got := applications(t, n); got > once+n*each {
+			t.Errorf("%d applications take %d bytes", n, got)
+		}
+	}
+}
+
+func BenchmarkGrowth(b *testing.B) {
+	for _, n := range []int{1, 10, 100} {
+		b.Run(fmt.Sprintf("application/%d", n), func(b *testing.B) {
+			for b.Loop() {
+				b.ReportMetric(float64(applications(b, n))/float64(n), "each-B")
+			}
+		})
 	}
 }
