@@ -179,6 +179,7 @@ sim-mutants: ## plant bugs that only a mesh meets, one at a time: the simulator 
 
 mixed: need ## run devices of an old version of Masq and of this one together: SEEDS=50 FIRST=1, or SEED=n step by step
 	@.ci/mixed $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
+	@.ci/mixed -together $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
 
 fuzz: ## run every fuzz target for FUZZTIME=20s
 	@.ci/fuzz $(FUZZTIME)

@@ -132,13 +132,12 @@ func (r *replication) onEnd(fields []byte) error {
 		r.take(len(fields) + wire.MessageHeader)
 		r.e.touch()
 		f.taken = 0
-		f.endCursor(m.Position, all)
+		f.doubted = f.doubted || !all // an END says only what has changed since the last one
+		f.endCursor(m.Position, !f.doubted)
 		f.ackWhenDurable(m.Position)
 		r.e.after(func() { f.told = f.told.Join(known) }) // ACK says it, without a HAVE
-		if !f.p.heard {
-			f.p.heard = true
-			f.namespace.settleIfHeard()
-		}
+		f.p.heard = true
+		f.namespace.settleOld()
 		return nil
 	})
 	return nil
@@ -209,7 +208,7 @@ func (a ack) send() {
 	a.f.repl.returnCredit()
 	a.f.repl.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.namespace.num, Position: a.pos}))
 	if a.f.disowned { // END behind ACK tells the other that there is no such record
-		a.f.disowned, a.f.dirty = false, true
+		a.f.disowned, a.f.dirty, a.f.ended = false, true, nil
 	}
 }
 
@@ -270,9 +269,10 @@ func (f *flow) end() {
 		}
 		return
 	}
-	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: v}))
-	f.dirty, f.peer = false, f.peer.Join(v)
-	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(v)})
+	news := v.Since(f.ended) // all of it the first time: who was put back hears of all of its writers
+	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: news}))
+	f.dirty, f.ended, f.peer = false, v, f.peer.Join(news)
+	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(news)})
 }
 
 // holding reports whether everything new came from other devices just now. They send it to the other side themselves.
@@ -292,8 +292,9 @@ func (f *flow) tell() {
 	if f.told.CoversAll(v) || !f.repl.e.clock.Due(f.toldAt+haveEvery) {
 		return
 	}
+	news := v.Lacking(f.told)
 	f.toldAt, f.told = f.repl.e.clock.Now(), v
-	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: v, NK: f.repl.e.publicNK()}))
+	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: news, NK: f.repl.e.publicNK()}))
 }
 
 // endCursor notes that the other's log was taken to its end. Where not all that it says was believed, its vector does not tell what was

@@ -209,12 +209,14 @@ type flow struct {
 	met       uint64            // of this device's log, what the other knew or had been sent when it said what it says now
 	disowned  bool              // it sent a record in this device's name that this device has not written
 	lacking   bool              // something that came was not believed: the cursor stays where it is
+	doubted   bool              // nor was all of some END
 
 	ready bool        // the other's VECTOR is here: sending may begin
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent
 	pos   uint64      // the cursor
 	dirty bool        // DATA went out since the last END
 	ends  []sentEnd   // not acknowledged yet
+	ended wire.Vector // what the last END amounted to, with those before it
 
 	told      wire.Vector      // what the other knows this device to have durably
 	toldAt    Millis           // when HAVE was last sent

@@ -97,9 +97,6 @@ func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	if err := e.makeNamespace(n); err != nil {
 		return nil, storageCode(err)
 	}
-	if len(e.devices) == 0 {
-		n.rep.SettleOwn()
-	}
 	e.touch()
 	return n, OK
 }
@@ -118,12 +115,15 @@ func (n *namespace) heldBy(f func(*device, *progress)) {
 	}
 }
 
-// settleIfHeard settles this writer's earlier blocks once every device has sent all that it has in this run.
-func (n *namespace) settleIfHeard() {
+// settleOld settles what this device wrote before a record waited for storage, once every device has sent all that it has since this start.
+func (n *namespace) settleOld() {
+	if !n.rep.HasOld() {
+		return
+	}
 	all := true
 	n.heldBy(func(_ *device, p *progress) { all = all && p.heard })
 	if all {
-		n.rep.SettleOwn()
+		n.rep.SettleOld()
 	}
 }
 

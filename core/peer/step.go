@@ -230,7 +230,7 @@ func (e *Engine) openDevices() {
 	}
 	e.relieve() // what this device left unsigned when it ended, it signs when it has the time
 	for _, n := range e.namespaces {
-		n.settleIfHeard()
+		n.settleOld()
 	}
 }
 

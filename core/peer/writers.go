@@ -3,6 +3,7 @@ package peer
 import (
 	"bytes"
 	"crypto/ed25519"
+	"slices"
 
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/roster"
@@ -65,9 +66,22 @@ func (f *flow) announce() {
 	})
 	for len(m.List) > 0 {
 		some := wire.Writers{Number: m.Number, List: m.List[:min(len(m.List), wire.MaxWritersSent)]}
+		some.Marks = f.marks(some.List)
 		f.repl.send(wire.AppendWriters(nil, &some))
 		m.List = m.List[len(some.List):]
 	}
+}
+
+// marks are those of the writers in a list that are the other side's own, for it to know what it has in common with this device.
+func (f *flow) marks(list []*wire.Writer) (out []wire.Marks) {
+	for _, w := range list {
+		if w.NK == f.repl.d.nk {
+			if tails := f.namespace.rep.Marks(w.ID); len(tails) > 0 {
+				out = append(out, wire.Marks{Writer: w.ID, Tails: tails})
+			}
+		}
+	}
+	return out
 }
 
 // credible is what the other side believes of a vector that this device says: of an application peer's only what is of its own writers.
@@ -96,7 +110,12 @@ func (r *replication) onWriters(fields []byte) error {
 		return wire.ErrMalformed
 	}
 	for _, w := range m.List {
-		if err := f.takeWriter(w); err != nil {
+		i := slices.IndexFunc(m.Marks, func(x wire.Marks) bool { return x.Writer == w.ID })
+		marks := wire.Marks{Writer: w.ID, Tails: f.peer.Of(w.ID).Tails} // of a device that sends none
+		if i >= 0 {
+			marks = m.Marks[i]
+		}
+		if err := f.takeWriter(w, marks); err != nil {
 			return err
 		}
 	}
@@ -104,8 +123,11 @@ func (r *replication) onWriters(fields []byte) error {
 }
 
 // takeWriter takes an announcement. One of a device that nobody knows, or that cannot be, is left out; of the sender's own that is an error.
-func (f *flow) takeWriter(w *wire.Writer) error {
+func (f *flow) takeWriter(w *wire.Writer, marks wire.Marks) error {
 	n, d := f.namespace, f.repl.d
+	if w.NK == n.e.publicNK() {
+		f.lacks(marks)
+	}
 	if o := n.rep.Writer(w.ID); o != nil && o.Reserved >= w.Reserved && o.Block >= w.Block && o.Opening == w.Opening {
 		return nil
 	}
@@ -116,7 +138,7 @@ func (f *flow) takeWriter(w *wire.Writer) error {
 	case !ed25519.Verify(ik[:], w.Signed(n.ns()), w.Sig[:]):
 		return f.unless(w.NK != d.nk)
 	case w.NK == n.e.publicNK():
-		n.ours(w, f)
+		n.ours(w, marks)
 		return nil
 	case n.rep.Writer(w.ID) == nil && !n.room(w, full):
 		return f.unless(w.NK != d.nk)
@@ -168,12 +190,24 @@ func (n *namespace) countWriters(nk [32]byte) (own, family int) {
 }
 
 // ours takes an announcement that this device has signed itself. One that it does not know is a copy's.
-func (n *namespace) ours(w *wire.Writer, f *flow) {
+func (n *namespace) ours(w *wire.Writer, marks wire.Marks) {
 	if !n.rep.Foreign(w) {
+		n.rep.Announce(w) // of an earlier writer: what a copy wrote as it is taken like another's
 		return
 	}
-	v := f.peer
-	n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(v, w) }})
+	n.recover(marks, w)
+}
+
+// lacks has this device take a new writer if a full device has more of a block of its own than it has. That is not proven: it is heeded as often
+// as any claim is.
+func (f *flow) lacks(marks wire.Marks) {
+	if n := f.namespace; f.repl.d.full() && n.rep.Behind(marks) && n.e.mayDoubt(n, f.repl.d) {
+		n.recover(marks, nil)
+	}
+}
+
+func (n *namespace) recover(marks wire.Marks, proof *wire.Writer) {
+	n.enqueue(task{fail: func(Code) {}, run: func() error { return n.recoverFork(marks, proof) }})
 }
 
 // owner finds the device with an nk in the rosters, also one that is out.
@@ -216,11 +250,8 @@ func (f *flow) doubts(v wire.Vector) {
 
 // recoverFork takes a new writer, unless that has been done, and restarts every session once it is in storage: each was told a vector that
 // is no longer true.
-func (n *namespace) recoverFork(v wire.Vector, proof *wire.Writer) error {
-	if !n.rep.Foreign(proof) {
-		return nil
-	}
-	if err := n.rep.RecoverFork(v, proof); err != nil {
+func (n *namespace) recoverFork(marks wire.Marks, proof *wire.Writer) error {
+	if done, err := n.rep.RecoverFork(marks, proof); err != nil || !done {
 		return err
 	}
 	n.e.after(func() { n.e.resync(func(d *device) bool { return d.shares(n) }) })

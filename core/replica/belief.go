@@ -314,6 +314,7 @@ func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all boo
 // joined goes by a vector that is more than the one until now.
 func (r *Replica) joined(v wire.Vector) {
 	r.work.Elements += uint64(len(v))
+	r.markSettled(v)
 	r.vector = v
 	r.buryOverheard()
 	var left []uint64

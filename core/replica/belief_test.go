@@ -331,7 +331,7 @@ func TestSeenOfAnEarlierWriter(t *testing.T) {
 	g.commit()
 	old := g.writer.id
 	g.Announce(g.Own())
-	g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), byAnother(g.Replica)) })
+	g.fork(elsewhere(g.Replica), byAnother(g.Replica))
 	g.commit()
 	g.apply(1, record(99, block, "k", "new", wire.Dot{Writer: old, Seq: 2*block - 1}, wire.Dot{Writer: g.writer.id, Seq: block}))
 	if got := g.versions("k"); fmt.Sprint(got) != "[new]" {

@@ -65,7 +65,8 @@ func TestDamage(t *testing.T) {
 					"ChangesSince": func() error { _, err := g.ChangesSince(0); return err },
 					"Reissue":      g.Reissue,
 					"RecoverFork": func() error {
-						return g.RecoverFork(wire.Vector{{Writer: g.writer.id, Settled: 9 << wire.BlockBits}}, byAnother(g.Replica))
+						_, err := g.RecoverFork(wire.Marks{Writer: g.writer.id}, byAnother(g.Replica))
+						return err
 					},
 				}
 				if class == "segment" && (c.name == "too long" || c.name == "huge count") {

@@ -13,25 +13,29 @@ func (r *Replica) Renew() {
 }
 
 // RecoverFork takes a new writer and a new incarnation if proof, an announcement that is Foreign, shows that this replica was copied or put
-// back. It issues anew what it wrote that is now also another's, or may come to be by v, what another device says that it has. Sessions that
-// stand have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing, and nothing has changed.
-func (r *Replica) RecoverFork(v wire.Vector, proof *wire.Writer) error {
-	if !r.Foreign(proof) {
-		return nil
-	}
-	from := min(proof.Block, r.unused()) << wire.BlockBits
-	if c := r.conflict(v); c != 0 {
-		from = min(from, c)
+// back; or, where proof is nil, if marks do. It issues anew what it wrote behind what it has in common with who has these marks and tails: that is now
+// another's, or may come to be. Sessions that stand have told a vector that is no longer true: they must be ended. ledger.ErrWait: blocks are missing,
+// and nothing has changed.
+func (r *Replica) RecoverFork(marks wire.Marks, proof *wire.Writer) (done bool, err error) {
+	from := max(r.common(marks.Tails)+1, 1<<wire.BlockBits)
+	switch {
+	case proof == nil && !r.Behind(marks), proof != nil && !r.Foreign(proof):
+		return false, nil
+	case proof != nil:
+		from = min(from, min(proof.Block, r.unused())<<wire.BlockBits)
 	}
 	x := void{writer: r.writer.id, from: from, before: r.nextPos}
 	lost, values, err := r.ownFrom(x)
 	if err != nil {
-		return err
+		return false, err
 	}
 	r.voidFrom(x)
 	r.newWriter()
 	r.random(r.incarnation[:]) // a log that was rolled back has given positions to others before
 	r.logFork(x)
+	if proof != nil {
+		r.Announce(proof)
+	}
 	for i := 0; i < len(lost); {
 		j := i + 1
 		for j < len(lost) && lost[j].dot == lost[i].dot {
@@ -44,7 +48,7 @@ func (r *Replica) RecoverFork(v wire.Vector, proof *wire.Writer) error {
 		r.issue(batch)
 		i = j
 	}
-	return nil
+	return true, nil
 }
 
 // before is a context less what a void, which begins with a block, took away.

@@ -113,7 +113,7 @@ func TestRenewedIsNotSentBeforeItIsCommitted(t *testing.T) {
 	}
 	o.put(2, "k", `2`)
 	o.commit()
-	o.try(func() error { return o.RecoverFork(elsewhere(o.Replica), byAnother(o.Replica)) })
+	o.try(func() error { _, err := o.RecoverFork(elsewhere(o.Replica), byAnother(o.Replica)); return err })
 	if recs := o.news(); len(recs) != 0 {
 		t.Errorf("sent before the commit: %+v", recs)
 	}
@@ -233,7 +233,7 @@ func TestReissueKeepsBatches(t *testing.T) {
 	}
 }
 
-func TestAddPair(t *testing.T) {
+func TestMergePairs(t *testing.T) {
 	const only = wire.BlockOnly
 	block := func(b, n uint64) uint64 { return b<<wire.BlockBits + n }
 	for _, c := range []struct {
@@ -261,7 +261,7 @@ func TestAddPair(t *testing.T) {
 			ctx = slices.Insert(ctx, len(ctx)-1, wire.Dot{Writer: 2, Seq: seq})
 		}
 		var got []uint64
-		for _, d := range addPair(ctx, wire.Dot{Writer: 2, Seq: c.pair}) {
+		for _, d := range mergePairs(append(ctx, wire.Dot{Writer: 2, Seq: c.pair})) {
 			if d.Writer == 2 {
 				got = append(got, d.Seq)
 			}

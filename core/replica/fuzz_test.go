@@ -54,7 +54,7 @@ func FuzzPart(f *testing.F) {
 
 func FuzzItem(f *testing.F) {
 	g := sample(f)
-	g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), byAnother(g.Replica)) })
+	g.fork(elsewhere(g.Replica), byAnother(g.Replica))
 	g.commit()
 	ids, _ := g.store.List()
 	led := ledger.New(vault.New([32]byte{1}, zeros{}), ids, ledger.Options{})

@@ -137,7 +137,7 @@ func (g *harness) dump() string {
 	}
 	w := r.writer
 	num(w.id, w.reserved, w.block, w.next, uint64(len(w.history)), r.nextPos, uint64(r.memBytes))
-	b = fmt.Append(b, w.ahead, w.settled, r.must, r.led.Pending())
+	b = fmt.Append(b, w.ahead, r.must, r.led.Pending())
 	for _, v := range r.arrivals {
 		ver(v)
 	}
@@ -396,4 +396,15 @@ func (g *harness) checkSegments() {
 			g.t.Fatalf("segment %x: %d records of %d bytes count, the directory says %d of %d", s.id, c.n, c.bytes, s.count, s.live)
 		}
 	}
+}
+
+// fork takes a new writer because of marks and an announcement.
+func (g *harness) fork(marks wire.Marks, proof *wire.Writer) {
+	g.t.Helper()
+	g.do(func() error { _, err := g.RecoverFork(marks, proof); return err })
+}
+
+// theirs are the marks that g has of a's writer.
+func (g *harness) theirs(a *harness) wire.Marks {
+	return wire.Marks{Writer: a.writer.id, Tails: g.Marks(a.writer.id)}
 }

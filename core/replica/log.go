@@ -21,13 +21,15 @@ import (
 //
 // The manifest's part:
 //
-//	format u8 = 2 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
+//	format u8 = 3 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
 //	‖ nonce u64 ‖ n u8 ‖ (block u64 ‖ opening(4))*n ‖ n u16 ‖ (announcement ‖ denied u64)*n ‖ n u16 ‖ stray u64*n
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
+//	‖ (tag u8 ‖ lv32(field))*   tags ascending; 2: marks, see appendMarks
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
+// Fields came with format 3.
 const (
 	itemRecords  = 1
 	itemJoin     = 2
@@ -40,7 +42,9 @@ const (
 	itemOwn      = 9
 	itemDenial   = 10
 
-	partFormat = 2
+	partFormat = 3
+
+	fieldMarks = 2
 )
 
 // itemHead is how long what stands before the records in their item is.
@@ -120,7 +124,7 @@ func (r *Replica) replay(item []byte) error {
 		r.forgetMemory()
 	case itemFork:
 		x := void{in.U64(), in.U64(), in.U64()}
-		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1}
+		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1}
 		copy(r.incarnation[:], in.Bytes(8))
 		r.writer.nonce = laterNonce(&in)
 		r.voidFrom(x)
@@ -133,7 +137,8 @@ func (r *Replica) replay(item []byte) error {
 	case itemDenial:
 		r.setDenied(in.U64(), in.U64())
 	case itemOwn:
-		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
+		r.leave()
+		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
 	default:
 		in.Fail()
 	}
@@ -190,7 +195,33 @@ func (r *Replica) appendPart(b []byte) []byte {
 	for _, s := range r.segs {
 		b = s.append(b)
 	}
-	return b
+	return r.appendFields(b)
+}
+
+// appendFields appends what the part has besides: each field as a tag and its value.
+func (r *Replica) appendFields(b []byte) []byte {
+	return wire.AppendLV32(append(b, fieldMarks), r.appendMarks(nil))
+}
+
+func (r *Replica) readFields(in *wire.Reader) {
+	for last := uint8(0); in.Len() > 0 && in.Err() == nil; {
+		tag := in.U8()
+		if tag <= last {
+			in.Fail()
+		}
+		last = tag
+		switch value := in.LV32(wire.MaxVector); tag {
+		case fieldMarks:
+			if !r.readMarks(value) {
+				in.Fail()
+			}
+		default:
+			in.Fail()
+		}
+	}
+	if r.marks == nil {
+		in.Fail()
+	}
 }
 
 func (r *Replica) appendWriters(b []byte) []byte {
@@ -251,6 +282,11 @@ func (r *Replica) readPart(b []byte) error {
 	}
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
 		r.segs = append(r.segs, readSegment(&in))
+	}
+	if format > 2 {
+		r.readFields(&in)
+	} else {
+		r.agreed = r.vector.Of(r.writer.id).Settled
 	}
 	if in.Done() != nil || !r.sound() {
 		return ledger.ErrDamaged

@@ -101,7 +101,6 @@ type machine struct {
 	stable   *mem.Store // what a power cut leaves
 	cursors  map[int]wire.Cursor
 	have     map[int]wire.Vector // what the others are known to have durably
-	heard    map[int]bool        // since this start
 	given    map[uint64]wire.Dot // by position
 	sessions map[int]*flow       // towards each other device
 }
@@ -145,7 +144,7 @@ func newModel(t *testing.T, seed uint64, devices int) *model {
 	for i := range devices {
 		w.all = append(w.all, &machine{
 			harness: newHarness(t, byte(100+i)+byte(seed)*3, true), id: i, now: facts{}, stored: facts{}, cursors: map[int]wire.Cursor{},
-			have: map[int]wire.Vector{}, heard: map[int]bool{}, stable: mem.New(), given: map[uint64]wire.Dot{}, sessions: map[int]*flow{},
+			have: map[int]wire.Vector{}, stable: mem.New(), given: map[uint64]wire.Dot{}, sessions: map[int]*flow{},
 		})
 	}
 	return w
@@ -197,10 +196,14 @@ func dots(m map[uint64]uint64) (out []wire.Dot) {
 }
 
 func (w *model) begin(m *machine) {
+	w.beginAs(m, storage.Durability(w.rng.IntN(2)))
+}
+
+func (w *model) beginAs(m *machine, d storage.Durability) {
 	if m.flight != nil || m.MustCheckpoint() {
 		return
 	}
-	m.durability = storage.Durability(w.rng.IntN(2))
+	m.durability = d
 	m.begin()
 	m.flying = m.now.clone()
 }
@@ -238,7 +241,6 @@ func (w *model) crash(m *machine) {
 	}
 	m.now = m.stored.clone()
 	m.reopen()
-	clear(m.heard)
 	clear(m.have) // it may forget
 	m.cursors = map[int]wire.Cursor{}
 	for _, o := range w.all {
@@ -274,11 +276,11 @@ func (w *model) connect(a, b *machine) {
 	for _, x := range [][2]*machine{{a, b}, {b, a}} {
 		from, to := x[0], x[1]
 		w.sess++
-		f := &flow{id: w.sess, peer: to.Vector()}
+		f := &flow{id: w.sess, peer: to.Told()}
 		if c := to.cursors[from.id]; c.Incarnation == from.Incarnation() {
 			f.pos = c.Position
 		}
-		w.hear(from, to.Vector())
+		w.hear(from, to.Told())
 		from.sessions[to.id] = f
 		for id, v := range from.have { // what it knows of others
 			if id != to.id {
@@ -315,9 +317,9 @@ func (w *model) pump(a, b *machine) {
 	if len(recs) > 0 {
 		f.wire = append(f.wire, message{recs: recs, pos: next})
 	}
-	if end && !f.peer.CoversAll(a.Vector()) {
-		f.wire = append(f.wire, message{end: true, vec: a.Vector()})
-		f.peer = f.peer.Join(a.Vector())
+	if v := a.Told(); end && !f.peer.CoversAll(v) {
+		f.wire = append(f.wire, message{end: true, vec: v})
+		f.peer = f.peer.Join(v)
 	}
 	if w.rng.IntN(3) == 0 {
 		f.wire = append(f.wire, message{have: true, about: a.id, vec: a.DurableVector()})
@@ -342,10 +344,6 @@ func (w *model) deliver(a, b *machine) {
 		back.peer = back.peer.Join(m.vec)
 		b.led.SetMeta(fmt.Sprint(a.id), nil)
 		delete(b.cursors, a.id)
-		b.heard[a.id] = true
-		if len(b.heard) == len(w.all)-1 {
-			b.SettleOwn()
-		}
 		w.checkVector(b)
 	default:
 		b.apply(back.id, m.recs...)
@@ -432,7 +430,7 @@ func (w *model) quiet() {
 	for range 4 {
 		for _, m := range w.all {
 			w.end(m)
-			w.begin(m)
+			w.beginAs(m, storage.Strict) // what is not there for good is told to nobody
 			w.end(m)
 		}
 		for _, a := range w.all {

@@ -154,25 +154,20 @@ func saw(rec *wire.Record) []wire.Dot {
 // contextOf is what a write that sees vs has seen of the key, and whether it is abridged. Of writers that nobody here knows it names few:
 // they are made up, and nobody else takes a record that names many.
 func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
-	var all []wire.Dot
 	for _, v := range vs {
 		abridged = abridged || v.abridged
 		for _, p := range v.ctx {
-			all = append(all, r.pair(p))
+			out = append(out, r.pair(p))
 		}
-		all = append(all, r.pair(v.pair()))
+		out = append(out, r.pair(v.pair()))
 	}
-	slices.SortStableFunc(all, func(a, b wire.Dot) int { return cmp.Compare(a.Writer, b.Writer) })
+	r.work.Pairs += uint64(len(out))
+	out = mergePairs(out)
 	unknown := 0
-	for len(all) > 0 {
-		n := 1
-		for n < len(all) && all[n].Writer == all[0].Writer {
-			n++
-		}
-		if !r.knows(all[0].Writer) {
+	for i, p := range out {
+		if (i == 0 || out[i-1].Writer != p.Writer) && !r.knows(p.Writer) {
 			unknown++
 		}
-		out, all = append(out, r.ofOneWriter(all[:n])...), all[n:]
 	}
 	if unknown <= maxUnknown && len(out) <= wire.MaxContext {
 		return out, abridged
@@ -180,16 +175,50 @@ func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
 	return r.abridge(out, vs), true
 }
 
-// ofOneWriter makes pairs of one writer what a context may have of it. It may change them.
-func (r *Replica) ofOneWriter(pairs []wire.Dot) []wire.Dot {
-	r.work.Pairs += uint64(len(pairs))
-	out := pairs[:1:1]
-	for _, p := range pairs[1:] {
-		r.work.Pairs += uint64(len(out))
-		out = addPair(out, p)
+// mergePairs makes a context of pairs in any order, which it changes: of each writer one that reaches everything up to its number, and one for each
+// block behind it.
+func mergePairs(all []wire.Dot) []wire.Dot {
+	slices.SortStableFunc(all, func(a, b wire.Dot) int {
+		if a.Writer != b.Writer {
+			return cmp.Compare(a.Writer, b.Writer)
+		}
+		return cmp.Compare(number(a), number(b))
+	})
+	out := all[:0]
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].Writer == all[0].Writer {
+			n++
+		}
+		out, all = mergeOne(out, all[:n]), all[n:]
 	}
 	return out
 }
+
+// mergeOne appends the pairs of one writer, whose numbers ascend, as far as they say something that no other does. It may write over them.
+func mergeOne(out, pairs []wire.Dot) []wire.Dot {
+	first, last := len(out), uint64(0) // the number up to which everything is reached
+	for _, p := range pairs {
+		if p.Seq < wire.BlockOnly {
+			last = p.Seq
+		}
+	}
+	for _, p := range pairs {
+		n := number(p)
+		if end := len(out) - 1; end >= first && number(out[end])>>wire.BlockBits == n>>wire.BlockBits {
+			out = out[:end] // less of the same block
+		}
+		switch {
+		case n>>wire.BlockBits == last>>wire.BlockBits:
+			out = append(out, wire.Dot{Writer: p.Writer, Seq: n})
+		case n > last:
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func number(p wire.Dot) uint64 { return p.Seq &^ wire.BlockOnly }
 
 // abridge leaves out of a context the writers that nobody here knows, but for those of vs, and what is too much then.
 func (r *Replica) abridge(ctx []wire.Dot, vs []*version) []wire.Dot {
@@ -211,64 +240,21 @@ func (v *version) pair() wire.Dot {
 
 // over is the context of a version that takes the place of another one, and whether it is abridged.
 func over(v *version) (ctx []wire.Dot, abridged bool) {
-	if ctx = addPair(slices.Clone(v.ctx), v.pair()); len(ctx) <= wire.MaxContext {
+	if ctx = mergePairs(append(slices.Clone(v.ctx), v.pair())); len(ctx) <= wire.MaxContext {
 		return ctx, v.abridged
 	}
 	other := slices.IndexFunc(ctx, func(p wire.Dot) bool { return p.Writer != v.dot.Writer })
 	return slices.Delete(ctx, max(other, 0), max(other, 0)+1), true
 }
 
-// pair makes a pair of a context one of everything up to its number, if the blocks before its own are settled here: then all that their
-// writer wrote in them is known. Else there may be something that a crash took from the writer and not from others.
+// pair makes a pair of a context one of everything up to its number if all is known that its writer wrote before the number's block: of the own writer
+// all is here, and another's is if its earlier blocks are settled.
 func (r *Replica) pair(p wire.Dot) wire.Dot {
-	n := p.Seq &^ wire.BlockOnly
-	first := n >> wire.BlockBits << wire.BlockBits
-	if first == 1<<wire.BlockBits || r.vector.Of(p.Writer).Settled>>wire.BlockBits+1 >= n>>wire.BlockBits {
-		p.Seq = n
+	block := number(p) >> wire.BlockBits
+	if p.Writer == r.writer.id || block <= r.vector.Of(p.Writer).Settled>>wire.BlockBits+1 {
+		p.Seq = number(p)
 	}
 	return p
-}
-
-// pairsOf is where the pairs of a writer stand in a context.
-func pairsOf(ctx []wire.Dot, writer uint64) (i, j int) {
-	i, _ = slices.BinarySearchFunc(ctx, writer, func(a wire.Dot, w uint64) int { return cmp.Compare(a.Writer, w) })
-	for j = i; j < len(ctx) && ctx[j].Writer == writer; j++ {
-	}
-	return i, j
-}
-
-// includes reports whether a context says all that the pair p says.
-func includes(ctx []wire.Dot, p wire.Dot) bool {
-	if p.Seq >= wire.BlockOnly {
-		return wire.Sees(ctx, wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly})
-	}
-	i, j := pairsOf(ctx, p.Writer)
-	return i < j && ctx[i].Seq < wire.BlockOnly && ctx[i].Seq >= p.Seq
-}
-
-// addPair adds a pair to a context, which it changes. Of two pairs about the same block one remains.
-func addPair(ctx []wire.Dot, p wire.Dot) []wire.Dot {
-	if includes(ctx, p) {
-		return ctx
-	}
-	i, j := pairsOf(ctx, p.Writer)
-	whole := p.Seq < wire.BlockOnly
-	n := p.Seq &^ wire.BlockOnly
-	var rest []wire.Dot
-	for _, q := range ctx[i:j] {
-		m := q.Seq &^ wire.BlockOnly
-		switch {
-		case m>>wire.BlockBits == n>>wire.BlockBits:
-			n, whole = max(n, m), whole || q.Seq < wire.BlockOnly
-		case !whole || m > n:
-			rest = append(rest, q)
-		}
-	}
-	if p.Seq = n; !whole {
-		p.Seq |= wire.BlockOnly
-	}
-	k, _ := slices.BinarySearchFunc(rest, p, func(a, b wire.Dot) int { return cmp.Compare(a.Seq, b.Seq) })
-	return slices.Replace(ctx, i, j, slices.Insert(rest, k, p)...)
 }
 
 // valueOf returns a version's value; ledger.ErrWait if its segment is not loaded.

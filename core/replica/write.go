@@ -28,7 +28,7 @@ type Change struct {
 // aheadTolerance is how far a time may be ahead of the clock and still be adopted, in ms.
 const aheadTolerance = 5 * 60_000
 
-// ErrTooBig says that a batch, with what each of its writes replaces, is longer than a message may be.
+// ErrTooBig says that a batch, with what each of its writes has seen, is longer than a message may be.
 var ErrTooBig = errors.New("replica: batch is too big")
 
 // Write takes a batch of local writes, one dot in all, at a time by the own clock. Keys must be valid and different. ErrTooBig: nothing
@@ -98,7 +98,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 		rec := v.record(v.value)
 		size += wire.RecordSize(&rec)
 	}
-	if size > wire.MaxBatch {
+	if size > wire.MaxRecords {
 		return nil, ErrTooBig
 	}
 	changes, err := st.changes()

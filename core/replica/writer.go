@@ -2,6 +2,7 @@ package replica
 
 import (
 	"crypto/sha256"
+	"slices"
 
 	"github.com/masqdev/masq/core/wire"
 )
@@ -22,22 +23,22 @@ type writerState struct {
 	ahead    bool                 // the block behind it is reserved too
 	history  []wire.Hash          // by number within the block: the hash at its opening, then after each dot
 	openings map[uint64]wire.Hash // of every block of this run
-	settled  bool                 // all blocks of earlier runs are settled
 }
 
 // newWriter takes a writer that nobody knows. Import, RecoverFork and Reissue write as one of their own.
 func (r *Replica) newWriter() {
 	if r.writer.id != 0 {
 		r.past[r.writer.id] = true
+		r.leave()
 	}
-	r.runs = nil
+	r.runs, r.agreed = nil, 0
 	var b [8]byte
 	for {
 		r.random(b[:])
 		rd := wire.NewReader(b[:])
 		nonce := rd.U64()
 		if id := wire.WriterID(r.cfg.Owner, nonce); id != 0 && nonce != 0 {
-			r.writer = writerState{id: id, nonce: nonce, reserved: 1, settled: true}
+			r.writer = writerState{id: id, nonce: nonce, reserved: 1}
 			return
 		}
 	}
@@ -130,79 +131,79 @@ func (r *Replica) newPos() uint64 {
 	return p
 }
 
-// SettleOwn says that every device of the roster has sent all that it has since this start: what the earlier blocks of the own writer
-// lacked here has come back, and nothing more of them exists.
-func (r *Replica) SettleOwn() {
-	if !r.writer.settled {
-		r.writer.settled = true
-		r.settleFinished()
+// leave notes a writer from before writers were bound to devices when another takes its place. What it wrote left this device before it was in
+// storage for good.
+func (r *Replica) leave() {
+	if w := &r.writer; w.nonce == 0 && len(r.vector.Of(w.id).Tails) > 0 {
+		r.old = append(r.old, w.id)
 	}
 }
 
-// settleFinished settles the own blocks before the one in use, up to the last number that was used in them, when all of that is committed.
-func (r *Replica) settleFinished() {
-	w := &r.writer
-	first := w.block // the first block that is not finished
-	if first == 0 {
-		first = w.reserved
-	}
-	var last uint64
-	for _, t := range r.vector.Of(w.id).Tails {
-		if t.Seq>>wire.BlockBits < first {
-			last = t.Seq
-			if !r.seen.now.vector.Covers(wire.Dot{Writer: w.id, Seq: t.Seq}) {
-				return
-			}
+// HasOld reports whether there are own blocks from before a record waited for storage. They wait for SettleOld.
+func (r *Replica) HasOld() bool { return len(r.old) > 0 }
+
+// SettleOld says that every device has sent all that it has since this start: what a crash has taken of these blocks here has come back.
+func (r *Replica) SettleOld() {
+	var v wire.Vector
+	for _, id := range r.old {
+		if e := r.vector.Of(id); len(e.Tails) > 0 {
+			v = v.Set(wire.Element{Writer: id, Settled: e.Last()})
 		}
 	}
-	if v := (wire.Vector{{Writer: w.id, Settled: last}}); w.settled && last != 0 && !r.vector.CoversAll(v) {
+	if r.old = nil; len(v) > 0 {
 		r.logJoin(v)
-		r.vector = r.vector.Join(v)
+		r.joined(r.vector.Join(v))
 	}
+}
+
+// settleEarlier settles the own blocks of earlier runs when the replica is opened. No record left this device before it was in storage for good, so
+// all of them that are anywhere are here. It is not logged: another start comes to the same.
+func (r *Replica) settleEarlier() {
+	if v := r.finished(r.writer.reserved); v != nil {
+		r.joined(r.vector.Join(v))
+	}
+}
+
+// settleLeft settles the own blocks that this run has left, once what was written in them is in storage for good.
+func (r *Replica) settleLeft() {
+	v := r.finished(r.unused())
+	if v != nil && r.seen.now.vector.Covers(wire.Dot{Writer: v[0].Writer, Seq: v[0].Settled}) {
+		r.logJoin(v)
+		r.joined(r.vector.Join(v))
+	}
+}
+
+// finished is what the own writer can settle: the blocks below one up to the last number that is used in them. It is nil if they are settled.
+func (r *Replica) finished(block uint64) wire.Vector {
+	e := r.vector.Of(r.writer.id)
+	last := uint64(0)
+	for _, t := range e.Tails {
+		if t.Seq>>wire.BlockBits < block {
+			last = t.Seq
+		}
+	}
+	if last == 0 {
+		return nil
+	}
+	return wire.Vector{{Writer: r.writer.id, Settled: last}}
 }
 
 // Heard checks what another device says of this replica's own writing. It returns true when that cannot be: then this replica was copied
 // or put back, or the other lies.
-func (r *Replica) Heard(v wire.Vector) (copied bool) { return r.conflict(v) != 0 }
-
-// conflict returns from which number on what this replica wrote is not known to be its own alone, when v shows that another writes as
-// the same writer; 0 if v does not.
-func (r *Replica) conflict(v wire.Vector) (from uint64) {
+func (r *Replica) Heard(v wire.Vector) (copied bool) {
 	w := &r.writer
 	e, mine := v.Of(w.id), r.vector.Of(w.id)
-	limit, current := w.reserved, w.reserved // blocks from limit on were never used by this replica
+	limit := w.reserved // blocks from limit on were never used by this replica
 	if w.block != 0 {
-		limit, current = w.block+1, w.block
+		limit = w.block + 1
 	}
-	found := func(seq uint64) {
-		if from == 0 || seq < from {
-			from = seq
-		}
+	if e.Settled > mine.Settled && (e.Settled>>wire.BlockBits >= r.unused() || !mine.Covers(e.Settled)) {
+		return true
 	}
-	further := e.Settled > mine.Settled
-	if further && (e.Settled>>wire.BlockBits >= current || !mine.Covers(e.Settled)) {
-		found(current << wire.BlockBits)
-	}
-	for _, t := range e.Tails {
-		switch block := t.Seq >> wire.BlockBits; {
-		case r.contradicts(t):
-			found(block << wire.BlockBits)
-		case block >= limit || block == w.block && !r.wroteSo(t):
-			found(current << wire.BlockBits)
-		}
-	}
-	switch {
-	case from == 0:
-		return 0
-	case further: // nobody takes any more what the other settled, and this replica wrote
-		found(mine.Settled + 1)
-	}
-	for _, t := range mine.Tails { // what v lacks of it the other may come to settle, too
-		if block := t.Seq >> wire.BlockBits; !e.Covers(t.Seq) {
-			found(max(e.Reach(block)+1, block<<wire.BlockBits))
-		}
-	}
-	return min(from, current<<wire.BlockBits)
+	return slices.ContainsFunc(e.Tails, func(t wire.Tail) bool {
+		block := t.Seq >> wire.BlockBits
+		return r.contradicts(t) || block >= limit || block == w.block && !r.wroteSo(t)
+	})
 }
 
 // wroteSo reports whether this replica's hash was t's at that number of the current block.
@@ -217,12 +218,9 @@ func (r *Replica) contradicts(t wire.Tail) bool {
 	if h, ok := r.writer.openings[block]; ok && opening(h) != opening(t.Hash) {
 		return true
 	}
-	for _, mine := range r.vector.Of(r.writer.id).Tails {
-		if mine.Seq>>wire.BlockBits == block {
-			return opening(mine.Hash) != opening(t.Hash) || mine.Seq == t.Seq && mine.Hash != t.Hash
-		}
-	}
-	return false
+	mine := r.Marks(r.writer.id)
+	i, ok := placeOfBlock(mine, block)
+	return ok && (opening(mine[i].Hash) != opening(t.Hash) || mine[i].Seq == t.Seq && mine[i].Hash != t.Hash)
 }
 
 // opening is the part of a hash that is the same in all of a block, and in no other.

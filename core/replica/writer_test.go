@@ -48,15 +48,11 @@ func TestBlocks(t *testing.T) {
 	write(5000)
 	check("more than a block in a run", 2*block-1, block+4999)
 	a.reopen()
-	check("opened again", 2*block-1, block+4999)
+	check("opened again", block+4999)
 	write(10)
-	check("written in the second run", 2*block-1, block+4999, 3*block+9)
-	a.SettleOwn()
-	check("when all have been heard", block+4999, 3*block+9)
+	check("written in the second run", block+4999, 3*block+9)
 	a.reopen()
-	a.SettleOwn()
-	a.commit()
-	check("heard before anything is written", 3*block+9)
+	check("opened once more", 3*block+9)
 	write(10_000)
 	check("two blocks more", 6*block-1, 4*block+9_999)
 	if n := a.give(b, 1) + b.give(a, 2); n != 0 {
@@ -156,7 +152,7 @@ func TestCopied(t *testing.T) {
 			if !c.want {
 				return
 			}
-			a.do(func() error { return a.RecoverFork(other.Vector(), other.Writer(a.writer.id)) })
+			a.fork(other.theirs(a), other.Writer(a.writer.id))
 			if a.Heard(other.Vector()) || a.writer.id == writer || a.Incarnation() == inc {
 				t.Error("is no other than before")
 			}
@@ -214,7 +210,6 @@ func TestCopiedWhileRunning(t *testing.T) {
 				for range runs + 1 {
 					copied.reopen()
 					sync(copied, other)
-					copied.SettleOwn()
 					copied.put(3, fmt.Sprint("theirs", runs), "4")
 					sync(copied, other)
 				}
@@ -223,7 +218,7 @@ func TestCopiedWhileRunning(t *testing.T) {
 					t.Fatal("does not take itself for a copy")
 				}
 				want := a.all()
-				a.do(func() error { return a.RecoverFork(other.Vector(), other.Writer(a.writer.id)) })
+				a.fork(other.theirs(a), other.Writer(a.writer.id))
 				if a.all() != want {
 					t.Errorf("renewed: %q, want %q", a.all(), want)
 				}
@@ -244,8 +239,8 @@ func TestCopiedWhileRunning(t *testing.T) {
 }
 
 // elsewhere is a vector that has more of r's writer than r ever wrote.
-func elsewhere(r *Replica) wire.Vector {
-	return wire.Vector{{Writer: r.writer.id, Tails: []wire.Tail{{Seq: (r.writer.reserved + 9) * block}}}}
+func elsewhere(r *Replica) wire.Marks {
+	return wire.Marks{Writer: r.writer.id, Tails: []wire.Tail{{Seq: (r.writer.reserved + 9) * block}}}
 }
 
 // byAnother is what a copy of r announces.
@@ -261,7 +256,7 @@ func TestForkOftenAndReopen(t *testing.T) {
 		if i%4 == 0 {
 			g.save()
 		}
-		g.do(func() error { return g.RecoverFork(elsewhere(g.Replica), byAnother(g.Replica)) })
+		g.fork(elsewhere(g.Replica), byAnother(g.Replica))
 		if i%5 == 0 {
 			g.commit()
 			g.reopen()

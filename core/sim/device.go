@@ -26,6 +26,7 @@ type device struct {
 	offline bool // it says that it has none, which need not be so
 	shaky   bool // its disk was brought back to an older state: what it wrote since may be lost or come again
 	backup  *Snapshot
+	lost    bool // it is never heard again
 }
 
 func newDevice(w *simulation, n int) *device {
@@ -99,7 +100,7 @@ func (p *proc) others() []peer.Device {
 			out = append(out[:len(out):len(out)], a.Peers...)
 		}
 	}
-	return out
+	return p.w.present(out)
 }
 
 // kill ends the running engine without a word. With a power cut, relaxed commits may be lost.

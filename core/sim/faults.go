@@ -36,8 +36,8 @@ type fault func(w *simulation)
 // errDisk is what a disk fails with.
 var errDisk = errors.New("sim: the disk failed")
 
-func (w *simulation) newProfile() profile {
-	p := profile{
+func (w *simulation) newProfile() (p profile) {
+	p = profile{
 		name: "calm", devices: int(w.between(2, 5)), trouble: w.between(6, 20) * minute, calamity: 15 * second, pause: 4 * second, pairing: 40 * second, aside: 0.155,
 		keys: int(w.between(3, 20)), large: 0.02, deletes: 0.2,
 		latency: w.between(1, 80) * ms, jitter: w.between(0, 40) * ms, bandwidth: w.between(50, 5000) << 10, disk: 1,
@@ -51,6 +51,9 @@ func (w *simulation) newProfile() profile {
 	kind := w.rng.IntN(9)
 	if w.opt.Backups {
 		kind = 6
+	}
+	if w.longLived() {
+		defer func() { p.faults = append(p.faults, startOver, startOver, loseDevice) }()
 	}
 	if w.opt.Hostile {
 		return w.hostileProfile(p, network, programs)

@@ -30,6 +30,7 @@ func (w *simulation) verify() {
 	w.compareAside()
 	w.checkWrites(all[0], false)
 	w.checkStatus()
+	w.checkGrowth()
 	w.leaveAll()
 	w.reopenAlone(all)
 }

@@ -77,9 +77,11 @@ type simulation struct {
 	hostile *hostile // the one of them that lies; nil: none does
 	book    book
 	pairing *pairing
-	dawn    uint64 // until when everybody sleeps
-	truth   uint64 // from when on a Sync Server that lies does not, when trouble is over
-	calm    bool   // trouble is over: no more faults, no more writes
+	lost    []string // the ids of devices that are never heard again
+	starts  int      // of devices that start over and over
+	dawn    uint64   // until when everybody sleeps
+	truth   uint64   // from when on a Sync Server that lies does not, when trouble is over
+	calm    bool     // trouble is over: no more faults, no more writes
 	trace   io.Writer
 	digest  uint64
 	res     Result

@@ -46,8 +46,7 @@ const (
 // Without it a pair speaks of everything up to Seq. A context has for each writer at most one pair without BlockOnly, then one for
 // each block behind that pair's, ascending.
 //
-// The difference matters where blocks are not settled: what a crash kept from a writer's own disk may be at other devices, and its later
-// writes have not seen it.
+// The difference matters where blocks are not settled: who names a later number may not have seen all of them.
 const BlockOnly = 1 << 63
 
 // usualRecord is about how long most records are, encoded.

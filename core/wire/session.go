@@ -32,6 +32,7 @@ const MessageHeader = 1 + 4
 const (
 	MaxNamespaces  = 4096             // in one NamespaceList
 	MaxWritersSent = 1024             // in one Writers
+	MaxMarks       = 256              // of one writer, in one Writers
 	maxLV8         = 255              // an application id or a name behind a length of 8 bits
 	maxName        = 4 * MaxNameRunes // a device's name, in bytes
 )

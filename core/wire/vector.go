@@ -121,6 +121,33 @@ func (v Vector) WithTail(writer uint64, t Tail) Vector {
 	return out
 }
 
+// Since returns the elements of v that say something else than those of old.
+func (v Vector) Since(old Vector) (out Vector) {
+	for i := range v {
+		for len(old) > 0 && old[0].Writer < v[i].Writer {
+			old = old[1:]
+		}
+		if len(old) == 0 || !v[i].equal(&old[0]) {
+			out = append(out, v[i])
+		}
+	}
+	return out
+}
+
+func (e *Element) equal(o *Element) bool {
+	return e.Writer == o.Writer && e.Settled == o.Settled && slices.Equal(e.Tails, o.Tails)
+}
+
+// Lacking returns the elements of v of which o lacks something.
+func (v Vector) Lacking(o Vector) (out Vector) {
+	for i := range v {
+		if !o.CoversAll(v[i : i+1]) {
+			out = append(out, v[i])
+		}
+	}
+	return out
+}
+
 func join(a, b Element) Element {
 	out := Element{Writer: a.Writer, Settled: max(a.Settled, b.Settled)}
 	for _, t := range longest(a.Tails, b.Tails) {

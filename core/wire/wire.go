@@ -11,7 +11,7 @@ const (
 	MaxKey         = 1 << 10       // a key
 	MaxValue       = 1 << 20       // one value
 	MaxBatchOps    = 1000          // records in a batch
-	MaxBatch       = 4 << 20       // encoded records of a batch
+	MaxBatch       = 4 << 20       // keys and values of a batch, and 64 for each record
 	MaxContext     = 4096          // pairs in a record's context
 	MaxWriters     = 4096          // that a namespace takes
 	MaxVector      = 4 << 20       // an encoded vector
@@ -24,6 +24,9 @@ const (
 	MaxRosterEntry = 4 << 10       // one roster entry
 	MaxRoster      = 256           // entries in a roster
 )
+
+// MaxRecords is how long the records in one message may be, their contexts included.
+const MaxRecords = MaxMessage - 64
 
 // BlockBits is the size of a reserved block of sequence numbers: 1<<BlockBits of them.
 const BlockBits = 12

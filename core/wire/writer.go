@@ -19,6 +19,7 @@ type Writer struct {
 const (
 	writerSize  = 32 + 8 + 8 + 4 + 8 + 64
 	labelWriter = "masq-writer/1"
+	tailSize    = 16
 )
 
 // WriterID is the id of a device's writer: no other device can have one with this id.
@@ -59,6 +60,13 @@ func ReadWriter(r *Reader) *Writer {
 type Writers struct {
 	Number uint16 // the sender's own for the namespace
 	List   []*Writer
+	Marks  []Marks // of writers that are the receiver's
+}
+
+// Marks are how far a device has, or had when they were settled, blocks of a writer. See core/PROTOCOL.md, R6.35.
+type Marks struct {
+	Writer uint64
+	Tails  []Tail // blocks ascending
 }
 
 // AppendWriters appends the message, with at most MaxWritersSent announcements.
@@ -68,25 +76,47 @@ func AppendWriters(b []byte, m *Writers) []byte {
 	for _, w := range m.List {
 		b = AppendWriter(AppendU32(append(b, 2), writerSize), w)
 	}
+	for _, x := range m.Marks {
+		b = AppendU64(AppendU32(append(b, 3), uint32(8+tailSize*len(x.Tails))), x.Writer)
+		for _, t := range x.Tails {
+			b = append(AppendU64(b, t.Seq), t.Hash[:]...)
+		}
+	}
 	return endMessage(b, start)
 }
 
 // ParseWriters parses the message's fields.
 func ParseWriters(fields []byte) (Writers, error) {
 	var m Writers
-	err := parseFields(fields, tagSet(1), 0, tagSet(2), func(tag uint8, v *Reader) {
-		if tag == 1 {
+	err := parseFields(fields, tagSet(1), 0, tagSet(2, 3), func(tag uint8, v *Reader) {
+		switch {
+		case tag == 1:
 			m.Number = v.U16()
-			return
-		}
-		if len(m.List) == MaxWritersSent {
+		case tag == 2 && len(m.List) < MaxWritersSent:
+			m.List = append(m.List, ReadWriter(v))
+		case tag == 3 && len(m.Marks) < MaxWritersSent:
+			m.Marks = append(m.Marks, readMarks(v))
+		default:
 			v.Fail()
-			return
 		}
-		m.List = append(m.List, ReadWriter(v))
 	})
 	if err != nil {
 		return Writers{}, err
 	}
 	return m, nil
+}
+
+func readMarks(r *Reader) Marks {
+	m := Marks{Writer: r.U64()}
+	if r.Len()%tailSize != 0 || r.Len() > MaxMarks*tailSize {
+		r.Fail()
+	}
+	for r.Len() > 0 && r.Err() == nil {
+		t := Tail{Seq: r.U64(), Hash: Hash(r.Bytes(8))}
+		if n := len(m.Tails); block(Dot{Seq: t.Seq}) == 0 || t.Seq >= BlockOnly || n > 0 && m.Tails[n-1].Seq>>BlockBits >= t.Seq>>BlockBits {
+			r.Fail()
+		}
+		m.Tails = append(m.Tails, t)
+	}
+	return m
 }

@@ -43,14 +43,19 @@ function run(what, args, env) {
     name = /^pkg: .*\/(\w+)$/.exec(line)?.[1] ?? name
     const found = /^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns\/op(.*)$/.exec(line)
     if (!found) continue
-    const heap = /([\d.]+) heap-B/.exec(found[3])?.[1]
-    ;(samples[`${name}.${found[1]}`] ??= []).push({ ns: Number(found[2]), heap: Number(heap) })
+    const metric = (unit) => Number(RegExp(`(-?[\\d.]+) ${unit}`).exec(found[3])?.[1])
+    const sample = { ns: Number(found[2]), heap: metric('heap-B'), each: metric('each-B') }
+    ;(samples[`${name}.${found[1]}`] ??= []).push(sample)
   }
   const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]
   return Object.fromEntries(
     Object.entries(samples).map(([key, all]) => [
       key,
-      { ns: median(all.map(({ ns }) => ns)), heap: median(all.map(({ heap }) => heap)) },
+      {
+        ns: median(all.map(({ ns }) => ns)),
+        heap: median(all.map(({ heap }) => heap)),
+        each: median(all.map(({ each }) => each)),
+      },
     ]),
   )
 }
@@ -64,7 +69,20 @@ const figures = [
   line('memory with 100,000 keys open, MB', (of) => number(of['replica.Open']?.heap / 1e6)),
 ]
 const table = grid([['', 'natively', 'in Chromium'], ...figures])
-console.log(`\n${table}`)
+
+/** What stays in storage of each, by the name of the benchmark: of 100 overwrites, 20 starts, one device, one application, and of more. */
+const growing = {
+  'replica.Growth/overwrite': 'writing a key again',
+  'replica.Growth/start': 'a start that writes',
+  'replica.Growth/device': 'a device that writes',
+  'peer.Growth/application': 'an application with a key',
+}
+const bytes = (key, n) => number(native[`${key}/${n}`]?.each)
+const growth = grid([
+  ['bytes that stay for each', '1×', '10×', '100×'],
+  ...Object.entries(growing).map(([key, title]) => [title, bytes(key, 1), bytes(key, 10), bytes(key, 100)]),
+])
+console.log(`\n${table}\n\n${growth}`)
 await fill({
-  core: `${heading({ runs: `${times} runs each`, machine: machine(await Device.version()) })}\n\n${table}`,
+  core: `${heading({ runs: `${times} runs each`, machine: machine(await Device.version()) })}\n\n${table}\n\n${growth}`,
 })

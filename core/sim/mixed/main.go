@@ -13,16 +13,18 @@ import (
 //
 //	mixed -seeds 50 -first 1    seeds 1 to 50
 //	mixed -seed 7 [-v]          one seed; -v: step by step
+//	mixed -together             with two versions that sync with each other
 //
 // Its last line counts seeds and those that failed. It exits with 1 when any did.
 func Main(old, new Version) {
 	seeds := flag.Uint64("seeds", 50, "how many `seeds` to run")
 	first := flag.Uint64("first", 1, "the first `seed`")
 	seed := flag.Uint64("seed", 0, "run only this `seed`")
+	together := flag.Bool("together", false, "both versions speak the same: nothing keeps devices apart")
 	verbose := flag.Bool("v", false, "with -seed: write every step")
 	flag.Parse()
 
-	var opt Options
+	opt := Options{Same: *together}
 	out := bufio.NewWriter(os.Stdout)
 	if *seed != 0 {
 		*first, *seeds = *seed, 1

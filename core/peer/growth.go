@@ -1,0 +1,12 @@
+package peer
+
+import "github.com/masqdev/masq/core/replica"
+
+// Growth is that of each namespace. The simulator bounds it.
+func (e *Engine) Growth() []replica.Growth {
+	var out []replica.Growth
+	for _, n := range e.namespaces {
+		out = append(out, n.rep.Growth())
+	}
+	return out
+}
