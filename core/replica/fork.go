@@ -25,7 +25,12 @@ func (r *Replica) RecoverFork(v wire.Vector, proof *wire.Writer) error {
 	}
 	x := void{writer: r.writer.id, from: from, before: r.nextPos}
 	lost, values, err := r.ownFrom(x)
-	if err != nil {
+	st := r.stage(len(lost))
+	for _, v := range lost {
+		st.before(v.key)
+	}
+	st.clear()
+	if err = worse(err, st.err); err != nil {
 		return err
 	}
 	r.voidFrom(x)
@@ -44,7 +49,7 @@ func (r *Replica) RecoverFork(v wire.Vector, proof *wire.Writer) error {
 		r.issue(batch)
 		i = j
 	}
-	return nil
+	return r.turnTo(st)
 }
 
 // before is a context less what a void, which begins with a block, took away.
@@ -112,6 +117,8 @@ func (r *Replica) voidFrom(x void) {
 	}
 	r.vector = x.cut(r.vector)
 	r.seen.now.vector, r.seen.next.vector = x.cut(r.seen.now.vector), x.cut(r.seen.next.vector)
+	r.seen.now.sum, r.seen.next.sum = nil, nil
+	r.sum.open = x.cut(r.sum.open)
 }
 
 // hits reports whether the void is of d, provided that it came before.
@@ -191,6 +198,9 @@ func (r *Replica) reissueRank(vs []*version, recs []wire.Record, rank int) (issu
 			})
 		}
 		r.wrote(d, r.arrive(anew, 0)[itemHead:])
+		for _, v := range anew {
+			r.born(v)
+		}
 	}
 	return issued
 }
