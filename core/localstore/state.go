@@ -65,6 +65,7 @@ type stateAppDevice struct {
 	ToSend    uint64 `json:"toSend"`
 	ToReceive bool   `json:"toReceive"`
 	Full      bool   `json:"full"`
+	Differs   bool   `json:"differs"`
 }
 
 type stateDevice struct {
@@ -76,6 +77,7 @@ type stateDevice struct {
 	ToSend    uint64 `json:"toSend"`
 	ToReceive bool   `json:"toReceive"`
 	Full      bool   `json:"full"`
+	Differs   bool   `json:"differs"`
 }
 
 type stateApp struct {
@@ -348,7 +350,7 @@ func stateDevices(in []peer.Device) []stateDevice {
 		if d.Kind == roster.Store {
 			kind = "store"
 		}
-		out = append(out, stateDevice{d.ID, d.Name, kind, d.Online, d.LastHeard, d.ToSend, d.ToReceive, d.Full})
+		out = append(out, stateDevice{d.ID, d.Name, kind, d.Online, d.LastHeard, d.ToSend, d.ToReceive, d.Full, d.Differs})
 	}
 	return out
 }

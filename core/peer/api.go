@@ -284,6 +284,7 @@ type AppDevice struct {
 	ToSend    uint64
 	ToReceive bool
 	Full      bool // it has no room for what it lacks
+	Differs   bool // it holds something else though nothing is left to be sent: a full device, for more than a minute
 }
 
 // Device is one of the circle's devices.
@@ -296,4 +297,5 @@ type Device struct {
 	ToSend    uint64 // records that it is not known to have durably
 	ToReceive bool   // it is sending what this device lacks
 	Full      bool   // it has no room for what it lacks
+	Differs   bool   // it holds something else though nothing is left to be sent: a full device, for more than a minute
 }

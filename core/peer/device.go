@@ -109,5 +109,6 @@ func (p *progress) reached(pos uint64) {
 func (p *progress) startsAnew(v wire.Vector) {
 	if !v.CoversAll(p.have) {
 		p.have, p.acked, p.unsaved = nil, 0, true
+		p.differing, p.differs = 0, false
 	}
 }

@@ -125,6 +125,7 @@ func (r *replication) onEnd(fields []byte) error {
 			return err
 		}
 		f.doubts(m.Vector)
+		f.heardSum(m.Vector, m.Sum)
 		f.namespace.notify(changes, 0, unnamed)
 		known := f.namespace.rep.Within(m.Vector)
 		f.peer = f.peer.Join(known)
@@ -184,6 +185,7 @@ func (r *replication) onHave(fields []byte) error {
 		d.in(f.namespace).has(f.namespace.rep.Within(m.Vector))
 		if d == r.d {
 			f.peer = f.peer.Join(f.namespace.rep.Within(m.Vector))
+			f.heardSum(m.Vector, m.Sum)
 		}
 	}
 	r.e.touch()
@@ -223,6 +225,7 @@ func (d *device) pump() {
 			if !f.stopped {
 				f.pump()
 			}
+			f.compare()
 			f.tell()
 		}
 	}
@@ -270,7 +273,7 @@ func (f *flow) end() {
 		return
 	}
 	news := v.Since(f.ended) // all of it the first time: who was put back hears of all of its writers
-	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: news}))
+	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: news, Sum: f.sumOf(v)}))
 	f.dirty, f.ended, f.peer = false, v, f.peer.Join(news)
 	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(news)})
 }
@@ -286,15 +289,15 @@ func (f *flow) holding() bool {
 	return others > 1
 }
 
-// tell says HAVE when the other side does not know what this one has durably.
+// tell says HAVE when the other side does not know what this one has durably, or what that amounts to.
 func (f *flow) tell() {
 	v := f.namespace.rep.DurableVector()
-	if f.told.CoversAll(v) || !f.repl.e.clock.Due(f.toldAt+haveEvery) {
+	if f.told.CoversAll(v) && !f.owesSum() || !f.repl.e.clock.Due(f.toldAt+haveEvery) {
 		return
 	}
 	news := v.Lacking(f.told)
 	f.toldAt, f.told = f.repl.e.clock.Now(), v
-	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: news, NK: f.repl.e.publicNK()}))
+	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: news, NK: f.repl.e.publicNK(), Sum: f.sumOf(v)}))
 }
 
 // endCursor notes that the other's log was taken to its end. Where not all that it says was believed, its vector does not tell what was

@@ -157,6 +157,9 @@ type progress struct {
 	theirs    bool        // it syncs it with this device, as it said last
 	full      bool        // it has no room for more of it, as it said in the last session
 	unsaved   bool
+
+	differing Millis // since when it is known to hold something else with the same vector; 0: it is not
+	differs   bool   // and that has lasted
 }
 
 // channel is one relay channel to a device: a connection to the Sync Server, and on it the attempts and the session of one session.Conn.
@@ -227,6 +230,14 @@ type flow struct {
 	fullAt    Millis           // when either was
 	taken     int              // bytes since the cursor was last saved
 	theirLog  wire.Incarnation // the incarnation of the other's log
+
+	theirSum   *wire.Sum   // what the other said last that it holds; nil: nothing yet
+	theirSumOf wire.Vector // with what vector
+	theirSaid  wire.Vector
+	ownSum     *wire.Sum // what this side held when that was last looked at
+	ownSumAt   Millis    // and since when
+	weighed    bool      // these two have been compared
+	saidSum    wire.Sum  // the last own sum that the other was told, or that was found to be its own
 }
 
 type sentEnd struct {

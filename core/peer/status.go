@@ -63,6 +63,7 @@ func (d *device) status(namespaces ...*namespace) Device {
 	for _, n := range namespaces {
 		if d.shares(n) && n.wanted(d) {
 			out.Full = out.Full || d.in(n).full
+			out.Differs = out.Differs || d.in(n).differs
 			out.ToSend += n.rep.CountAfter(d.in(n).acked)
 			out.ToReceive = out.ToReceive || d.receiving(n)
 		}
@@ -81,6 +82,7 @@ func (n *namespace) status() AppStatus {
 			p := d.in(n)
 			out.Devices = append(out.Devices, AppDevice{
 				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.rep.CountAfter(p.acked), ToReceive: d.receiving(n), Full: p.full,
+				Differs: p.differs,
 			})
 		}
 	}
@@ -131,12 +133,14 @@ func (s *Status) sameState(o *Status) bool {
 }
 
 func sameDevice(a, b Device) bool {
-	return a.ID == b.ID && a.Name == b.Name && a.Online == b.Online && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full
+	return a.ID == b.ID && a.Name == b.Name && a.Online == b.Online && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full &&
+		a.Differs == b.Differs
 }
 
 func (s *AppStatus) sameState(o *AppStatus) bool {
 	return s.App == o.App && s.Name == o.Name && s.On == o.On && s.Quota == o.Quota && s.Full == o.Full && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
 		slices.EqualFunc(s.Devices, o.Devices, func(a, b AppDevice) bool {
-			return a.ID == b.ID && a.On == b.On && a.Theirs == b.Theirs && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full
+			return a.ID == b.ID && a.On == b.On && a.Theirs == b.Theirs && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full &&
+				a.Differs == b.Differs
 		})
 }

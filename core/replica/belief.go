@@ -245,7 +245,7 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 		if changes, err = x.changes(); err != nil {
 			return nil, false, err
 		}
-		if r.count, r.freed = x.count, r.freed+x.freed(); len(x.keys) > 0 {
+		if r.turn(x); len(x.keys) > 0 {
 			r.deny(denied, src.Met)
 		}
 	}

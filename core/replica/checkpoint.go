@@ -31,6 +31,7 @@ func (r *Replica) Checkpoint() error {
 		return err
 	}
 	c.merge()
+	c.addTerms()
 	c.writeSegments()
 	c.writePages()
 	r.forgetMemory()
@@ -52,6 +53,7 @@ type checkpoint struct {
 	victims []victim
 	merged  map[int]*pageWriterInput
 	moved   map[location]*version // of the victims, what is to be written again
+	scanned []victim              // whose terms are to be added to the sum
 }
 
 type victim struct {
@@ -72,6 +74,7 @@ func (c *checkpoint) gather() error {
 		c.touch(key)
 	}
 	err := worse(c.chooseVictims(), c.touchVoided())
+	err = worse(err, c.scan())
 	c.sweep()
 	c.touchSmall()
 	for i := range c.touched {
@@ -144,7 +147,7 @@ func (c *checkpoint) chooseVictims() error {
 	var missing error
 	total := 0
 	for _, s := range c.r.segs {
-		if s.live*2 >= s.bytes || total+int(s.live) > compactBytes {
+		if s.live*2 >= s.bytes || s.count > 0 && c.r.sum.unsummed.meets(s) || total+int(s.live) > compactBytes {
 			continue
 		}
 		if s.count == 0 {

@@ -33,7 +33,7 @@ func (g *harness) overwrite(id storage.ID, change func([]byte) []byte) {
 func TestDamage(t *testing.T) {
 	cut := func(b []byte) []byte { return b[:len(b)/2] }
 	long := func(b []byte) []byte { return append(b, 0) }
-	newer := func(b []byte) []byte { b[0] = 3; return b }
+	newer := func(b []byte) []byte { b[0] = pageFormat + 1; return b }
 	older := func(b []byte) []byte { b[0] = 0; return b }
 	empty := func([]byte) []byte { return nil }
 	huge := func(b []byte) []byte { copy(b[1:], "\xff\xff\xff\xff"); return b }

@@ -26,7 +26,12 @@ func (r *Replica) RecoverFork(marks wire.Marks, proof *wire.Writer) (done bool, 
 	}
 	x := void{writer: r.writer.id, from: from, before: r.nextPos}
 	lost, values, err := r.ownFrom(x)
-	if err != nil {
+	st := r.stage(len(lost))
+	for _, v := range lost {
+		st.before(v.key)
+	}
+	st.clear()
+	if err = worse(err, st.err); err != nil {
 		return false, err
 	}
 	r.voidFrom(x)
@@ -48,7 +53,7 @@ func (r *Replica) RecoverFork(marks wire.Marks, proof *wire.Writer) (done bool, 
 		r.issue(batch)
 		i = j
 	}
-	return true, nil
+	return true, r.turnTo(st)
 }
 
 // before is a context less what a void, which begins with a block, took away.
@@ -116,6 +121,8 @@ func (r *Replica) voidFrom(x void) {
 	}
 	r.vector = x.cut(r.vector)
 	r.seen.now.vector, r.seen.next.vector = x.cut(r.seen.now.vector), x.cut(r.seen.next.vector)
+	r.seen.now.sum, r.seen.next.sum = nil, nil
+	r.sum.open = x.cut(r.sum.open)
 }
 
 // hits reports whether the void is of d, provided that it came before.
@@ -195,6 +202,9 @@ func (r *Replica) reissueRank(vs []*version, recs []wire.Record, rank int) (issu
 			})
 		}
 		r.wrote(d, r.arrive(anew, 0)[itemHead:])
+		for _, v := range anew {
+			r.born(v)
+		}
 	}
 	return issued
 }

@@ -18,6 +18,7 @@ import (
 //	8 run       block u64 ‖ opening(4)
 //	9 own       the new writer u64 ‖ nonce u64
 //	10 denial   writer u64 ‖ before u64
+//	11 sum      sum(16), and, if there are versions that are not in it, the positions from u64 ‖ to u64 where they lie
 //
 // The manifest's part:
 //
@@ -26,7 +27,9 @@ import (
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
-//	‖ (tag u8 ‖ lv32(field))*   tags ascending; 2: marks, see appendMarks
+//	‖ (tag u8 ‖ lv32(field))*   tags ascending:
+//	  1 lv32(vector of what is open) ‖ what item 11 has
+//	  2 marks, see appendMarks
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
 // Fields came with format 3.
@@ -41,9 +44,11 @@ const (
 	itemRun      = 8
 	itemOwn      = 9
 	itemDenial   = 10
+	itemSum      = 11
 
 	partFormat = 3
 
+	fieldSum   = 1
 	fieldMarks = 2
 )
 
@@ -122,6 +127,7 @@ func (r *Replica) replay(item []byte) error {
 		r.writer = writerState{id: in.U64(), reserved: 1, nonce: laterNonce(&in)}
 		r.pages, r.segs = nil, nil
 		r.forgetMemory()
+		r.sum = sum{unlogged: true}
 	case itemFork:
 		x := void{in.U64(), in.U64(), in.U64()}
 		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1}
@@ -136,6 +142,8 @@ func (r *Replica) replay(item []byte) error {
 		r.ran(readRun(&in))
 	case itemDenial:
 		r.setDenied(in.U64(), in.U64())
+	case itemSum:
+		r.sum.read(&in)
 	case itemOwn:
 		r.leave()
 		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
@@ -170,9 +178,13 @@ func (r *Replica) replayRecords(in *wire.Reader) error {
 		v := versionOf(rec)
 		v.pos, v.more = r.nextPos, rec.More
 		r.remember(v)
+		if own == 0 {
+			r.opens([]*version{v})
+		}
 	}
 	r.nextPos++
 	r.count = count
+	r.sum.unlogged = true
 	if own == 1 {
 		r.setTail(recs[0].Dot, h)
 	}
@@ -200,6 +212,7 @@ func (r *Replica) appendPart(b []byte) []byte {
 
 // appendFields appends what the part has besides: each field as a tag and its value.
 func (r *Replica) appendFields(b []byte) []byte {
+	b = wire.AppendLV32(append(b, fieldSum), r.sum.appendField(nil))
 	return wire.AppendLV32(append(b, fieldMarks), r.appendMarks(nil))
 }
 
@@ -211,6 +224,10 @@ func (r *Replica) readFields(in *wire.Reader) {
 		}
 		last = tag
 		switch value := in.LV32(wire.MaxVector); tag {
+		case fieldSum:
+			if r.sum.readField(value) != nil {
+				in.Fail()
+			}
 		case fieldMarks:
 			if !r.readMarks(value) {
 				in.Fail()
@@ -219,7 +236,7 @@ func (r *Replica) readFields(in *wire.Reader) {
 			in.Fail()
 		}
 	}
-	if r.marks == nil {
+	if r.sum.unlogged || r.marks == nil { // these two are always there
 		in.Fail()
 	}
 }
@@ -269,6 +286,7 @@ func (r *Replica) readPart(b []byte) error {
 		return ledger.ErrDamaged
 	}
 	r.vector = v
+	r.sum.unlogged = true
 	if format > 1 {
 		r.readWriters(&in)
 	}

@@ -170,6 +170,7 @@ func (w *model) write(m *machine) {
 	}
 	w.clock += uint64(w.rng.IntN(3))
 	m.write(w.clock, writes...)
+	w.checkSum(m, "written")
 	dot := m.arrivals[len(m.arrivals)-1].dot
 	if w.dots[dot] {
 		w.t.Fatalf("%v is used twice", dot)
@@ -241,6 +242,7 @@ func (w *model) crash(m *machine) {
 	}
 	m.now = m.stored.clone()
 	m.reopen()
+	m.checkSum("opened again")
 	clear(m.have) // it may forget
 	m.cursors = map[int]wire.Cursor{}
 	for _, o := range w.all {
@@ -347,6 +349,7 @@ func (w *model) deliver(a, b *machine) {
 		w.checkVector(b)
 	default:
 		b.apply(back.id, m.recs...)
+		w.checkSum(b, "applied")
 		for _, rec := range m.recs {
 			b.now.add(w.facts[place{rec.Dot, rec.Key}])
 		}
@@ -362,6 +365,13 @@ func (w *model) checkVector(m *machine) {
 		if m.Vector().Covers(p.dot) && !m.now.has(f) && slices.ContainsFunc(w.all, func(o *machine) bool { return slices.Contains(o.now[p.key], f) }) {
 			w.t.Fatalf("device %d says that it has %v of %s, and does not", m.id, p.dot, p.key)
 		}
+	}
+}
+
+// checkSum checks the sum now and then.
+func (w *model) checkSum(m *machine, when string) {
+	if w.n++; w.n%8 == 0 {
+		m.checkSum(when)
 	}
 }
 
@@ -395,6 +405,7 @@ func (w *model) checkpoint(m *machine) {
 		return // in flight it is rare
 	}
 	m.checkpoint()
+	m.checkSum("a checkpoint")
 }
 
 func (w *model) step() {
@@ -472,8 +483,7 @@ func TestModel(t *testing.T) {
 				if got := m.all(); got != want.String() {
 					t.Fatalf("device %d has in the end\n%s, want\n%s", m.id, got, want)
 				}
-				m.save()
-				m.reopen()
+				m.wantSum("in the end")
 				if got := m.all(); got != want.String() {
 					t.Fatalf("device %d, opened again, has\n%s, want\n%s", m.id, got, want)
 				}

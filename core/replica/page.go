@@ -14,9 +14,10 @@ var pageBytes = 48 << 10 // a variable for the tests, which want many
 
 // pageRef is an index page as the directory has it: the keys from first on, up to the next page's. The block is:
 //
-//	format u8 = 2 ‖ n u32 ‖ (lv(key) ‖ m u32 ‖ version*m)*n
+//	format u8 = 3 ‖ n u32 ‖ (lv(key) ‖ m u32 ‖ version*m)*n
 //	version = kind u8, with 0x80 if it is hearsay and 0x40 if it is abridged (not in format 1) ‖ writer u64 ‖ seq u64 ‖ time u64 ‖ position u64
 //	          ‖ segment u64 ‖ offset u32 ‖ size u32 ‖ ord u32 ‖ k u16 ‖ (writer u64 ‖ seq u64)*k
+//	          ‖ term(16) if it is counted (not in formats 1 and 2)
 type pageRef struct {
 	id    storage.ID
 	first string
@@ -28,7 +29,7 @@ type pageRef struct {
 }
 
 const (
-	pageFormat  = 2
+	pageFormat  = 3
 	hearsayBit  = 0x80
 	abridgedBit = 0x40
 	pageHead    = 1 + 4                       // bytes before the keys
@@ -88,7 +89,8 @@ func (r *Replica) page(i int) (*page, error) {
 
 func parsePage(b []byte) (*page, error) {
 	in := wire.NewReader(b)
-	if err := checkFormat(in.U8(), pageFormat); err != nil {
+	format := in.U8()
+	if err := checkFormat(format, pageFormat); err != nil {
 		return nil, err
 	}
 	n := int(in.U32())
@@ -105,7 +107,7 @@ func parsePage(b []byte) (*page, error) {
 		if in.Err() != nil || !wire.ValidKey(key) || i > 0 && key <= p.keys[i-1] {
 			return nil, ledger.ErrDamaged
 		}
-		vs, err := mem.read(&in, key)
+		vs, err := mem.read(&in, key, format > 2)
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +130,7 @@ func (mem *versions) new() *version {
 	return &(*mem)[len(*mem)-1]
 }
 
-func (mem *versions) read(in *wire.Reader, key string) ([]*version, error) {
+func (mem *versions) read(in *wire.Reader, key string, terms bool) ([]*version, error) {
 	m := int(in.U32())
 	if m == 0 || in.Len() < m*minVersion {
 		return nil, ledger.ErrDamaged
@@ -147,6 +149,9 @@ func (mem *versions) read(in *wire.Reader, key string) ([]*version, error) {
 		}
 		for range k {
 			v.ctx = append(v.ctx, wire.Dot{Writer: in.U64(), Seq: in.U64()})
+		}
+		if terms && v.counted() {
+			copy(v.term[:], in.Bytes(len(v.term)))
 		}
 		vs = append(vs, v)
 	}
@@ -170,6 +175,9 @@ func appendVersions(b []byte, key string, vs []*version) []byte {
 		b = wire.AppendU16(b, uint16(len(v.ctx)))
 		for _, d := range v.ctx {
 			b = wire.AppendU64(wire.AppendU64(b, d.Writer), d.Seq)
+		}
+		if v.counted() {
+			b = append(b, v.term[:]...)
 		}
 	}
 	return b

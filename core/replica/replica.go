@@ -72,6 +72,7 @@ type Replica struct {
 	everyone wire.Vector // what every device has durably: tombstones that it covers may go
 	broom    int         // the page that was last looked through for such tombstones
 
+	sum  sum
 	work Work
 }
 
@@ -121,6 +122,7 @@ type saved struct {
 	reservedSeq uint64 // of that writer
 	checkpoints uint64
 	vector      wire.Vector
+	sum         *wire.Sum // of what the vector covers; nil: it is not known
 }
 
 // version is one write to one key.
@@ -131,6 +133,7 @@ type version struct {
 	ctx  []wire.Dot
 	kind wire.Kind
 	pos  uint64
+	term term // of the sum; zero: not made yet
 
 	hearsay  bool // see wire.Record
 	abridged bool // see wire.Record
@@ -175,6 +178,9 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	for _, s := range r.segs {
 		l.Refer(s.id)
 	}
+	if part != nil || items != nil {
+		r.openSum()
+	}
 	r.nextPos = r.reservedPos // none is used twice, also none that was sent and never committed
 	if r.writer.nonce == 0 {
 		r.newWriter() // it wrote before writers were bound to devices
@@ -198,6 +204,7 @@ func (r *Replica) reset() {
 	}
 	r.pages, r.segs = nil, nil
 	r.forgetMemory()
+	r.sum = sum{unlogged: true}
 	r.seen = durable{} // nothing of what comes is in storage
 }
 
@@ -215,6 +222,7 @@ func (r *Replica) random(b []byte) {
 // Begin notes what the ledger's commit that is about to be taken contains, and returns how it must be committed: as asked for, or
 // storage.Strict when it reserves numbers or has a checkpoint.
 func (r *Replica) Begin(d storage.Durability) storage.Durability {
+	r.logSum()
 	r.snapshot()
 	n, m := &r.seen.next, &r.seen.now
 	if n.writer != m.writer || n.reservedSeq != m.reservedSeq || n.reservedPos != m.reservedPos || n.checkpoints != m.checkpoints {
@@ -236,7 +244,7 @@ func (r *Replica) Committed() {
 func (r *Replica) snapshot() {
 	r.seen.next = saved{
 		pos: r.nextPos, reservedPos: r.reservedPos, writer: r.writer.id, reservedSeq: r.writer.reserved << wire.BlockBits,
-		checkpoints: r.checkpoints, vector: r.vector,
+		checkpoints: r.checkpoints, vector: r.vector, sum: r.summedAs(&r.seen.next),
 	}
 }
 

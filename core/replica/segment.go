@@ -109,6 +109,7 @@ func (w *segmentWriter) add(v *version, pos uint64, value []byte) {
 	if w.seg == nil {
 		w.seg = &segment{first: pos}
 	}
+	v.setTerm(value)
 	rec := v.record(value)
 	off := len(w.body)
 	w.body = wire.AppendRecord(w.body, &rec)

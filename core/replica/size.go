@@ -1,10 +1,6 @@
 package replica
 
-import (
-	"slices"
-
-	"github.com/masqdev/masq/core/wire"
-)
+import "github.com/masqdev/masq/core/wire"
 
 // VersionRoom is about how many bytes a version takes in storage beside its key and value.
 const VersionRoom = 64
@@ -83,11 +79,7 @@ func (s *stage) growth() (n int) {
 // freed is how many bytes of what is there are superseded.
 func (s *stage) freed() (n int) {
 	for i := range s.keys {
-		for _, v := range s.keys[i].was {
-			if !slices.Contains(s.keys[i].after, v) {
-				n += v.room()
-			}
-		}
+		n += roomOf(s.keys[i].dropped())
 	}
 	return n
 }

@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 
@@ -48,4 +49,36 @@ func TestVectors(t *testing.T) {
 		})
 	}
 	vectors.Check(t, "hash-chain.json", "The hash over a block of sequence numbers", out)
+	vectors.Check(t, "sum.json", "The sum of what a replica holds", sumVectors(t))
+}
+
+// sumVectors are replicas that were sent records of which none supersedes another.
+func sumVectors(t *testing.T) (out []vectors.Vector) {
+	one, two, gone := foreign(9, 1, "ключ", "1"), foreign(10, 1, "ключ", "2"), foreign(9, 2, "gone", "")
+	big := foreign(1<<63+1, 3, "k", string(bytes.Repeat([]byte("v"), 100)))
+	big.Kind, big.Time = wire.Bytes, 1<<63
+	said := foreign(11, 1, "said", "3")
+	said.Hearsay = true
+	batch := []wire.Record{foreign(12, 5, "a", "1"), foreign(12, 5, "b", "1")}
+	batch[0].More = true
+	for _, c := range []struct {
+		name string
+		recs []wire.Record
+	}{
+		{"nothing", nil}, {"one", []wire.Record{one}}, {"two of a key", []wire.Record{one, two}}, {"the other way round", []wire.Record{two, one}},
+		{"a deletion", []wire.Record{one, gone}}, {"hearsay", []wire.Record{one, said}}, {"a batch", batch},
+		{"all", append([]wire.Record{one, two, gone, big, said}, batch...)},
+	} {
+		g, raw := newHarness(t, 1, false), []byte{}
+		for i := range c.recs {
+			raw = wire.AppendRecord(raw, &c.recs[i])
+		}
+		g.apply(1, c.recs...)
+		sum := g.sum.bytes()
+		out = append(out, vectors.Vector{
+			Name: c.name, Rule: "R6.35", Op: "data.sum", Outcome: vectors.OK,
+			In: vectors.Fields{"records": vectors.Hex(raw)}, Out: vectors.Fields{"sum": vectors.Hex(sum[:])},
+		})
+	}
+	return out
 }

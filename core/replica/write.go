@@ -113,7 +113,7 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 		v.dot = d
 	}
 	item := r.arrive(recs, size)
-	r.count, r.freed = st.count, r.freed+st.freed()
+	r.turn(st)
 	r.logRecords(item, recs[0].pos, r.wrote(d, item[itemHead:]))
 	return changes, nil
 }
@@ -147,7 +147,8 @@ func (r *Replica) Apply(recs []wire.Record, src Source) (changes []Change, all b
 		}
 	}
 	item := r.arrive(a.fresh, a.size)
-	r.count, r.freed = a.st.count, r.freed+a.st.freed()
+	r.turn(a.st)
+	r.opens(a.fresh)
 	r.logRecords(item, a.fresh[0].pos, nil)
 	return changes, a.all, nil
 }
@@ -249,6 +250,7 @@ type stage struct {
 	r     *Replica
 	err   error
 	count uint64
+	blind bool           // a value that goes cannot be read, so that its term is not known
 	keys  []staged       // in the order in which they came
 	place map[string]int // in keys; nil while there are few of them
 }
@@ -343,7 +345,7 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 }
 
 // versionSize is how many bytes a version takes in a page, at most.
-func versionSize(v *version) int { return minVersion + 16*len(v.ctx) }
+func versionSize(v *version) int { return minVersion + 16*len(v.ctx) + len(v.term) }
 
 // add adds a version of a key that was looked up.
 func (s *stage) add(v *version) {
@@ -379,6 +381,7 @@ func (s *stage) changes() ([]Change, error) {
 		c.Others = len(others)
 		out = append(out, c)
 	}
+	s.terms()
 	return out, s.err
 }
 
@@ -449,5 +452,5 @@ func (r *Replica) remember(v *version) {
 	r.mem[v.key] = append(kept, v)
 	r.arrivals = append(r.arrivals, v)
 	r.alive++
-	r.memBytes += len(v.key) + len(v.value) + 64 + 16*len(v.ctx)
+	r.memBytes += len(v.key) + len(v.value) + 80 + 16*len(v.ctx)
 }

@@ -28,6 +28,7 @@ func (w *simulation) verify() {
 	all := w.contents()
 	w.compareAll(all)
 	w.compareAside()
+	w.checkSums()
 	w.checkWrites(all[0], false)
 	w.checkStatus()
 	w.checkGrowth()
@@ -310,6 +311,11 @@ func (w *simulation) checkStatus() {
 	for _, d := range w.honest() {
 		s := d.run.status
 		entries := s.Entries
+		for _, x := range d.run.others() {
+			if x.Differs && !w.opt.Backups {
+				w.failf("%s: the status says that %s holds something else", d.name, x.Name)
+			}
+		}
 		for _, a := range s.Apps {
 			if a.App == notes {
 				entries = a.Entries

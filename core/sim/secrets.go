@@ -61,7 +61,7 @@ func (d *device) settings() (*ledger.Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := ledger.New(vault.New(d.key, nil), ids, ledger.Options{})
+	l := ledger.New(vault.New(d.key, zeros{}), ids, ledger.Options{})
 	for {
 		err := l.Open()
 		if !errors.Is(err, ledger.ErrWait) {

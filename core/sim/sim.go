@@ -31,6 +31,9 @@ type Result struct {
 	Stopped  int      // engines that ended, operations that were refused, and meshes that do not come to rest
 	Failures []string // every check that did not hold, Lost and Diverged included; the first maxFailures of them
 
+	Sums  int // that were compared with what is on the disk
+	Pairs int // of devices with equal vectors that were compared
+
 	Writes    int    // values written and deleted by users
 	Events    int    // simulated events
 	Simulated uint64 // simulated time, ms
@@ -136,6 +139,7 @@ func (w *simulation) live() {
 	}
 	w.after(minute, w.pairSomebody)
 	w.after(w.upTo(minute), w.disturb)
+	w.after(w.profile.trouble/sumLooks, w.watchSums)
 	w.runWhile(func() bool { return w.queue[0].at <= w.profile.trouble })
 }
 

@@ -91,6 +91,23 @@ type End struct {
 	Number   uint16 // the sender's own for the namespace
 	Position uint64 // the end of the sender's log
 	Vector   Vector // the sender's
+	Sum      *Sum   // of what the sender holds, if the vector says all of it; nil: none is sent
+}
+
+// A Sum is that of what a replica holds; see core/PROTOCOL.md, "The sum".
+type Sum [16]byte
+
+func appendSumField(b []byte, tag uint8, s *Sum) []byte {
+	if s == nil {
+		return b
+	}
+	return AppendTLV(b, tag, s[:])
+}
+
+func (r *Reader) sum() *Sum {
+	s := new(Sum)
+	copy(s[:], r.Bytes(len(s)))
+	return s
 }
 
 // AppendEnd appends the message.
@@ -98,13 +115,13 @@ func AppendEnd(b []byte, m *End) []byte {
 	start := len(b)
 	b = appendU16Field(beginMessage(b, MsgEnd), 1, m.Number)
 	b = appendU64Field(b, 2, m.Position)
-	return endMessage(appendVectorField(b, 3, m.Vector), start)
+	return endMessage(appendSumField(appendVectorField(b, 3, m.Vector), 4, m.Sum), start)
 }
 
 // ParseEnd parses the message's fields.
 func ParseEnd(fields []byte) (End, error) {
 	var m End
-	err := parseFields(fields, tagSet(1, 2, 3), 0, 0, func(tag uint8, v *Reader) {
+	err := parseFields(fields, tagSet(1, 2, 3), tagSet(4), 0, func(tag uint8, v *Reader) {
 		switch tag {
 		case 1:
 			m.Number = v.U16()
@@ -112,6 +129,8 @@ func ParseEnd(fields []byte) (End, error) {
 			m.Position = v.U64()
 		case 3:
 			m.Vector = v.vector()
+		case 4:
+			m.Sum = v.sum()
 		}
 	})
 	if err != nil {
@@ -185,6 +204,7 @@ type Have struct {
 	Number uint16   // the sender's own for the namespace
 	Vector Vector   // what the device has
 	NK     [32]byte // the device: the sender or another of the circle
+	Sum    *Sum     // of what the device holds, if the vector says all of it; nil: none is sent
 }
 
 // AppendHave appends the message.
@@ -192,13 +212,13 @@ func AppendHave(b []byte, m *Have) []byte {
 	start := len(b)
 	b = appendU16Field(beginMessage(b, MsgHave), 1, m.Number)
 	b = appendVectorField(b, 2, m.Vector)
-	return endMessage(AppendTLV(b, 3, m.NK[:]), start)
+	return endMessage(appendSumField(AppendTLV(b, 3, m.NK[:]), 4, m.Sum), start)
 }
 
 // ParseHave parses the message's fields.
 func ParseHave(fields []byte) (Have, error) {
 	var m Have
-	err := parseFields(fields, tagSet(1, 2, 3), 0, 0, func(tag uint8, v *Reader) {
+	err := parseFields(fields, tagSet(1, 2, 3), tagSet(4), 0, func(tag uint8, v *Reader) {
 		switch tag {
 		case 1:
 			m.Number = v.U16()
@@ -206,6 +226,8 @@ func ParseHave(fields []byte) (Have, error) {
 			m.Vector = v.vector()
 		case 3:
 			m.NK = v.array32()
+		case 4:
+			m.Sum = v.sum()
 		}
 	})
 	if err != nil {

@@ -29,8 +29,10 @@ func sampleMessages() []sample {
 	fresh := VectorMsg{Number: 7, Vector: Vector{}, Incarnation: Incarnation{8}}
 	data := Data{Number: 7, Position: 1 << 40, Records: []byte("records")}
 	end := End{Number: 7, Position: 99, Vector: sampleVector}
+	summed := End{Number: 7, Position: 99, Vector: sampleVector, Sum: &Sum{1, 2, 15: 16}}
 	ack := Ack{Number: 7, Position: 98}
 	have := Have{Number: 7, Vector: sampleVector, NK: [32]byte{0xfe}}
+	haveSum := Have{Number: 7, Vector: sampleVector, NK: [32]byte{0xfe}, Sum: &Sum{15: 1}}
 	namespaceHeads := NamespaceRoster{Number: 7, Heads: [][32]byte{{1}, {2}}}
 	namespaceEntries := NamespaceRoster{Number: 7, Entries: entries}
 	sig := [64]byte(bytes.Repeat([]byte{0x51}, 64))
@@ -49,9 +51,11 @@ func sampleMessages() []sample {
 		{"vector without cursor", MsgVector, fresh, AppendVectorMsg(nil, &fresh)},
 		{"data", MsgData, data, AppendData(nil, &data)},
 		{"end", MsgEnd, end, AppendEnd(nil, &end)},
+		{"end with a sum", MsgEnd, summed, AppendEnd(nil, &summed)},
 		{"credit", MsgCredit, uint32(70_000), AppendCredit(nil, 70_000)},
 		{"ack", MsgAck, ack, AppendAck(nil, &ack)},
 		{"have", MsgHave, have, AppendHave(nil, &have)},
+		{"have with a sum", MsgHave, haveSum, AppendHave(nil, &haveSum)},
 		{"namespace heads", MsgNamespaceHeads, namespaceHeads, AppendNamespaceHeads(nil, &namespaceHeads)},
 		{"namespace entries", MsgNamespaceEntries, namespaceEntries, AppendNamespaceEntries(nil, &namespaceEntries)},
 		{"writers", MsgWriters, writers, AppendWriters(nil, &writers)},

@@ -201,6 +201,7 @@ func messageFields(typ MessageType, parsed any) vectors.Fields {
 		m["number"], m["position"], m["records"] = p.Number, vectors.U64(p.Position), vectors.Hex(p.Records)
 	case End:
 		m["number"], m["position"], m["vector"] = p.Number, vectors.U64(p.Position), vectorFields(p.Vector)
+		addSum(m, p.Sum)
 	case uint32:
 		m["bytes"] = p
 	case uint16:
@@ -209,6 +210,7 @@ func messageFields(typ MessageType, parsed any) vectors.Fields {
 		m["number"], m["position"] = p.Number, vectors.U64(p.Position)
 	case Have:
 		m["number"], m["vector"], m["nk"] = p.Number, vectorFields(p.Vector), vectors.Hex(p.NK[:])
+		addSum(m, p.Sum)
 	case Writers:
 		list := []vectors.Fields{}
 		for _, w := range p.List {
@@ -229,6 +231,12 @@ func messageFields(typ MessageType, parsed any) vectors.Fields {
 		}
 	}
 	return m
+}
+
+func addSum(m vectors.Fields, s *Sum) {
+	if m["sum"] = ""; s != nil {
+		m["sum"] = vectors.Hex(s[:])
+	}
 }
 
 func vectorFields(v Vector) []vectors.Fields {

@@ -69,6 +69,9 @@ func (v Vector) CoversAll(o Vector) bool {
 	return true
 }
 
+// Same reports whether v and o cover the same.
+func (v Vector) Same(o Vector) bool { return v.CoversAll(o) && o.CoversAll(v) }
+
 func (e *Element) coversAll(o *Element) bool {
 	if o.Settled > e.Settled {
 		return false

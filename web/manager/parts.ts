@@ -87,9 +87,14 @@ export const appName = (app: Pick<App, 'app' | 'name'>): string => iso(app.name 
 /** deviceName is a device as it is called in a sentence. */
 export const deviceName = (d: { name: string } | undefined): string => iso(d?.name || t('unnamed'))
 
+const has = (d: { toSend: number; differs: boolean }): string => {
+  if (d.toSend > 0) return t('toGo', { n: d.toSend })
+  return d.differs ? t('differs') : t('hasAll')
+}
+
 /** reach says how far a device has got. */
-export const reach = (d: { toSend: number; toReceive: boolean; full: boolean }): string =>
-  [d.toSend > 0 ? t('toGo', { n: d.toSend }) : t('hasAll'), d.full && t('fullThere'), d.toReceive && t('sends')]
+export const reach = (d: { toSend: number; toReceive: boolean; full: boolean; differs: boolean }): string =>
+  [has(d), d.full && t('fullThere'), d.toReceive && t('sends')]
     .filter(Boolean)
     .join(', ')
 

@@ -78,6 +78,7 @@ export interface AppDevice {
   toSend: number
   toReceive: boolean
   full: boolean // it has no room for what it lacks
+  differs: boolean // it holds something else, though both have taken in the same
 }
 
 export interface Device {
@@ -89,6 +90,7 @@ export interface Device {
   toSend: number
   toReceive: boolean
   full: boolean // it has no room for what it lacks
+  differs: boolean // it holds something else, though both have taken in the same
 }
 
 export interface Pairing {

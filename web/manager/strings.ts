@@ -116,6 +116,7 @@ export const en = {
   ofQuota: '{stored} of {quota}',
   full: 'Full: {stored}',
   fullThere: 'has no room for more',
+  differs: 'holds something else than this computer, and syncing does not mend it: write what differs again on one of the two',
   fullText:
     'There is no room for more. What other devices have written waits there, and nothing is lost. Delete something in the application, or give it more room.',
   changeQuota: 'Change how much {name} may store',
@@ -497,6 +498,8 @@ export const fr: Like<typeof en> = {
   ofQuota: '{stored} sur {quota}',
   full: 'Plein : {stored}',
   fullThere: 'n’a plus de place',
+  differs:
+    'ne contient pas la même chose que cet ordinateur, et la synchronisation n’y change rien : réécrivez sur l’un des deux ce qui diffère',
   fullText:
     'Il n’y a plus de place. Ce que les autres appareils ont écrit y attend, et rien n’est perdu. Effacez quelque chose dans l’application, ou donnez-lui plus de place.',
   changeQuota: 'Modifier la place de {name}',

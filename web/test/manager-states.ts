@@ -14,7 +14,7 @@ const svg = (body: string): string =>
 const notesIcon = svg('<rect width="8" height="8" fill="#b4441f"/><path d="M2 3h4M2 5h3" stroke="#fff"/>')
 
 export const device = (id: string, name: string, more: Partial<Device> = {}): Device => ({
-  ...{ id, name, kind: 'store', online: true, lastHeard: now, toSend: 0, toReceive: false, full: false },
+  ...{ id, name, kind: 'store', online: true, lastHeard: now, toSend: 0, toReceive: false, full: false, differs: false },
   ...more,
 })
 
@@ -70,8 +70,8 @@ export const empty = (): State => ({
 
 /** usual is a store in use, with two other computers and a phone. */
 export function usual(): State {
-  const laptop = { id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false, full: false }
-  const attic = { id: 'attic', on: true, theirs: true, toSend: 12, toReceive: false, full: false }
+  const laptop = { id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false, full: false, differs: false }
+  const attic = { id: 'attic', on: true, theirs: true, toSend: 12, toReceive: false, full: false, differs: false }
   return {
     ...empty(),
     sync: 'online',
@@ -176,7 +176,7 @@ export function hostile(): State {
     ),
     apps: texts.map(([name, description, icon], i) => ({
       ...app(i === 2 ? longHost : `https://b${i}.example`, name, { description, icon }),
-      devices: [{ id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false, full: false }],
+      devices: [{ id: 'laptop', on: true, theirs: true, toSend: 0, toReceive: false, full: false, differs: false }],
       peers: [device('p' + i, name.slice(0, 40), { kind: 'embedded' })],
     })),
     devices: [device('laptop', 'حاسوب العمل'), device('w', 'W'.repeat(40), { toSend: 1_234_567 })],

@@ -169,12 +169,23 @@ func (d *doctor) store(ctx context.Context, c *client) {
 	if s.Error != "" {
 		d.bad("engine", whatToDo(s.Error), "the store says %s", s.Error)
 	}
+	d.differing(&s)
 	d.durable(ctx, c)
 	if len(s.Relays) == 0 {
 		d.ok("sync server", "none is set: this store does not sync; --sync sets one when the store starts")
 	}
 	for _, url := range s.Relays {
 		d.syncServer(ctx, url)
+	}
+}
+
+// differing names the devices that hold something else though nothing is left to be sent.
+func (d *doctor) differing(s *state) {
+	for _, x := range s.Devices {
+		if x.Differs {
+			d.bad("devices", "write or delete again on one of the two what differs; one of them may have been put back to an older state",
+				"%s holds something else than this store, and syncing does not mend it", oneLine(x.Name))
+		}
 	}
 }
 

@@ -69,6 +69,7 @@ type device struct {
 	LastHeard uint64 `json:"lastHeard"`
 	ToSend    uint64 `json:"toSend"`
 	ToReceive bool   `json:"toReceive"`
+	Differs   bool   `json:"differs"`
 }
 
 type pairing struct {

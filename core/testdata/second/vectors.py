@@ -259,6 +259,10 @@ def data_chain(i):
     return {"hashes": out}
 
 
+def data_sum(i):
+    return {"sum": wire.sum_of(wire.parse_records(data(i["records"])))}
+
+
 def keys_namespace(i):
     derive = lambda label: p.hkdf(data(i["circle_secret"]), b"", label + i["app"].encode(), 32)
     return {"ns": derive(b"masq/1 ns"), "ns_secret": derive(b"masq/1 ns-secret")}

@@ -282,6 +282,16 @@ def parse_records(data):
     return out
 
 
+def sum_of(records):
+    """The sum of versions that nothing has superseded."""
+    total = 0
+    for r in records:
+        if r["kind"] and not r["hearsay"]:
+            head = u(r["dot"][0], 8) + u(r["dot"][1], 8) + u(r["time"], 8) + u(r["kind"], 1)
+            total += int.from_bytes(p.hashlib.sha256(b"masq-sum/1" + head + lv(r["key"]) + r["value"]).digest()[:16], "big")
+    return u(total % (1 << 128), 16)
+
+
 def _parse_record(r):
     flags = r.u(1)
     rec = {"kind": flags & 3, "more": flags & 4 != 0, "hearsay": flags & 8 != 0, "abridged": flags & 16 != 0}
@@ -373,6 +383,10 @@ def _u(size):
     return lambda v: v.u(size)
 
 
+def _sum(v):
+    return v.take(16)
+
+
 NEED, MAY, MANY = "need", "may", "many"
 
 # By type: the fields by tag, each with its name, how often it stands, how it is read, and how many there may be.
@@ -388,10 +402,10 @@ MESSAGES = {
         4: ("cursor", MAY, _cursor),
     },
     6: {1: ("number", NEED, _number), 2: ("position", NEED, _u(8)), 3: ("records", NEED, Reader.rest)},
-    7: {1: ("number", NEED, _number), 2: ("position", NEED, _u(8)), 3: ("vector", NEED, _vector)},
+    7: {1: ("number", NEED, _number), 2: ("position", NEED, _u(8)), 3: ("vector", NEED, _vector), 4: ("sum", MAY, _sum)},
     8: {1: ("bytes", NEED, _u(4))},
     9: {1: ("number", NEED, _number), 2: ("position", NEED, _u(8))},
-    10: {1: ("number", NEED, _number), 2: ("vector", NEED, _vector), 3: ("nk", NEED, lambda v: v.take(32))},
+    10: {1: ("number", NEED, _number), 2: ("vector", NEED, _vector), 3: ("nk", NEED, lambda v: v.take(32)), 4: ("sum", MAY, _sum)},
     11: {1: ("reason", NEED, _u(1)), 2: ("code", MAY, _u(1))},
     12: {1: ("number", NEED, _number), 2: ("heads", NEED, _heads)},
     13: {1: ("number", NEED, _number), 2: ("entries", MANY, _entry, MAX_ENTRIES)},
@@ -400,7 +414,7 @@ MESSAGES = {
 }
 
 # What a field that may be left out is then.
-ABSENT = {"name": "", "version": 0, "cursor": {"incarnation": bytes(8), "position": 0}, "code": 0}
+ABSENT = {"sum": b"", "name": "", "version": 0, "cursor": {"incarnation": bytes(8), "position": 0}, "code": 0}
 
 
 def parse_message(message):

@@ -1,0 +1,78 @@
+package peer
+
+import "github.com/masqdev/masq/core/wire"
+
+// Two full devices with equal vectors have equal sums; see core/PROTOCOL.md, "The sum". END and HAVE carry the sum where the vector says all
+// that its device holds. A difference that lasts is shown: nothing that is sent between the two would ever mend it.
+
+const (
+	differsAfter = 60_000 // ms that a difference must last before it is shown
+	sumAfter     = 10_000 // ms without a change after which the sum is told, if the two were not compared until then
+)
+
+// compared reports whether the sums of this device and the other one are compared: between full devices.
+func (f *flow) compared() bool {
+	home := f.namespace.e.home()
+	return f.repl.d.full() && (home == nil || !home.guest())
+}
+
+// heardSum notes the other side's sum, and of which vector it is: what END or HAVE says, and all that was said before. One with writers that
+// are not known here is not this device's.
+func (f *flow) heardSum(v wire.Vector, s *wire.Sum) {
+	known := f.namespace.rep.Within(v)
+	if f.theirSaid = f.theirSaid.Join(known); s == nil || !f.compared() || len(known) != len(v) {
+		return
+	}
+	f.theirSum, f.theirSumOf, f.weighed = s, f.p.have.Join(f.theirSaid), false
+}
+
+// compare compares what both hold, when both have the same durably.
+func (f *flow) compare() {
+	p, own := f.p, f.namespace.rep.DurableSum()
+	if own != f.ownSum {
+		f.ownSum, f.ownSumAt, f.weighed = own, f.repl.e.clock.Now(), false
+	}
+	if own != nil && f.theirSum != nil && !f.weighed {
+		if f.weighed = true; f.theirSumOf.Same(f.namespace.rep.DurableVector()) {
+			f.verdict(*own == *f.theirSum)
+		}
+	}
+	if p.differing != 0 && !p.differs && f.repl.e.clock.Due(p.differing+differsAfter) {
+		p.differs = true
+		f.repl.e.touch()
+	}
+}
+
+// verdict notes whether both hold the same. The other side is told of a difference at once, so that it knows, too.
+func (f *flow) verdict(same bool) {
+	p := f.p
+	switch {
+	case same && p.differing != 0:
+		p.differing, p.differs = 0, false
+		f.repl.e.touch()
+	case !same && p.differing == 0:
+		p.differing = f.repl.e.clock.Now()
+	}
+	if same {
+		f.saidSum = *f.ownSum
+	}
+}
+
+// owesSum reports whether the other side is to be told the sum though it knows the vector.
+func (f *flow) owesSum() bool {
+	own := f.ownSum
+	if own == nil || *own == f.saidSum || !f.compared() {
+		return false
+	}
+	return f.p.differing != 0 || f.repl.e.clock.Due(f.ownSumAt+sumAfter)
+}
+
+// sumOf is the sum that is told with a vector, nil if there is none of just that.
+func (f *flow) sumOf(v wire.Vector) *wire.Sum {
+	s := f.namespace.rep.DurableSum()
+	if s == nil || !f.compared() || !v.Same(f.namespace.rep.DurableVector()) {
+		return nil
+	}
+	f.saidSum = *s
+	return s
+}

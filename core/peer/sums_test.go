@@ -1,0 +1,80 @@
+package peer
+
+import (
+	"testing"
+)
+
+// differ reports whether every device says, or none, that the others hold something else.
+func (h *harness) differ(want bool) func() bool {
+	return func() bool {
+		for _, n := range h.nodes {
+			for _, d := range n.status.Devices {
+				if d.Differs != want {
+					return false
+				}
+			}
+		}
+		return true
+	}
+}
+
+// A device that was put back to before a deletion whose tombstone is gone holds what nobody else does. Nothing that is left to be sent could tell
+// it. Both say so after a minute, and no longer once the key is the same again.
+func TestRestoredDeviceDiffers(t *testing.T) {
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	a.put("k", `1`)
+	a.put("stays", `1`)
+	h.until("both have it", func() bool { return h.converged() && b.get("k") == `1` })
+	h.wait(5000)
+	before := copyOf(t, b.store)
+	a.del("k")
+	h.until("it is deleted", func() bool { return h.converged() && b.get("k") == "" })
+	h.wait(5000)
+	for _, n := range h.nodes {
+		n.e.namespaces[0].rep.Tidy()
+		n.put("tidied by "+n.name, `1`)
+	}
+	h.wait(5000)
+	b.store = before
+	b.crash()
+	h.until("in sync again", func() bool { return b.get("tidied by Laptop") == `1` })
+	if b.get("k") != `1` || a.get("k") != "" {
+		t.Fatalf("the tombstone was not gone: %s, %s", a.get("k"), b.get("k"))
+	}
+	h.wait(50_000)
+	if !h.differ(false)() {
+		t.Errorf("they differ at once: %+v, %+v", a.status.Devices, b.status.Devices)
+	}
+	h.until("both say that they differ", h.differ(true))
+	a.put("x", `1`)
+	h.wait(70_000)
+	if !h.differ(true)() {
+		t.Errorf("a write has mended it: %+v, %+v", a.status.Devices, b.status.Devices)
+	}
+	b.del("k")
+	h.until("both hold the same", h.differ(false))
+}
+
+// Two that wrote at the same time, so that neither's END says what both have then, compare all the same: soon, and once.
+func TestSumsAreComparedAfterWritesAtOnce(t *testing.T) {
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	h.wait(20_000)
+	a.put("a", `1`)
+	b.put("b", `1`)
+	h.until("both have it", h.converged)
+	h.wait(20_000)
+	for _, n := range h.nodes {
+		f := n.e.devices[0].repl.flows[0]
+		if own := n.e.namespaces[0].rep.DurableSum(); own == nil || *own != f.saidSum || f.p.differing != 0 {
+			t.Errorf("%s: %x was not compared", n.name, own)
+		}
+		said := f.toldAt
+		if h.wait(20_000); f.toldAt != said {
+			t.Errorf("%s says it again", n.name)
+		}
+	}
+}
