@@ -480,14 +480,16 @@ func (r *Roster) SignRelays(ik ed25519.PrivateKey, urls []string) ([]byte, error
 // itself and to those that it invited. There who is out already may be put out for those that trust this device alone (HasFor). The device of
 // ik must be a member. The new entry is taken, and answered for the other devices.
 func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error) {
-	seen := r
-	if r.namespace && !r.Has(who) {
-		seen = r.alone(public(ik))
-	}
+	me := public(ik)
+	seen := r.seenBy(me, who)
 	if !seen.Has(who) {
 		return nil, ErrEntry
 	}
-	return r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevOf(typeRevoke, public(ik), who)), who[:]...))
+	raw, err := r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevOf(typeRevoke, me, who)), who[:]...))
+	if err == ErrFull {
+		return r.revokeAnew(ik, who)
+	}
+	return raw, err
 }
 
 // signed takes an entry of this device's own. What this device knows must not speak against it, whatever the entry stands behind.
