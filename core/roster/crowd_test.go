@@ -91,3 +91,24 @@ func again(t testing.TB, r *Roster) *Roster {
 	}
 	return r
 }
+
+// Whoever has shut out some of a crowd and then the device that let them in does not lose that last REVOKE when more of that device's come in,
+// which take what was its half before.
+func TestRevokesStayWhenPlacesAreTaken(t *testing.T) {
+	a, x := dev(1), dev(5)
+	for _, k := range crowds() {
+		h, r := k.build(t)
+		takeAll(t, r, h)
+		for n := range 140 {
+			revoke(t, r, a, dev(1000+n))
+		}
+		revoke(t, r, a, x)
+		for n := range 150 {
+			h.revoke(fmt.Sprint("r", n), x, dev(1000), fmt.Sprint("m", n))
+		}
+		takeAll(t, r, h)
+		if !r.Revoked(x.IK) {
+			t.Errorf("%s: it is in again", k.name)
+		}
+	}
+}

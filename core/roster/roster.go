@@ -238,7 +238,7 @@ func (r *Roster) look(e *entry) bool {
 			e.by.add(i)
 		}
 	}
-	e.who, e.line = r.number(e.signer), r.lineOf(e)
+	e.who, e.line, e.aim = r.number(e.signer), r.lineOf(e), r.aimOf(e)
 	return true
 }
 
