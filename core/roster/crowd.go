@@ -20,6 +20,17 @@ func (r *Roster) revokeAnew(ik ed25519.PrivateKey, who [32]byte) ([]byte, error)
 	return nil, ErrFull
 }
 
+// madeUp are the FULLs by a device of devices that were never in the circle, as far as this one knows. A REVOKE of it does not stand behind
+// them, so they go with it.
+func (r *Roster) madeUp(who [32]byte) (list set) {
+	for i := range r.entries {
+		if e := &r.entries[i]; e.typ == typeFull && e.signer == who && !r.isRoot(e.member.IK) {
+			list.add(i)
+		}
+	}
+	return list
+}
+
 // seenBy is the roster in which a device looks for whom it may revoke: if nobody else has it in, that of those that trust the device alone.
 func (r *Roster) seenBy(me, who [32]byte) *Roster {
 	if r.namespace && !r.Has(who) {

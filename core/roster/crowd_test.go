@@ -112,3 +112,23 @@ func TestRevokesStayWhenPlacesAreTaken(t *testing.T) {
 		}
 	}
 }
+
+// Full devices that a full device has made up go with it, without a REVOKE of each; application peers that it let in stay.
+func TestRevokeLeavesOutWhoWasNeverInTheCircle(t *testing.T) {
+	a, b, x, p := dev(1), dev(2), dev(5), peer(6)
+	h := newNamespaceHarness(t)
+	h.full("ab", a, b)
+	h.full("ba", b, a, "ab")
+	h.full("ax", a, x, "ab")
+	h.full("xb", x, b, "ab")
+	h.add("p", x, p, "xb")
+	for n := range 10 {
+		h.full(fmt.Sprint("m", n), x, dev(1000+n), "xb")
+	}
+	r := OpenNamespace(ns, a.IK, b.IK, x.IK)
+	takeAll(t, r, h)
+	revoke(t, r, a, x)
+	if got := len(r.Members()); got != 3 || !r.Has(p.IK) {
+		t.Errorf("%d are in: %s", got, say(r))
+	}
+}

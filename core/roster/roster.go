@@ -485,7 +485,7 @@ func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error)
 	if !seen.Has(who) {
 		return nil, ErrEntry
 	}
-	raw, err := r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevOf(typeRevoke, me, who)), who[:]...))
+	raw, err := r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevBut(r.madeUp(who), typeRevoke, me, who)), who[:]...))
 	if err == ErrFull {
 		return r.revokeAnew(ik, who)
 	}
@@ -533,6 +533,11 @@ func public(ik ed25519.PrivateKey) [32]byte { return [32]byte(ik.Public().(ed255
 // have signed, of RELAYS only those that hold, and only if the entry is a REVOKE, which strikes what it does not stand behind. It is no more, so that
 // others' entries can be forgotten, and it is bounded by what an entry may stand behind.
 func (r *Roster) prevOf(typ uint8, devices ...[32]byte) []ID {
+	return r.prevBut(set{}, typ, devices...)
+}
+
+// prevBut is prevOf without what those have signed that is in but.
+func (r *Roster) prevBut(but set, typ uint8, devices ...[32]byte) []ID {
 	now := r.current()
 	var first, then, past set
 	for _, ik := range devices {
@@ -540,7 +545,7 @@ func (r *Roster) prevOf(typ uint8, devices ...[32]byte) []ID {
 		first.join(&in)
 		for i := range r.entries {
 			e := &r.entries[i]
-			if e.signer == ik && now.live.has(i) && (e.typ != typeRelays || typ == typeRevoke && i == now.relays) {
+			if e.signer == ik && now.live.has(i) && !but.has(i) && (e.typ != typeRelays || typ == typeRevoke && i == now.relays) {
 				then.add(i)
 			}
 		}
