@@ -269,9 +269,25 @@ func (r *Roster) arrange(own []int) {
 			return false
 		case x == 4:
 			return r.newer(i, j)
+		case r.entries[i].aim != r.entries[j].aim:
+			return r.before(r.entries[i].aim, r.entries[j].aim)
 		}
 		return r.before(i, j)
 	})
+}
+
+// aimOf is the first entry in the past of a circle's REVOKE that introduces its target, 0 of any other entry. REVOKEs have their turns by it: that
+// of a device comes before those of all that the device has let in, so when there are fewer places, these lose theirs first.
+func (r *Roster) aimOf(e *entry) (aim int) {
+	if r.namespace || e.typ != typeRevoke {
+		return 0
+	}
+	for i := range r.entries {
+		if o := &r.entries[i]; e.past.has(i) && o.introduces() && o.member.IK == e.target && (aim == 0 || r.before(i, aim)) {
+			aim = i
+		}
+	}
+	return aim
 }
 
 // newer reports whether the RELAYS i hold rather than j.
