@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -90,9 +91,8 @@ func (e *Engine) relieve() {
 }
 
 const (
-	mostTended   = 8      // entries that are signed in a step, so that a member that adds many devices does not hold this one up
-	leftForPeers = 8      // places for entries that this device signs no FULL in: a crowd in the circle must not keep application peers out
-	reliefAfter  = 10_000 // in ms
+	mostTended  = 8      // entries that are signed in a step, so that a member that adds many devices does not hold this one up
+	reliefAfter = 10_000 // in ms
 )
 
 // tendNow tends the rosters if that is due.
@@ -136,7 +136,7 @@ func (dom *domain) tend(relief bool, most int) (signed int) {
 	dom.roster.Trust(iks...)
 	sign := func(f func() ([]byte, error)) {
 		if had := dom.roster.Len(); signed < most {
-			if _, _ = f(); dom.roster.Len() != had { // it fails when this device has no place for another entry: then new devices do not meet the old peers
+			if _, _ = f(); dom.roster.Len() != had { // it fails when this device has no place for another entry
 				signed++
 			}
 		}
@@ -152,10 +152,16 @@ func (dom *domain) tend(relief bool, most int) (signed int) {
 			sign(func() ([]byte, error) { return dom.roster.SignRevoke(e.self.ik, m.IK) })
 		}
 	}
-	for _, m := range members {
-		if dom.roster.Left(e.publicIK()) > leftForPeers {
+	full := func(m roster.Member) {
+		if dom.roster.LeftFulls(e.publicIK()) > 0 { // else new devices do not meet the old peers
 			sign(func() ([]byte, error) { return dom.roster.SignFull(e.self.ik, m) })
 		}
+	}
+	if me, ok := e.circle.roster.Member(e.publicIK()); ok { // first, for whom it lets in has to know it
+		full(me)
+	}
+	for _, m := range members {
+		full(m)
 	}
 	if !slices.Equal(dom.roster.Heads(), before) {
 		dom.changed(nil)

@@ -503,7 +503,7 @@ func (r *Roster) signed(ik ed25519.PrivateKey, typ uint8, body []byte) ([]byte, 
 	if e.past = now.able; !r.rightful(&e, now) || !r.entitled(&e, now) {
 		return nil, ErrEntry
 	}
-	if typ != typeRevoke && r.Left(e.signer) == 0 && !(typ == typeRelays && r.hasRelays(e.who)) {
+	if typ != typeRevoke && r.leftFor(typ, e.signer) == 0 && !(typ == typeRelays && r.hasRelays(e.who)) {
 		return nil, ErrFull
 	}
 	had := len(r.entries)

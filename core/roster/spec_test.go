@@ -281,7 +281,15 @@ func placesVectors(t *testing.T) []vectors.Vector {
 	}
 	h.full("b6", b, dev(6), "s1")
 	h.add("p", dev(6), peer(7))
-	return append([]vectors.Vector{circle, crowd}, keptOf(t, "namespace: strangers' entries", "R8.43", OpenNamespace(ns, a.IK), h.entries))
+	strangers := keptOf(t, "namespace: strangers' entries", "R8.43", OpenNamespace(ns, a.IK), h.entries)
+	h = newNamespaceHarness(t)
+	for n := range places {
+		h.full(fmt.Sprint("f", n), a, dev(100+n))
+	}
+	for n := range 4 {
+		h.add(fmt.Sprint("p", n), a, peer(7+n), "f250")
+	}
+	return []vectors.Vector{circle, crowd, strangers, keptOf(t, "namespace: FULLs behind ADDs", "R8.40", OpenNamespace(ns, a.IK), h.entries)}
 }
 
 // keptOf gives a roster entries that come together.

@@ -503,7 +503,9 @@ class Branch:
             relays = [e for e in b.own if e.type == RELAYS]
             top = max(relays, key=lambda e: (e.version, e.id), default=None)
             late = sorted((e for e in relays if e is not top), key=lambda e: (e.version, e.id), reverse=True)
-            rest = sorted((e for e in b.own if e.type != RELAYS), key=lambda e: (e.type == NOTE, *r._aim(e), *r._order(e)))
+            fulls = sorted((e for e in b.own if e.type == FULL), key=r._order)[16:]
+            sort = lambda e: 2 if e.type == NOTE else e in fulls
+            rest = sorted((e for e in b.own if e.type != RELAYS), key=lambda e: (sort(e), *r._aim(e), *r._order(e)))
             b.own = ([top] if top else []) + rest + late
             b.kids.sort(key=lambda k: k.order)
         return branches[None]
