@@ -51,7 +51,7 @@ func TestLiesOfAPeer(t *testing.T) {
 		{"a context that names all that it can", func(c *trio) {
 			c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: c.last()}))
 		}, "a=0 k=honest/lie"},
-		{"a context that names more", func(c *trio) { c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: 1 << 60})) }, "a=0 k=honest"},
+		{"a context that names more", func(c *trio) { c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: 1 << 60})) }, "a=0 k=honest/lie"},
 		{"told to both", func(c *trio) {
 			r := record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: c.last()})
 			c.say(c.x, r)
@@ -381,6 +381,37 @@ func TestMadeUpNames(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNamesBeyondWhatIsReserved: a device that has taken over from a lie what its writer cannot have written, because it does not know that
+// writer, is no liar: what it writes is taken, and one write later all is whole.
+func TestNamesBeyondWhatIsReserved(t *testing.T) {
+	for name, seq := range map[string]uint64{"a number": 1 << 60, "one block alone": 1<<60 | wire.BlockOnly, "the first that is not reserved": 3 * block} {
+		c := newTrio(t)
+		other := liarsWriter(2)
+		c.w.Announce(other)
+		c.say(c.x, record(liarsWriter(1).ID, block, "k", "lie", wire.Dot{Writer: other.ID, Seq: seq}))
+		c.x.put(5, "k", "honest")
+		c.x.commit()
+		c.x.Announce(c.x.Own())
+		c.w.Announce(c.x.Own())
+		recs, _, _ := c.x.next(c.w.Vector(), 0, 0, 1<<20)
+		c.w.do(func() error { _, _, err := c.w.Apply(recs, Source{Session: 4, NK: c.x.cfg.Owner}); return err })
+		if got := c.w.get("k"); got != "honest" {
+			t.Errorf("%s: %s", name, got)
+		}
+		c.w.put(6, "k", "whole")
+		for range 2 {
+			sync(c.w, c.x)
+			for _, g := range []*harness{c.w, c.x} {
+				if got := g.all(); got != "a=0 k=whole" {
+					t.Errorf("%s: %q", name, got)
+				}
+				g.save()
+				g.reopen()
+			}
+		}
 	}
 }
 
