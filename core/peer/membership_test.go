@@ -125,7 +125,7 @@ func TestCrowdKeepsNobodyOut(t *testing.T) {
 				_ = n.e.circle.roster.Add(raw)
 			}
 			n.e.circle.changed(nil)
-			n.e.namespaces[0].peers.tend(false, apartFor)
+			n.e.namespaces[0].peers.tend(none, apartFor)
 			n.e.tend()
 			n.step(Tick{})
 		}
