@@ -449,6 +449,29 @@ func TestAbridgedOverPages(t *testing.T) {
 	}
 }
 
+// TestAbridgedOverHearsay: what hearsay hides in a page is there again when that is replaced by an abridged version which has not seen it.
+func TestAbridgedOverHearsay(t *testing.T) {
+	c := newTrio(t)
+	other, p := liarsWriter(2), liarsWriter(1)
+	c.x.Announce(other)
+	c.x.apply(1, record(70, block, "k", "hidden"))
+	c.x.save()
+	c.x.applyFrom(Source{Session: 7, NK: [32]byte{liar + 1}}, record(p.ID, block, "k", "hearsay", wire.Dot{Writer: 70, Seq: block}))
+	if got := c.x.get("k"); got != "hearsay" {
+		t.Fatal(got)
+	}
+	rec := record(p.ID, block+1, "k", "", wire.Dot{Writer: p.ID, Seq: block})
+	rec.Kind, rec.Abridged = wire.Deleted, true
+	c.say(c.x, rec)
+	for range 2 {
+		if got := c.x.all(); got != "a=0 k=hidden" {
+			t.Errorf("%q", got)
+		}
+		c.x.save()
+		c.x.reopen()
+	}
+}
+
 // TestHearsayBesideTheRecord: what was said in a writer's name is gone with the record that its device has under the same dot, also where a
 // page still has it: what the changes tell is what Get returns.
 func TestHearsayBesideTheRecord(t *testing.T) {
