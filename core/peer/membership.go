@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -75,8 +76,8 @@ func (e *Engine) mindful(ik [32]byte) bool {
 //
 // Every member of the circle needs a FULL. Each device signs the missing ones, because a peer that it let in trusts only it. Every
 // revoked device needs a REVOKE. The device that revoked it signs that. What it leaves out, because it does not know of a FULL or has ended,
-// the member with the smallest ik signs, reliefAfter: a second REVOKE of the same device takes a place from another one's. It also revokes who was
-// revoked by a device that the circle's know to be full, and peers do not.
+// the member with the smallest ik signs, reliefAfter, and then any other: a second REVOKE of the same device takes a place from another one's. They
+// also revoke who was revoked by a device that the circle's know to be full, and peers do not: each for the peers that it has let in.
 func (e *Engine) tend() {
 	e.tendAt = e.clock.Now()
 	e.relieve()
@@ -85,24 +86,35 @@ func (e *Engine) tend() {
 // relieve has this device look later for what others should have signed.
 func (e *Engine) relieve() {
 	if e.reliefAt == 0 && e.circle != nil {
-		e.reliefAt = e.clock.In(reliefAfter)
+		e.reliefAt, e.relief = e.clock.In(reliefAfter), first
 	}
 }
 
+// relief is whether, and in which turn, what others should have signed is signed in their place.
+type relief uint8
+
 const (
-	mostTended   = 8      // entries that are signed in a step, so that a member that adds many devices does not hold this one up
-	leftForPeers = 8      // places for entries that this device signs no FULL in: a crowd in the circle must not keep application peers out
-	reliefAfter  = 10_000 // in ms
+	none  relief = iota
+	first        // by the device with the smallest ik
+	last         // by every device
+)
+
+const (
+	mostTended  = 8      // entries that are signed in a step, so that a member that adds many devices does not hold this one up
+	reliefAfter = 10_000 // in ms
 )
 
 // tendNow tends the rosters if that is due.
 func (e *Engine) tendNow() {
-	now, relief := e.clock.Due(e.tendAt), e.clock.Due(e.reliefAt)
-	if !now && !relief {
+	now, turn := e.clock.Due(e.tendAt), none
+	if e.clock.Due(e.reliefAt) {
+		turn = e.relief
+	}
+	if !now && turn == none {
 		return
 	}
 	e.tendAt = 0
-	if relief {
+	if turn != none {
 		e.reliefAt = 0
 	}
 	if e.circle == nil || !e.circle.in() {
@@ -113,20 +125,24 @@ func (e *Engine) tendNow() {
 		if n.peers == nil {
 			continue
 		}
-		if left -= n.peers.tend(relief, left); left == 0 { // there may be more
+		if left -= n.peers.tend(turn, left); left == 0 { // there may be more
 			e.tendAt = e.clock.In(1)
-			if relief {
+			if turn != none {
 				e.reliefAt = e.tendAt
 			}
 			e.clock.Need(e.tendAt)
 			return
 		}
 	}
+	if turn == first {
+		e.reliefAt, e.relief = e.clock.In(reliefAfter), last
+		e.clock.Need(e.reliefAt)
+	}
 }
 
-// tend signs what the domain's roster lacks, at most so many entries, with relief also what another device should have signed. It returns how
+// tend signs what the domain's roster lacks, at most so many entries, in its turn also what another device should have signed. It returns how
 // many it has signed.
-func (dom *domain) tend(relief bool, most int) (signed int) {
+func (dom *domain) tend(turn relief, most int) (signed int) {
 	e, before := dom.e, dom.roster.Heads()
 	members := e.circle.roster.Members()
 	iks := make([][32]byte, len(members))
@@ -136,12 +152,12 @@ func (dom *domain) tend(relief bool, most int) (signed int) {
 	dom.roster.Trust(iks...)
 	sign := func(f func() ([]byte, error)) {
 		if had := dom.roster.Len(); signed < most {
-			if _, _ = f(); dom.roster.Len() != had { // it fails when this device has no place for another entry: then new devices do not meet the old peers
+			if _, _ = f(); dom.roster.Len() != had { // it fails when this device has no place for another entry
 				signed++
 			}
 		}
 	}
-	relief = relief && dom.smallest()
+	relief := turn == last || turn == first && dom.smallest()
 	for _, m := range e.circle.roster.RevokedMembers() {
 		if dom.has(m.IK) && (relief || e.circle.roster.RevokedBy(m.IK, e.publicIK())) {
 			sign(func() ([]byte, error) { return dom.roster.SignRevoke(e.self.ik, m.IK) })
@@ -152,10 +168,16 @@ func (dom *domain) tend(relief bool, most int) (signed int) {
 			sign(func() ([]byte, error) { return dom.roster.SignRevoke(e.self.ik, m.IK) })
 		}
 	}
-	for _, m := range members {
-		if dom.roster.Left(e.publicIK()) > leftForPeers {
+	full := func(m roster.Member) {
+		if dom.roster.LeftFulls(e.publicIK()) > 0 { // else new devices do not meet the old peers
 			sign(func() ([]byte, error) { return dom.roster.SignFull(e.self.ik, m) })
 		}
+	}
+	if me, ok := e.circle.roster.Member(e.publicIK()); ok { // first, for whom it lets in has to know it
+		full(me)
+	}
+	for _, m := range members {
+		full(m)
 	}
 	if !slices.Equal(dom.roster.Heads(), before) {
 		dom.changed(nil)

@@ -115,18 +115,26 @@ func TestRosterQuota(t *testing.T) {
 	b.must(Op{Do: Revoke{Device: a.id()}})
 }
 
-// A member that brings a crowd into the circle keeps no application peer from being let in: FULLs leave places for these.
+// A member that brings a crowd into the circle keeps no application peer from being let in, also if full devices sign FULLs of it apart.
 func TestCrowdKeepsNobodyOut(t *testing.T) {
-	h, laptop, desktop, _ := apart(t)
-	desktop.signAdds(desktop.e.circle, 0, 250)
-	desktop.e.circle.changed(nil)
-	desktop.e.tend()
-	desktop.step(Tick{})
-	h.until("the crowd has come", func() bool { return len(laptop.names()) > 200 })
-	h.wait(60_000)
-	for _, n := range []*node{laptop, desktop} {
-		tablet := h.add("Tablet of "+n.name, notes)
-		h.pairFor(n, tablet, forPhone)
-		h.until("it is in", func() bool { return len(tablet.names()) > 0 })
+	for _, apartFor := range []int{mostTended, 1000} { // FULLs that each signs before it hears of the others'
+		h, laptop, desktop, _ := apart(t)
+		desktop.signAdds(desktop.e.circle, 0, 250)
+		for _, n := range []*node{desktop, laptop} {
+			for _, raw := range desktop.e.circle.roster.Behind(nil) {
+				_ = n.e.circle.roster.Add(raw)
+			}
+			n.e.circle.changed(nil)
+			n.e.namespaces[0].peers.tend(none, apartFor)
+			n.e.tend()
+			n.step(Tick{})
+		}
+		h.until("the crowd has come", func() bool { return len(laptop.names()) > 200 })
+		h.wait(60_000)
+		for _, n := range []*node{laptop, desktop} {
+			tablet := h.add("Tablet of "+n.name, notes)
+			h.pairFor(n, tablet, forPhone)
+			h.until("it is in", func() bool { return len(tablet.names()) > 0 })
+		}
 	}
 }

@@ -58,7 +58,7 @@ func (e *Engine) inviting(app string) (*domain, Code) {
 		return nil, EApp
 	}
 	dom := n.haveDomain()
-	if dom.tend(false, mostTended) == mostTended {
+	if dom.tend(none, mostTended) == mostTended {
 		e.tend()
 	}
 	e.relieve()

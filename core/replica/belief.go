@@ -151,19 +151,36 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 		wire.Sees(rec.Context, rec.Dot), !a.possible(rec.Dot):
 		return refused
 	}
+	a.strip(rec)
 	unknown := 0
 	for _, p := range rec.Context {
 		if !r.knows(p.Writer) {
 			unknown++
-		}
-		if !a.reserved(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
-			return refused
 		}
 	}
 	if unknown > maxNamed {
 		return crowded
 	}
 	return taken
+}
+
+// strip leaves out of a context the writers of which it names more than there can be. Whose record it is need not have known that: a device
+// inherits what others have named, and may not know the writer.
+func (a *arrivals) strip(rec *wire.Record) {
+	var wrong []uint64 // ascending
+	for _, p := range rec.Context {
+		if !a.reserved(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
+			wrong = append(wrong, p.Writer)
+		}
+	}
+	if len(wrong) == 0 {
+		return
+	}
+	rec.Abridged = true
+	rec.Context = slices.DeleteFunc(slices.Clone(rec.Context), func(p wire.Dot) bool {
+		_, found := slices.BinarySearch(wrong, p.Writer)
+		return found
+	})
 }
 
 // knows reports whether anything is known of a writer.

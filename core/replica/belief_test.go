@@ -51,7 +51,7 @@ func TestLiesOfAPeer(t *testing.T) {
 		{"a context that names all that it can", func(c *trio) {
 			c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: c.last()}))
 		}, "a=0 k=honest/lie"},
-		{"a context that names more", func(c *trio) { c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: 1 << 60})) }, "a=0 k=honest"},
+		{"a context that names more", func(c *trio) { c.say(c.x, record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: 1 << 60})) }, "a=0 k=honest/lie"},
 		{"told to both", func(c *trio) {
 			r := record(p, block, "k", "lie", wire.Dot{Writer: c.w.writer.id, Seq: c.last()})
 			c.say(c.x, r)
@@ -384,6 +384,37 @@ func TestMadeUpNames(t *testing.T) {
 	}
 }
 
+// TestNamesBeyondWhatIsReserved: a device that has taken over from a lie what its writer cannot have written, because it does not know that
+// writer, is no liar: what it writes is taken, and one write later all is whole.
+func TestNamesBeyondWhatIsReserved(t *testing.T) {
+	for name, seq := range map[string]uint64{"a number": 1 << 60, "one block alone": 1<<60 | wire.BlockOnly, "the first that is not reserved": 3 * block} {
+		c := newTrio(t)
+		other := liarsWriter(2)
+		c.w.Announce(other)
+		c.say(c.x, record(liarsWriter(1).ID, block, "k", "lie", wire.Dot{Writer: other.ID, Seq: seq}))
+		c.x.put(5, "k", "honest")
+		c.x.commit()
+		c.x.Announce(c.x.Own())
+		c.w.Announce(c.x.Own())
+		recs, _, _ := c.x.next(c.w.Vector(), 0, 0, 1<<20)
+		c.w.do(func() error { _, _, err := c.w.Apply(recs, Source{Session: 4, NK: c.x.cfg.Owner}); return err })
+		if got := c.w.get("k"); got != "honest" {
+			t.Errorf("%s: %s", name, got)
+		}
+		c.w.put(6, "k", "whole")
+		for range 2 {
+			sync(c.w, c.x)
+			for _, g := range []*harness{c.w, c.x} {
+				if got := g.all(); got != "a=0 k=whole" {
+					t.Errorf("%s: %q", name, got)
+				}
+				g.save()
+				g.reopen()
+			}
+		}
+	}
+}
+
 // TestAbridgedOverPages: what an abridged version has replaced in a page stays away when that is replaced in its turn by one that names less, or
 // more: what the changes tell is what Get returns.
 func TestAbridgedOverPages(t *testing.T) {
@@ -415,6 +446,29 @@ func TestAbridgedOverPages(t *testing.T) {
 			x.save()
 			x.reopen()
 		}
+	}
+}
+
+// TestAbridgedOverHearsay: what hearsay hides in a page is there again when that is replaced by an abridged version which has not seen it.
+func TestAbridgedOverHearsay(t *testing.T) {
+	c := newTrio(t)
+	other, p := liarsWriter(2), liarsWriter(1)
+	c.x.Announce(other)
+	c.x.apply(1, record(70, block, "k", "hidden"))
+	c.x.save()
+	c.x.applyFrom(Source{Session: 7, NK: [32]byte{liar + 1}}, record(p.ID, block, "k", "hearsay", wire.Dot{Writer: 70, Seq: block}))
+	if got := c.x.get("k"); got != "hearsay" {
+		t.Fatal(got)
+	}
+	rec := record(p.ID, block+1, "k", "", wire.Dot{Writer: p.ID, Seq: block})
+	rec.Kind, rec.Abridged = wire.Deleted, true
+	c.say(c.x, rec)
+	for range 2 {
+		if got := c.x.all(); got != "a=0 k=hidden" {
+			t.Errorf("%q", got)
+		}
+		c.x.save()
+		c.x.reopen()
 	}
 }
 

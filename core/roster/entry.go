@@ -66,6 +66,7 @@ type entry struct {
 	past set  // every entry that this one stands behind
 	size int  // how many those are
 	by   set  // those in past that introduce its signer
+	aim  int  // of a circle's REVOKE: the first in past that introduces its target
 	line set  // ADD, in a namespace's roster: see lineOf
 	idle bool // its own past says that it does not count; in a namespace's roster only, else it is not taken
 	who  int  // the number of its signer: see Roster.number

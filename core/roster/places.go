@@ -15,18 +15,22 @@ import (
 // turns by letting in more, and what others sign takes no place from a device that has not had its share. The order in which a device's own
 // entries have their turns follows from these alone.
 const (
-	places    = wire.MaxRoster     // of REVOKEs, and as many of the other entries
-	strangers = wire.MaxRoster / 4 // entries by devices that nobody has let in, with what they stand behind
-	maxKept   = 4 * wire.MaxRoster // entries with a place and what they stand behind
-	maxHeld   = maxKept + strangers + 2*wire.MaxRoster
-	near      = 16 // the most that Left returns
+	places     = wire.MaxRoster     // of REVOKEs, and as many of the other entries
+	strangers  = wire.MaxRoster / 4 // entries by devices that nobody has let in, with what they stand behind
+	maxKept    = 4 * wire.MaxRoster // entries with a place and what they stand behind
+	maxHeld    = maxKept + strangers + 2*wire.MaxRoster
+	near       = 16 // the most that Left returns
+	fullsLeast = 16 // FULLs of a row that no ADD goes before
 )
 
 // outside is the door of strangers' entries; below it are those of devices that are trusted without an entry.
 const outside = -1
 
-// phantom stands for an entry that a device might sign.
-const phantom = -1
+// A phantom stands for an entry that a device might sign: a FULL, or another one.
+const (
+	phantom     = -1
+	phantomFull = -2
+)
 
 // A branch is what came in through one door.
 type branch struct {
@@ -116,7 +120,7 @@ func (r *Roster) sorts(doors []int) (revokes, others set) {
 func share(b *branch) (has set, phantoms int) {
 	for n := places; n > 0 && !b.done(); n-- {
 		b.turn(func(i int) int {
-			if i == phantom {
+			if i < 0 {
 				phantoms++
 			} else {
 				has.add(i)
@@ -192,8 +196,11 @@ func (r *Roster) before(i, j int) bool {
 	return bytes.Compare(a.id[:], b.id[:]) < 0
 }
 
-// tree hangs entries on their doors, and as many phantoms as Left counts on each of those in extra.
-func (r *Roster) tree(doors []int, in *set, extra ...int) *branch {
+// tree hangs entries on their doors.
+func (r *Roster) tree(doors []int, in *set) *branch { return r.treeWith(doors, in, outside, 0) }
+
+// treeWith hangs as many phantoms as Left counts on one door besides; on none if it is outside.
+func (r *Roster) treeWith(doors []int, in *set, door, phantom int) *branch {
 	root := &branch{door: outside}
 	all := []*branch{root}
 	for i := range r.entries {
@@ -202,7 +209,7 @@ func (r *Roster) tree(doors []int, in *set, extra ...int) *branch {
 			b.own = append(b.own, i)
 		}
 	}
-	for _, door := range extra {
+	if door != outside {
 		b := branchOf(&all, doors, door)
 		for range near {
 			b.own = append(b.own, phantom)
@@ -239,23 +246,30 @@ func (r *Roster) doorBefore(a, b int) bool {
 	return a < b && a < 0 || a >= 0 && b >= 0 && r.before(a, b)
 }
 
-// arrange puts a device's entries in their order: the RELAYS that would hold first, the other RELAYS last, the highest version first.
+// arrange puts a device's entries in their order: the RELAYS that would hold first, the other RELAYS last, the highest version first. FULLs come
+// behind ADDs, but for the first: a device signs one of each full device, and so do others that it does not hear of meanwhile, so what is left
+// between them for who is let in could not be kept free.
 func (r *Roster) arrange(own []int) {
 	top := -1
 	for _, i := range own {
-		if i != phantom && r.entries[i].typ == typeRelays && (top < 0 || r.newer(i, top)) {
+		if i >= 0 && r.entries[i].typ == typeRelays && (top < 0 || r.newer(i, top)) {
 			top = i
 		}
 	}
+	late := r.lateFulls(own)
 	class := func(i int) int {
 		switch {
 		case i == phantom:
 			return 2
+		case i == phantomFull:
+			return 4
 		case i == top:
 			return 0
 		case r.entries[i].typ == typeRelays:
-			return 4
+			return 6
 		case r.entries[i].typ == typeNote:
+			return 5
+		case late.has(i):
 			return 3
 		}
 		return 1
@@ -265,13 +279,44 @@ func (r *Roster) arrange(own []int) {
 		switch x, y := class(i), class(j); {
 		case x != y:
 			return x < y
-		case x == 2:
+		case i < 0:
 			return false
-		case x == 4:
+		case x == 6:
 			return r.newer(i, j)
+		case r.entries[i].aim != r.entries[j].aim:
+			return r.before(r.entries[i].aim, r.entries[j].aim)
 		}
 		return r.before(i, j)
 	})
+}
+
+// aimOf is the first entry in the past of a circle's REVOKE that introduces its target, 0 of any other entry. REVOKEs have their turns by it: that
+// of a device comes before those of all that the device has let in, so when there are fewer places, these lose theirs first.
+func (r *Roster) aimOf(e *entry) (aim int) {
+	if r.namespace || e.typ != typeRevoke {
+		return 0
+	}
+	for i := range r.entries {
+		if o := &r.entries[i]; e.past.has(i) && o.introduces() && o.member.IK == e.target && (aim == 0 || r.before(i, aim)) {
+			aim = i
+		}
+	}
+	return aim
+}
+
+// lateFulls are a device's FULLs but the first.
+func (r *Roster) lateFulls(own []int) (late set) {
+	var fulls []int
+	for _, i := range own {
+		if i >= 0 && r.entries[i].typ == typeFull {
+			fulls = append(fulls, i)
+		}
+	}
+	sort.Slice(fulls, func(a, b int) bool { return r.before(fulls[a], fulls[b]) })
+	for n := fullsLeast; n < len(fulls); n++ {
+		late.add(fulls[n])
+	}
+	return late
 }
 
 // newer reports whether the RELAYS i hold rather than j.
@@ -365,24 +410,37 @@ func (r *Roster) forget(keep set) {
 	}
 }
 
-// Left is how many more entries of its own, REVOKEs apart, a member has places for: at most 16.
-func (r *Roster) Left(ik [32]byte) int {
+// Left is how many more entries of its own, REVOKEs and FULLs apart, a member has places for: at most 16.
+func (r *Roster) Left(ik [32]byte) int { return r.leftOf(leftKey{ik, phantom}) }
+
+// LeftFulls is how many more FULLs it has places for: at most 16.
+func (r *Roster) LeftFulls(ik [32]byte) int { return r.leftOf(leftKey{ik, phantomFull}) }
+
+// leftFor is Left or LeftFulls, by an entry's type.
+func (r *Roster) leftFor(typ uint8, ik [32]byte) int {
+	if typ == typeFull {
+		return r.LeftFulls(ik)
+	}
+	return r.Left(ik)
+}
+
+func (r *Roster) leftOf(key leftKey) int {
 	now := r.current()
-	left, ok := now.left[ik]
+	left, ok := now.left[key]
 	if !ok {
-		left = r.countLeft(r.doorOf(ik))
-		now.left[ik] = left
+		left = r.countLeft(r.doorOf(key.ik), key.phantom)
+		now.left[key] = left
 	}
 	return left
 }
 
-func (r *Roster) countLeft(door int) int {
+func (r *Roster) countLeft(door, phantom int) int {
 	if door == outside {
 		return 0
 	}
 	doors := r.doors()
 	_, others := r.sorts(doors)
-	_, left := share(r.tree(doors, &others, door))
+	_, left := share(r.treeWith(doors, &others, door, phantom))
 	return left
 }
 

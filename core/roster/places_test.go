@@ -398,6 +398,38 @@ func TestNote(t *testing.T) {
 	}
 }
 
+// FULLs take no place from application peers, however many devices signed them and did not know of each other.
+func TestFullsLeavePlaces(t *testing.T) {
+	roots := []device{dev(1), dev(2), dev(3)}
+	var all []*Roster
+	for _, by := range roots {
+		r := OpenNamespace(ns, roots[0].IK, roots[1].IK, roots[2].IK)
+		for n := range 100 {
+			signFull(t, r, by, dev(100+n))
+		}
+		all = append(all, r)
+	}
+	for range 2 {
+		for _, r := range all {
+			exchange(t, r, all[0])
+		}
+	}
+	for k, r := range all {
+		by := roots[k]
+		if r.Left(by.IK) != near || r.LeftFulls(by.IK) != 0 {
+			t.Errorf("%d left, %d for FULLs", r.Left(by.IK), r.LeftFulls(by.IK))
+		}
+		if _, err := r.SignFull(by.ik, dev(300).Member); err != ErrFull {
+			t.Errorf("one FULL more: %v", err)
+		}
+		add(t, r, by, peer(400+k))
+		exchange(t, r, all[0])
+		if !all[0].Has(peer(400 + k).IK) {
+			t.Errorf("whom %d let in is not in", k)
+		}
+	}
+}
+
 // A device learns that it nears its quota, and an entry for which it has no place is refused when it is signed.
 func TestQuota(t *testing.T) {
 	a, b := dev(1), dev(2)
@@ -598,13 +630,19 @@ func hostile() []hostileCase {
 
 // In a namespace's roster with several roots, too, the set does not depend on the order, once all has come that its full devices signed.
 func TestNamespacePlacesInAnyOrder(t *testing.T) {
+	for _, signers := range []int{60, 3} { // with few, rows have FULLs behind ADDs
+		t.Run(fmt.Sprint(signers), func(t *testing.T) { namespacePlacesInAnyOrder(t, signers) })
+	}
+}
+
+func namespacePlacesInAnyOrder(t *testing.T, signers int) {
 	s := &rng{7}
 	h := newNamespaceHarness(t)
 	for n := range 4 {
 		h.full(fmt.Sprint("f", n), dev(1), dev(1+n))
 	}
 	for k := range 420 {
-		name, by := fmt.Sprint("e", k), dev(1+s.n(60))
+		name, by := fmt.Sprint("e", k), dev(1+s.n(signers))
 		switch s.n(4) {
 		case 0, 1:
 			h.add(name, by, peer(5+s.n(60)), fmt.Sprint("f", s.n(4)))

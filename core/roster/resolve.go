@@ -378,8 +378,14 @@ type outcome struct {
 	members []Member
 	out     []Member         // were members
 	relays  int              // the entry of the RELAYS that hold, 0 if there is none
-	left    map[[32]byte]int // what Left returns
+	left    map[leftKey]int  // what leftOf returns
 	place   map[[32]byte]int // by ik: in members, from 1, or in out, from -1 down
+}
+
+// leftKey is a device, and what it might sign.
+type leftKey struct {
+	ik      [32]byte
+	phantom int
 }
 
 // current is what the roster says now. It is worked out when it is asked for.
@@ -387,7 +393,7 @@ func (r *Roster) current() *outcome {
 	if r.now != nil {
 		return r.now
 	}
-	now := &outcome{verdict: r.resolve(r.counting), left: make(map[[32]byte]int)}
+	now := &outcome{verdict: r.resolve(r.counting), left: make(map[leftKey]int)}
 	r.now = now
 	r.count(now)
 	for i := range r.entries {

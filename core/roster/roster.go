@@ -238,7 +238,7 @@ func (r *Roster) look(e *entry) bool {
 			e.by.add(i)
 		}
 	}
-	e.who, e.line = r.number(e.signer), r.lineOf(e)
+	e.who, e.line, e.aim = r.number(e.signer), r.lineOf(e), r.aimOf(e)
 	return true
 }
 
@@ -480,14 +480,16 @@ func (r *Roster) SignRelays(ik ed25519.PrivateKey, urls []string) ([]byte, error
 // itself and to those that it invited. There who is out already may be put out for those that trust this device alone (HasFor). The device of
 // ik must be a member. The new entry is taken, and answered for the other devices.
 func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error) {
-	seen := r
-	if r.namespace && !r.Has(who) {
-		seen = r.alone(public(ik))
-	}
+	me := public(ik)
+	seen := r.seenBy(me, who)
 	if !seen.Has(who) {
 		return nil, ErrEntry
 	}
-	return r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevOf(typeRevoke, public(ik), who)), who[:]...))
+	raw, err := r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevBut(r.madeUp(who), typeRevoke, me, who)), who[:]...))
+	if err == ErrFull {
+		return r.revokeAnew(ik, who)
+	}
+	return raw, err
 }
 
 // signed takes an entry of this device's own. What this device knows must not speak against it, whatever the entry stands behind.
@@ -501,7 +503,7 @@ func (r *Roster) signed(ik ed25519.PrivateKey, typ uint8, body []byte) ([]byte, 
 	if e.past = now.able; !r.rightful(&e, now) || !r.entitled(&e, now) {
 		return nil, ErrEntry
 	}
-	if typ != typeRevoke && r.Left(e.signer) == 0 && !(typ == typeRelays && r.hasRelays(e.who)) {
+	if typ != typeRevoke && r.leftFor(typ, e.signer) == 0 && !(typ == typeRelays && r.hasRelays(e.who)) {
 		return nil, ErrFull
 	}
 	had := len(r.entries)
@@ -531,6 +533,11 @@ func public(ik ed25519.PrivateKey) [32]byte { return [32]byte(ik.Public().(ed255
 // have signed, of RELAYS only those that hold, and only if the entry is a REVOKE, which strikes what it does not stand behind. It is no more, so that
 // others' entries can be forgotten, and it is bounded by what an entry may stand behind.
 func (r *Roster) prevOf(typ uint8, devices ...[32]byte) []ID {
+	return r.prevBut(set{}, typ, devices...)
+}
+
+// prevBut is prevOf without what those have signed that is in but.
+func (r *Roster) prevBut(but set, typ uint8, devices ...[32]byte) []ID {
 	now := r.current()
 	var first, then, past set
 	for _, ik := range devices {
@@ -538,7 +545,7 @@ func (r *Roster) prevOf(typ uint8, devices ...[32]byte) []ID {
 		first.join(&in)
 		for i := range r.entries {
 			e := &r.entries[i]
-			if e.signer == ik && now.live.has(i) && (e.typ != typeRelays || typ == typeRevoke && i == now.relays) {
+			if e.signer == ik && now.live.has(i) && !but.has(i) && (e.typ != typeRelays || typ == typeRevoke && i == now.relays) {
 				then.add(i)
 			}
 		}

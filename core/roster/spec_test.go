@@ -263,6 +263,17 @@ func placesVectors(t *testing.T) []vectors.Vector {
 	h.revoke("yy", dev(6), dev(6), "y3", "r2")
 	h.revoke("bx", b, x, "x1")
 	circle := keptOf(t, "more entries than places", "R8.39", open(t, h.first.Genesis()), h.entries)
+	h = newHarness(t)
+	h.add("x", a, x, "G")
+	h.add("y", x, dev(6), "x")
+	for n := range 130 {
+		note := fmt.Sprint("n", n)
+		h.note(note, a, "x")
+		h.revoke(fmt.Sprint("ay", n), a, dev(6), "y", note)
+		h.revoke(fmt.Sprint("xy", n), x, dev(6), "y", note)
+	}
+	h.revoke("ax", a, x, "y", "n0", "n1", "n2")
+	crowd := keptOf(t, "REVOKEs have their turns by the introductions of their targets", "R8.51", open(t, h.first.Genesis()), h.entries)
 	h = newNamespaceHarness(t)
 	h.full("ab", a, b)
 	for n := range 70 {
@@ -270,7 +281,15 @@ func placesVectors(t *testing.T) []vectors.Vector {
 	}
 	h.full("b6", b, dev(6), "s1")
 	h.add("p", dev(6), peer(7))
-	return append([]vectors.Vector{circle}, keptOf(t, "namespace: strangers' entries", "R8.43", OpenNamespace(ns, a.IK), h.entries))
+	strangers := keptOf(t, "namespace: strangers' entries", "R8.43", OpenNamespace(ns, a.IK), h.entries)
+	h = newNamespaceHarness(t)
+	for n := range places {
+		h.full(fmt.Sprint("f", n), a, dev(100+n))
+	}
+	for n := range 4 {
+		h.add(fmt.Sprint("p", n), a, peer(7+n), "f250")
+	}
+	return []vectors.Vector{circle, crowd, strangers, keptOf(t, "namespace: FULLs behind ADDs", "R8.40", OpenNamespace(ns, a.IK), h.entries)}
 }
 
 // keptOf gives a roster entries that come together.

@@ -52,6 +52,52 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// Sessions are renewed for as long as they have traffic. That the oracle looks while one is does not make the mesh restless.
+func TestLooksWhileRenewing(t *testing.T) {
+	begin := func() *simulation {
+		w := newSimulation(10, Options{})
+		w.live()
+		w.heal()
+		w.pairRest()
+		w.waitQuiet()
+		u := w.devices[0].user
+		u.writeKeys(u.d.run, notes, []string{w.key(0)}, func(*write) {}) // from the first DATA on it is 120 s
+		w.waitQuiet()
+		return w
+	}
+	w := begin()
+	w.runUntil(w.now + 20*second)
+	w.runWhile(func() bool { return w.quiet() == "" })
+	renewal := w.now
+	w = begin()
+	w.runUntil(renewal - 15*second) // waitQuiet takes that long if all is quiet
+	w.checkStatus()
+	for _, what := range w.res.Failures {
+		t.Error(what)
+	}
+}
+
+// A session that ends over and over is no renewal.
+func TestSeesSessionsThatDoNotStay(t *testing.T) {
+	w := newSimulation(10, Options{})
+	w.live()
+	w.heal()
+	w.pairRest()
+	w.waitQuiet()
+	var drop func()
+	drop = func() {
+		for _, l := range w.net.standing() {
+			l.drop()
+		}
+		w.after(8*second, drop)
+	}
+	drop()
+	w.runWhile(func() bool { return w.quiet() == "" })
+	if w.unrest() == "" {
+		t.Error("sessions that last for some seconds pass as renewed")
+	}
+}
+
 // The same seed takes the same steps at the same times, and does the same work.
 func TestReplay(t *testing.T) {
 	for _, c := range []struct {

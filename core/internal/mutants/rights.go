@@ -41,6 +41,8 @@ var rights = []mutant{
 	{"who was removed long ago is not met", membership, "return e.clock.Wall() < r.U64()+noticeFor", "return r.U64() != 1"},
 	{"who is removed from the circle is removed from every application", membership, "if dom.has(m.IK) && (relief || e.circle.roster.RevokedBy(m.IK, e.publicIK())) {", "if false {"},
 	{"who is out for the circle is out for every application peer", membership, "if relief && dom.has(m.IK) && !e.circle.member(m.IK) {", "if false {"},
+	{"who is let in has a place before FULLs", places, "case late.has(i):", "case late.has(i) && false:"},
+	{"a device is told of who lets it in", membership, "		full(me)\n", "		_ = me\n"},
 	{"who is out stops syncing", membership, "	if dom.out() {\n		e.shutOut()", "	if false {\n		e.shutOut()"},
 	{"who is out meets nobody", channel, "d.domain.out(), slices.ContainsFunc(", "slices.ContainsFunc("},
 	{"who is out invites nobody", pairing, "	case dom.out():\n		return nil, ERevoked", "	case false:\n		return nil, ERevoked"},

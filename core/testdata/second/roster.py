@@ -313,6 +313,12 @@ class Roster:
     def _order(e):
         return len(e.past), e.id
 
+    def _aim(self, e):
+        """A circle's REVOKEs have their turns by the first introduction of the target in the past."""
+        if self.namespace or e.type != REVOKE:
+            return ()
+        return min(self._order(o) for o in self._of(e.past) if o.introduces and o.ik == e.target)
+
     def _full_doors(self):
         """By device: full ones have a root's door, or the first FULL by one that is as few FULLs away from a root as can be."""
         full = {ik: ("root", ik) for ik in self.roots}
@@ -497,7 +503,9 @@ class Branch:
             relays = [e for e in b.own if e.type == RELAYS]
             top = max(relays, key=lambda e: (e.version, e.id), default=None)
             late = sorted((e for e in relays if e is not top), key=lambda e: (e.version, e.id), reverse=True)
-            rest = sorted((e for e in b.own if e.type != RELAYS), key=lambda e: (e.type == NOTE, *r._order(e)))
+            fulls = sorted((e for e in b.own if e.type == FULL), key=r._order)[16:]
+            sort = lambda e: 2 if e.type == NOTE else e in fulls
+            rest = sorted((e for e in b.own if e.type != RELAYS), key=lambda e: (sort(e), *r._aim(e), *r._order(e)))
             b.own = ([top] if top else []) + rest + late
             b.kids.sort(key=lambda k: k.order)
         return branches[None]

@@ -1,0 +1,134 @@
+package roster
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// crowds are what a full device x lets in, one behind the other so that a REVOKE of x stands behind all, beside REVOKEs that fill its half of the places.
+func crowds() []struct {
+	name  string
+	build func(t testing.TB) (h *harness, r *Roster)
+} {
+	a, b, x := dev(1), dev(2), dev(5)
+	return []struct {
+		name  string
+		build func(t testing.TB) (h *harness, r *Roster)
+	}{
+		{"circle", func(t testing.TB) (*harness, *Roster) {
+			h := newHarness(t)
+			h.add("b", a, b, "G")
+			h.add("x", b, x, "b")
+			h.add("m0", x, dev(1000), "x")
+			for n := range 199 {
+				h.add(fmt.Sprint("m", n+1), x, dev(1001+n), fmt.Sprint("m", n))
+			}
+			return h, open(t, h.first.Genesis())
+		}},
+		{"namespace", func(t testing.TB) (*harness, *Roster) {
+			h := newNamespaceHarness(t)
+			h.full("ab", a, b)
+			h.full("ba", b, a, "ab")
+			h.full("x", a, x, "ab")
+			h.full("m0", x, dev(1000), "x")
+			for n := range 199 {
+				h.full(fmt.Sprint("m", n+1), x, dev(1001+n), fmt.Sprint("m", n))
+			}
+			return h, OpenNamespace(ns, a.IK, b.IK, x.IK)
+		}},
+	}
+}
+
+// A full device lets in more than there are places for REVOKEs of another one's. That one can shut out all of them, and whoever let them in
+// first or last.
+func TestRevokesCrowd(t *testing.T) {
+	a, x := dev(1), dev(5)
+	for _, k := range crowds() {
+		for _, last := range []bool{false, true} {
+			h, r := k.build(t)
+			for n := range 150 {
+				h.revoke(fmt.Sprint("r", n), x, dev(1000), fmt.Sprint("m", n))
+			}
+			takeAll(t, r, h)
+			other := again(t, r)
+			if !last {
+				revoke(t, r, a, x)
+			}
+			crowd := slices.DeleteFunc(r.Members(), func(m Member) bool { return m.IK == a.IK || m.IK == dev(2).IK || m.IK == x.IK })
+			if len(crowd) < 140 {
+				t.Fatalf("%s: only %d are in", k.name, len(crowd))
+			}
+			shut := func(full bool) {
+				for _, m := range crowd {
+					if _, err := r.SignRevoke(a.ik, m.IK); err != nil && r.Has(m.IK) && !(full && err == ErrFull) {
+						t.Fatalf("%s, %v: %v", k.name, last, err)
+					}
+				}
+			}
+			if shut(last); last { // as long as x is in, it may be that there is no place
+				revoke(t, r, a, x)
+				shut(false)
+			}
+			exchange(t, r, other)
+			for who, r := range map[string]*Roster{"who revoked": r, "another": other, "loaded": again(t, r)} {
+				if n := len(r.Members()); n != 2 || !r.Has(a.IK) || !r.Has(dev(2).IK) || !r.Revoked(x.IK) {
+					t.Errorf("%s, %v: %s: %d are in", k.name, last, who, n)
+				}
+			}
+		}
+	}
+}
+
+// again is a roster that was written and read.
+func again(t testing.TB, r *Roster) *Roster {
+	if !r.namespace {
+		return load(t, r.Encode())
+	}
+	r, err := LoadNamespace(r.Encode())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// Whoever has shut out some of a crowd and then the device that let them in does not lose that last REVOKE when more of that device's come in,
+// which take what was its half before.
+func TestRevokesStayWhenPlacesAreTaken(t *testing.T) {
+	a, x := dev(1), dev(5)
+	for _, k := range crowds() {
+		h, r := k.build(t)
+		takeAll(t, r, h)
+		for n := range 140 {
+			revoke(t, r, a, dev(1000+n))
+		}
+		revoke(t, r, a, x)
+		for n := range 150 {
+			h.revoke(fmt.Sprint("r", n), x, dev(1000), fmt.Sprint("m", n))
+		}
+		takeAll(t, r, h)
+		if !r.Revoked(x.IK) {
+			t.Errorf("%s: it is in again", k.name)
+		}
+	}
+}
+
+// Full devices that a full device has made up go with it, without a REVOKE of each; application peers that it let in stay.
+func TestRevokeLeavesOutWhoWasNeverInTheCircle(t *testing.T) {
+	a, b, x, p := dev(1), dev(2), dev(5), peer(6)
+	h := newNamespaceHarness(t)
+	h.full("ab", a, b)
+	h.full("ba", b, a, "ab")
+	h.full("ax", a, x, "ab")
+	h.full("xb", x, b, "ab")
+	h.add("p", x, p, "xb")
+	for n := range 10 {
+		h.full(fmt.Sprint("m", n), x, dev(1000+n), "xb")
+	}
+	r := OpenNamespace(ns, a.IK, b.IK, x.IK)
+	takeAll(t, r, h)
+	revoke(t, r, a, x)
+	if got := len(r.Members()); got != 3 || !r.Has(p.IK) {
+		t.Errorf("%d are in: %s", got, say(r))
+	}
+}
