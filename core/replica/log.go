@@ -18,6 +18,7 @@ import (
 //	8 run       block u64 ‖ opening(4)
 //	9 own       the new writer u64 ‖ nonce u64
 //	10 denial   writer u64 ‖ before u64
+//	17 stretch  first u64 ‖ end u64 ‖ mark u16
 //
 // The manifest's part:
 //
@@ -26,7 +27,7 @@ import (
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
-//	‖ (tag u8 ‖ lv32(field))*   tags ascending
+//	‖ (tag u8 ‖ lv32(field))*   tags ascending: 5 stretches (first u64 ‖ end u64 ‖ mark u16)*
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
 // Fields came with format 3.
@@ -41,8 +42,11 @@ const (
 	itemRun      = 8
 	itemOwn      = 9
 	itemDenial   = 10
+	itemStretch  = 17
 
 	partFormat = 3
+
+	fieldStretches = 5
 )
 
 // itemHead is how long what stands before the records in their item is.
@@ -134,6 +138,12 @@ func (r *Replica) replay(item []byte) error {
 		r.ran(readRun(&in))
 	case itemDenial:
 		r.setDenied(in.U64(), in.U64())
+	case itemStretch:
+		s := readStretch(&in)
+		if n := len(r.stretches); s.end < s.first || n > 0 && s.first < r.stretch().end {
+			in.Fail()
+		}
+		r.addStretch(s)
 	case itemOwn:
 		r.runs, r.writer = nil, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
 	default:
@@ -169,6 +179,7 @@ func (r *Replica) replayRecords(in *wire.Reader) error {
 		r.remember(v)
 	}
 	r.nextPos++
+	r.stored(pos, r.nextPos)
 	r.count = count
 	if own == 1 {
 		r.setTail(recs[0].Dot, h)
@@ -197,6 +208,9 @@ func (r *Replica) appendPart(b []byte) []byte {
 
 // appendFields appends what the part has besides: each field as a tag and its value.
 func (r *Replica) appendFields(b []byte) []byte {
+	if len(r.stretches) > 0 {
+		b = wire.AppendLV32(append(b, fieldStretches), r.appendStretches(nil))
+	}
 	return b
 }
 
@@ -207,8 +221,14 @@ func (r *Replica) readFields(in *wire.Reader) {
 			in.Fail()
 		}
 		last = tag
-		switch in.LV32(wire.MaxVector); tag {
+		field := wire.NewReader(in.LV32(wire.MaxVector))
+		switch tag {
+		case fieldStretches:
+			r.readStretches(&field)
 		default:
+			in.Fail()
+		}
+		if field.Done() != nil {
 			in.Fail()
 		}
 	}
@@ -258,7 +278,7 @@ func (r *Replica) readPart(b []byte) error {
 	if err != nil {
 		return ledger.ErrDamaged
 	}
-	r.vector = v
+	r.vector, r.stretches = v, nil
 	if format > 1 {
 		r.readWriters(&in)
 	}
