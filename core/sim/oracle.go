@@ -28,6 +28,7 @@ func (w *simulation) verify() {
 	all := w.contents()
 	w.compareAll(all)
 	w.compareAside()
+	w.compareWatches()
 	w.checkWrites(all[0], false)
 	w.checkStatus()
 	w.leaveAll()
@@ -221,6 +222,14 @@ func (w *simulation) compareAll(all []*content) {
 			w.failf("%s %s", w.honest()[i].name, what)
 		}
 	}
+}
+
+// compareWatches has everybody who watches know what is there.
+func (w *simulation) compareWatches() {
+	for _, d := range w.honest() {
+		d.user.checkWatches(d.run)
+	}
+	w.runUntil(w.now + 10*second)
 }
 
 // compareAside has all local stores have the same of the other application, with nothing lost.
