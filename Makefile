@@ -30,6 +30,7 @@ WORKER_SOURCES := go.mod $(shell find core/internal core/relay core/wire wasm/sy
 comma := ,
 
 SEEDS ?= 50
+KILLS ?= 200
 FIRST ?= 1
 FUZZTIME ?= 20s
 
@@ -146,6 +147,7 @@ test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
 	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
+	$(STEP) 'kills' $(MAKE) kill
 	$(STEP) 'old and new devices' $(MAKE) mixed SEEDS=200
 	$(STEP) 'fuzzing' $(MAKE) fuzz
 	$(STEP) 'mutants' $(MAKE) mutants-rights
@@ -170,6 +172,9 @@ smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs
 
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step; HOSTILE=1 with a member that lies, LIES=end-known,ack only so
 	@go run ./core/sim/masqsim $(if $(HOSTILE),-hostile -lies '$(LIES)') $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
+
+kill: need ## kill a store that programs write to and watch, KILLS=200 times: nothing is lost, and nobody is left with what was never stored
+	@go test ./core/cmd/masq -run '^TestKill$$' -count=1 -v -timeout 20m -args -kills $(KILLS)
 
 mutants-rights: ## remove each check that keeps a removed device out, or a peer or a page inside what it may: a test has to fail
 	@go run ./core/internal/mutants $(if $(ONLY),-only '$(value ONLY)')

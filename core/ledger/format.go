@@ -9,7 +9,7 @@ import (
 
 // What stands inside the sealed blocks of the ledger's own:
 //
-//	log record = format u8 = 2 ‖ item*             a record of format 1 has fewer kinds of a namespace's items
+//	log record = format u8 = 3 ‖ item*             one of format 1 or 2 has fewer kinds of a namespace's items
 //	item       = 1 ‖ lv(setting) ‖ lv32(value)      an empty value deletes
 //	           | 2 ‖ namespace u16 ‖ lv32(item)     of package replica
 //	           | 3                                  a run began here
@@ -17,7 +17,7 @@ import (
 //	             ‖ n u32 ‖ (lv(setting) ‖ lv32(value))*n ‖ m u16 ‖ (namespace u16 ‖ lv32(part))*m
 //	             ‖ k u16 ‖ (number u64)*k           old log records that are only numbers still, ascending
 const (
-	recordFormat   = 2
+	recordFormat   = 3
 	manifestFormat = 1
 
 	itemMeta      = 1

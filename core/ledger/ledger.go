@@ -3,7 +3,7 @@
 //
 // It does no I/O. Open it until it no longer returns ErrWait, handing Wanted to storage and what comes back to Loaded. After that
 // Append, SetMeta, AddBlock and DelBlock fill the next commit; Begin takes it, one commit at a time, and Committed says that it is
-// durable. What a Begin took is written as a whole or, after a crash, not at all.
+// durable. What a Begin took is written as a whole or, after a crash, not at all. When it failed, Recover goes back to what storage has.
 //
 // Every commit adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
 // and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data. So that a checkpoint
@@ -66,7 +66,8 @@ type Ledger struct {
 	manifest []byte          // plain, to be put with the next commit
 	gone     []storage.ID    // to go with it
 
-	cache cache
+	stored stored
+	cache  cache
 }
 
 // New makes a ledger over the blocks that storage lists.
@@ -108,6 +109,9 @@ func (l *Ledger) Open() error {
 		return ErrWait
 	}
 	if err := l.replay(); err != nil {
+		return err
+	}
+	if err := l.recovered(); err != nil {
 		return err
 	}
 	l.opened, l.tail = true, nil
@@ -164,11 +168,15 @@ func (l *Ledger) Wanted() []storage.ID { return l.cache.takeWanted() }
 func (l *Ledger) Loaded(blocks []storage.Block) error {
 	for _, b := range blocks {
 		if b.Data == nil {
-			if !l.opened {
-				return ErrDamaged
+			if l.opened {
+				l.cache.missing(b.ID)
+			} else if err := l.missing(b.ID); err != nil {
+				return err
 			}
-			l.cache.missing(b.ID)
 			continue
+		}
+		if l.stored.another(b) {
+			return storage.ErrExists
 		}
 		plain, err := l.v.Open(b.ID, b.Data)
 		if err != nil {
@@ -346,8 +354,11 @@ func (l *Ledger) Begin() storage.Commit {
 		l.fences = append(l.fences, l.next)
 	}
 	l.next++
-	g := storage.Commit{Adds: append(l.adds, l.sealed(id, append(body, l.pending...)))}
+	record := l.sealed(id, append(body, l.pending...))
+	l.stored.begin(record, l.fence)
+	g := storage.Commit{Adds: append(l.adds, record)}
 	if l.manifest != nil {
+		l.stored.nextFirst = id.N()
 		g.Puts = []storage.Block{l.sealed(storage.Manifest, l.manifest)}
 		for _, n := range l.blank {
 			g.Puts = append(g.Puts, l.sealed(storage.Log|storage.ID(n), []byte{recordFormat}))
@@ -369,4 +380,5 @@ func (l *Ledger) Committed() {
 		l.cache.pin(id, false)
 	}
 	l.flying = nil
+	l.stored.committed()
 }

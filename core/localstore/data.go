@@ -321,7 +321,11 @@ func (w *watch) at(position uint64) []byte {
 }
 
 func (w *watch) changed(a peer.Changed) {
-	b := append(w.at(a.Position), `,"changes":[`...)
+	b := w.at(a.Position)
+	if a.Reset {
+		b = append(b, `,"reset":true`...)
+	}
+	b = append(b, `,"changes":[`...)
 	for i, ch := range a.Changes {
 		if i > 0 {
 			b = append(b, ',')
@@ -341,11 +345,10 @@ func (w *watch) appendChange(b []byte, ch *peer.Change) []byte {
 		b = append(b, '}')
 	}
 	from := "device"
-	switch ch.Client {
-	case 0:
-	case w.c.num:
+	switch {
+	case ch.Client == w.c.num:
 		from = "here"
-	default:
+	case ch.Client != 0 || ch.Device == "":
 		from = "tab"
 	}
 	b = strconv.AppendInt(append(b, `,"conflicts":`...), int64(ch.Others), 10)

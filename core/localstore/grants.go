@@ -39,7 +39,6 @@ const (
 	keepApp     = "app/"     // and its id: about
 	keepToken   = "token/"   // and its id: token
 	keepRefused = "blocked/" // and the owner: refusals in a row
-	keepTried   = "tried"    // nothing
 )
 
 // keep is the operation that keeps v, or forgets what is there if v is nil.

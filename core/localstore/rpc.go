@@ -84,22 +84,11 @@ func (s *Store) call(c *client, data []byte, b *batch, slot int) {
 		k.refuse(rpcRequest, eFrame, "")
 	case c.unanswered > maxUnanswered || s.bytes[c.who] > maxUnansweredBytes:
 		k.fail(peer.EBusy)
-	case s.broken != "" && !(s.broken == peer.EQuota && k.anyway()):
+	case s.broken != "":
 		k.fail(s.broken)
 	default:
 		s.dispatch(k, p)
 	}
-}
-
-// anyway reports whether the call can be carried out while the disk is full: the manager's page must be able to say so.
-func (k *call) anyway() bool {
-	switch k.method {
-	case "hello":
-		return true
-	case "exchange", "prove", "proof", "state", "open":
-		return k.c.who.Kind == Manager || k.c.who.Kind == Admin
-	}
-	return false
 }
 
 // read parses the call. Its id is not set when it is not ok.

@@ -258,23 +258,15 @@ func (s *Store) begin() {
 			s.load(r)
 			return
 		}
-		s.do(keep(keepTried, nil), func(tried peer.Reply) { // it is answered when there was room to write
-			if tried.Err == peer.OK {
-				s.renew()
-				s.load(r)
-			}
-		})
+		s.renew()
+		s.load(r)
 	})
 }
 
-// failed notes that the engine has stopped. If only there was no room, everybody is told so until another one finds some.
+// failed notes that the engine has stopped.
 func (s *Store) failed(f peer.Failed) {
 	s.broken, s.pairing, s.dirty = f.Err, nil, true
-	if f.Err != peer.EQuota || s.stopped {
-		s.out.add(f)
-		return
-	}
-	s.tryAgain()
+	s.out.add(f)
 }
 
 // tryAgain has another engine begin, later each time.

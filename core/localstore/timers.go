@@ -17,7 +17,7 @@ func (s *Store) timers() {
 	s.clock.Clear()
 	if s.reopen != 0 && s.clock.Due(s.reopen) {
 		s.reopen = 0
-		s.out.add(Reopen{Why: s.broken})
+		s.out.add(Reopen{})
 	}
 	s.eachClient(func(c *client) {
 		if !c.in && c.asking == nil && s.clock.Due(c.until) {

@@ -102,9 +102,9 @@ func (Events) isEvent()        {}
 type Action any
 
 type (
-	// Reopen asks for what storage lists, by Peer{peer.Start}, behind all that was asked of it before: the engine has stopped
-	// because there was no room, and another one tries whether there is now.
-	Reopen struct{ Why peer.Code }
+	// Reopen asks for what storage lists, by Peer{peer.Start}, behind all that was asked of it before: the engine has panicked,
+	// and another one is to follow.
+	Reopen struct{}
 	// Bug: the engine has panicked, and another one is to follow. It is to be logged where.
 	Bug struct{ Where string }
 	// ClientSend sends a text. It has no line end in it. Sends to a connection that has ended are ignored.
@@ -185,7 +185,7 @@ const (
 	openCodeAfter = 5_000     // from a link, if it is not followed, until a code is made
 	openCodeTime  = 300_000   // until a code is over
 	usedEvery     = 3_600_000 // how often a token's last use is written
-	reopenFirst   = 1_000     // from when the disk was full until the store looks whether it still is; each time twice as long
+	reopenFirst   = 1_000     // from a panic until another engine begins; each time twice as long
 	reopenMost    = 30_000
 	stateEvery    = 250 // how often the manager is told of changes
 	apiVersion    = 2

@@ -10,8 +10,8 @@
 //	for { carry out out.List; out.Reset(); e.Step(now, next event, &out) }
 //
 // A driver carries actions out in their order. It has at most one Commit running at a time because the engine asks for no
-// other before Committed. After an error in Committed the engine answers every operation with an error and asks
-// for nothing more: open a new Engine on the same storage.
+// other before Committed. After an error in Committed the engine goes back to what storage has, unless another engine has taken over or
+// storage is closed: then, and when a Load fails, it answers every operation with an error and asks for nothing more.
 package peer
 
 import (
@@ -141,9 +141,11 @@ type (
 		Number  uint64 // Watch: how far this device's log has got
 	}
 	// Changed tells a Watch what has changed, in order. Several keys of one batch come together.
+	// What was shown and could not be stored is changed back.
 	Changed struct {
 		Watch    uint64
 		Position uint64 // for Watch.Since after a restart
+		Reset    bool   // what this watch was told before is void: all that there is follows
 		Changes  []Change
 	}
 	// StatusChanged is the whole status, sent when something in it has changed.

@@ -34,7 +34,7 @@ type ack struct {
 // commit hands the commit that filled to storage, if none is in flight.
 func (e *Engine) commit() {
 	c := &e.commits
-	if c.flying || e.state != open || e.mustCheckpoint() {
+	if c.flying || e.state != open || e.mustCheckpoint() || e.trouble.stops() && e.closing == nil {
 		return
 	}
 	if !e.led.Pending() {
@@ -61,6 +61,7 @@ func (e *Engine) commit() {
 	}
 	for _, n := range e.namespaces {
 		n.rep.Begin(d) // they all know how it is committed
+		n.flying = len(n.shown)
 	}
 	e.out.add(Commit{Changes: e.led.Begin(), Durability: d})
 }
@@ -88,17 +89,23 @@ func (e *Engine) committed(err error) {
 		return
 	}
 	c.flying = false
-	if err != nil {
-		e.fail(storageCode(err))
+	switch code := storageCode(err); {
+	case err == nil:
+	case code == EFenced, code == EClosed, e.closing != nil:
+		e.fail(code)
+		return
+	default:
+		e.takeBack(code)
 		return
 	}
 	e.led.Committed()
 	for _, n := range e.namespaces {
-		n.rep.Committed()
+		n.committed()
 	}
 	done := c.flight
 	c.flight = batch{}
 	done.done(e)
+	e.trouble.over(e)
 }
 
 func (b *batch) done(e *Engine) {
@@ -180,5 +187,8 @@ func (e *Engine) mustCheckpoint() bool {
 }
 
 func (e *Engine) needsCheckpoint() bool {
+	if e.trouble.code != OK || e.trouble.rest != 0 && !e.clock.Due(e.trouble.rest) {
+		return false
+	}
 	return e.led.Tail() >= longTail || slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return n.rep.NeedsCheckpoint() })
 }

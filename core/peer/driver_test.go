@@ -1,16 +1,14 @@
 package peer
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
-
-var errTest = errors.New("the disk broke")
 
 // A timer may go off a little before the clock says so. The engine asks for another then, for the driver has none left.
 func TestTickTooEarlyIsAskedForAgain(t *testing.T) {
@@ -81,10 +79,10 @@ func TestNothingAfterFailed(t *testing.T) {
 	e := h.nodes[0].e
 	e.Step(h.now, &Op{ID: 1 << 40, Do: Batch{Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}}, &out)
 	out.Reset()
-	e.Step(h.now+40_000, Committed{Err: errTest}, &out)
+	e.Step(h.now+40_000, Committed{Err: storage.ErrExists}, &out)
 	if n := len(out.List); n == 0 {
 		t.Error("nothing happened")
-	} else if f, ok := out.List[n-1].(Failed); !ok || f.Err != EStorage {
+	} else if f, ok := out.List[n-1].(Failed); !ok || f.Err != EFenced {
 		t.Errorf("the last action is %#v", out.List[n-1])
 	}
 	out.Reset()
@@ -154,7 +152,7 @@ func TestFailedComesBehindEveryAnswer(t *testing.T) {
 	var out Actions
 	e.Step(h.now, &Op{ID: 1 << 40, Do: Batch{Writes: []Write{{Key: "k", Kind: 1, Value: []byte("1")}}}}, &out)
 	out.Reset()
-	e.Step(h.now, Events{Committed{Err: errTest}, &Op{ID: 1<<40 + 1, Do: Get{Key: "k"}}}, &out)
+	e.Step(h.now, Events{Committed{Err: storage.ErrExists}, &Op{ID: 1<<40 + 1, Do: Get{Key: "k"}}}, &out)
 	if n := len(out.List); n != 3 {
 		t.Fatalf("%d actions: %#v", n, out.List)
 	} else if _, ok := out.List[n-1].(Failed); !ok {

@@ -12,11 +12,15 @@ type forgetful struct {
 	storage.Store
 	stable storage.Store
 	loose  []storage.Commit
+	lose   bool // it takes nothing
 }
 
 func newForgetful() *forgetful { return &forgetful{Store: mem.New(), stable: mem.New()} }
 
 func (f *forgetful) Commit(g storage.Commit, d storage.Durability) error {
+	if f.lose {
+		return errTorn
+	}
 	if err := f.Store.Commit(g, d); err != nil {
 		return err
 	}
@@ -52,7 +56,7 @@ func copyOf(t testing.TB, s storage.Store) storage.Store {
 // powerCut leaves what was strict, and opens the device on it.
 func (n *node) powerCut() {
 	f := n.store.(*forgetful)
-	f.Store, f.loose = copyOf(n.m.t, f.stable), nil
+	f.Store, f.loose, f.lose = copyOf(n.m.t, f.stable), nil, false
 	n.crash()
 }
 

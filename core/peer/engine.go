@@ -86,6 +86,7 @@ func (e *Engine) fail(code Code) {
 		n.queue = nil
 	}
 	e.commits.fail(e, code)
+	e.trouble.fail(e, code)
 	if p := e.pairing; p != nil {
 		p.end(code)
 	}

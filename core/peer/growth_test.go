@@ -84,7 +84,8 @@ func TestPutInACrowd(t *testing.T) {
 	idle := h.during(func() { h.wait(30_000) })
 	one := put("2")
 	frames, bytes := one.frames-idle.frames, one.bytes-idle.bytes
-	if frames > 3*devices*(devices-1) || bytes > frames*(idle.bytes/idle.frames) {
+	small := idle.bytes / idle.frames // a frame is padded; with a sum in it, a few are one step longer
+	if frames > 3*devices*(devices-1) || bytes > frames*small*21/20 {
 		t.Errorf("a put costs %d frames and %d bytes", frames, bytes)
 	}
 }

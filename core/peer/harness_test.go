@@ -61,6 +61,8 @@ type node struct {
 	replies    map[uint64]Reply
 	pairing    map[uint64]PairingState
 	changes    []Change
+	told       []Changed
+	watchings  []*watching
 	failed     Code
 	lastOp     uint64
 	commits    int
@@ -123,6 +125,10 @@ func (n *node) open() {
 	n.life++
 	n.conns, n.wakeAt, n.failed = map[uint32]uint64{}, 0, ""
 	n.replies, n.pairing, n.changes = map[uint64]Reply{}, map[uint64]PairingState{}, nil
+	for _, w := range n.watchings {
+		w.follow() // to the end
+	}
+	n.told = nil
 	cfg := Config{Key: n.key, App: n.app, Name: n.name, Sync: n.m.urls, Rand: n.m.rand, Shun: n.shun}
 	if n.app != "" {
 		cfg.URL = n.app + "/"
@@ -225,6 +231,7 @@ func (n *node) act(life int, a Action) {
 		n.replies[a.Op] = a
 	case Changed:
 		n.changes = append(n.changes, a.Changes...)
+		n.told = append(n.told, a)
 	case StatusChanged:
 		n.status = a.Status
 	case PairingState:

@@ -33,6 +33,7 @@ type Engine struct {
 	dialling bool   // others are dialled; see quiet
 
 	commits    commits
+	trouble    trouble
 	self       self
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
@@ -110,18 +111,22 @@ type namespace struct {
 	gone  bool       // it was dropped: there is no data, and nothing is synced until the application is added again
 	off   [][32]byte // the iks of devices of the circle that it is not synced with
 	rep   *replica.Replica
-	peers *domain // its application peers; nil if there never were any
+	was   *replica.Replica // before trouble, while the engine opens again
+	peers *domain          // its application peers; nil if there never were any
 
 	named   [32]byte // its name among devices of the circle namedBy
 	namedBy *domain
 
 	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
 	watches []*watch
-	foreign Millis // when a record of another device last arrived
-	own     uint64 // position after the last record written here
-	moving  bool   // it is being made another circle's: no sync until that is done
-	limit   uint64 // its quota in bytes; 0: what Config says
-	lacks   uint64 // bytes for which there was no room when this was last written to; 0: there was
+	shown   []shown // of what is not committed, in order
+	flying  int     // how many of those are in the commit in flight
+	wrong   []shown // and will never be: to be set right
+	foreign Millis  // when a record of another device last arrived
+	own     uint64  // position after the last record written here
+	moving  bool    // it is being made another circle's: no sync until that is done
+	limit   uint64  // its quota in bytes; 0: what Config says
+	lacks   uint64  // bytes for which there was no room when this was last written to; 0: there was
 }
 
 // device is another device of a domain: how to reach it, and how far it has got.

@@ -42,7 +42,7 @@ func (e *Engine) openNamespaces() error {
 			return errDamagedSelf
 		}
 		r := wire.NewReader(e.led.Meta(key))
-		n := &namespace{e: e, num: uint16(num)}
+		n := e.bare(uint16(num))
 		flags := r.U8()
 		n.on, n.gone = flags&flagOn != 0, flags&flagGone != 0
 		n.app, n.name = string(r.LV8(255)), string(r.LV8(255))
@@ -58,7 +58,9 @@ func (e *Engine) openNamespaces() error {
 		}
 	}
 	if !e.isStore() && len(e.namespaces) == 0 {
-		return e.makeNamespace(&namespace{e: e, num: embeddedNamespace, app: e.cfg.App, on: true})
+		n := e.bare(embeddedNamespace)
+		n.app, n.on = e.cfg.App, true
+		return e.makeNamespace(n)
 	}
 	return nil
 }
@@ -69,12 +71,13 @@ func (e *Engine) makeNamespace(n *namespace) error {
 }
 
 func (e *Engine) openNamespace(n *namespace) error {
+	e.namespaces = append(e.namespaces, n)
 	var err error
-	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Watched: n.watched})
+	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Was: n.was, Watched: n.watched})
+	n.was = nil
 	if err != nil {
 		return err
 	}
-	e.namespaces = append(e.namespaces, n)
 	sort.Slice(e.namespaces, func(i, j int) bool { return e.namespaces[i].num < e.namespaces[j].num })
 	return n.loadPeers()
 }

@@ -83,6 +83,9 @@ func (e *Engine) op(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}
+	if e.trouble.holds(e, op) {
+		return
+	}
 	verbs[id].do(e, op)
 }
 
@@ -125,6 +128,7 @@ func (n *namespace) readKey(op *Op, key string, read func() error) {
 	}
 	n.enqueue(task{
 		run:   read,
+		reads: true,
 		fail:  func(c Code) { n.refuse(op, c) },
 		probe: func() { _, _, _ = n.rep.Get(key) },
 	})
@@ -139,7 +143,7 @@ const (
 
 func (n *namespace) list(op *Op) {
 	do := op.Do.(List)
-	n.enqueue(task{run: func() error { return n.page(op, do) }, fail: func(c Code) { n.refuse(op, c) }})
+	n.enqueue(task{run: func() error { return n.page(op, do) }, reads: true, fail: func(c Code) { n.refuse(op, c) }})
 }
 
 // page replies with the first part of what a List selects.
@@ -189,7 +193,8 @@ func (n *namespace) count(op *Op) {
 			n.e.reply(r)
 			return nil
 		},
-		fail: func(c Code) { n.refuse(op, c) },
+		reads: true,
+		fail:  func(c Code) { n.refuse(op, c) },
 	})
 }
 
@@ -199,15 +204,18 @@ func (n *namespace) batch(op *Op) {
 	if do.Relaxed {
 		done = func(op *Op) { n.e.reply(Reply{Op: op.ID}) }
 	}
-	n.write(op, do.Writes, true, n.rep.Write, done)
+	n.write(op, do.Writes, true, (*replica.Replica).Write, done)
 }
 
 func (n *namespace) bring(op *Op) {
-	n.write(op, op.Do.(Import).Writes, false, n.rep.Import, n.e.answer)
+	n.write(op, op.Do.(Import).Writes, false, (*replica.Replica).Import, n.e.answer)
 }
 
+// intoReplica is Write or Import.
+type intoReplica func(*replica.Replica, Millis, []replica.Write) ([]replica.Change, error)
+
 // write has the replica take in writes, which replace what is there or stay beside it, and done reply.
-func (n *namespace) write(op *Op, in []Write, replaces bool, into func(Millis, []replica.Write) ([]replica.Change, error), done func(*Op)) {
+func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, done func(*Op)) {
 	writes, code := n.checked(in)
 	if code != OK {
 		n.refuse(op, code)
@@ -225,7 +233,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into func(Millis, [
 				n.refuse(op, EQuota)
 				return nil
 			}
-			changes, err := into(n.e.clock.Wall(), writes)
+			changes, err := into(n.rep, n.e.clock.Wall(), writes)
 			if errors.Is(err, replica.ErrTooBig) {
 				n.refuse(op, ETooBig)
 				return nil

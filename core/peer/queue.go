@@ -13,6 +13,7 @@ type task struct {
 	run   func() error
 	fail  func(Code)
 	probe func() // asks for the blocks that run will want; may be nil
+	reads bool   // it changes nothing that is stored, and outlives trouble
 }
 
 // probeAhead is for how many waiting operations blocks are asked for at once.

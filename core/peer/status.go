@@ -27,6 +27,9 @@ func (e *Engine) reportStatus() {
 func (e *Engine) currentStatus() Status {
 	s := Status{Self: Device{ID: deviceID(e.publicIK()), Name: e.self.name, Kind: e.kind(), Online: true}}
 	s.Sync, s.Err = e.syncState(), e.syncErr
+	if e.trouble.code != OK {
+		s.Err = e.trouble.code
+	}
 	if s.Err == OK && slices.ContainsFunc(e.devices, func(d *device) bool { return d.outdated && d.member() }) {
 		s.Err = EVersion
 	}

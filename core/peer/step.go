@@ -99,6 +99,7 @@ func (e *Engine) settle() {
 		e.tryOpen()
 	}
 	if e.state == open {
+		e.trouble.timers(e)
 		e.runNamespaces()
 		if e.quiet() {
 			e.timers()
@@ -133,6 +134,9 @@ func (e *Engine) settle() {
 // quiet reports whether the first operations are done. A page that was just opened reads what it shows, and somebody waits for that.
 // Only then are other devices dialled: their keys take some ms to compute.
 func (e *Engine) quiet() bool {
+	if e.trouble.code != OK {
+		return false
+	}
 	if e.dialling {
 		return true
 	}
@@ -192,10 +196,15 @@ func (e *Engine) tryOpen() {
 		return
 	}
 	e.state = open
-	e.led.Fence() // the newest engine is the one that goes on
-	e.openDevices()
-	if len(e.devices) > 0 {
-		e.strictly() // what was read at the start may be something that a power cut can take yet, and is sent behind this commit
+	if e.trouble.code == OK {
+		e.led.Fence() // the newest engine is the one that goes on
+		e.openDevices()
+		e.moveData()
+		if len(e.devices) > 0 {
+			e.strictly() // what was read at the start may be something that a power cut can take yet, and is sent behind this commit
+		}
+	} else {
+		e.reopened()
 	}
 	early := e.early
 	e.early = nil
@@ -219,7 +228,6 @@ func (e *Engine) openSelf() error {
 
 // openDevices makes a device of every other member of every roster.
 func (e *Engine) openDevices() {
-	e.moveData()
 	e.loadPending()
 	for _, dom := range e.domains() {
 		e.refreshDevices(dom)

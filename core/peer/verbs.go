@@ -69,7 +69,9 @@ type (
 	// Watch → Number: the position that it begins at. Changed actions with this Op's ID follow until Unwatch.
 	Watch struct {
 		Prefix string
-		Since  uint64 // first deliver what changed after this position (of an earlier Changed or Reply); 0: nothing
+		// Since has first delivered what changed after this position, of an earlier Changed or Reply. If that is not known, or a crash has taken
+		// something that was told before it, the first Changed is a Reset. 0: nothing.
+		Since uint64
 	}
 	// Unwatch → nothing.
 	Unwatch struct{ Target uint64 } // the ID of Watch

@@ -224,7 +224,11 @@ func (c *checkpoint) collected(v *version) bool {
 		d.Seq &^= wire.BlockOnly
 		return c.r.everyone.Covers(d) && c.r.vector.Covers(d)
 	}
-	return v.kind == wire.Deleted && known(v.dot) && !slices.ContainsFunc(v.ctx, func(d wire.Dot) bool { return !known(d) })
+	yes := v.kind == wire.Deleted && known(v.dot) && !slices.ContainsFunc(v.ctx, func(d wire.Dot) bool { return !known(d) })
+	if yes {
+		c.r.unfollow(v.pos)
+	}
+	return yes
 }
 
 // writeSegments writes what is in memory, in its order, and then what is left of the victims.

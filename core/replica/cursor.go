@@ -180,26 +180,8 @@ func (r *Replica) ChangesSince(pos uint64) ([]Change, error) {
 			keys[v.key] = struct{}{}
 		}
 	}
-	out := make([]Change, 0, len(keys))
-	for _, key := range sorted(keys) {
-		rec, _, err := r.Get(key)
-		if errors.Is(err, ledger.ErrWait) {
-			missing = err
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		vs, err := r.lookup(key) // Get had it all
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, Change{Key: key, Kind: rec.Kind, Value: rec.Value, Others: len(valuesBeside(vs, winner(vs)))})
-	}
-	if missing != nil {
-		return nil, missing
-	}
-	return out, nil
+	out, err := r.Now(sorted(keys))
+	return out, worse(err, missing)
 }
 
 func sorted(set map[string]struct{}) []string {

@@ -125,8 +125,9 @@ func TestDamagedPart(t *testing.T) {
 	if err := read(good); err != nil {
 		t.Fatal(err)
 	}
+	whole := len(good) - len(g.appendFields(nil)) // what is without fields is of a version that had none
 	for n := range good {
-		if err := read(append([]byte{}, good[:n]...)); !errors.Is(err, ledger.ErrDamaged) && n > 0 {
+		if err := read(append([]byte{}, good[:n]...)); !errors.Is(err, ledger.ErrDamaged) && n > 0 && n != whole {
 			t.Errorf("cut to %d bytes: %v", n, err)
 		}
 	}

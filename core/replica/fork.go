@@ -172,6 +172,7 @@ func (r *Replica) Reissue() error {
 		return err
 	}
 	r.reset()
+	r.begin()
 	for rank, left := 0, len(vs); left > 0; rank++ {
 		if rank > 0 {
 			r.newWriter()
@@ -245,6 +246,7 @@ func (r *Replica) Drop() ([]Change, error) {
 		return nil, err
 	}
 	r.reset()
+	r.begin()
 	r.must = true
 	return out, nil
 }

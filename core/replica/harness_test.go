@@ -27,6 +27,7 @@ type harness struct {
 	flight     *storage.Commit    // being written
 	durability storage.Durability // of what is written next
 	loads      int                // bytes that were loaded
+	was        *Replica           // see Config
 }
 
 // newHarness makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
@@ -54,6 +55,16 @@ func (g *harness) reopen() {
 	}
 }
 
+// again opens it in the same run, as after a commit that failed.
+func (g *harness) again() {
+	g.t.Helper()
+	g.was = g.Replica
+	if err := g.tryReopen(); err != nil {
+		g.t.Fatalf("open again: %v", err)
+	}
+	g.was = nil
+}
+
 func (g *harness) tryReopen() (err error) {
 	g.flight = nil
 	ids, err := g.store.List()
@@ -65,7 +76,7 @@ func (g *harness) tryReopen() (err error) {
 	if err := g.wait(led.Open); err != nil {
 		return err
 	}
-	r, err := Open(led, 1, Config{Owner: [32]byte{g.seed}, Rand: g.rand, Watched: func(string) bool { return true }})
+	r, err := Open(led, 1, Config{Owner: [32]byte{g.seed}, Rand: g.rand, Was: g.was, Watched: func(string) bool { return true }})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 //	9 own       the new writer u64 ‖ nonce u64
 //	10 denial   writer u64 ‖ before u64
 //	11 sum      sum(16), and, if there are versions that are not in it, the positions from u64 ‖ to u64 where they lie
+//	17 stretch  first u64 ‖ end u64 ‖ mark u16
 //
 // The manifest's part:
 //
@@ -28,8 +29,9 @@ import (
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
 //	                                ‖ lv32(dead, a bit a record) ‖ m u16 ‖ (writer u64 ‖ lowest u64 ‖ highest u64)*m
 //	‖ (tag u8 ‖ lv32(field))*   tags ascending:
-//	  1 lv32(vector of what is open) ‖ what item 11 has
-//	  2 marks, see appendMarks
+//	                            1 sum        lv32(vector of what is open) ‖ what item 11 has
+//	                            2 marks      see appendMarks
+//	                            5 stretches  (first u64 ‖ end u64 ‖ mark u16)*; left out if there are none
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
 // Fields came with format 3.
@@ -45,11 +47,13 @@ const (
 	itemOwn      = 9
 	itemDenial   = 10
 	itemSum      = 11
+	itemStretch  = 17
 
 	partFormat = 3
 
-	fieldSum   = 1
-	fieldMarks = 2
+	fieldSum       = 1
+	fieldMarks     = 2
+	fieldStretches = 5
 )
 
 // itemHead is how long what stands before the records in their item is.
@@ -144,6 +148,12 @@ func (r *Replica) replay(item []byte) error {
 		r.setDenied(in.U64(), in.U64())
 	case itemSum:
 		r.sum.read(&in)
+	case itemStretch:
+		s := readStretch(&in)
+		if n := len(r.stretches); s.end < s.first || n > 0 && s.first < r.stretch().end {
+			in.Fail()
+		}
+		r.addStretch(s)
 	case itemOwn:
 		r.leave()
 		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
@@ -183,6 +193,7 @@ func (r *Replica) replayRecords(in *wire.Reader) error {
 		}
 	}
 	r.nextPos++
+	r.stored(pos, r.nextPos)
 	r.count = count
 	r.sum.unlogged = true
 	if own == 1 {
@@ -213,7 +224,11 @@ func (r *Replica) appendPart(b []byte) []byte {
 // appendFields appends what the part has besides: each field as a tag and its value.
 func (r *Replica) appendFields(b []byte) []byte {
 	b = wire.AppendLV32(append(b, fieldSum), r.sum.appendField(nil))
-	return wire.AppendLV32(append(b, fieldMarks), r.appendMarks(nil))
+	b = wire.AppendLV32(append(b, fieldMarks), r.appendMarks(nil))
+	if len(r.stretches) > 0 {
+		b = wire.AppendLV32(append(b, fieldStretches), r.appendStretches(nil))
+	}
+	return b
 }
 
 func (r *Replica) readFields(in *wire.Reader) {
@@ -223,16 +238,22 @@ func (r *Replica) readFields(in *wire.Reader) {
 			in.Fail()
 		}
 		last = tag
-		switch value := in.LV32(wire.MaxVector); tag {
+		field := wire.NewReader(in.LV32(wire.MaxVector))
+		switch tag {
 		case fieldSum:
-			if r.sum.readField(value) != nil {
+			if r.sum.readField(field.Bytes(field.Len())) != nil {
 				in.Fail()
 			}
 		case fieldMarks:
-			if !r.readMarks(value) {
+			if !r.readMarks(field.Bytes(field.Len())) {
 				in.Fail()
 			}
+		case fieldStretches:
+			r.readStretches(&field)
 		default:
+			in.Fail()
+		}
+		if field.Done() != nil {
 			in.Fail()
 		}
 	}
@@ -285,7 +306,7 @@ func (r *Replica) readPart(b []byte) error {
 	if err != nil {
 		return ledger.ErrDamaged
 	}
-	r.vector = v
+	r.vector, r.stretches = v, nil
 	r.sum.unlogged = true
 	if format > 1 {
 		r.readWriters(&in)

@@ -35,6 +35,7 @@ import (
 type Config struct {
 	Owner   [32]byte          // the device's nk, to which its writers are bound
 	Rand    io.Reader         // of cryptographic quality; nil: crypto/rand
+	Was     *Replica          // what it was in this run, before a commit failed: no number and no position is given again; nil: nothing
 	Watched func(string) bool // whether a change of this key needs its value before the change; nil: none does
 }
 
@@ -66,6 +67,7 @@ type Replica struct {
 	freed int             // bytes of what was superseded since the last checkpoint
 	tidy  bool            // a checkpoint is due, to clear that away
 
+	begun       bool   // the last stretch is of this run
 	must        bool   // a checkpoint is due before anything else is committed
 	checkpoints uint64 // of this run
 
@@ -80,10 +82,11 @@ type Replica struct {
 type state struct {
 	incarnation wire.Incarnation // of this log of positions
 	vector      wire.Vector
-	count       uint64 // keys that have a value
-	nextPos     uint64 // of the next record
-	reservedPos uint64 // positions below may be given out
-	voids       []void // since the last checkpoint; not in the manifest
+	count       uint64    // keys that have a value
+	nextPos     uint64    // of the next record
+	reservedPos uint64    // positions below may be given out
+	voids       []void    // since the last checkpoint; not in the manifest
+	stretches   []stretch // of positions, ascending
 
 	runs    []run          // that wrote, as the writer that it has; the last maxRuns
 	writers []*announced   // in the order in which they were
@@ -182,6 +185,19 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 		r.openSum()
 	}
 	r.nextPos = r.reservedPos // none is used twice, also none that was sent and never committed
+	if w := cfg.Was; w != nil {
+		if r.nextPos = max(r.nextPos, w.nextPos+1); r.nextPos > r.reservedPos {
+			r.reservedPos = (r.nextPos>>positionBits + 1) << positionBits
+			r.logReserved()
+		}
+		if w.writer.id == r.writer.id {
+			r.writer.reserved = max(r.writer.reserved, w.writer.reserved)
+		}
+	}
+	if len(r.stretches) == 0 || r.stretch().mark == 0 || cfg.Was != nil {
+		r.begin()
+	}
+	r.cfg.Was = nil
 	if r.writer.nonce == 0 {
 		r.newWriter() // it wrote before writers were bound to devices
 		r.logWriter()
@@ -190,10 +206,13 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	return r, nil
 }
 
-// reset makes the namespace an empty one with a writer and an incarnation that nobody knows. Positions go on, so that whoever
-// watches may go on from the one that was heard last.
+// reset makes the namespace an empty one with a writer and an incarnation that nobody knows. Positions go on, behind
+// one that is left out. Nothing can be followed from before: whoever calls it begins a stretch.
 func (r *Replica) reset() {
-	r.state = state{nextPos: max(r.nextPos, 1<<positionBits), reservedPos: max(r.reservedPos, 1<<positionBits)}
+	r.state = state{nextPos: max(r.nextPos+1, 1<<positionBits), reservedPos: max(r.reservedPos, 1<<positionBits)}
+	if r.nextPos > r.reservedPos {
+		r.reservedPos += 1 << positionBits
+	}
 	r.random(r.incarnation[:])
 	r.newWriter()
 	for _, p := range r.pages {

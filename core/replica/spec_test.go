@@ -76,7 +76,7 @@ func sumVectors(t *testing.T) (out []vectors.Vector) {
 		g.apply(1, c.recs...)
 		sum := g.sum.bytes()
 		out = append(out, vectors.Vector{
-			Name: c.name, Rule: "R6.35", Op: "data.sum", Outcome: vectors.OK,
+			Name: c.name, Rule: "R6.37", Op: "data.sum", Outcome: vectors.OK,
 			In: vectors.Fields{"records": vectors.Hex(raw)}, Out: vectors.Fields{"sum": vectors.Hex(sum[:])},
 		})
 	}

@@ -126,8 +126,12 @@ func (r *Replica) newPos() uint64 {
 		r.reservedPos = (r.nextPos>>positionBits + 2) << positionBits
 		r.logReserved()
 	}
+	if !r.begun {
+		r.begin()
+	}
 	p := r.nextPos
 	r.nextPos++
+	r.stretch().end = r.nextPos
 	return p
 }
 

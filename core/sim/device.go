@@ -115,6 +115,7 @@ func (d *device) kill(power bool) {
 		d.stray = nil
 	}
 	p.end()
+	d.user.crashed()
 	lost := 0
 	if power {
 		lost = int(d.w.upTo(uint64(d.disk.Loose()) + 1))

@@ -166,14 +166,8 @@ var (
 		d.w.log(d.name, "sleep", long/ms)
 		d.run.sleep(long)
 	})
-	diskFull = onRunning(func(d *device) {
-		d.run.fault, d.run.expects = storage.ErrQuota, peer.EQuota
-		d.w.log(d.name, "disk full", 0)
-	})
-	diskError = onRunning(func(d *device) {
-		d.run.fault, d.run.expects = errDisk, peer.EStorage
-		d.w.log(d.name, "disk error", 0)
-	})
+	diskFull   = onRunning(func(d *device) { d.run.fails(storage.ErrQuota) })
+	diskError  = onRunning(func(d *device) { d.run.fails(errDisk) })
 	makeBackup = onRunning(func(d *device) {
 		s := d.disk.Snapshot()
 		d.backup = &s

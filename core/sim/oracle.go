@@ -34,6 +34,7 @@ func (w *simulation) verify() {
 	w.compareAll(all)
 	w.compareAside()
 	w.checkSums()
+	w.compareWatches()
 	w.checkWrites(all[0], false)
 	w.checkStatus()
 	w.checkGrowth()
@@ -110,22 +111,22 @@ func (w *simulation) waitQuiet() {
 }
 
 // unrest returns what is left to do once waitQuiet has found that nothing is. Sessions go on being renewed (R4.13), at any moment: that is over
-// within renewTime, and the session that was renewed stays.
-func (w *simulation) unrest() string {
-	first, end := w.quiet(), w.now+renewTime
-	if first == "" {
-		return ""
+// within renewTime, and then the session stays. Each pair may be renewed once in this time.
+func (w *simulation) unrest() (what string) {
+	n := len(w.honest())
+	for range max(1, n*(n-1)/2) {
+		end := w.now + renewTime
+		w.runWhile(func() bool { what = w.quiet(); return what != "" && w.now < end })
+		if what != "" {
+			return what
+		}
+		end = w.now + staysTime
+		w.runWhile(func() bool { what = w.quiet(); return what == "" && w.now < end })
+		if what == "" {
+			return ""
+		}
 	}
-	w.runWhile(func() bool { return w.quiet() != "" && w.now < end })
-	if what := w.quiet(); what != "" {
-		return what
-	}
-	end = w.now + staysTime
-	w.runWhile(func() bool { return w.quiet() != first && w.now < end })
-	if w.quiet() == first {
-		return first + ", again"
-	}
-	return ""
+	return what + ", again and again"
 }
 
 // quiet returns what is left to do, "" if nothing is.
@@ -247,6 +248,14 @@ func (w *simulation) compareAll(all []*content) {
 			w.failf("%s %s", w.honest()[i].name, what)
 		}
 	}
+}
+
+// compareWatches has everybody who watches know what is there.
+func (w *simulation) compareWatches() {
+	for _, d := range w.honest() {
+		d.user.checkWatches(d.run)
+	}
+	w.runUntil(w.now + 10*second)
 }
 
 // compareAside has all local stores have the same of the other application, with nothing lost.

@@ -24,9 +24,10 @@ type proc struct {
 	asleep uint64 // until when it takes nothing
 	timer  uint64 // the newest timer; older ones do nothing
 	flight *peer.Commit
-	fault  error // what the next commit fails with
-
-	expects peer.Code // what the engine stops with then
+	fault  error  // what the next commit fails with
+	mends  uint64 // and those that follow until then
+	spare  int    // a commit of no more bytes goes through; 0: none does
+	last   bool   // the last commit failed, of an engine that shuts down
 
 	lastOp  uint64
 	calls   map[uint64]*call
@@ -253,14 +254,45 @@ func (p *proc) committed(c peer.Commit) {
 		return
 	}
 	err := p.fault
+	if sizeOf(c.Changes) <= p.spare {
+		err = nil
+	}
 	if err == nil || err == errDisk && p.w.chance(0.5) { // an error may also come after the fact
 		if e := p.d.disk.Commit(c.Changes, c.Durability); e != nil {
 			err = e
 		}
 	}
-	p.flight, p.fault = nil, nil
+	p.flight = nil
+	if p.w.now >= p.mends {
+		p.fault = nil
+	}
 	p.w.log(p.name(), "committed", uint64(len(c.Changes.Adds)+len(c.Changes.Puts)), commitText(c.Changes), err)
 	p.event(peer.Committed{Err: err})
+	p.last = err != nil && p.closing
+	if err != nil && p == p.d.run && !p.closing {
+		p.d.user.checkWatches(p)
+	}
+}
+
+// fails has commits fail: the next one, or all for some time, or those that are large.
+func (p *proc) fails(err error) {
+	p.fault, p.mends, p.spare = err, p.w.now, 0
+	if p.w.chance(0.5) {
+		p.mends += p.w.around(30 * second)
+	}
+	if err == storage.ErrQuota && p.w.chance(0.3) {
+		p.spare = int(p.w.between(100, 5000))
+	}
+	p.w.log(p.name(), "disk fails", (p.mends-p.w.now)/ms, err, " ", p.spare)
+}
+
+func sizeOf(g storage.Commit) (n int) {
+	for _, list := range [][]storage.Block{g.Adds, g.Puts} {
+		for _, b := range list {
+			n += len(b.Data)
+		}
+	}
+	return n
 }
 
 func (p *proc) load(a peer.Load) {
@@ -323,7 +355,7 @@ func (p *proc) stopped(code peer.Code) {
 	fine := p.closing && code == peer.EClosed ||
 		(p.stray || p.rival) && code == peer.EFenced ||
 		p.stray && code == peer.EDamaged || // it looked for a block that its successor has deleted
-		p.expects == code || p.d.hostile()
+		p.last && (code == peer.EQuota || code == peer.EStorage) || p.d.hostile()
 	if !fine {
 		p.w.stopf("%s stopped with %s", p.name(), code)
 	}

@@ -25,6 +25,7 @@ type user struct {
 	filled   bool             // bulk data was written
 	discards bool             // gives up the data that is here by joining: writes nothing meanwhile
 	paired   bool             // is in a circle with others
+	watchers []*watcher
 }
 
 type entry struct {
@@ -33,7 +34,9 @@ type entry struct {
 }
 
 func newUser(d *device) *user {
-	return &user{d: d, w: d.w, name: "Device " + d.name}
+	u := &user{d: d, w: d.w, name: "Device " + d.name}
+	u.watchers = newWatchers(u)
+	return u
 }
 
 // me is the Op.Client of everything that users do.
@@ -48,7 +51,10 @@ func (u *user) opened(p *proc) {
 	}
 	catchUp := since != 0 // the first Changed tells what came while nobody watched
 	watch := call{op: &peer.Op{Client: me, Do: peer.Watch{Since: since}}, reply: func(r peer.Reply) {
-		u.refused(r.Err)
+		if u.refused(r.Err) || p != u.d.run {
+			return
+		}
+		u.position = max(u.position, r.Number)
 		if since != 0 {
 			u.w.log(u.d.name, "watch on", r.Number-since)
 		}
@@ -67,6 +73,7 @@ func (u *user) opened(p *proc) {
 		p.do(u.add(notes), u.add(aside))
 	}
 	p.do(watch, u.page(p, "", func() {}))
+	u.watchOn(p)
 }
 
 // add asks for an application in a local store.
@@ -136,6 +143,13 @@ func (u *user) changed(c peer.Changed, catchUp bool) {
 		u.w.failf("%s: Changed went back from position %d to %d", u.d.name, u.position, c.Position)
 	}
 	u.position = c.Position
+	if c.Reset { // which only who comes back is told, first
+		if !catchUp {
+			u.w.failf("%s: a watch was reset on the way", u.d.name)
+		}
+		u.w.log(u.d.name, "reset", uint64(len(u.mirror)))
+		u.mirror = map[string]entry{}
+	}
 	for _, x := range c.Changes {
 		before, had := u.mirror[x.Key]
 		if u.whole && !catchUp && (had != x.HadValue || had && (before.kind != x.PrevKind || !bytes.Equal(before.value, x.Previous))) {
@@ -201,6 +215,8 @@ func (u *user) live() {
 		u.look(p)
 	case r < u.w.profile.aside && u.d.isStore():
 		u.writeAside(p)
+	case u.w.chance(0.05):
+		u.rewatch(p)
 	case r < u.w.profile.aside+0.015 && u.d != u.w.twin:
 		u.rename(p)
 	case r < u.w.profile.aside+0.045:

@@ -244,7 +244,7 @@ export class Client {
     if (watch) watch.position = Math.max(watch.position, a.number)
     const p = this.#pending.get(a.n)
     if (!p) return
-    if ((moved(a.code) || a.code === 'E_DAMAGED' || a.code === 'E_STORAGE') && !p.once) return // the engine has ended, and says next why
+    if ((moved(a.code) || a.code === 'E_DAMAGED') && !p.once) return // the engine has ended, and says next why
     this.#done(p)
     if (a.code) p.reject(new MasqError(a.code))
     else p.resolve(a)

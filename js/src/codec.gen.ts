@@ -4,7 +4,7 @@
 import { CodecError, readBody, type Message, type Reader, type Writer } from './codec.js'
 
 /** The codec's version, which two tabs must have in common. */
-export const CODEC_VERSION = 5
+export const CODEC_VERSION = 6
 
 export const KEY_BYTES_MAX = 1024
 export const VALUE_BYTES_MAX = 1048576

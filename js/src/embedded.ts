@@ -9,7 +9,7 @@ import { invitesLeadTo, type Options } from './options.js'
 import { loadPairing, loadQR } from './load.js'
 import type { Pairing } from './pairing.js'
 import { blank, readStatus, type StoreStatus } from './status.js'
-import type { Change, Page, Range, Store, StoreEvents, Told, Write } from './store.js'
+import type { Change, Page, Range, Reset, ResetReason, Store, StoreEvents, Told, Write } from './store.js'
 import { decodeValue } from './values.js'
 
 const verbs = { invite: Verb.Invite, join: Verb.Join, confirm: Verb.Confirm, cancel: Verb.Cancel } as const
@@ -64,7 +64,7 @@ export class Embedded implements Store {
   watch(prefix: string, told: Told): () => void {
     return this.#client.watch(prefix, {
       changes: (changes) => told(changes.map((c) => this.#change(c))),
-      cleared: () => told([{ type: 'reset', reason: 'cleared' }]),
+      cleared: () => told([resetBy('cleared')]),
     })
   }
 
@@ -129,7 +129,8 @@ export class Embedded implements Store {
     this.#events.failed(e)
   }
 
-  #change(c: RawChange): Change {
+  #change(c: RawChange): Change | Reset {
+    if (!c.key) return resetBy('lost')
     return {
       type: 'change',
       key: c.key,
@@ -140,6 +141,10 @@ export class Embedded implements Store {
       from: c.client === this.#client.id ? 'here' : c.device || 'tab',
     }
   }
+}
+
+function resetBy(reason: ResetReason): Reset {
+  return { type: 'reset', reason }
 }
 
 function raw({ key, value }: Write): RawWrite {

@@ -177,7 +177,12 @@ export class Engine {
         this.#newest = Math.max(this.#newest, lastRecord(adds.map((b) => b.id)))
         this.#tell({ type: EventType.Committed, failure: StorageFailure.None })
       },
-      (e: unknown) => this.#tell({ type: EventType.Committed, failure: this.#failure(e) }),
+      (e: unknown) => {
+        const failure = this.#failure(e)
+        if (this.#late)
+          this.#fail('E_STORAGE', this.#cause) // it would not say either what it has
+        else this.#tell({ type: EventType.Committed, failure })
+      },
     )
   }
 

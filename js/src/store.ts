@@ -21,11 +21,14 @@ export interface Change<T = unknown> {
   readonly from: 'here' | 'tab' | 'device' | (string & {})
 }
 
-/** Why a watch was reset. `cleared`: the user, or the browser, has deleted this site's data in this browser. */
-export type ResetReason = 'cleared'
+/**
+ * Why a watch was reset. `cleared`: the user, or the browser, has deleted this site's data in this browser. `lost`: something that was told
+ * could not be stored, because the browser or the computer stopped, or it is not known any more what has changed meanwhile.
+ */
+export type ResetReason = 'cleared' | 'lost'
 
 /**
- * What a watch has told is void, and what there is now cannot be told as changes: list the range anew. Nothing says that the user
+ * What a watch has told is void: list the range anew. Behind a reset that is `lost` all that there is comes as changes, too. Nothing says that the user
  * deleted anything: do not delete it elsewhere. Treat a `reason` that you do not know like any other.
  */
 export interface Reset {

@@ -3,7 +3,7 @@
 
 import { list, readChange } from './local-json.js'
 import { CUT, type Json, type Rpc } from './rpc.js'
-import type { Told } from './store.js'
+import type { Change, Reset, Told } from './store.js'
 import type { Tools } from './tools.js'
 
 interface Watch {
@@ -87,7 +87,8 @@ export class Watches {
   }
 
   #tell(w: Watch, params: Json): void {
-    const changes = list(params.changes).map(readChange)
+    const changes: (Change | Reset)[] = list(params.changes).map(readChange)
+    if (params.reset) changes.unshift({ type: 'reset', reason: 'lost' })
     w.since = String(params.position)
     if (this.#all.has(w)) w.told(changes)
   }

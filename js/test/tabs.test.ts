@@ -254,12 +254,21 @@ test('a full disk is E_QUOTA, and when there is room again it goes on', async ()
   const a = await harness.tab(profile, {
     options: `worker: () => new Worker(URL.createObjectURL(new Blob([${code}])))`,
   })
+  const b = await harness.tab(profile)
+  const model = `globalThis.model = {}, void masq.watch('', (c) => (c.deleted ? delete model[c.key] : (model[c.key] = c.value)))`
+  await Promise.all([run(a, model), run(b, model)])
   await put(a, 'x', 1)
   await run(
     a,
     `(globalThis.disk = new BroadcastChannel('full'), disk.postMessage(true), new Promise((r) => setTimeout(r, 50)))`,
   )
   assert.equal(await codeOf(a, `masq.put('y', 2)`), 'E_QUOTA')
+  assert.equal(await codeOf(b, `masq.put('x', 2)`), 'E_QUOTA')
+  assert.equal(await codeOf(b, `masq.del('x')`), 'E_QUOTA')
+  for (const page of [a, b]) {
+    assert.deepEqual(await run(page, `masq.list()`), [['x', 1]])
+    await page.waitForFunction(`JSON.stringify(model) === '{"x":1}'`) // what was shown is taken back
+  }
   await run(a, 'disk.postMessage(false)')
   await put(a, 'z', 3)
   assert.deepEqual([await get(a, 'x'), await get(a, 'y'), await get(a, 'z')], [1, undefined, 3])

@@ -36,7 +36,7 @@ export async function use(masq: Masq, pairing: Pairing, error: MasqError): Promi
   for await (const key of masq.keys({ prefix: 'n/' })) is<Equal<typeof key, string>>()
   const stop = masq.watch<Note>('n/', (change) => {
     is<Equal<typeof change, Change<Note> | Reset>>()
-    if (change.type === 'reset') return is<Equal<typeof change.reason, 'cleared'>>()
+    if (change.type === 'reset') return is<Equal<typeof change.reason, 'cleared' | 'lost'>>()
     is<Equal<typeof change.previous, Note | undefined>>()
   })
   // @ts-expect-error a reset has no key: who keeps a copy of the range has to list it anew

@@ -499,7 +499,7 @@ export const fr: Like<typeof en> = {
   full: 'Plein : {stored}',
   fullThere: 'n’a plus de place',
   differs:
-    'ne contient pas la même chose que cet ordinateur, et la synchronisation n’y change rien : réécrivez sur l’un des deux ce qui diffère',
+    'ne contient pas la même chose que cet ordinateur, et la synchronisation n’y change rien : réécrivez sur l’un des deux ce qui diffère',
   fullText:
     'Il n’y a plus de place. Ce que les autres appareils ont écrit y attend, et rien n’est perdu. Effacez quelque chose dans l’application, ou donnez-lui plus de place.',
   changeQuota: 'Modifier la place de {name}',

@@ -218,9 +218,6 @@ func (s *Server) driveOptions() driveOptions {
 		Step: func(now peer.Millis, events []any, act func(any)) {
 			machine.Step(now, eventsOf(events), &out)
 			for _, a := range out.List {
-				if a, again := a.(localstore.Reopen); again && a.Why == peer.EQuota {
-					s.log.Warn("the disk is full; trying whether there is room now")
-				}
 				act(a)
 			}
 			out.Reset()

@@ -63,16 +63,26 @@ func appendReply(b []byte, a *peer.Reply) []byte {
 
 func appendChanged(b []byte, a *peer.Changed) []byte {
 	b = wire.AppendU64(wire.AppendU64(b, a.Watch), a.Position)
-	b = wire.AppendU32(b, uint32(len(a.Changes)))
+	n := len(a.Changes)
+	if a.Reset {
+		n++
+	}
+	b = wire.AppendU32(b, uint32(n))
+	if a.Reset {
+		b = appendChange(b, &peer.Change{})
+	}
 	for i := range a.Changes {
-		c := &a.Changes[i]
-		b = append(appendBool(append(b, byte(c.Kind)), c.HadValue), byte(c.PrevKind))
-		b = wire.AppendU16(b, uint16(min(c.Others, 1<<16-1)))
-		b = appendText8(wire.AppendU32(b, c.Client), c.Device)
-		b = appendText(b, c.Key)
-		b = wire.AppendLV32(wire.AppendLV32(b, c.Value), c.Previous)
+		b = appendChange(b, &a.Changes[i])
 	}
 	return b
+}
+
+func appendChange(b []byte, c *peer.Change) []byte {
+	b = append(appendBool(append(b, byte(c.Kind)), c.HadValue), byte(c.PrevKind))
+	b = wire.AppendU16(b, uint16(min(c.Others, 1<<16-1)))
+	b = appendText8(wire.AppendU32(b, c.Client), c.Device)
+	b = appendText(b, c.Key)
+	return wire.AppendLV32(wire.AppendLV32(b, c.Value), c.Previous)
 }
 
 func appendStatus(b []byte, s *peer.Status) []byte {

@@ -28,7 +28,7 @@ import (
 
 // Version is the codec's, which two tabs must have in common: they may run two versions of a page. It is raised with
 // every change of a message or verb.
-const Version = 5
+const Version = 6
 
 // MaxSync is how many relay URLs a Config has.
 const MaxSync = 8
@@ -104,7 +104,8 @@ var Records = []Message{
 	{"Write", 0, "kind Kind, key text, value bytes"},
 	{"Entry", 0, "kind Kind, key text, value bytes"},
 	// others: how many versions Conflicts returns; client: the tab that wrote it, 0 if none of this engine's; device: the
-	// name of the one that it came from, "" if it was written here.
+	// name of the one that it came from, "" if it was written here. One without key comes before all that there is: what the watch was
+	// told before is void.
 	{"RawChange", 0, "kind Kind, had bool, previousKind Kind, others u16, client u32, device text8, key text, value bytes, previous bytes"},
 	{"RawDevice", 0, "id text8, name text8, online bool, toReceive bool, full bool, lastHeard u64, toSend u64"},
 	{"Block", 0, "id u64, data bytes"},

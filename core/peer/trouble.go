@@ -1,0 +1,197 @@
+package peer
+
+// trouble is what follows from a commit that storage did not take. All that came since the last one is taken back: the engine opens again on
+// what storage has, and watches are told what get returns now. Reads go on. Writes are refused and nobody is met until storage takes a commit
+// of almost nothing, which is tried now and then, and whenever somebody wants to write.
+type trouble struct {
+	code   Code         // what the last commit failed with; OK: storage takes what it is given
+	at     Millis       // when it did
+	tries  int          // how many failed, without a long time between them
+	next   Millis       // when storage is tried though nobody wants to write
+	trying bool         // it is being tried
+	held   []*Op        // a write that waits for the outcome, and what came behind it
+	denied []func(Code) // to be told the code once it is known what is stored
+	parked []*namespace // the namespaces as they were, while the engine opens again
+	rest   Millis       // until when no checkpoint is taken that can wait, because one failed
+}
+
+// Times of trouble, in ms.
+const (
+	troubleFirst = 1_000  // from a failure until storage is tried again; each time twice as long
+	troubleMost  = 30_000 // at most
+	troubleTries = 10     // so many are made at once when somebody wants to write
+	troubleShort = 100    // and then so long after a failure
+	troubleLong  = 60_000 // a failure so long after the last one is a new one
+)
+
+// takeBack has the engine open again on what storage has, because that did not take a commit.
+func (e *Engine) takeBack(code Code) {
+	t := &e.trouble
+	t.failed(code, e)
+	for _, b := range []*batch{&e.commits.flight, &e.commits.next} {
+		for _, id := range b.ops {
+			t.deny(e, id)
+		}
+	}
+	e.commits = commits{}
+	for _, n := range e.namespaces {
+		n.takeBack()
+	}
+	e.part(code)
+	t.parked = append(t.parked, e.namespaces...)
+	e.namespaces, e.circle = nil, nil
+	e.syncErr, e.late, e.tendAt, e.places.given = OK, false, 0, false
+	e.led.Recover()
+	e.state = opening
+}
+
+// failed notes a failure.
+func (t *trouble) failed(code Code, e *Engine) {
+	now := e.clock.Now()
+	if now > t.at+troubleLong {
+		t.tries = 0
+	}
+	t.next = now + min(Millis(troubleFirst)<<min(t.tries, 10), troubleMost)
+	t.code, t.at, t.trying = code, now, false
+	t.tries++
+	if e.led.Checkpointing() {
+		t.rest = now + troubleLong
+	}
+	for _, op := range t.held {
+		t.deny(e, op.ID)
+	}
+	t.held = nil
+}
+
+// deny has an operation refused once it is known what is stored.
+func (t *trouble) deny(e *Engine, id uint64) {
+	t.denied = append(t.denied, func(code Code) { e.reply(Reply{Op: id, Err: code}) })
+}
+
+// part ends everything between this device and others.
+func (e *Engine) part(code Code) {
+	if p := e.pairing; p != nil {
+		p.end(code)
+	}
+	for _, d := range e.devices {
+		d.drop()
+	}
+	e.devices = nil
+	for conn := uint32(1); len(e.conns) > 0 && conn <= e.lastConn; conn++ {
+		e.hangup(conn)
+	}
+}
+
+// takeBack leaves of what waits the reads. What was shown and is not stored is set right when the namespace is open again.
+func (n *namespace) takeBack() {
+	t := &n.e.trouble
+	var kept []task
+	for _, x := range n.queue {
+		if x.reads {
+			kept = append(kept, x)
+		} else {
+			t.denied = append(t.denied, x.fail)
+		}
+	}
+	n.queue = kept
+	n.wrong = append(n.wrong, n.shown...)
+	n.shown, n.flying = nil, 0
+}
+
+// bare is a namespace of which nothing is read yet. What waits for it and who watches it outlive trouble.
+func (e *Engine) bare(num uint16) *namespace {
+	parked := e.trouble.parked
+	for i, n := range parked {
+		if n.num == num {
+			e.trouble.parked = append(parked[:i], parked[i+1:]...)
+			*n = namespace{e: e, num: num, queue: n.queue, watches: n.watches, wrong: n.wrong, was: n.rep}
+			return n
+		}
+	}
+	return &namespace{e: e, num: num}
+}
+
+// reopened goes on, with what storage has.
+func (e *Engine) reopened() {
+	e.openDevices()
+	for _, n := range e.namespaces {
+		n.queue = append([]task{{run: n.setRight, fail: func(Code) {}, reads: true}}, n.queue...)
+	}
+	e.trouble.refuse(e.trouble.code)
+	e.touch()
+}
+
+// refuse tells those who wait for the outcome of a commit that it failed.
+func (t *trouble) refuse(code Code) {
+	for _, n := range t.parked { // which were never stored
+		for _, x := range n.queue {
+			t.denied = append(t.denied, x.fail)
+		}
+	}
+	denied := t.denied
+	t.denied, t.parked = nil, nil
+	for _, f := range denied {
+		f(code)
+	}
+}
+
+// fail is refuse for good.
+func (t *trouble) fail(e *Engine, code Code) {
+	for _, op := range t.held {
+		t.deny(e, op.ID)
+	}
+	t.held = nil
+	t.refuse(code)
+}
+
+// holds reports whether an operation has to wait, because storage does not take what it is given.
+func (t *trouble) holds(e *Engine, op *Op) bool {
+	switch {
+	case t.code == OK || op.Do.ID() == VerbShutdown:
+		return false
+	case len(t.held) > 0: // it stays behind what came before it
+	case op.Do.ID().reads():
+		return false
+	}
+	t.held = append(t.held, op)
+	return true
+}
+
+// reads reports whether a verb writes nothing.
+func (v VerbID) reads() bool {
+	switch v {
+	case VerbGet, VerbList, VerbConflicts, VerbCount, VerbWatch, VerbUnwatch, VerbKept, VerbCancel:
+		return true
+	}
+	return false
+}
+
+// timers tries storage when its time has come, by a commit of what little there is.
+func (t *trouble) timers(e *Engine) {
+	if t.code == OK || t.trying {
+		return
+	}
+	wanted := len(t.held) > 0
+	if wanted && t.tries < troubleTries || wanted && e.clock.Due(t.at+troubleShort) || e.clock.Due(t.next) {
+		t.trying = true
+		e.led.Write()
+		e.strictly()
+	}
+}
+
+// over goes on as ever: storage has taken a commit.
+func (t *trouble) over(e *Engine) {
+	if t.code == OK {
+		return
+	}
+	held := t.held
+	t.code, t.trying, t.held = OK, false, nil
+	e.moveData()
+	e.touch()
+	for _, op := range held {
+		verbs[op.Do.ID()].do(e, op)
+	}
+}
+
+// stops reports whether nothing is to be committed now, or nobody met.
+func (t *trouble) stops() bool { return t.code != OK && !t.trying }
