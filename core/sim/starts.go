@@ -42,7 +42,9 @@ func (d *device) startAgain(n int) {
 		d.user.write(p, 1)
 	}
 	w.after(w.upTo(60*ms), func() {
-		d.kill(w.chance(0.3))
+		if !w.calm { // else trouble is over, and it runs
+			d.kill(w.chance(0.3))
+		}
 		d.startAgain(n - 1)
 	})
 }
@@ -81,8 +83,8 @@ func (w *simulation) present(list []peer.Device) []peer.Device {
 const (
 	mostTails  = 2 // the block in use, and the one before it until that is settled
 	mostPairs  = 2
-	partRoom   = 256
-	writerRoom = 800 // its element, its announcement, its marks
+	partRoom   = 256 + 64*18 // with the stretches of positions of the last runs
+	writerRoom = 800         // its element, its announcement, its marks
 	blockRoom  = 1400
 )
 
