@@ -94,9 +94,7 @@ const has = (d: { toSend: number; differs: boolean }): string => {
 
 /** reach says how far a device has got. */
 export const reach = (d: { toSend: number; toReceive: boolean; full: boolean; differs: boolean }): string =>
-  [has(d), d.full && t('fullThere'), d.toReceive && t('sends')]
-    .filter(Boolean)
-    .join(', ')
+  [has(d), d.full && t('fullThere'), d.toReceive && t('sends')].filter(Boolean).join(', ')
 
 /** stored says how much an application has stored, of how much. */
 export const stored = (app: App): string => t('ofQuota', { stored: size(app.stored), quota: size(app.quota) })

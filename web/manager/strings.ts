@@ -116,7 +116,8 @@ export const en = {
   ofQuota: '{stored} of {quota}',
   full: 'Full: {stored}',
   fullThere: 'has no room for more',
-  differs: 'holds something else than this computer, and syncing does not mend it: write what differs again on one of the two',
+  differs:
+    'holds something else than this computer, and syncing does not mend it: write what differs again on one of the two',
   fullText:
     'There is no room for more. What other devices have written waits there, and nothing is lost. Delete something in the application, or give it more room.',
   changeQuota: 'Change how much {name} may store',

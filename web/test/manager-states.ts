@@ -14,7 +14,17 @@ const svg = (body: string): string =>
 const notesIcon = svg('<rect width="8" height="8" fill="#b4441f"/><path d="M2 3h4M2 5h3" stroke="#fff"/>')
 
 export const device = (id: string, name: string, more: Partial<Device> = {}): Device => ({
-  ...{ id, name, kind: 'store', online: true, lastHeard: now, toSend: 0, toReceive: false, full: false, differs: false },
+  ...{
+    id,
+    name,
+    kind: 'store',
+    online: true,
+    lastHeard: now,
+    toSend: 0,
+    toReceive: false,
+    full: false,
+    differs: false,
+  },
   ...more,
 })
 
@@ -204,6 +214,7 @@ export function many(): State {
         toSend: d.toSend,
         toReceive: false,
         full: false,
+        differs: false,
       })),
     }),
   )
