@@ -118,7 +118,7 @@ step-size: step-worker
 	$(STEP) 'sizes' $(MAKE) size
 
 test-go:
-	@go test -race -timeout 5m $(GO_NATIVE)
+	@go test -race -timeout 15m $(GO_NATIVE)
 
 test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 	@flags=$$($(SLIM)) && GOFLAGS="$$flags" $(IN_BROWSER) -timeout 4m $(GO_ENGINE) ./wasm/client/...
