@@ -253,6 +253,9 @@ func (c *channel) sessionUp() {
 		d.repl.via.sessionDown()
 	}
 	c.upAt, c.moved = d.e.clock.Now(), false
+	if d.lastHeard == 0 {
+		d.e.tend()
+	}
 	d.lastHeard, d.unsaved = d.e.clock.Wall(), true
 	d.e.lastReplication++
 	d.repl = newReplication(c, d.e.lastReplication)

@@ -158,9 +158,6 @@ func (n *namespace) haveDomain() *domain {
 	}
 	dom := &domain{e: n.e, namespace: n, secret: n.e.circle.derive("masq/1 ns-secret" + n.app)}
 	dom.roster = roster.OpenNamespace(n.ns(), n.e.publicIK())
-	for _, m := range n.e.circle.roster.Members() {
-		dom.roster.Trust(m.IK)
-	}
 	n.peers = dom
 	return dom
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -275,6 +276,27 @@ func TestAnnouncementsOfAFamily(t *testing.T) {
 	if l > maxPeerWriters || p < leastWriters || n != leastWriters {
 		t.Errorf("the liar has %d writers, the phone %d and the tablet %d", l, p, n)
 	}
+}
+
+// A device announces its own writer also to one that has all of it: that may have it from a liar who brought the records alone.
+func TestOwnWriterIsAnnounced(t *testing.T) {
+	h, laptop, phone := withPhone(t)
+	h.cutOff(phone, true)
+	rep, at := phone.e.namespaces[0].rep, laptop.e.namespaceOf(notes).rep
+	at.Renew()
+	laptop.putIn(notes, "k", "2")
+	own := at.Own()
+	src := replica.Source{Session: 1, NK: laptop.e.publicNK(), Full: true}
+	rec := wire.Record{Dot: wire.Dot{Writer: own.ID, Seq: at.Vector().Of(own.ID).Last()}, Time: 1, Key: "k", Kind: wire.JSON, Value: []byte("2")}
+	if _, all, err := rep.Apply([]wire.Record{rec}, src); err != nil || !all {
+		t.Fatal(err)
+	}
+	if _, _, err := rep.Join(at.Vector(), src); err != nil {
+		t.Fatal(err)
+	}
+	h.cutOff(phone, false)
+	laptop.putIn(notes, "n", "1")
+	h.until("it is announced", func() bool { return rep.Writer(own.ID) != nil })
 }
 
 // signed announces a writer of the phone's namespace.

@@ -144,7 +144,7 @@ func (e *Engine) tendNow() {
 // many it has signed.
 func (dom *domain) tend(turn relief, most int) (signed int) {
 	e, before := dom.e, dom.roster.Heads()
-	members := e.circle.roster.Members()
+	members := e.metMembers()
 	iks := make([][32]byte, len(members))
 	for i := range members {
 		iks[i] = members[i].IK
@@ -173,9 +173,6 @@ func (dom *domain) tend(turn relief, most int) (signed int) {
 			sign(func() ([]byte, error) { return dom.roster.SignFull(e.self.ik, m) })
 		}
 	}
-	if me, ok := e.circle.roster.Member(e.publicIK()); ok { // first, for whom it lets in has to know it
-		full(me)
-	}
 	for _, m := range members {
 		full(m)
 	}
@@ -183,6 +180,23 @@ func (dom *domain) tend(turn relief, most int) (signed int) {
 		dom.changed(nil)
 	}
 	return signed
+}
+
+// metMembers are this device, first, for whom it lets in has to know it, and the members of the circle that it has met. A member can name any number of others
+// that do not exist.
+func (e *Engine) metMembers() (list []roster.Member) {
+	if me, ok := e.circle.roster.Member(e.publicIK()); ok {
+		list = append(list, me)
+	}
+	for _, d := range e.devices {
+		if d.domain != e.circle || d.lastHeard == 0 {
+			continue
+		}
+		if m, ok := e.circle.roster.Member(d.ik); ok {
+			list = append(list, m)
+		}
+	}
+	return list
 }
 
 // has reports whether a device is in, also if only for the application peers that this device let in: these may know fewer full devices,

@@ -98,9 +98,9 @@ func (f *flow) credible(v wire.Vector) (out wire.Vector) {
 }
 
 // knows reports whether the other side must have been told of a writer by somebody: it has its newest numbers. Of its own writers it is
-// told in any case, because it may be a copy.
+// told in any case, because it may be a copy, and of this device's: a liar may have brought their records alone.
 func (f *flow) knows(w *wire.Writer) bool {
-	return w.NK != f.repl.d.nk && f.peer.Of(w.ID).Last()>>wire.BlockBits+1 >= w.Reserved
+	return w.NK != f.repl.d.nk && w.NK != f.namespace.e.publicNK() && f.peer.Of(w.ID).Last()>>wire.BlockBits+1 >= w.Reserved
 }
 
 func (r *replication) onWriters(fields []byte) error {

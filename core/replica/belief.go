@@ -151,7 +151,9 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 		wire.Sees(rec.Context, rec.Dot), !a.possible(rec.Dot):
 		return refused
 	}
-	a.strip(rec)
+	if ctx, stripped := r.strip(rec.Context); stripped {
+		rec.Context, rec.Abridged = ctx, true
+	}
 	unknown := 0
 	for _, p := range rec.Context {
 		if !r.knows(p.Writer) {
@@ -164,23 +166,22 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 	return taken
 }
 
-// strip leaves out of a context the writers of which it names more than there can be. Whose record it is need not have known that: a device
-// inherits what others have named, and may not know the writer.
-func (a *arrivals) strip(rec *wire.Record) {
+// strip leaves out of a context the writers of which it names more than there can be, and reports whether there were any. Whose record it is need not
+// have known that: a device inherits what others have named, and may not know the writer.
+func (r *Replica) strip(ctx []wire.Dot) (out []wire.Dot, stripped bool) {
 	var wrong []uint64 // ascending
-	for _, p := range rec.Context {
-		if !a.reserved(wire.Dot{Writer: p.Writer, Seq: p.Seq &^ wire.BlockOnly}) {
+	for _, p := range ctx {
+		if !r.reserved(wire.Dot{Writer: p.Writer, Seq: number(p)}) {
 			wrong = append(wrong, p.Writer)
 		}
 	}
 	if len(wrong) == 0 {
-		return
+		return ctx, false
 	}
-	rec.Abridged = true
-	rec.Context = slices.DeleteFunc(slices.Clone(rec.Context), func(p wire.Dot) bool {
+	return slices.DeleteFunc(slices.Clone(ctx), func(p wire.Dot) bool {
 		_, found := slices.BinarySearch(wrong, p.Writer)
 		return found
-	})
+	}), true
 }
 
 // knows reports whether anything is known of a writer.
@@ -202,16 +203,16 @@ func (a *arrivals) possible(d wire.Dot) bool {
 	if d.Writer != a.r.writer.id && a.r.announced(d.Writer) == nil {
 		return a.stray(d.Writer)
 	}
-	return a.reserved(d)
+	return a.r.reserved(d)
 }
 
 // reserved reports whether a number can be in use, as far as its writer is known. A context may name writers that are not known here:
 // another device may have taken others than this one where there are too many.
-func (a *arrivals) reserved(d wire.Dot) bool {
-	if d.Writer == a.r.writer.id {
-		return d.Seq>>wire.BlockBits < a.r.writer.reserved
+func (r *Replica) reserved(d wire.Dot) bool {
+	if d.Writer == r.writer.id {
+		return d.Seq>>wire.BlockBits < r.writer.reserved
 	}
-	w := a.r.announced(d.Writer)
+	w := r.announced(d.Writer)
 	return w == nil || d.Seq>>wire.BlockBits < w.Reserved
 }
 

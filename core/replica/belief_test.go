@@ -401,7 +401,15 @@ func TestNamesBeyondWhatIsReserved(t *testing.T) {
 		if got := c.w.get("k"); got != "honest" {
 			t.Errorf("%s: %s", name, got)
 		}
-		c.w.put(6, "k", "whole")
+		c.x.Announce(other)
+		c.x.put(6, "k", "knowing")
+		for _, v := range c.x.mem["k"] {
+			if slices.ContainsFunc(v.ctx, func(p wire.Dot) bool { return p.Writer == other.ID }) {
+				t.Errorf("%s: written with %v", name, v.ctx)
+			}
+		}
+		sync(c.x, c.w)
+		c.w.put(7, "k", "whole")
 		for range 2 {
 			sync(c.w, c.x)
 			for _, g := range []*harness{c.w, c.x} {

@@ -151,7 +151,7 @@ func saw(rec *wire.Record) []wire.Dot {
 	return rec.Context
 }
 
-// contextOf is what a write that sees vs has seen of the key, and whether it is abridged. Of writers that nobody here knows it names few:
+// contextOf is what a write that sees vs has seen of the key, and whether it is abridged. It names no more than there can be, as others leave that out of it. Of writers that nobody here knows it names few:
 // they are made up, and nobody else takes a record that names many.
 func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
 	for _, v := range vs {
@@ -162,7 +162,8 @@ func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
 		out = append(out, r.pair(v.pair()))
 	}
 	r.work.Pairs += uint64(len(out))
-	out = mergePairs(out)
+	out, stripped := r.strip(mergePairs(out))
+	abridged = abridged || stripped
 	unknown := 0
 	for i, p := range out {
 		if (i == 0 || out[i-1].Writer != p.Writer) && !r.knows(p.Writer) {

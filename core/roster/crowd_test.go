@@ -132,3 +132,31 @@ func TestRevokeLeavesOutWhoWasNeverInTheCircle(t *testing.T) {
 		t.Errorf("%d are in: %s", got, say(r))
 	}
 }
+
+// A device whose introduction stands behind as much as a REVOKE can that stands behind it too: there is no room left for what introduces the REVOKE's signer.
+func TestRevokesWhoStandsBehindAll(t *testing.T) {
+	a, b, x := dev(1), dev(2), dev(5)
+	h := newNamespaceHarness(t)
+	h.full("ab", a, b)
+	h.full("ax", a, x, "ab")
+	h.full("m0", x, dev(1000), "ax")
+	h.revoke("r0", x, dev(1000), "m0")
+	for n := range maxPast - 5 {
+		h.revoke(fmt.Sprint("r", n+1), x, dev(1000), fmt.Sprint("r", n))
+	}
+	last := dev(1001)
+	h.full("last", x, last, fmt.Sprint("r", maxPast-5))
+	h.full("ba", b, a, "ab")
+	r, other := OpenNamespace(ns, a.IK, b.IK, x.IK), OpenNamespace(ns, b.IK)
+	takeAll(t, r, h)
+	exchange(t, r, other) // by which the other learns that x is full
+	exchange(t, r, other)
+	if !r.Has(last.IK) || !other.Has(last.IK) {
+		t.Fatal("it is not in")
+	}
+	revoke(t, r, a, last)
+	exchange(t, r, other)
+	if r.Has(last.IK) || other.Has(last.IK) {
+		t.Errorf("it is in still: for its signer %v, for whoever trusts another store %v", r.Has(last.IK), other.Has(last.IK))
+	}
+}

@@ -485,9 +485,11 @@ func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error)
 	if !seen.Has(who) {
 		return nil, ErrEntry
 	}
-	raw, err := r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevBut(r.madeUp(who), typeRevoke, me, who)), who[:]...))
-	if err == ErrFull {
-		return r.revokeAnew(ik, who)
+	raw, err := r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevBut(r.madeUp(who), typeRevoke, who, me)), who[:]...))
+	if err != nil {
+		if anew, no := r.revokeAnew(ik, who); no == nil {
+			return anew, nil
+		}
 	}
 	return raw, err
 }
@@ -536,13 +538,14 @@ func (r *Roster) prevOf(typ uint8, devices ...[32]byte) []ID {
 	return r.prevBut(set{}, typ, devices...)
 }
 
-// prevBut is prevOf without what those have signed that is in but.
+// prevBut is prevOf without what those have signed that is in but. What makes a device a member comes before what makes the next one a member: a REVOKE in a
+// namespace's roster needs to stand behind its target's introduction alone.
 func (r *Roster) prevBut(but set, typ uint8, devices ...[32]byte) []ID {
 	now := r.current()
-	var first, then, past set
+	var from []set
+	var then, past set
 	for _, ik := range devices {
-		in := r.introductions(ik)
-		first.join(&in)
+		from = append(from, r.introductions(ik))
 		for i := range r.entries {
 			e := &r.entries[i]
 			if e.signer == ik && now.live.has(i) && !but.has(i) && (e.typ != typeRelays || typ == typeRevoke && i == now.relays) {
@@ -551,12 +554,12 @@ func (r *Roster) prevBut(but set, typ uint8, devices ...[32]byte) []ID {
 		}
 	}
 	var prev []int
-	for _, from := range []set{first, then} {
+	for _, in := range append(from, then) {
 		for i := len(r.entries) - 1; i >= 0; i-- {
 			whole := past
 			whole.join(&r.entries[i].past)
 			whole.add(i)
-			if from.has(i) && !past.has(i) && len(prev) < maxPrev && whole.count() <= maxPast {
+			if in.has(i) && !past.has(i) && len(prev) < maxPrev && whole.count() <= maxPast {
 				past, prev = whole, append(prev, i)
 			}
 		}

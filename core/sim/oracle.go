@@ -111,10 +111,10 @@ func (w *simulation) waitQuiet() {
 }
 
 // unrest returns what is left to do once waitQuiet has found that nothing is. Sessions go on being renewed (R4.13), at any moment: that is over
-// within renewTime, and then the session stays. Each pair may be renewed once in this time.
+// within renewTime, and then the session stays. Each pair may be renewed once in this time, and something be committed behind that.
 func (w *simulation) unrest() (what string) {
 	n := len(w.honest())
-	for range max(1, n*(n-1)/2) {
+	for range n*(n-1) + 1 {
 		end := w.now + renewTime
 		w.runWhile(func() bool { what = w.quiet(); return what != "" && w.now < end })
 		if what != "" {
