@@ -133,7 +133,8 @@ func TestRevokeLeavesOutWhoWasNeverInTheCircle(t *testing.T) {
 	}
 }
 
-// A device whose introduction stands behind as much as a REVOKE can that stands behind it too: there is no room left for what introduces the REVOKE's signer.
+// A device whose introduction stands behind as many entries as it may can be revoked: the REVOKE stands behind that, also without room for what introduces its
+// signer.
 func TestRevokesWhoStandsBehindAll(t *testing.T) {
 	a, b, x := dev(1), dev(2), dev(5)
 	h := newNamespaceHarness(t)
@@ -141,11 +142,12 @@ func TestRevokesWhoStandsBehindAll(t *testing.T) {
 	h.full("ax", a, x, "ab")
 	h.full("m0", x, dev(1000), "ax")
 	h.revoke("r0", x, dev(1000), "m0")
-	for n := range maxPast - 5 {
+	n := 0
+	for ; n < maxPast-5; n++ {
 		h.revoke(fmt.Sprint("r", n+1), x, dev(1000), fmt.Sprint("r", n))
 	}
 	last := dev(1001)
-	h.full("last", x, last, fmt.Sprint("r", maxPast-5))
+	h.full("last", x, last, fmt.Sprint("r", n))
 	h.full("ba", b, a, "ab")
 	r, other := OpenNamespace(ns, a.IK, b.IK, x.IK), OpenNamespace(ns, b.IK)
 	takeAll(t, r, h)
@@ -153,6 +155,19 @@ func TestRevokesWhoStandsBehindAll(t *testing.T) {
 	exchange(t, r, other)
 	if !r.Has(last.IK) || !other.Has(last.IK) {
 		t.Fatal("it is not in")
+	}
+	h.revoke(fmt.Sprint("r", n+1), x, dev(1000), fmt.Sprint("r", n))
+	h.full("more", x, dev(1002), fmt.Sprint("r", n+1))
+	for _, c := range []struct {
+		raw  []byte
+		want error
+	}{{h.entries[len(h.entries)-2], nil}, {h.entries[len(h.entries)-1], ErrEntry}} {
+		if err := r.Add(c.raw); err != c.want {
+			t.Errorf("%v, want %v", err, c.want)
+		}
+	}
+	if r.Has(dev(1002).IK) {
+		t.Error("an introduction counts that no REVOKE can stand behind")
 	}
 	revoke(t, r, a, last)
 	exchange(t, r, other)

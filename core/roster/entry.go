@@ -133,6 +133,14 @@ func (e *entry) introduces() bool {
 	return e.typ == typeGenesis || e.typ == typeAdd || e.typ == typeFull
 }
 
+// pastOf is how many entries one of a type may stand behind. An introduction leaves room for a REVOKE that stands behind it.
+func pastOf(typ uint8) int {
+	if typ == typeAdd || typ == typeFull {
+		return maxPast - 1
+	}
+	return maxPast
+}
+
 func readPrev(r *wire.Reader) []ID {
 	n := int(r.U8())
 	if n > maxPrev {

@@ -209,7 +209,7 @@ func (r *Roster) add(raw []byte, strict, verified bool) error {
 		return ErrFull
 	case !r.look(&e):
 		return ErrMissing
-	case e.size > maxPast || !verified && !e.holds(r.ID()):
+	case e.size > maxPast || !verified && (e.size > pastOf(e.typ) || !e.holds(r.ID())):
 		return ErrEntry
 	}
 	if v := r.weigh(&e); strict && (e.idle || !r.entitled(&e, &v)) {
@@ -559,7 +559,7 @@ func (r *Roster) prevBut(but set, typ uint8, devices ...[32]byte) []ID {
 			whole := past
 			whole.join(&r.entries[i].past)
 			whole.add(i)
-			if in.has(i) && !past.has(i) && len(prev) < maxPrev && whole.count() <= maxPast {
+			if in.has(i) && !past.has(i) && len(prev) < maxPrev && whole.count() <= pastOf(typ) {
 				past, prev = whole, append(prev, i)
 			}
 		}

@@ -137,7 +137,7 @@ func (h *hostile) shutOut() {
 	}
 	w.runUntil(w.now + lieTime)
 	w.measureHeap()
-	left := ""
+	left, refused := "", map[string]string{}
 	for range 5 {
 		left = ""
 		for _, d := range w.honest() {
@@ -148,7 +148,7 @@ func (h *hostile) shutOut() {
 		if left == "" {
 			break
 		}
-		w.devices[0].revokeStrangers()
+		refused = w.devices[0].revokeStrangers(refused)
 		w.runUntil(w.now + banTime)
 	}
 	if left != "" {
@@ -171,17 +171,25 @@ func (d *device) strangers() []peer.Device {
 	})
 }
 
-func (d *device) revokeStrangers() {
+// revokeStrangers has a device shut out who is no honest one. One may be refused as long as whoever let it in is there: there may be no place. refused are
+// those that were, with the error; which of them that may be the next time is returned.
+func (d *device) revokeStrangers(refused map[string]string) map[string]string {
+	again := map[string]string{}
 	if d.run == nil {
-		return
+		return again
 	}
 	for _, x := range d.strangers() {
 		d.run.do(call{op: &peer.Op{Client: me, Do: peer.Revoke{Device: x.ID}}, reply: func(r peer.Reply) {
-			if r.Err != "" && r.Err != peer.EValue { // it went with another
-				d.w.failf("%s cannot shut out %q: %s", d.name, x.Name, r.Err)
+			switch {
+			case r.Err == "", r.Err == peer.EValue: // it went with another
+			case refused[x.ID] != "":
+				d.w.failf("%s cannot shut out %q: %s, and again %s", d.name, x.Name, refused[x.ID], r.Err)
+			default:
+				again[x.ID] = string(r.Err)
 			}
 		}})
 	}
+	return again
 }
 
 // probe has every user write every wild key once more. Honest writes have taken numbers over that the lies named and nobody has written yet:
