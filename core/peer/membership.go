@@ -260,8 +260,19 @@ func (dom *domain) revoke(ik [32]byte) error {
 	if _, err := dom.roster.SignRevoke(dom.e.self.ik, ik); err != nil {
 		return err
 	}
-	dom.changed(nil)
+	if !slices.Contains(dom.e.stale, dom) {
+		dom.e.stale = append(dom.e.stale, dom)
+	}
 	return nil
+}
+
+// refreshStale goes by the rosters in which this device has revoked others, once for all of those that were revoked together. It comes before anything
+// else is done.
+func (e *Engine) refreshStale() {
+	for _, dom := range e.stale {
+		dom.changed(nil)
+	}
+	e.stale = e.stale[:0]
 }
 
 // leave forgets the domain that this device is in, and every device, so that it can found or join another one.

@@ -47,14 +47,15 @@ type Engine struct {
 	lastReplication uint32
 	offline         bool // the driver says so
 	day             dayTime
-	syncErr         Code    // why sync has stopped for good, if it has
-	tendAt          Millis  // when the namespaces' rosters are to be tended; 0: that is done
-	reliefAt        Millis  // when that is to be done in another device's place
-	relief          relief  // and in which turn
-	suspect         *device // whose doing the engine is about
-	late            bool    // another device waits for what a crash could yet take
-	hurriedAt       Millis  // when that was last made durable though nobody here waited
-	closing         *Op     // Shutdown, waiting for its commit
+	syncErr         Code      // why sync has stopped for good, if it has
+	stale           []*domain // in which this device has revoked others, and nothing goes by that yet: see refreshStale
+	tendAt          Millis    // when the namespaces' rosters are to be tended; 0: that is done
+	reliefAt        Millis    // when that is to be done in another device's place
+	relief          relief    // and in which turn
+	suspect         *device   // whose doing the engine is about
+	late            bool      // another device waits for what a crash could yet take
+	hurriedAt       Millis    // when that was last made durable though nobody here waited
+	closing         *Op       // Shutdown, waiting for its commit
 
 	status   Status
 	statusAt Millis

@@ -53,6 +53,9 @@ func (e *Engine) take(ev Event) {
 		}
 		return
 	}
+	if !more(ev) {
+		e.refreshStale()
+	}
 	switch ev := ev.(type) {
 	case Events:
 		for _, x := range ev {
@@ -87,6 +90,18 @@ func (e *Engine) take(ev Event) {
 	}
 }
 
+// more reports whether an event may be one more revocation of those that come together.
+func more(ev Event) bool {
+	switch ev := ev.(type) {
+	case Events:
+		return true
+	case *Op:
+		_, ok := ev.Do.(Revoke)
+		return ok
+	}
+	return false
+}
+
 func (e *Engine) onConn(conn uint32, f func(connUser)) {
 	if u := e.conns[conn]; u != nil {
 		f(u)
@@ -99,6 +114,7 @@ func (e *Engine) settle() {
 		e.tryOpen()
 	}
 	if e.state == open {
+		e.refreshStale()
 		e.trouble.timers(e)
 		e.runNamespaces()
 		if e.quiet() {

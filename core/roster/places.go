@@ -176,12 +176,10 @@ func (r *Roster) placeStrangers(doors []int, keep *set) {
 func (r *Roster) close(doors []int, s *set) {
 	for had := -1; had != s.count(); {
 		had = s.count()
-		for i := range r.entries {
-			if s.has(i) {
-				s.join(&r.entries[i].past)
-				if doors[i] >= 0 {
-					s.add(doors[i])
-				}
+		for i := s.next(0); i >= 0; i = s.next(i + 1) {
+			s.join(&r.entries[i].past)
+			if doors[i] >= 0 {
+				s.add(doors[i])
 			}
 		}
 	}
@@ -296,8 +294,8 @@ func (r *Roster) aimOf(e *entry) (aim int) {
 	if r.namespace || e.typ != typeRevoke {
 		return 0
 	}
-	for i := range r.entries {
-		if o := &r.entries[i]; e.past.has(i) && o.introduces() && o.member.IK == e.target && (aim == 0 || r.before(i, aim)) {
+	for i := e.past.next(0); i >= 0; i = e.past.next(i + 1) {
+		if o := &r.entries[i]; o.introduces() && o.member.IK == e.target && (aim == 0 || r.before(i, aim)) {
 			aim = i
 		}
 	}
@@ -354,8 +352,8 @@ func (r *Roster) doors() []int {
 // firstOf is the first of those that introduce an entry's signer in its past and are in let, outside if there is none.
 func (r *Roster) firstOf(e *entry, let *set) int {
 	door := outside
-	for i := range r.entries {
-		if e.by.has(i) && let.has(i) && (door == outside || r.before(i, door)) {
+	for i := e.by.next(0); i >= 0; i = e.by.next(i + 1) {
+		if let.has(i) && (door == outside || r.before(i, door)) {
 			door = i
 		}
 	}

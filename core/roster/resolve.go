@@ -2,6 +2,7 @@ package roster
 
 import (
 	"bytes"
+	"math/bits"
 	"sort"
 )
 
@@ -188,10 +189,10 @@ func (r *Roster) lineOf(e *entry) (line set) {
 		return set{}
 	}
 	known := false
-	for i := range r.entries {
+	for i := e.by.next(0); i >= 0; i = e.by.next(i + 1) {
 		o := &r.entries[i]
 		switch {
-		case !e.by.has(i), o.idle:
+		case o.idle:
 		case !known:
 			line, known = o.line, true
 		default:
@@ -258,20 +259,20 @@ func (r *Roster) graph(in set, revokes []int) graph {
 
 // close adds to reach what follows from it, and works out the levels.
 func (g *graph) close() {
-	for k := range g.reach {
-		for i := range g.reach {
-			if i != k && g.has(i, k) {
-				for w, bits := range g.reach[k] {
-					g.reach[i][w] |= bits
+	for k, of := range g.reach {
+		for i, row := range g.reach {
+			if i != k && row[k/64]&(1<<(k%64)) != 0 {
+				for w, some := range of {
+					row[w] |= some
 				}
 			}
 		}
 	}
 	g.level = make([]int, len(g.reach))
-	for i := range g.reach {
-		for j := range g.level {
-			if g.has(i, j) {
-				g.level[j]++
+	for _, row := range g.reach {
+		for w, left := range row {
+			for ; left != 0; left &= left - 1 {
+				g.level[w*64+bits.TrailingZeros64(left)]++
 			}
 		}
 	}
@@ -327,9 +328,9 @@ func (g *graph) node(device int) int {
 // rightful reports whether an entry counts as far as its own past can tell, of which v is the verdict, and its signer is entitled.
 func (r *Roster) rightful(e *entry, v *verdict) bool {
 	ok := e.typ != typeRevoke
-	for i := range r.entries {
+	for i := e.past.next(0); i >= 0; i = e.past.next(i + 1) {
 		o := &r.entries[i]
-		if !e.past.has(i) || o.idle {
+		if o.idle {
 			continue
 		}
 		ik, nk := o.member.IK == e.member.IK, o.member.NK == e.member.NK
@@ -348,14 +349,14 @@ func (r *Roster) rightful(e *entry, v *verdict) bool {
 // weigh works out what an entry's own past says of it: idle, and the verdict as far as that is asked for.
 func (r *Roster) weigh(e *entry) verdict {
 	var v verdict
-	for i := range r.entries {
-		if e.past.has(i) && !r.entries[i].idle {
+	for i := e.past.next(0); i >= 0; i = e.past.next(i + 1) {
+		if !r.entries[i].idle {
 			v.able.add(i)
 		}
 	}
 	v.live = v.able
-	for i := range r.entries {
-		if v.able.has(i) && r.decides(&r.entries[i], e) {
+	for i := v.able.next(0); i >= 0; i = v.able.next(i + 1) {
+		if r.decides(&r.entries[i], e) {
 			v = r.resolve(e.past)
 			break
 		}

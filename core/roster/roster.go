@@ -95,6 +95,19 @@ func (s *set) meets(o *set) bool {
 	return false
 }
 
+// next is the first in the set from i on, -1 if there is none.
+//
+//go:noinline
+func (s *set) next(i int) int {
+	for w := i / 64; w < len(s); w++ {
+		if left := s[w] >> (i % 64); left != 0 {
+			return i + bits.TrailingZeros64(left)
+		}
+		i = (w + 1) * 64
+	}
+	return -1
+}
+
 //go:noinline
 func (s *set) count() (n int) {
 	for _, w := range s {
@@ -233,8 +246,8 @@ func (r *Roster) look(e *entry) bool {
 		e.past.add(i)
 	}
 	e.size = e.past.count()
-	for i := range r.entries {
-		if o := &r.entries[i]; e.past.has(i) && o.introduces() && o.member.IK == e.signer {
+	for i := e.past.next(0); i >= 0; i = e.past.next(i + 1) {
+		if o := &r.entries[i]; o.introduces() && o.member.IK == e.signer {
 			e.by.add(i)
 		}
 	}
@@ -509,7 +522,7 @@ func (r *Roster) signed(ik ed25519.PrivateKey, typ uint8, body []byte) ([]byte, 
 		return nil, ErrFull
 	}
 	had := len(r.entries)
-	if err := r.add(raw, true, false); err != nil {
+	if err := r.add(raw, true, true); err != nil {
 		return nil, err
 	}
 	r.settle(had)
