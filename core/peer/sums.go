@@ -37,7 +37,12 @@ func (f *flow) compare() {
 			f.verdict(*own == *f.theirSum)
 		}
 	}
-	if p.differing != 0 && !p.differs && f.repl.e.clock.Due(p.differing+differsAfter) {
+	switch clock := &f.repl.e.clock; {
+	case p.differing == 0:
+	case own == nil && clock.Due(f.ownSumAt+differsAfter): // and what was found is no longer known
+		p.differing, p.differs = 0, false
+		f.repl.e.touch()
+	case !p.differs && clock.Due(p.differing+differsAfter):
 		p.differs = true
 		f.repl.e.touch()
 	}

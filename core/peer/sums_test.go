@@ -2,6 +2,9 @@ package peer
 
 import (
 	"testing"
+
+	"github.com/masqdev/masq/core/replica"
+	"github.com/masqdev/masq/core/wire"
 )
 
 // differ reports whether every device says, or none, that the others hold something else.
@@ -18,11 +21,10 @@ func (h *harness) differ(want bool) func() bool {
 	}
 }
 
-// A device that was put back to before a deletion whose tombstone is gone holds what nobody else does. Nothing that is left to be sent could tell
-// it. Both say so after a minute, and no longer once the key is the same again.
-func TestRestoredDeviceDiffers(t *testing.T) {
-	h := newHarness(t, "Laptop", "Phone")
-	a, b := h.nodes[0], h.nodes[1]
+// restored has two devices of which one was put back to before a deletion whose tombstone is gone.
+func restored(t *testing.T) (h *harness, a, b *node) {
+	h = newHarness(t, "Laptop", "Phone")
+	a, b = h.nodes[0], h.nodes[1]
 	h.pair(a, b)
 	a.put("k", `1`)
 	a.put("stays", `1`)
@@ -43,6 +45,13 @@ func TestRestoredDeviceDiffers(t *testing.T) {
 	if b.get("k") != `1` || a.get("k") != "" {
 		t.Fatalf("the tombstone was not gone: %s, %s", a.get("k"), b.get("k"))
 	}
+	return h, a, b
+}
+
+// A device that was put back to before a deletion whose tombstone is gone holds what nobody else does. Nothing that is left to be sent could tell
+// it. Both say so after a minute, and no longer once the key is the same again.
+func TestRestoredDeviceDiffers(t *testing.T) {
+	h, a, b := restored(t)
 	h.wait(50_000)
 	if !h.differ(false)() {
 		t.Errorf("they differ at once: %+v, %+v", a.status.Devices, b.status.Devices)
@@ -55,6 +64,25 @@ func TestRestoredDeviceDiffers(t *testing.T) {
 	}
 	b.del("k")
 	h.until("both hold the same", h.differ(false))
+}
+
+// Where there is no sum any more, nothing is shown of an earlier one: a record that no vector covers came in, perhaps from a liar.
+func TestNothingDiffersWithoutASum(t *testing.T) {
+	h, a, b := restored(t)
+	h.wait(50_000)
+	h.until("both say that they differ", h.differ(true))
+	rec := wire.Record{Dot: wire.Dot{Writer: 70, Seq: 1 << wire.BlockBits}, Time: 1, Key: "open", Kind: wire.JSON, Value: []byte("1")}
+	for _, n := range []*node{a, b} {
+		if _, all, err := n.e.namespaces[0].rep.Apply([]wire.Record{rec}, replica.Source{Session: 1, Full: true}); err != nil || !all {
+			t.Fatal(err)
+		}
+		n.put("written by "+n.name, `1`)
+	}
+	h.wait(50_000)
+	if !h.differ(true)() {
+		t.Error("it is forgotten at once")
+	}
+	h.until("nothing is shown", h.differ(false))
 }
 
 // Two that wrote at the same time, so that neither's END says what both have then, compare all the same: soon, and once.
