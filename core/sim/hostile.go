@@ -78,7 +78,8 @@ func (w *simulation) newHostile() *hostile {
 	return h
 }
 
-// live turns the member as soon as it is in, and back for a while.
+// live turns the member as soon as it is in, and an application peer back for a while. A full device that turned back would be one whose disk was put back:
+// that lacks deletions which it has acknowledged, and brings back to newcomers what they deleted (R6.21). masqsim -backups is about such disks.
 func (h *hostile) live() {
 	if h.w.calm {
 		return
@@ -89,7 +90,7 @@ func (h *hostile) live() {
 	case p == nil || h.pairing():
 	case !h.lying() && d.user.joined():
 		h.turn()
-	case h.lying() && h.w.chance(0.2):
+	case h.lying() && !h.full && h.w.chance(0.2):
 		d.run.end()
 		d.run = nil
 		d.open()
@@ -274,10 +275,10 @@ func (h *hostile) saw(t *talk, c *claim, rec *wire.Record) {
 }
 
 // remember keeps a message, so that it may be said again. Another's END or HAVE from a full device is end-known or have-other, which that
-// does not tell.
+// does not tell. Nor does it say again what has been deleted since: a newcomer believes it.
 func (h *hostile) remember(msg []byte) {
 	typ := wire.MessageType(msg[0])
-	if len(msg) < 100<<10 && !(h.full && (typ == wire.MsgEnd || typ == wire.MsgHave)) {
+	if len(msg) < 100<<10 && !(h.full && (typ == wire.MsgEnd || typ == wire.MsgHave || typ == wire.MsgData)) {
 		h.past = append(h.past[max(0, len(h.past)-maxKnown):], slices.Clone(msg))
 	}
 }

@@ -1,7 +1,10 @@
 package main
 
-// hostile has a member lie.
-var hostile = []string{"-hostile"}
+// What the simulator is told.
+var (
+	hostile = []string{"-hostile"} // a member lies
+	backups = []string{"-backups"} // disks are copied, or put back
+)
 
 // lied are bugs by which a member that lies does harm.
 var lied = []planted{
@@ -22,4 +25,44 @@ var lied = []planted{
 }
 
 // months are bugs of the data engine.
-var months = []planted{}
+var months = []planted{
+	// Merging.
+	{mutant{"a write sees one version of several", writeGo, "r.contextOf(seen)", "r.contextOf(seen[:min(len(seen), 1)])"}, nil},
+	{mutant{"a context claims earlier blocks that were not seen", versions, "if p.Writer == r.writer.id || block <= r.vector.Of(p.Writer).Settled>>wire.BlockBits+1 {", "if block > 0 {"}, nil},
+	{mutant{"what a page has is not superseded by what came since", versions, "if !r.gone(v) && !r.superseded(key, v.dot, v.saw(), ever) {", "if !r.gone(v) && (v.kind == wire.Bytes || !r.superseded(key, v.dot, v.saw(), ever)) {"}, nil},
+	// Vector and cursor.
+	{mutant{"what another has is said before it is stored", flow, "	v := f.namespace.rep.DurableVector()\n", "	v := f.namespace.rep.Vector()\n"}, nil},
+	{mutant{"END says more of the own writer than is stored", flow, "	v := f.namespace.rep.Told()\n", "	v := f.namespace.rep.Vector()\n"}, nil},
+	{mutant{"a record leaves before it is stored", cursorGo, "return pos < n.pos || pos < n.reservedPos && d.Writer != r.writer.id && !r.past[d.Writer]", "return pos < n.reservedPos"}, nil},
+	{mutant{"what is superseded for now alone is left out", cursorGo, "return v.dead == 0 || v.dead >= r.seen.now.pos }", "return v.dead == 0 }"}, nil},
+	{mutant{"a message that is full loses the rest of a segment", cursorGo, "		c.next = p.pos[j-1] + 1\n", "		c.next = p.pos[len(p.pos)-1] + 1\n"}, nil},
+	// Tombstones.
+	{mutant{"a tombstone goes that somebody lacks", checkpointGo, "return c.r.everyone.Covers(d) && c.r.vector.Covers(d)", "return c.r.vector.Covers(d)"}, nil},
+	{mutant{"a deletion that is forgotten can be followed from", checkpointGo, "		c.r.unfollow(v.pos)\n", "		_ = v.pos\n"}, nil},
+	// The sum.
+	{mutant{"the sum forgets the value", sumGo, "	h.Write(value)\n", "	_ = value\n"}, nil},
+	{mutant{"the sum keeps what was replaced", sumGo, "				r.sum.sub(v.term)\n", "				_ = v.term\n"}, nil},
+	{mutant{"a sum is told of what the vector does not cover", sumGo, "if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 {", "if r.closeOpen(); !r.sum.unsummed.empty() {"}, nil},
+	// Batches.
+	{mutant{"a batch is sent in pieces", cursorGo, "		out.More = i < len(batch)-1\n", "		out.More = false\n"}, nil},
+	// Reservations and starts.
+	{mutant{"numbers are given again after a crash", writerGo, "	w.block = w.reserved\n	w.reserved++\n", "	w.block = max(1, w.reserved-1)\n	w.reserved = w.block + 1\n"}, nil},
+	{mutant{"positions are given again after a crash", replicaGo, "	r.nextPos = r.reservedPos // none is used twice", "	r.nextPos = max(1<<positionBits, r.nextPos) // none is used twice"}, nil},
+	{mutant{"a reservation is committed relaxed", replicaGo, "		d = storage.Strict\n	}\n	r.seen.strict", "		_ = d\n	}\n	r.seen.strict"}, nil},
+	{mutant{"what is committed relaxed counts as stored", replicaGo, "	if r.seen.strict {\n", "	if r.seen.strict || true {\n"}, nil},
+	// Copies and backups.
+	{mutant{"a copy goes on as the same writer", writers, "	n.recover(marks, w)\n", "	_ = marks\n"}, backups},
+	// Compaction.
+	{mutant{"compaction takes what has died for living", checkpointGo, "v != nil && !x.seg.isDead(uint32(i)) {", "v == nil && x.seg.isDead(uint32(i)) {"}, nil},
+	{mutant{"compaction leaves pages as they are", checkpointGo, "			if !s.isDead(uint32(i)) {\n				c.touch(p.recs[i].Key)\n			}\n		}\n	}\n	return missing", "			_ = i\n		}\n	}\n	return missing"}, nil},
+	// Watches.
+	{mutant{"a failed commit stays in watches", shownGo, "	n.wrong = nil\n	var changes", "	n.wrong, now = nil, nil\n	var changes"}, nil},
+	{mutant{"a watch that comes back misses the last change", sinceGo, "return r.ChangesSince(mark >> 16) }", "return r.ChangesSince(mark>>16 + 1) }"}, nil},
+	{mutant{"a position beyond what survived is followed", sinceGo, "s.first <= pos && pos <= s.end {", "s.first <= pos {"}, nil},
+	// Acknowledgements.
+	{mutant{"a message is acknowledged before it is stored", flow, "	f.ackWhenDurable(pos)\n	return nil\n}\n\nfunc (r *replication) onEnd", "	ack{f, pos}.send()\n	return nil\n}\n\nfunc (r *replication) onEnd"}, nil},
+	{mutant{"ACK counts for ENDs behind it", flow, "for len(f.ends) > 0 && f.ends[0].pos <= m.Position {", "for len(f.ends) > 0 {"}, nil},
+	// Paging.
+	{mutant{"a page begins with the last key of the one before", readGo, `lo = max(lo, q.After+"\x00")`, "lo = max(lo, q.After)"}, nil},
+	{mutant{"a deletion is counted as a key", writeGo, "		case is == nil:\n			s.count--\n", "		case is == nil:\n"}, nil},
+}
