@@ -147,7 +147,7 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 	switch {
 	case r.vector.Covers(rec.Dot):
 		return known
-	case rec.Dot.Writer == r.writer.id && (!a.src.Full || rec.Dot.Seq>>wire.BlockBits >= r.unused()),
+	case r.hearsay(rec, a.src) && r.settles(rec.Dot.Writer), rec.Dot.Writer == r.writer.id && rec.Dot.Seq>>wire.BlockBits >= r.unused(),
 		wire.Sees(rec.Context, rec.Dot), !a.possible(rec.Dot):
 		return refused
 	}
@@ -165,6 +165,9 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 	}
 	return taken
 }
+
+// settles reports whether this replica settles a writer's blocks by itself. It knows what that wrote, and takes nobody's hearsay.
+func (r *Replica) settles(id uint64) bool { return id == r.writer.id || slices.Contains(r.old, id) }
 
 // strip leaves out of a context the writers of which it names more than there can be, and reports whether there were any. Whose record it is need not
 // have known that: a device inherits what others have named, and may not know the writer.

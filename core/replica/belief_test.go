@@ -515,3 +515,33 @@ func TestHearsayBesideTheRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestHearsayOfOwnWriting: what others say that this replica wrote, by hearsay, is not taken: it settles its own blocks without looking for what that
+// denies. A full device that passes it on has it from a liar.
+func TestHearsayOfOwnWriting(t *testing.T) {
+	c := newTrio(t)
+	own := c.w.writer.id
+	for range 2 {
+		c.w.put(2, "b", "1")
+		c.w.save()
+		c.w.reopen() // so that there is an earlier block
+	}
+	lie := record(own, c.w.vector.Of(own).Last()+1, "k", "lie")
+	lie.Hearsay = true
+	full := Source{Session: 4, NK: c.x.cfg.Owner, Full: true}
+	c.w.do(func() error {
+		_, all, err := c.w.Apply([]wire.Record{lie}, full)
+		if all {
+			t.Error("it is taken")
+		}
+		return err
+	})
+	if !c.w.Disowns([]wire.Record{lie}) {
+		t.Error("it is not denied")
+	}
+	c.w.put(3, "a", "2")
+	c.w.commit()
+	if got, n := c.w.all(), c.w.Count(); got != "a=2 b=1" || n != 2 {
+		t.Errorf("%d keys: %s", n, got)
+	}
+}
