@@ -314,8 +314,8 @@ func (s *stage) after(key string) []*version {
 // news reports whether a version that a device brought is to be taken: it is neither here nor superseded by what is, and there is room for it. What came by
 // hearsay gives way to what did not.
 func (s *stage) news(v *version, by [32]byte) verdict {
-	siblings, size := 0, versionSize(v)
-	s.r.work.Versions += uint64(2 * len(s.after(v.key)))
+	siblings, size, superseded := 0, versionSize(v), false
+	s.r.work.Versions += uint64(len(s.after(v.key)))
 	for _, o := range s.after(v.key) {
 		if o.dot == v.dot {
 			if o.hearsay && !v.hearsay {
@@ -323,6 +323,7 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 			}
 			return known
 		}
+		superseded = superseded || !o.hearsay && o.supersedes(v.dot, v.saw())
 		if o.dot.Writer == v.dot.Writer && !v.supersedes(o.dot, o.saw()) {
 			siblings++
 		}
@@ -330,10 +331,8 @@ func (s *stage) news(v *version, by [32]byte) verdict {
 			size += versionSize(o)
 		}
 	}
-	for _, o := range s.after(v.key) {
-		if !o.hearsay && o.supersedes(v.dot, v.saw()) {
-			return known
-		}
+	if superseded {
+		return known
 	}
 	if w := s.r.announced(v.dot.Writer); siblings >= maxSiblings && (w == nil || v.hearsay || w.NK == by) {
 		return refused

@@ -5,19 +5,37 @@ import "crypto/ed25519"
 // revokeAnew puts a device out when a REVOKE that has seen what is to stay has no place. One that stands behind introductions alone comes
 // early in its row, and strikes all that its target has signed. It is of the device itself, or once more of one that is out and let it in, so
 // one entry is enough for a crowd. Nobody must come back because another REVOKE of this device loses its place.
-func (r *Roster) revokeAnew(ik ed25519.PrivateKey, who [32]byte) ([]byte, error) {
+func (r *Roster) revokeAnew(ik ed25519.PrivateKey, who [32]byte) (raw []byte, ok bool) {
 	me := public(ik)
-	for target, ok := who, true; ok; target, ok = r.outAbove(me, target) {
-		trial := *r
-		trial.forget(r.all) // now it shares nothing with r that changes
-		body := append(appendPrev(nil, trial.heads(trial.first(me, target))), target[:]...)
-		raw, err := trial.signed(ik, typeRevoke, body)
-		if err == nil && !trial.seenBy(me, who).Has(who) && trial.within(r) {
-			*r = trial
-			return raw, nil
+	for target, more := who, true; more; target, more = r.outAbove(me, target) {
+		if raw, ok := r.revokes(ik, who, append(appendPrev(nil, r.heads(r.first(me, target))), target[:]...)); ok {
+			return raw, true
 		}
 	}
-	return nil, ErrFull
+	return nil, false
+}
+
+// revokes takes a REVOKE with this body if it puts a device out and nobody comes back.
+func (r *Roster) revokes(ik ed25519.PrivateKey, who [32]byte, body []byte) (raw []byte, ok bool) {
+	trial := *r
+	trial.forget(r.all) // now it shares nothing with r that changes
+	raw, err := trial.signed(ik, typeRevoke, body)
+	if err != nil || trial.seenBy(public(ik), who).Has(who) || !trial.within(r) {
+		return nil, false
+	}
+	*r = trial
+	return raw, true
+}
+
+// revokesFull reports whether all places of REVOKEs are taken.
+func (r *Roster) revokesFull() bool {
+	n := 0
+	for i := range r.entries {
+		if r.entries[i].typ == typeRevoke && r.counting.has(i) {
+			n++
+		}
+	}
+	return n >= places
 }
 
 // madeUp are the FULLs by a device of devices that were never in the circle, as far as this one knows. A REVOKE of it does not stand behind

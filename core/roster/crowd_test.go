@@ -175,3 +175,38 @@ func TestRevokesWhoStandsBehindAll(t *testing.T) {
 		t.Errorf("it is in still: for its signer %v, for whoever trusts another store %v", r.Has(last.IK), other.Has(last.IK))
 	}
 }
+
+// A crowd that a REVOKE of its door has seen, because an application peer came in behind it, is shut out though the places for REVOKEs do not do: none of those that
+// went comes back for another.
+func TestRevokesCrowdThatWasSeen(t *testing.T) {
+	a, x := dev(1), dev(5)
+	h, r := crowds()[1].build(t)
+	h.add("p", x, peer(6), "m199")
+	for n := range 150 {
+		h.revoke(fmt.Sprint("r", n), x, dev(1000), fmt.Sprint("m", n))
+	}
+	takeAll(t, r, h)
+	other := again(t, r)
+	revoke(t, r, a, x)
+	if got := len(r.Members()); got < 140 {
+		t.Fatalf("only %d are left", got)
+	}
+	in := len(r.Members())
+	for _, m := range r.Members() {
+		if m.IK == a.IK || m.IK == dev(2).IK || !r.Has(m.IK) {
+			continue
+		}
+		revoke(t, r, a, device{Member: m})
+		if now := len(r.Members()); now >= in {
+			t.Fatalf("%d were in, and %d are", in, now)
+		} else {
+			in = now
+		}
+	}
+	exchange(t, r, other)
+	for who, r := range map[string]*Roster{"who revoked": r, "another": other, "loaded": again(t, r)} {
+		if n := len(r.Members()); n != 2 || !r.Revoked(x.IK) {
+			t.Errorf("%s: %d are in", who, n)
+		}
+	}
+}

@@ -498,9 +498,18 @@ func (r *Roster) SignRevoke(ik ed25519.PrivateKey, who [32]byte) ([]byte, error)
 	if !seen.Has(who) {
 		return nil, ErrEntry
 	}
-	raw, err := r.signed(ik, typeRevoke, append(appendPrev(nil, seen.prevBut(r.madeUp(who), typeRevoke, who, me)), who[:]...))
+	body := append(appendPrev(nil, seen.prevBut(r.madeUp(who), typeRevoke, who, me)), who[:]...)
+	if r.revokesFull() { // another one takes a place, and whom that shut out may come back
+		if raw, ok := r.revokes(ik, who, body); ok {
+			return raw, nil
+		}
+		if raw, ok := r.revokeAnew(ik, who); ok {
+			return raw, nil
+		}
+	}
+	raw, err := r.signed(ik, typeRevoke, body)
 	if err != nil {
-		if anew, no := r.revokeAnew(ik, who); no == nil {
+		if anew, ok := r.revokeAnew(ik, who); ok {
 			return anew, nil
 		}
 	}

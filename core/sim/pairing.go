@@ -10,6 +10,7 @@ import (
 type pairing struct {
 	w     *simulation
 	sides [2]*side // 0: the one with the invite
+	asked uint64   // when the invite was
 	shown uint64   // when its link was
 	set   int64    // how far the clock was ahead that it counts by
 }
@@ -84,7 +85,7 @@ func (u *user) joined() bool {
 }
 
 func (w *simulation) pair(host, joiner *device) {
-	t := &pairing{w: w}
+	t := &pairing{w: w, asked: w.now}
 	a, b := &side{t: t, p: host.run}, &side{t: t, p: joiner.run}
 	a.other, b.other = b, a
 	t.sides, w.pairing = [2]*side{a, b}, t
@@ -218,8 +219,9 @@ func (t *pairing) endsEarly(why peer.Code) bool {
 	if t.shown == 0 || host.met {
 		return false
 	}
-	opened := host.other.op != 0 // an exchange that has begun has a time of its own
-	early := t.w.now-t.shown < inviteLives*99/100 && host.p.d.clock.Offset == t.set
+	opened := host.other.op != 0                                 // an exchange that has begun has a time of its own
+	slept := host.p.asleep > t.asked && host.p.asleep <= t.shown // the link was there before its device woke up
+	early := t.w.now-t.shown < inviteLives*99/100 && host.p.d.clock.Offset == t.set && !slept
 	return why == peer.ESync || why == peer.EExpired && early && !opened
 }
 
