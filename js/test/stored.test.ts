@@ -1,11 +1,13 @@
-// What browsers stored under an earlier commit (core/testdata/stored) opens with all its contents, is written, and syncs on.
+// What browsers stored under earlier commits (core/testdata/stored) opens with all its contents, is written, and syncs on.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { after, before, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
-import { Harness, run } from './browser.js'
+import { codeOf, Harness, run } from './browser.js'
 import { SyncServer } from './sync-server.js'
 
 interface Device {
@@ -19,12 +21,12 @@ interface Entry {
   conflicts?: string[]
 }
 
-const read = <T>(name: string): T => {
-  const file = fileURLToPath(new URL(`../../core/testdata/stored/${name}.json.gz`, import.meta.url))
+const read = <T>(commit: string, name: string): T => {
+  const file = fileURLToPath(new URL(`../../core/testdata/stored/${commit}/${name}.json.gz`, import.meta.url))
   return JSON.parse(String(gunzipSync(readFileSync(file)))) as T
 }
-const expected = (name: string): Entry[] =>
-  read<Record<string, { apps: { entries: Entry[] }[] }>>('expected')[name]!.apps[0]!.entries
+const expected = (commit: string, name: string): Entry[] =>
+  read<Record<string, { apps: { entries: Entry[] }[] }>>(commit, 'expected')[name]!.apps[0]!.entries
 
 let harness: Harness
 let server: SyncServer
@@ -60,8 +62,8 @@ const fill = async ({ app, key, blocks }: Device): Promise<void> => {
 }
 
 /** A tab of a fresh profile that has a device's data. */
-async function open(name: string): Promise<Page> {
-  const device = read<Device>(name)
+async function open(commit: string, name: string): Promise<Page> {
+  const device = read<Device>(commit, name)
   const page = await harness.tab(await harness.profile(), { connected: false })
   await page.evaluate(fill, device)
   await connect(page, device.app)
@@ -70,6 +72,12 @@ async function open(name: string): Promise<Page> {
 
 const connect = (page: Page, app: string): Promise<unknown> =>
   run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, id: '${app}', store: 'embedded' }))`)
+
+/** Asks until it is so. (page.waitForFunction takes a promise for true, whatever comes of it.) */
+async function until(so: () => Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 60_000; !(await so()); await sleep(50))
+    assert.ok(Date.now() < end, 'not within a minute')
+}
 
 /** All that a page's store shows, as the list of what is expected has it; JSON is as the page writes it. */
 const contents = (page: Page): Promise<Entry[]> =>
@@ -96,24 +104,59 @@ const same = (e: Entry): Entry => {
   return { ...e, value: text(e.value), ...(e.conflicts ? { conflicts: e.conflicts.map(text) } : {}) }
 }
 
-test('what an earlier commit stored opens with all its contents, is written, and syncs on', async () => {
-  const chromium = await open('chromium')
-  const first = await contents(chromium)
-  assert.deepEqual(first, expected('chromium').map(same))
-  await run(chromium, `masq.put('written', { by: 'this engine' })`)
-  await chromium.reload()
-  await connect(chromium, read<Device>('chromium').app)
-  assert.deepEqual(await run(chromium, `masq.get('written')`), { by: 'this engine' })
-  assert.equal(await run(chromium, 'masq.list().then((l) => l.length)'), first.length + 1)
+for (const commit of ['763b28b', '311a148'])
+  test(`what commit ${commit} stored opens with all its contents, is written, and syncs on`, async () => {
+    const chromium = await open(commit, 'chromium')
+    const first = await contents(chromium)
+    assert.deepEqual(first, expected(commit, 'chromium').map(same))
+    await run(chromium, `masq.put('written', { by: 'this engine' })`)
+    await chromium.reload()
+    await connect(chromium, read<Device>(commit, 'chromium').app)
+    assert.deepEqual(await run(chromium, `masq.get('written')`), { by: 'this engine' })
+    assert.equal(await run(chromium, 'masq.list().then((l) => l.length)'), first.length + 1)
 
-  const firefox = await open('firefox')
-  await chromium.waitForFunction(`masq.get('from/firefox').then((v) => v === 'not sent yet')`)
-  await firefox.waitForFunction(`masq.get('written').then((v) => v !== undefined)`)
-  await run(firefox, `masq.put('last', 1)`)
-  await chromium.waitForFunction(`masq.get('last')`)
-  assert.deepEqual(await contents(chromium), await contents(firefox))
-  assert.deepEqual(await run(firefox, `Promise.all(['gone/late', 'many/000'].map((k) => masq.get(k)))`), [
-    undefined,
-    undefined,
-  ])
+    const firefox = await open(commit, 'firefox')
+    await until(async () => (await run(chromium, `masq.get('from/firefox')`)) === 'not sent yet')
+    await until(async () => (await run(firefox, `masq.get('written')`)) !== undefined)
+    await run(firefox, `masq.put('last', 1)`)
+    await until(async () => (await run(chromium, `masq.get('last')`)) === 1)
+    await until(async () => isDeepStrictEqual(await contents(chromium), await contents(firefox)))
+    assert.deepEqual(await run(firefox, `Promise.all(['gone/late', 'many/000'].map((k) => masq.get(k)))`), [
+      undefined,
+      undefined,
+    ])
+  })
+
+/** The blocks that a page's IndexedDB has, as a device's are written. */
+const blocksOf = (page: Page, app: string): Promise<Device['blocks']> =>
+  page.evaluate(async (name) => {
+    const db = await new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(name)
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error!)
+    })
+    const get = <T>(request: IDBRequest<T>): Promise<T> =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result)
+        request.onerror = () => reject(request.error!)
+      })
+    const blocks = db.transaction('blocks').objectStore('blocks')
+    const [ids, all] = await Promise.all([get(blocks.getAllKeys()), get<Uint8Array[]>(blocks.getAll())])
+    db.close()
+    return Object.fromEntries(all.map((b, i) => [String(ids[i]), btoa(String.fromCharCode(...b))]))
+  }, `masq:${app}`)
+
+test('what a version to come stored is E_VERSION, and stays as it is', async () => {
+  const device = read<Device>('311a148', 'firefox')
+  const manifest = Buffer.from(device.blocks['0']!, 'base64')
+  manifest[0] = 200 // the format of a sealed block
+  device.blocks['0'] = manifest.toString('base64')
+  const page = await harness.tab(await harness.profile(), { connected: false })
+  await page.evaluate(fill, device)
+  const connecting = `Masq.connect({ app: { name: 'T' }, id: '${device.app}', store: 'embedded' })`
+  for (let loads = 0; loads < 2; loads++) {
+    assert.equal(await codeOf(page, connecting), 'E_VERSION')
+    await page.reload()
+  }
+  assert.deepEqual(await blocksOf(page, device.app), device.blocks)
 })

@@ -1,12 +1,19 @@
 package native
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
+	"github.com/masqdev/masq/core/peer"
+	"github.com/masqdev/masq/core/storage/bolt"
 	"github.com/masqdev/masq/core/testdata/stored"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -59,41 +66,110 @@ func entries(t *testing.T, a *rpc, app string) (out []stored.Entry) {
 // TestStoredOpens: the data directory of an earlier commit opens with all its contents, with who may come in, and a second time; what
 // is written then is there, too.
 func TestStoredOpens(t *testing.T) {
-	dir := storedDir(t)
-	want := stored.Expected(t, "desk")
-	for start := range 2 {
+	for _, set := range stored.Sets {
+		t.Run(set.Commit, func(t *testing.T) {
+			dir := storedDir(t, set, "desk")
+			want := set.Expected(t, "desk")
+			for start := range 2 {
+				b := newHarness(t, Options{Dir: dir})
+				a := b.admin()
+				checkEntries(t, a, want)
+				checkState(t, a, want)
+				checkToken(t, b, want)
+				if code := a.call("put", object{"app": "org.masq.cli", "key": "start", "value": start}, nil); code != "" {
+					t.Fatal(code)
+				}
+				last := &want.Apps[len(want.Apps)-1]
+				last.Entries = append(last.Entries[:1:1], stored.Entry{Key: "start", Value: fmt.Sprint(start)})
+				b.stop()
+			}
+		})
+	}
+}
+
+// TestStoredTornOpens: the directory of a store that was killed while it wrote opens with all that it had kept.
+func TestStoredTornOpens(t *testing.T) {
+	set := stored.At311a148
+	dir := storedDir(t, set, "torn")
+	for range 2 {
 		b := newHarness(t, Options{Dir: dir})
-		a := b.admin()
-		for _, app := range want.Apps {
-			got := stored.Listing{Apps: []stored.App{{App: app.App, Entries: entries(t, a, app.App)}}}
-			stored.Compare(t, fmt.Sprint("start ", start+1), got, stored.Listing{Apps: []stored.App{{App: app.App, Entries: app.Entries}}})
-		}
-		checkState(t, a, want)
-		checkToken(t, b, want)
-		if code := a.call("put", object{"app": "org.masq.cli", "key": "start", "value": start}, nil); code != "" {
-			t.Fatal(code)
-		}
-		last := &want.Apps[len(want.Apps)-1]
-		last.Entries = append(last.Entries[:1:1], stored.Entry{Key: "start", Value: fmt.Sprint(start)})
+		checkEntries(t, b.admin(), set.Expected(t, "torn"))
 		b.stop()
 	}
 }
 
+func checkEntries(t *testing.T, a *rpc, want stored.Listing) {
+	t.Helper()
+	for _, app := range want.Apps {
+		got := stored.Listing{Apps: []stored.App{{App: app.App, Entries: entries(t, a, app.App)}}}
+		stored.Compare(t, want.Self, got, stored.Listing{Apps: []stored.App{{App: app.App, Entries: app.Entries}}})
+	}
+}
+
+// TestStoredLater: a store that a version to come has written to stops with E_VERSION, as often as it is started, and its files stay as
+// they are, byte by byte.
+func TestStoredLater(t *testing.T) {
+	set := stored.At311a148
+	for _, later := range stored.Laters {
+		for _, name := range set.Stores {
+			dir := storedDir(t, set, name)
+			if !makeLater(t, later, dir, set.StoreKey(t, name)) {
+				continue
+			}
+			before := files(t, dir)
+			for range 2 {
+				if code := stopsWith(t, dir); code != peer.EVersion {
+					t.Errorf("%s has %s: it stops with %q", name, later.What, code)
+				}
+				if !maps.Equal(files(t, dir), before) {
+					t.Errorf("%s has %s, and its files have changed", name, later.What)
+				}
+			}
+		}
+	}
+}
+
+func makeLater(t *testing.T, later stored.Later, dir string, key [32]byte) bool {
+	t.Helper()
+	db, err := bolt.Open(filepath.Join(dir, databaseName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	return later.Write(t, key, db)
+}
+
+// stopsWith serves the data in dir until the store has stopped by itself.
+func stopsWith(t *testing.T, dir string) peer.Code {
+	t.Helper()
+	s, err := New(Options{Dir: dir, NoKeyring: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var stopped *EngineError
+	if err := s.Serve(ctx, loopback(t)...); !errors.As(err, &stopped) {
+		t.Fatalf("it has not stopped by itself: %v", err)
+	}
+	return stopped.Code
+}
+
 // storedDir is a data directory of an earlier commit.
-func storedDir(t *testing.T) string {
+func storedDir(t *testing.T, set stored.Set, name string) string {
 	t.Helper()
 	dir := shortDir(t)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	stored.WriteDesk(t, dir)
+	set.WriteStore(t, name, dir)
 	return dir
 }
 
 // TestRemovedApplicationsDevices: who takes an application's access away takes that of its devices away, too, and no other.
 func TestRemovedApplicationsDevices(t *testing.T) {
 	const app = "https://notes.example"
-	b := newHarness(t, Options{Dir: storedDir(t)})
+	b := newHarness(t, Options{Dir: storedDir(t, stored.At763b28b, "desk")})
 	a := b.admin()
 	peers := func() (phones, devices, entries int) {
 		var st struct {

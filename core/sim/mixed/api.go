@@ -4,8 +4,8 @@
 //	if !res.OK() { fmt.Println(res.Failures) }
 //
 // All devices are old at first. They pair, write and sync; then one after the other is updated on its own storage, while the
-// others go on. Devices of different versions must stop with E_VERSION before any data; once all are new, all that was
-// acknowledged is everywhere.
+// others go on. Devices of different versions must stop with E_VERSION before any data, or sync all the while (Options.Together); once all
+// are new, all that was acknowledged is everywhere. The old version never opens a disk that the new one has written to.
 //
 // A version is reached through the types of this file alone, which are those of core/peer without a version. Package driver
 // translates; make mixed builds it a second time, against the old tree. Nothing runs by itself here: a seed replays.

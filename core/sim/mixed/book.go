@@ -22,7 +22,7 @@ type book struct {
 
 // side is the device's version, by which it is kept apart from those of the other one.
 func (d *device) side() int {
-	if d.r.same {
+	if d.r.together {
 		return older
 	}
 	return d.version

@@ -268,7 +268,7 @@ func (d *device) told(s Status) {
 	if s.Err != d.status.Err {
 		d.r.log(d.name, "says", s.Err)
 	}
-	if s.Err != "" && (!d.r.mixed || d.r.same || s.Err != eVersion) {
+	if s.Err != "" && (!d.r.mixed || d.r.together || s.Err != eVersion) {
 		d.r.failf("%s says %s", d.name, s.Err)
 	}
 	d.status = s

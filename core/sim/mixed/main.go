@@ -24,7 +24,7 @@ func Main(old, new Version) {
 	verbose := flag.Bool("v", false, "with -seed: write every step")
 	flag.Parse()
 
-	opt := Options{Same: *together}
+	opt := Options{Together: *together}
 	out := bufio.NewWriter(os.Stdout)
 	if *seed != 0 {
 		*first, *seeds = *seed, 1

@@ -38,6 +38,21 @@ func TestNotApart(t *testing.T) {
 	}
 }
 
+// Where two versions sync, it is noticed that the old one opens a disk that the new one has written to, and nothing else is.
+func TestTogether(t *testing.T) {
+	for _, seed := range []uint64{3, 9} {
+		res := mixed.Run(seed, driver.Version, driver.Version, mixed.Options{Together: true})
+		for _, what := range res.Failures {
+			if !strings.Contains(what, "the old version opens the disk") {
+				t.Errorf("seed %d: %s", seed, what)
+			}
+		}
+		if len(res.Failures) == 0 || res.Apart == 0 {
+			t.Errorf("seed %d: nothing is noticed, the two met %d times", seed, res.Apart)
+		}
+	}
+}
+
 // The same seed takes the same steps.
 func TestReplay(t *testing.T) {
 	run := func() mixed.Result { return mixed.Run(3, driver.Version, driver.Version, mixed.Options{Same: true}) }

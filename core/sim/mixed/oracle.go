@@ -38,16 +38,13 @@ func (d *device) shares(o *device, app string) bool {
 	return slices.Contains(d.status.Members[app], o.status.Self) && slices.Contains(o.status.Members[app], d.status.Self)
 }
 
-// watchOver checks once a second that whoever has been together with another version says E_VERSION.
+// watchOver checks once a second that whoever has been together with another version says E_VERSION, unless the two sync.
 func (r *run) watchOver() {
-	if r.same {
-		return
-	}
 	for _, a := range r.devices {
 		for _, b := range r.devices {
 			p := pair{a, b}
 			if a.version == newer && b.version == older && a.connected() && b.connected() && a.knows(b) && b.knows(a) {
-				r.together(p)
+				r.meets(p)
 			} else {
 				delete(r.since, p)
 			}
@@ -58,18 +55,20 @@ func (r *run) watchOver() {
 
 func (d *device) connected() bool { return d.running && !d.offline }
 
-func (r *run) together(p pair) {
+func (r *run) meets(p pair) {
 	if r.since[p] == 0 {
 		r.since[p] = r.now
 	}
-	if p.a.status.Err == eVersion && p.b.status.Err == eVersion {
+	if r.together { // device.told sees to it that nobody says anything
+		r.met[meeting{p, p.a.life, p.b.life}] = true
+	} else if p.a.status.Err == eVersion && p.b.status.Err == eVersion {
 		r.met[meeting{p, p.a.life, p.b.life}] = true
 	} else if r.now > max(r.since[p], p.a.since, p.b.since)+noticed {
 		r.failf("%s (new) says %q, %s (old) %q", p.a.name, p.a.status.Err, p.b.name, p.b.status.Err)
 	}
 }
 
-// checkApart: after a while of calm the new ones among themselves have the same, and so on.
+// checkApart: after a while of calm the new ones among themselves have the same; all have, where the two versions sync.
 func (r *run) checkApart() {
 	r.lookAll()
 	var in [2][]*device
@@ -79,7 +78,11 @@ func (r *run) checkApart() {
 			r.failf("%s does not run", d.name)
 		}
 	}
-	if what := r.agree(in[newer]); what != "" {
+	alike := in[newer]
+	if r.together {
+		alike = r.devices
+	}
+	if what := r.agree(alike); what != "" {
 		r.failf("while old ones are there %s", what)
 	}
 }

@@ -20,7 +20,7 @@ type Result struct {
 // Counts say how much a seed, or several, have checked.
 type Counts struct {
 	Writes  int // values written and deleted by users
-	Apart   int // times that two devices of different versions were together, and both said E_VERSION
+	Apart   int // times that two devices of different versions were together, and both said E_VERSION; or that they were to sync
 	Refused int // joiners that ended with E_VERSION
 	Kept    int // copies of a new device's disk that the old version left alone
 }
@@ -47,7 +47,8 @@ type run struct {
 	rng      *rand.Rand
 	versions [2]Version
 	trace    io.Writer
-	same     bool // both versions are one: nothing keeps devices apart
+	together bool // nothing keeps devices of the two versions apart
+	same     bool // the two versions are one
 	net      network
 	devices  []*device
 	book     book
@@ -62,14 +63,16 @@ type run struct {
 
 // Options of a run. The zero value is good.
 type Options struct {
-	Trace io.Writer // every event is written to it; nil: none is
-	Same  bool      // the two versions are one, so that all devices sync throughout: a test of the run itself
+	Trace    io.Writer // every event is written to it; nil: none is
+	Together bool      // the two versions sync with each other: all devices do, throughout
+	Same     bool      // and are one, so that each opens the other's disk, too: a test of the run itself
 }
 
 // Run runs one seed. A panic is a failure.
 func Run(seed uint64, old, new Version, opt Options) (res Result) {
 	r := &run{
-		rng: rand.New(rand.NewPCG(seed, 0x6d69786564)), versions: [2]Version{old, new}, trace: opt.Trace, same: opt.Same,
+		rng: rand.New(rand.NewPCG(seed, 0x6d69786564)), versions: [2]Version{old, new}, trace: opt.Trace,
+		together: opt.Together || opt.Same, same: opt.Same,
 		met: map[meeting]bool{}, since: map[pair]uint64{}, failed: map[string]int{},
 	}
 	r.res = Result{Seed: seed, Digest: 14695981039346656037}

@@ -1,8 +1,9 @@
-// Package stored holds what devices of commit 763b28b had on their disks, and what was in it. Data of that commit opens with all its
-// contents, so the files are never written anew; generate.go says how they came about. Only tests import this package.
+// Package stored holds what devices of earlier commits had on their disks, and what was in it. Data of these commits opens with all its
+// contents, so the files are never written anew; the folder generate says how they came about. Only tests import this package.
 //
-// There are two circles. That of the stores Desk and Laptop has the revoked store Lost, the application peer Phone, and Late, which
-// both users let in but which was never added. That of the browsers has the embedded stores Chromium and Firefox.
+// Of each commit there are two circles. That of the stores Desk and Laptop has the revoked store Lost, the application peer Phone, and
+// Late, which both users let in but which was never added. That of the browsers has the embedded stores Chromium and Firefox. Torn is a
+// store by itself, whose process was killed while it wrote.
 package stored
 
 import (
@@ -25,11 +26,26 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-//go:embed *.gz desk.key
+//go:embed */*.gz */*.key
 var files embed.FS
 
-// Now is the time at which the last of it was written, in Unix milliseconds.
-const Now = 1_793_500_026_400
+// A Set is what the devices of one commit had.
+type Set struct {
+	Commit  string
+	Now     uint64   // when the last of it was written, in Unix milliseconds
+	Devices []string // which Read has
+	Stores  []string // which are directories, and WriteStore has
+}
+
+var devices = []string{"laptop", "phone", "lost", "late", "chromium", "firefox"}
+
+// The sets of all commits, the oldest first.
+var (
+	At763b28b = Set{"763b28b", 1_793_500_026_400, devices, []string{"desk"}}
+	At311a148 = Set{"311a148", 1_793_500_026_500, devices, []string{"desk", "torn"}}
+
+	Sets = []Set{At763b28b, At311a148}
+)
 
 // A Device is a device's blocks, with the key that seals them.
 type Device struct {
@@ -39,13 +55,10 @@ type Device struct {
 	Blocks map[string][]byte `json:"blocks"` // by number, in decimal digits
 }
 
-// Names are the devices that Read has. Desk is the one besides, which is a directory.
-var Names = []string{"laptop", "phone", "lost", "late", "chromium", "firefox"}
-
 // Read returns the device of that name.
-func Read(t testing.TB, name string) (d Device) {
+func (s Set) Read(t testing.TB, name string) (d Device) {
 	t.Helper()
-	if err := json.Unmarshal(unzip(t, name+".json.gz"), &d); err != nil || len(d.Key) != 32 {
+	if err := json.Unmarshal(s.unzip(t, name+".json.gz"), &d); err != nil || len(d.Key) != 32 {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return d
@@ -67,28 +80,20 @@ func (d *Device) FillTo(t testing.TB, s storage.Store) {
 	}
 }
 
-// WriteDesk writes Desk's data directory to dir, which is there: the database and its key, which only the user may read.
-func WriteDesk(t testing.TB, dir string) {
+// WriteStore writes a store's data directory to dir, which is there: the database and its key, which only the user may read.
+func (s Set) WriteStore(t testing.TB, name, dir string) {
 	t.Helper()
-	for name, data := range map[string][]byte{"masq.db": unzip(t, "desk.db.gz"), "masq.key": deskKey(t)} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+	for file, data := range map[string][]byte{"masq.db": s.unzip(t, name+".db.gz"), "masq.key": s.read(t, name+".key")} {
+		if err := os.WriteFile(filepath.Join(dir, file), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 }
 
-func deskKey(t testing.TB) []byte {
-	line, err := files.ReadFile("desk.key")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return line
-}
-
-// DeskKey is the key that seals Desk's blocks.
-func DeskKey(t testing.TB) [32]byte {
+// StoreKey is the key that seals a store's blocks.
+func (s Set) StoreKey(t testing.TB, name string) [32]byte {
 	t.Helper()
-	digits := strings.TrimPrefix(strings.TrimSpace(string(deskKey(t))), "key ")
+	digits := strings.TrimPrefix(strings.TrimSpace(string(s.read(t, name+".key"))), "key ")
 	key, err := hex.DecodeString(digits)
 	if err != nil || len(key) != 32 {
 		t.Fatal("no key: ", err)
@@ -124,11 +129,11 @@ type (
 	}
 )
 
-// Expected is what a device had: one of Names, or "desk".
-func Expected(t testing.TB, name string) Listing {
+// Expected is what a device or a store had.
+func (s Set) Expected(t testing.TB, name string) Listing {
 	t.Helper()
 	all := map[string]Listing{}
-	if err := json.Unmarshal(unzip(t, "expected.json.gz"), &all); err != nil {
+	if err := json.Unmarshal(s.unzip(t, "expected.json.gz"), &all); err != nil {
 		t.Fatal(err)
 	}
 	l, ok := all[name]
@@ -203,13 +208,18 @@ func compareEntries(t testing.TB, where string, got, want []Entry) {
 	}
 }
 
-func unzip(t testing.TB, name string) []byte {
+func (s Set) read(t testing.TB, name string) []byte {
 	t.Helper()
-	zipped, err := files.ReadFile(name)
+	data, err := files.ReadFile(s.Commit + "/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	z, err := gzip.NewReader(bytes.NewReader(zipped))
+	return data
+}
+
+func (s Set) unzip(t testing.TB, name string) []byte {
+	t.Helper()
+	z, err := gzip.NewReader(bytes.NewReader(s.read(t, name)))
 	if err != nil {
 		t.Fatal(err)
 	}
