@@ -78,6 +78,7 @@ type stateDevice struct {
 	ToReceive bool   `json:"toReceive"`
 	Full      bool   `json:"full"`
 	Differs   bool   `json:"differs"`
+	Overdue   bool   `json:"overdue"`
 }
 
 type stateApp struct {
@@ -350,7 +351,7 @@ func stateDevices(in []peer.Device) []stateDevice {
 		if d.Kind == roster.Store {
 			kind = "store"
 		}
-		out = append(out, stateDevice{d.ID, d.Name, kind, d.Online, d.LastHeard, d.ToSend, d.ToReceive, d.Full, d.Differs})
+		out = append(out, stateDevice{d.ID, d.Name, kind, d.Online, d.LastHeard, d.ToSend, d.ToReceive, d.Full, d.Differs, d.Overdue})
 	}
 	return out
 }

@@ -300,4 +300,5 @@ type Device struct {
 	ToReceive bool   // it is sending what this device lacks
 	Full      bool   // it has no room for what it lacks
 	Differs   bool   // it holds something else though nothing is left to be sent: a full device, for more than a minute
+	Overdue   bool   // it was not heard for 30 days, and this device ran on 7 of them: is it ever coming back?
 }

@@ -256,7 +256,8 @@ func (c *channel) sessionUp() {
 	if d.lastHeard == 0 {
 		d.e.tend()
 	}
-	d.lastHeard, d.unsaved = d.e.clock.Wall(), true
+	d.heard()
+	d.unsaved = true
 	d.e.lastReplication++
 	d.repl = newReplication(c, d.e.lastReplication)
 	d.e.touch()

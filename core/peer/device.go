@@ -15,6 +15,7 @@ func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string
 	}
 	d := &device{e: e, domain: dom, ik: ik, nk: nk, kind: kind, name: name, pair: pair}
 	d.load()
+	d.loadUnheard()
 	e.devices, e.places.given = append(e.devices, d), false
 	return d
 }
@@ -61,6 +62,7 @@ func (p *progress) load(saved []byte) {
 }
 
 func (d *device) save() {
+	d.saveUnheard()
 	if d.unsaved {
 		d.unsaved = false
 		d.e.led.SetMeta(d.meta(), wire.AppendU64(wire.AppendLV8(nil, []byte(d.name)), d.lastHeard))
@@ -76,6 +78,7 @@ func (d *device) save() {
 // forget deletes what was known of the device.
 func (d *device) forget() {
 	d.e.led.SetMeta(d.meta(), nil)
+	d.e.led.SetMeta(metaUnheard+string(d.nk[:]), nil)
 	for _, n := range d.e.namespaces {
 		d.forgetNamespace(n)
 	}

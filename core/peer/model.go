@@ -38,6 +38,7 @@ type Engine struct {
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
 	devices    []*device    // of all domains
+	ran        runningDays  // this one
 	places     places
 	pairing    *pairingRun
 	invites    inviteGuard
@@ -153,6 +154,11 @@ type device struct {
 	progress  []*progress // for each namespace that something is known of
 	lastHeard Millis
 	unsaved   bool
+
+	run       uint64 // on how many days this device had run when it was last heard, or got known
+	known     Millis // wall time when it got known
+	uncounted bool   // the two are unsaved
+	overdue   bool   // it was not heard for long
 }
 
 // progress is how far a device has got with a namespace.

@@ -125,7 +125,7 @@ func (r *replication) timers() {
 func (r *replication) heard(size int) {
 	r.came += size
 	r.credit.heard = r.e.clock.Now()
-	r.d.lastHeard = r.e.clock.Wall()
+	r.d.heard()
 }
 
 // beginning reports whether something is still to come that every session begins with: the other side's list of namespaces, and its

@@ -62,7 +62,7 @@ func (e *Engine) currentStatus() Status {
 
 // status is how the device stands, with these of its namespaces taken together.
 func (d *device) status(namespaces ...*namespace) Device {
-	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.repl != nil, LastHeard: d.lastHeard}
+	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.repl != nil, LastHeard: d.lastHeard, Overdue: d.overdue}
 	for _, n := range namespaces {
 		if d.shares(n) && n.wanted(d) {
 			out.Full = out.Full || d.in(n).full
@@ -137,7 +137,7 @@ func (s *Status) sameState(o *Status) bool {
 
 func sameDevice(a, b Device) bool {
 	return a.ID == b.ID && a.Name == b.Name && a.Online == b.Online && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full &&
-		a.Differs == b.Differs
+		a.Differs == b.Differs && a.Overdue == b.Overdue
 }
 
 func (s *AppStatus) sameState(o *AppStatus) bool {

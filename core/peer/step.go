@@ -116,6 +116,7 @@ func (e *Engine) settle() {
 	if e.state == open {
 		e.refreshStale()
 		e.trouble.timers(e)
+		e.absences()
 		e.runNamespaces()
 		if e.quiet() {
 			e.timers()
@@ -244,6 +245,7 @@ func (e *Engine) openSelf() error {
 
 // openDevices makes a device of every other member of every roster.
 func (e *Engine) openDevices() {
+	e.loadDays()
 	e.loadPending()
 	for _, dom := range e.domains() {
 		e.refreshDevices(dom)

@@ -26,7 +26,8 @@ type device struct {
 	offline bool // it says that it has none, which need not be so
 	shaky   bool // its disk was brought back to an older state: what it wrote since may be lost or come again
 	backup  *Snapshot
-	lost    bool // it is never heard again
+	lost    bool   // it is never heard again
+	diary   *diary // while months pass
 }
 
 func newDevice(w *simulation, n int) *device {

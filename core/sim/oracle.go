@@ -29,6 +29,7 @@ func (w *simulation) verify() {
 	if w.hostile != nil {
 		w.hostile.shutOut()
 	}
+	w.passMonths()
 	w.waitQuiet()
 	all := w.contents()
 	w.compareAll(all)
@@ -347,6 +348,9 @@ func (w *simulation) checkStatus() {
 		for _, x := range d.run.others() {
 			if x.Differs && !w.opt.Backups {
 				w.failf("%s: the status says that %s holds something else", d.name, x.Name)
+			}
+			if x.Overdue {
+				w.failf("%s: the status says that %s was not heard for long", d.name, x.Name)
 			}
 		}
 		for _, a := range s.Apps {

@@ -186,6 +186,9 @@ func (p *proc) act(a peer.Action) {
 
 func (p *proc) took(s peer.Status) {
 	p.status = s
+	if g := p.d.diary; g != nil {
+		g.take(p.d, s, false)
+	}
 	switch {
 	case s.Sync != peer.SyncConnecting && s.Sync != peer.SyncOffline:
 		p.apart = 0

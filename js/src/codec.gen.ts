@@ -4,7 +4,7 @@
 import { CodecError, readBody, type Message, type Reader, type Writer } from './codec.js'
 
 /** The codec's version, which two tabs must have in common. */
-export const CODEC_VERSION = 6
+export const CODEC_VERSION = 7
 
 export const KEY_BYTES_MAX = 1024
 export const VALUE_BYTES_MAX = 1048576
@@ -113,6 +113,7 @@ export interface RawDevice {
   online: boolean
   toReceive: boolean
   full: boolean
+  overdue: boolean
   lastHeard: number
   toSend: number
 }
@@ -374,6 +375,7 @@ function readRawDevice(r: Reader): RawDevice {
     online: r.bool(),
     toReceive: r.bool(),
     full: r.bool(),
+    overdue: r.bool(),
     lastHeard: r.u64(),
     toSend: r.u64(),
   }
@@ -444,7 +446,7 @@ function tabAction(type: number, r: Reader): TabAction | StatusAction {
         entries: r.u64(),
         code: r.text8(),
         self: readRawDevice(r),
-        devices: r.list(r.u16(), 21, readRawDevice),
+        devices: r.list(r.u16(), 22, readRawDevice),
       }
   }
   throw new CodecError('unknown action')

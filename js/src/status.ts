@@ -22,6 +22,11 @@ export interface Device {
   readonly toReceive: boolean
   /** Whether it has no room for what it lacks, which waits here until it has. Only a local store has a limit of its own. */
   readonly full: boolean
+  /**
+   * Whether it was not heard for 30 days, of which this device ran on 7. What is deleted leaves a trace until every device has it:
+   * if it is not coming back, `revoke` removes it. Nothing removes it by itself.
+   */
+  readonly overdue: boolean
 }
 
 /**
@@ -92,7 +97,17 @@ export type StoreStatus = Omit<Status, keyof Keeping>
 
 /** A status in which nothing is known. */
 export function blank(store: Status['store']): StoreStatus {
-  const self = { id: '', name: '', self: true, online: true, lastHeard: 0, toSend: 0, toReceive: false, full: false }
+  const self = {
+    id: '',
+    name: '',
+    self: true,
+    online: true,
+    lastHeard: 0,
+    toSend: 0,
+    toReceive: false,
+    full: false,
+    overdue: false,
+  }
   return {
     ...{
       store,
@@ -135,6 +150,6 @@ export function readStatus(s: StatusAction): StoreStatus {
   }
 }
 
-function device({ id, name, online, lastHeard, toSend, toReceive, full }: RawDevice, self: boolean): Device {
-  return { id, name, self, online, lastHeard, toSend, toReceive, full }
+function device(raw: RawDevice, self: boolean): Device {
+  return { ...raw, self }
 }

@@ -106,7 +106,16 @@ const ops: Record<string, Op> = {
   'event.op.revoke': { client: 5, n: 4, verb: Verb.Revoke, device: 'AA' },
 }
 
-const nobody = { id: '', name: '', online: false, toReceive: false, full: false, lastHeard: 0, toSend: 0 }
+const nobody = {
+  id: '',
+  name: '',
+  online: false,
+  toReceive: false,
+  full: false,
+  overdue: false,
+  lastHeard: 0,
+  toSend: 0,
+}
 const nothing = { code: '', more: false, number: 0, text: '', entries: [] }
 const actions: Record<string, Action> = {
   'action.reply': { type: ActionType.Reply, client: 5, n: 1, ...nothing },
@@ -162,7 +171,16 @@ const actions: Record<string, Action> = {
     code: 'E_VERSION',
     self: { ...nobody, id: 'me', name: 'Laptop' },
     devices: [
-      { id: 'p', name: 'Phone', online: true, toReceive: true, full: true, lastHeard: 1700000000000, toSend: 3 },
+      {
+        id: 'p',
+        name: 'Phone',
+        online: true,
+        toReceive: true,
+        full: true,
+        overdue: true,
+        lastHeard: 1700000000000,
+        toSend: 3,
+      },
     ],
   },
   'action.status.alone': {

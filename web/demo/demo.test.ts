@@ -92,7 +92,17 @@ test('search takes every word, the list its order', () => {
 })
 
 const device = (name: string, more: Partial<Device> = {}): Device => ({
-  ...{ id: name, name, self: false, online: true, lastHeard: 0, toSend: 0, toReceive: false, full: false },
+  ...{
+    id: name,
+    name,
+    self: false,
+    online: true,
+    lastHeard: 0,
+    toSend: 0,
+    toReceive: false,
+    full: false,
+    overdue: false,
+  },
   ...more,
 })
 
@@ -170,6 +180,7 @@ test('a notice tells what concerns everything, the most urgent first', () => {
       ['revoked', 'newer', 'low', 'temporary'],
     ],
     [{ ...status('online', pad), temporary: true }, []],
+    [status('online', [device('Pad'), device('Old', { overdue: true })]), ['overdue']],
     [{ ...status('off', []), temporary: true, store: 'local' }, []],
   ]
   for (const [s, want] of cases) assert.deepEqual(kinds(s), want)

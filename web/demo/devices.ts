@@ -241,13 +241,14 @@ export class Devices {
   }
 }
 
-function row({ id, name }: Device, state: string, online: boolean, remove?: () => void): HTMLElement {
+function row({ id, name, overdue }: Device, state: string, online: boolean, remove?: () => void): HTMLElement {
   const label = t('removeDeviceNamed', { device: iso(name) })
   return h(
     'li',
     { class: online ? 'online' : '', 'data-id': id },
     h('span', { class: 'name' }, h('bdi', {}, name)),
     h('span', { class: 'meta' }, state),
+    overdue && h('span', { class: 'overdue' }, t('overdue')),
     remove && button(t('remove'), remove, { class: 'quiet', 'aria-label': label }),
   )
 }

@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../test/looks.js'
 import type { Scenario } from '../test/demo-client.js'
 import { Harness } from '../test/demo.js'
-import { alone, conflict, device, empty, hostile, many, usual } from '../test/demo-states.js'
+import { alone, conflict, device, empty, hostile, many, overdue, usual } from '../test/demo-states.js'
 
 let harness: Harness
 before(async () => (harness = await Harness.open()))
@@ -181,6 +181,8 @@ const scenes: Record<string, Scene> = {
   },
 
   devices: { script: usual(), act: [devices] },
+  'devices-overdue': { script: overdue(), act: [devices] },
+  'notice-overdue': { script: overdue(), act: [seen('#notice p')] },
   'devices-many': { script: many(), act: [devices] },
   'devices-alone': { script: alone(), act: [devices, click('summary')] },
   'devices-no-server': {

@@ -2,10 +2,11 @@
 import type { Status } from '@masq/client'
 import { announce, button, byId, h, icon } from './dom.js'
 import { errorText, sentence } from './errors.js'
+import { knowsOverdue, overdue, toldOverdue } from './overdue.js'
 import { t } from './words.js'
 
 /** NoticeKind names what is told. */
-export type NoticeKind = 'cleared' | 'revoked' | 'newer' | 'version' | 'stopped' | 'low' | 'temporary'
+export type NoticeKind = 'cleared' | 'revoked' | 'newer' | 'version' | 'stopped' | 'low' | 'temporary' | 'overdue'
 
 // Errors that have a notice of their own: that data was cleared is told by the notebook.
 const told = ['E_REVOKED', 'E_VERSION', 'E_CLEARED']
@@ -20,6 +21,7 @@ export function kinds(status: Status): NoticeKind[] {
     ['stopped', !!error && !told.includes(error)],
     ['low', low],
     ['temporary', temporary && store === 'embedded' && status.devices.length === 0],
+    ['overdue', overdue(status) > 0],
   ]
   return all.filter(([, wanted]) => wanted).map(([kind]) => kind)
 }
@@ -61,7 +63,7 @@ export class Notices {
     const status = this.#status
     if (!status) return
     const wanted: NoticeKind[] = [...(this.#cleared >= 0 ? (['cleared'] as const) : []), ...kinds(status)]
-    const kind = wanted.find((k) => !this.#dismissed.has(k))
+    const kind = wanted.find((k) => !(k === 'overdue' ? knowsOverdue(status) : this.#dismissed.has(k)))
     const text = kind ? this.#text(kind, status) : ''
     if (text === this.#shown) return
     this.#shown = text
@@ -75,9 +77,11 @@ export class Notices {
     announce(text)
   }
 
-  #text(kind: NoticeKind, { store, error }: Status): string {
+  #text(kind: NoticeKind, status: Status): string {
+    const { store, error } = status
     if (kind === 'cleared') return this.#cleared > 0 ? t('n_cleared', { n: this.#cleared }) : t('n_clearedEmpty')
     if (kind === 'revoked') return t(store === 'embedded' ? 'n_revoked' : 'n_revokedStore')
+    if (kind === 'overdue') return t('n_overdue', { n: overdue(status) })
     return kind === 'stopped' ? t('n_stopped', { why: sentence(error ?? '') }) : t(`n_${kind}`)
   }
 
@@ -88,7 +92,7 @@ export class Notices {
     if (kind === 'cleared') return this.#cleared > 0 ? this.#restoring() : [devices, button(t('dismiss'), away)]
     if (kind === 'revoked') return [devices]
     if (kind === 'newer' || kind === 'version') return [reload]
-    return kind === 'temporary' && store === 'embedded'
+    return kind === 'overdue' || (kind === 'temporary' && store === 'embedded')
       ? [devices, button(t('dismiss'), away)]
       : [button(t('dismiss'), away)]
   }
@@ -115,6 +119,7 @@ export class Notices {
 
   #dismiss(kind: NoticeKind): void {
     if (kind === 'cleared') this.#cleared = -1
+    else if (kind === 'overdue') toldOverdue(this.#status!)
     else this.#dismissed.add(kind)
     this.#leave()
   }

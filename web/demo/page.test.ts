@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Locator, Page } from 'playwright-core'
 import type { Scenario } from '../test/demo-client.js'
 import { Harness } from '../test/demo.js'
-import { alone, conflict, many, usual } from '../test/demo-states.js'
+import { alone, conflict, many, overdue, usual } from '../test/demo-states.js'
 
 let harness: Harness
 before(async () => (harness = await Harness.open()))
@@ -229,4 +229,38 @@ test('the page speaks the user’s language', async () => {
     assert.equal(await page.locator('html').getAttribute('lang'), lang)
     await page.getByRole('button', { name: button }).waitFor()
   }
+})
+
+describe('a device that was not heard for long', () => {
+  test('is told of once, and can be removed in the list of devices', async () => {
+    const page = await open(overdue())
+    const notice = said(page, 'One of your devices has not been heard for more than 30 days.')
+    await notice.waitFor()
+    await page.locator('#notice').getByRole('button', { name: 'Devices' }).click()
+    const laptop = page.locator('dialog li').filter({ hasText: 'Laptop' })
+    await laptop.getByText('Not heard for more than 30 days. If it is not coming back, remove it').waitFor()
+    assert.equal(await page.locator('dialog .overdue').count(), 1)
+    await laptop.getByRole('button', { name: /^Remove .*Laptop/ }).press('Enter')
+    assert.deepEqual(await page.evaluate(() => window.scripted.calls.filter(([verb]) => verb === 'revoke')), [])
+    await page.getByRole('button', { name: 'Remove this device' }).press('Enter')
+    await page.waitForFunction(() => window.scripted.calls.some(([verb, id]) => verb === 'revoke' && id === 'l'))
+  })
+
+  test('is not told of again after the notice was dismissed, but when it was heard meanwhile', async () => {
+    const page = await open(overdue())
+    const notice = said(page, 'One of your devices has not been heard for more than 30 days.')
+    await notice.waitFor()
+    await page.getByRole('button', { name: 'Dismiss' }).click()
+    await notice.waitFor({ state: 'hidden' })
+    await page.reload()
+    await page.locator('body:not([data-pane=opening])').waitFor()
+    await page.locator('#sync').click()
+    await page.locator('dialog .overdue').waitFor()
+    assert.equal(await notice.isVisible(), false)
+    await page.evaluate(() => {
+      const { devices } = window.scripted.status
+      window.scripted.become({ devices: devices.map((d) => ({ ...d, lastHeard: d.lastHeard + 1 })) })
+    })
+    await notice.waitFor()
+  })
 })

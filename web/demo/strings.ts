@@ -133,6 +133,8 @@ export const en = {
   receiving: 'receiving',
   lastHeard: 'Last heard {ago}',
   neverHeard: 'Not heard yet',
+  overdue:
+    'Not heard for more than 30 days. If it is not coming back, remove it: until then, traces of what you delete are kept for it.',
   justNow: 'just now',
 
   // Notices
@@ -145,6 +147,10 @@ export const en = {
   n_low: 'There is little room left for this browser’s data. Free some on this device, or new notes may not be saved.',
   n_temporary:
     'This looks like a private window: its notes go when you close it. Add a device to keep them elsewhere, too.',
+  n_overdue: {
+    one: 'One of your devices has not been heard for more than 30 days. If it is not coming back, remove it.',
+    other: '{n} of your devices have not been heard for more than 30 days. If they are not coming back, remove them.',
+  },
   n_cleared: {
     one: 'The data of this page was cleared in the browser. This tab still has {n} note that was in it.',
     other: 'The data of this page was cleared in the browser. This tab still has the {n} notes that were in it.',
@@ -477,6 +483,8 @@ export const fr: Like<typeof en> = {
   receiving: 'réception',
   lastHeard: 'Vu {ago}',
   neverHeard: 'Pas encore vu',
+  overdue:
+    'Pas de nouvelles depuis plus de 30 jours. S’il ne doit pas revenir, retirez-le : d’ici là, des traces de ce que vous effacez sont gardées pour lui.',
   justNow: 'à l’instant',
 
   n_revoked:
@@ -491,6 +499,11 @@ export const fr: Like<typeof en> = {
     'Il reste peu de place pour les données de ce navigateur. Libérez-en sur cet appareil, sinon de nouvelles notes risquent de ne pas être enregistrées.',
   n_temporary:
     'Cette fenêtre semble privée : ses notes disparaissent quand vous la fermez. Ajoutez un appareil pour les garder aussi ailleurs.',
+  n_overdue: {
+    one: 'Pas de nouvelles d’un de vos appareils depuis plus de 30 jours. S’il ne doit pas revenir, retirez-le.',
+    other:
+      'Pas de nouvelles de {n} de vos appareils depuis plus de 30 jours. S’ils ne doivent pas revenir, retirez-les.',
+  },
   n_cleared: {
     one: 'Les données de cette page ont été effacées dans le navigateur. Cet onglet a encore {n} note qui y était.',
     other:

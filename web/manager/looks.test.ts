@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../test/looks.js'
 import { Failure, type ScriptedStore, Harness, type Tab } from '../test/manager.js'
-import { app, asking, empty, full, hostile, link, many, pairing, usual } from '../test/manager-states.js'
+import { app, asking, empty, full, hostile, link, many, overdue, pairing, usual } from '../test/manager-states.js'
 import type { State } from './state.js'
 
 let harness: Harness
@@ -85,6 +85,7 @@ const scenes: Record<string, Scene> = {
   'many-devices': { state: many, act: go(devicesTab) },
   'devices-empty': { state: empty, act: go(devicesTab) },
   devices: { state: usual, act: go(devicesTab) },
+  'devices-overdue': { state: overdue, act: go(devicesTab) },
   'devices-few-left': { state: () => ({ ...usual(), left: 3 }), act: go(devicesTab) },
   rename: { state: usual, act: go(devicesTab, 'section[aria-labelledby=own] button') },
   'rename-refused': {

@@ -12,6 +12,7 @@ import {
   hostile,
   link,
   many,
+  overdue,
   pairing,
   request,
   usual,
@@ -488,4 +489,18 @@ describe('many and long things', { concurrency: 3 }, () => {
     const { page } = await harness.tab(asking(), english)
     await page.getByText('It asks from Firefox on Linux.').waitFor()
   })
+})
+
+test('devices that were not heard for long are counted on every page, and each can be removed', async () => {
+  const { page, script } = await harness.tab(overdue(), english)
+  await page.getByRole('link', { name: /^Devices.* 2 have not been heard for more than 30 days$/ }).click()
+  const hint = 'Not heard for more than 30 days. If it is not coming back, remove it'
+  for (const name of ['Computer in the attic', 'Phone'])
+    await page.locator('.device').filter({ hasText: name }).getByText(hint).waitFor()
+  assert.equal(await page.locator('.device .overdue').count(), 2)
+  await page.getByRole('button', { name: /^Remove .*Computer in the attic/ }).press('Enter')
+  await heading(page, 'Remove Computer in the attic?').waitFor()
+  assert.ok(!script.calls.some((c) => c.method === 'revoke'))
+  await named(page, 'Remove this device').press('Enter')
+  assert.deepEqual(await script.called('revoke'), { device: 'attic' })
 })

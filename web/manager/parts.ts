@@ -107,12 +107,17 @@ export function presence(d: Device): string {
 }
 
 /** deviceRow is a device in a list, with what can be done about it. */
-export const deviceRow = (d: Pick<Device, 'id' | 'name' | 'online'>, meta: string, ...actions: Child[]): Element =>
+export const deviceRow = (
+  d: Pick<Device, 'id' | 'name' | 'online'> & { overdue?: boolean },
+  meta: string,
+  ...actions: Child[]
+): Element =>
   h(
     'li',
     { key: d.id, class: d.online ? 'device online' : 'device' },
     h('span', { class: 'name' }, d.name ? foreign(d.name) : t('unnamed')),
     h('span', { class: 'meta' }, meta),
+    d.overdue && h('span', { class: 'overdue' }, t('overdue')),
     actions.length > 0 && h('span', { class: 'row-actions' }, ...actions),
   )
 

@@ -91,6 +91,7 @@ export interface Device {
   toReceive: boolean
   full: boolean // it has no room for what it lacks
   differs: boolean // it holds something else, though both have taken in the same
+  overdue: boolean // it was not heard for 30 days, and the store ran on 7 of them
 }
 
 export interface Pairing {

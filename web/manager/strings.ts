@@ -128,6 +128,12 @@ export const en = {
   offline: 'offline',
   lastHeard: 'Last online {ago}',
   neverHeard: 'Not online yet',
+  overdue:
+    'Not heard for more than 30 days. If it is not coming back, remove it: until then, traces of what is deleted are kept for it.',
+  overdueMany: {
+    one: ', {n} has not been heard for more than 30 days',
+    other: ', {n} have not been heard for more than 30 days',
+  },
   offHere: 'Off on this computer',
   offThere: 'Off on that computer',
   address: 'Address',
@@ -511,6 +517,12 @@ export const fr: Like<typeof en> = {
   offline: 'hors ligne',
   lastHeard: 'Vu en ligne {ago}',
   neverHeard: 'Pas encore en ligne',
+  overdue:
+    'Pas de nouvelles depuis plus de 30 jours. S’il ne doit pas revenir, retirez-le : d’ici là, des traces de ce qui est effacé sont gardées pour lui.',
+  overdueMany: {
+    one: ', pas de nouvelles de {n} depuis plus de 30 jours',
+    other: ', pas de nouvelles de {n} depuis plus de 30 jours',
+  },
   offHere: 'Désactivée sur cet ordinateur',
   offThere: 'Désactivée sur l’autre ordinateur',
   address: 'Adresse',

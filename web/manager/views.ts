@@ -6,7 +6,7 @@ import { helpView } from './help.js'
 import type { Page, ViewName } from './page.js'
 import { command, languageChoice } from './parts.js'
 import { syncProblem } from './problems.js'
-import type { State } from './state.js'
+import type { Device, State } from './state.js'
 import { t } from './words.js'
 import type { IconName } from '../shared/icons.js'
 
@@ -27,7 +27,8 @@ export function topView(m: Page): Child[] {
       { key: view, href: '#' + view, 'aria-current': m.view === view && 'page' },
       icon(marks[view]),
       h('span', {}, t(view)),
-      view === 'applications' && state && state.requests.length > 0 && badge(state.requests.length),
+      view === 'applications' && state && badge('waitingFor', state.requests.length),
+      view === 'devices' && state && badge('overdueMany', all(state).filter((d) => d.overdue).length),
     )
   return [
     h('p', { class: 'brand' }, h('img', { src: 'icon.svg', alt: '', width: 32, height: 32 }), h('span', {}, 'Masq')),
@@ -38,12 +39,13 @@ export function topView(m: Page): Child[] {
   ]
 }
 
-const badge = (n: number): Element =>
+const badge = (what: 'waitingFor' | 'overdueMany', n: number): Child =>
+  n > 0 &&
   h(
     'span',
     { class: 'badge' },
     h('span', { 'aria-hidden': 'true' }, String(n)),
-    h('span', { class: 'unseen' }, t('waitingFor', { n })),
+    h('span', { class: 'unseen' }, t(what, { n })),
   )
 
 function summary(state: State, away: boolean): Element {
@@ -55,10 +57,13 @@ function summary(state: State, away: boolean): Element {
   )
 }
 
+/** all are the user's other devices. */
+const all = (state: State): Device[] => [...state.devices, ...state.apps.flatMap((app) => app.peers)]
+
 const syncs = { off: 'syncOff', connecting: 'connecting', waiting: 'waitingDevices' } as const
 
 function syncText(state: State): string {
-  const others = [...state.devices, ...state.apps.flatMap((app) => app.peers)]
+  const others = all(state)
   if (others.length === 0) return t('alone')
   if (state.sync !== 'online') return t(syncs[state.sync])
   return t('inTouch', { n: others.filter((d) => d.online).length })

@@ -19,7 +19,7 @@ export interface Scenario {
 type Listener = (told: object) => void
 
 const device = (id: string, name: string, self: boolean) => ({
-  ...{ id, name, self, online: true, lastHeard: 0, toSend: 0, toReceive: false, full: false },
+  ...{ id, name, self, online: true, lastHeard: 0, toSend: 0, toReceive: false, full: false, overdue: false },
 })
 
 const usual = {

@@ -22,7 +22,17 @@ const notes = {
 }
 
 export const device = (id: string, name: string, more: object = {}) => ({
-  ...{ id, name, self: false, online: true, lastHeard: now - 3 * minute, toSend: 0, toReceive: false, full: false },
+  ...{
+    id,
+    name,
+    self: false,
+    online: true,
+    lastHeard: now - 3 * minute,
+    toSend: 0,
+    toReceive: false,
+    full: false,
+    overdue: false,
+  },
   ...more,
 })
 
@@ -33,6 +43,15 @@ export const usual = (status: object = {}): Scenario => ({
   notes,
   status: { ...paired(device('p', 'Phone'), device('l', 'Laptop', { online: false, toSend: 4 })), ...status },
 })
+
+/** overdue has a device that was not heard for long. */
+export const overdue = (): Scenario =>
+  usual({
+    devices: [
+      device('p', 'Phone'),
+      device('l', 'Laptop', { online: false, overdue: true, lastHeard: now - 41 * day, toSend: 4 }),
+    ],
+  })
 
 /** alone has a few notes, and no other device. */
 export const alone = (status: object = {}): Scenario => ({ notes, status: { ...status } })

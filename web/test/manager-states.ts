@@ -24,6 +24,7 @@ export const device = (id: string, name: string, more: Partial<Device> = {}): De
     toReceive: false,
     full: false,
     differs: false,
+    overdue: false,
   },
   ...more,
 })
@@ -135,6 +136,15 @@ export function full(): State {
   const [notes, recipes] = state.apps
   Object.assign(notes!, { full: true, stored: 1_073_000_000 })
   Object.assign(recipes!, { on: true, devices: notes!.devices.map((d) => ({ ...d, toSend: 40, full: true })) })
+  return state
+}
+
+/** overdue is a store that has not heard a computer and a phone for long. */
+export function overdue(): State {
+  const state = usual()
+  const gone = { overdue: true, online: false }
+  Object.assign(state.devices[1]!, gone, { lastHeard: now - 41 * day })
+  Object.assign(state.apps[0]!.peers[0]!, gone, { lastHeard: 0 })
   return state
 }
 

@@ -10,8 +10,8 @@ import (
 func devicesCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "devices", Usage: "list the devices that are paired, rename this one, shut one out", Category: "store",
-		Description: withJSON(`{"self": {"id", "name"}, "devices": [{"id", "name", "kind", "online", "lastHeard", "toSend", "toReceive", "differs"}], "peers":
-[the same, with the one "app" that each has]}. Times are Unix milliseconds.`),
+		Description: withJSON(`{"self": {"id", "name"}, "devices": [{"id", "name", "kind", "online", "lastHeard", "toSend", "toReceive", "differs",
+"overdue"}], "peers": [the same, with the one "app" that each has]}. Times are Unix milliseconds.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, devicesList),
 		Commands: []*cli.Command{

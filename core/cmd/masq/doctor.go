@@ -170,6 +170,7 @@ func (d *doctor) store(ctx context.Context, c *client) {
 		d.bad("engine", whatToDo(s.Error), "the store says %s", s.Error)
 	}
 	d.differing(&s)
+	d.overdue(&s)
 	d.durable(ctx, c)
 	if len(s.Relays) == 0 {
 		d.ok("sync server", "none is set: this store does not sync; --sync sets one when the store starts")
@@ -186,6 +187,13 @@ func (d *doctor) differing(s *state) {
 			d.bad("devices", "write or delete again on one of the two what differs; one of them may have been put back to an older state",
 				"%s holds something else than this store, and syncing does not mend it", oneLine(x.Name))
 		}
+	}
+}
+
+// overdue names the devices that were not heard for long.
+func (d *doctor) overdue(s *state) {
+	for _, x := range s.overdue() {
+		d.bad("devices", overdueHint, "%s", x.overdueText())
 	}
 }
 

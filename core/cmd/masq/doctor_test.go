@@ -16,3 +16,17 @@ func TestDoctorNamesDifferingDevices(t *testing.T) {
 		t.Errorf("%d failed, %v: %s", d.failed, d.err, out.String())
 	}
 }
+
+// The doctor names each device that was not heard for long, and says how to remove it.
+func TestDoctorNamesOverdueDevices(t *testing.T) {
+	var out bytes.Buffer
+	d := &doctor{ui: &ui{stdout: &out}}
+	phones := []appState{{App: "https://notes.example", Peers: []device{{ID: "p1", Name: "Phone", Overdue: true}, {ID: "p2", Name: "Tablet"}}}}
+	d.overdue(&state{Devices: []device{{ID: "d1", Name: "Desk"}, {ID: "d2", Name: "Old\nlaptop", Overdue: true, LastHeard: 1_800_000_000_000}}, Apps: phones})
+	text := out.String()
+	if d.failed != 2 || d.err != nil || strings.Contains(text, "Desk") || strings.Contains(text, "Tablet") ||
+		!strings.Contains(text, "laptop (d2) has not been heard for more than 30 days: last just now") ||
+		!strings.Contains(text, "Phone (p1) has not been heard for more than 30 days: never") || !strings.Contains(text, `"masq devices remove"`) {
+		t.Errorf("%d failed, %v: %s", d.failed, d.err, text)
+	}
+}

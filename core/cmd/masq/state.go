@@ -70,6 +70,7 @@ type device struct {
 	ToSend    uint64 `json:"toSend"`
 	ToReceive bool   `json:"toReceive"`
 	Differs   bool   `json:"differs"`
+	Overdue   bool   `json:"overdue"`
 }
 
 type pairing struct {

@@ -12,7 +12,7 @@ func statusCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "say how the store and its sync are", Category: "store",
 		Description: withJSON(`{"version", "name", "sync": "off", "connecting", "waiting" or "online", "error", "syncServers", "apps", "requests",
-"devices", "online", "entries", "bytes", "toSend", "recovery"}.`),
+"devices", "online", "entries", "bytes", "toSend", "recovery", "overdue"}.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, status),
 	}
@@ -33,6 +33,7 @@ type statusJSON struct {
 	Bytes       uint64   `json:"bytes"`
 	ToSend      uint64   `json:"toSend"`
 	Recovery    bool     `json:"recovery"`
+	Overdue     int      `json:"overdue"` // devices that were not heard for long
 }
 
 var syncs = map[string]string{
@@ -49,7 +50,7 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	}
 	r := statusJSON{
 		Version: s.Version, Name: s.Name, Sync: s.Sync, Error: s.Error, SyncServers: orEmpty(s.Relays),
-		Apps: len(s.Apps), Requests: len(s.Requests), Devices: len(s.Devices), Bytes: s.Bytes, Recovery: s.Recovery,
+		Apps: len(s.Apps), Requests: len(s.Requests), Devices: len(s.Devices), Overdue: len(s.overdue()), Bytes: s.Bytes, Recovery: s.Recovery,
 	}
 	for _, a := range s.Apps {
 		r.Entries += a.Entries
@@ -73,6 +74,12 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	}
 	if r.Error != "" {
 		lines = append(lines, [2]string{"error", strings.TrimSpace(r.Error + " " + whatToDo(r.Error))})
+	}
+	for _, d := range s.overdue() {
+		lines = append(lines, [2]string{"overdue", d.overdueText()})
+	}
+	if r.Overdue > 0 {
+		lines = append(lines, [2]string{"", overdueHint})
 	}
 	for _, l := range lines {
 		fmt.Fprintf(u.stdout, "%-14s%s\n", l[0], l[1])

@@ -17,7 +17,7 @@ type runner struct {
 	simulate simulator
 
 	failed, lost, diverged, stopped int
-	sums, pairs                     int
+	sums, pairs, overdue            int
 
 	slowest []sim.Result // by their slowest step
 	most    sim.Step
@@ -50,14 +50,14 @@ func (r *runner) run(first, n uint64) bool {
 	if r.failed > 0 {
 		fmt.Printf("%d of %d seeds failed\n", r.failed, done)
 	}
-	fmt.Printf("%d sums, %d pairs of devices with equal vectors\n", r.sums, r.pairs)
+	fmt.Printf("%d sums, %d pairs of devices with equal vectors, %d times a device not heard for long\n", r.sums, r.pairs, r.overdue)
 	fmt.Printf("%d seeds, %d lost, %d diverged, %d stopped\n", done, r.lost, r.diverged, r.stopped)
 	return r.failed == 0
 }
 
 func (r *runner) add(res *sim.Result) {
 	r.lost, r.diverged, r.stopped = r.lost+res.Lost, r.diverged+res.Diverged, r.stopped+res.Stopped
-	r.sums, r.pairs = r.sums+res.Sums, r.pairs+res.Pairs
+	r.sums, r.pairs, r.overdue = r.sums+res.Sums, r.pairs+res.Pairs, r.overdue+res.Overdue
 	if !res.OK() {
 		r.failed++
 		r.report(res)

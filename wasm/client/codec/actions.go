@@ -97,7 +97,7 @@ func appendStatus(b []byte, s *peer.Status) []byte {
 
 func appendDevice(b []byte, d *peer.Device) []byte {
 	b = appendText8(appendText8(b, d.ID), d.Name)
-	b = appendBool(appendBool(appendBool(b, d.Online), d.ToReceive), d.Full)
+	b = appendBool(appendBool(appendBool(appendBool(b, d.Online), d.ToReceive), d.Full), d.Overdue)
 	return wire.AppendU64(wire.AppendU64(b, d.LastHeard), d.ToSend)
 }
 

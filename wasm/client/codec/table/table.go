@@ -28,7 +28,7 @@ import (
 
 // Version is the codec's, which two tabs must have in common: they may run two versions of a page. It is raised with
 // every change of a message or verb.
-const Version = 6
+const Version = 7
 
 // MaxSync is how many relay URLs a Config has.
 const MaxSync = 8
@@ -107,7 +107,7 @@ var Records = []Message{
 	// name of the one that it came from, "" if it was written here. One without key comes before all that there is: what the watch was
 	// told before is void.
 	{"RawChange", 0, "kind Kind, had bool, previousKind Kind, others u16, client u32, device text8, key text, value bytes, previous bytes"},
-	{"RawDevice", 0, "id text8, name text8, online bool, toReceive bool, full bool, lastHeard u64, toSend u64"},
+	{"RawDevice", 0, "id text8, name text8, online bool, toReceive bool, full bool, overdue bool, lastHeard u64, toSend u64"},
 	{"Block", 0, "id u64, data bytes"},
 	{"FoundBlock", 0, "id u64, data bytes?"},
 }
