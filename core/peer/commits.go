@@ -54,14 +54,14 @@ func (e *Engine) commit() {
 	if c.flight.strict {
 		d = storage.Strict
 	}
-	for _, n := range e.namespaces {
+	for _, n := range e.awake {
 		if n.rep.Begin(d) == storage.Strict {
 			d = storage.Strict
 		}
 	}
-	for _, n := range e.namespaces {
+	for _, n := range e.awake {
 		n.rep.Begin(d) // they all know how it is committed
-		n.flying = len(n.shown)
+		n.begin(d)
 	}
 	e.out.add(Commit{Changes: e.led.Begin(), Durability: d})
 }
@@ -99,9 +99,7 @@ func (e *Engine) committed(err error) {
 		return
 	}
 	e.led.Committed()
-	for _, n := range e.namespaces {
-		n.committed()
-	}
+	e.storedAwake()
 	done := c.flight
 	c.flight = batch{}
 	done.done(e)
@@ -172,6 +170,8 @@ func (e *Engine) checkpoint() (missing error) {
 		if err := n.rep.Checkpoint(); err != nil && (missing == nil || !errors.Is(err, ledger.ErrWait)) {
 			missing = err
 		}
+		n.wake()
+		n.recount()
 	}
 	if missing != nil {
 		return missing
@@ -183,12 +183,12 @@ func (e *Engine) checkpoint() (missing error) {
 }
 
 func (e *Engine) mustCheckpoint() bool {
-	return e.commits.held || slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return n.rep.MustCheckpoint() })
+	return e.commits.held || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.rep.MustCheckpoint() })
 }
 
 func (e *Engine) needsCheckpoint() bool {
 	if e.trouble.code != OK || e.trouble.rest != 0 && !e.clock.Due(e.trouble.rest) {
 		return false
 	}
-	return e.led.Tail() >= longTail || slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return n.rep.NeedsCheckpoint() })
+	return e.led.Tail() >= longTail || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.rep.NeedsCheckpoint() })
 }

@@ -22,14 +22,15 @@ func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string
 
 // in returns how far the device has got with a namespace.
 func (d *device) in(n *namespace) *progress {
-	for _, p := range d.progress {
-		if p.namespace == n {
-			return p
-		}
+	if p := d.byName[n]; p != nil {
+		return p
 	}
 	p := &progress{namespace: n}
 	p.load(d.e.led.Meta(d.metaIn(n)))
-	d.progress = append(d.progress, p)
+	if d.byName == nil {
+		d.byName = map[*namespace]*progress{}
+	}
+	d.progress, d.byName[n] = append(d.progress, p), p
 	return p
 }
 
@@ -91,6 +92,7 @@ func (d *device) forgetNamespace(n *namespace) {
 		}
 	}
 	d.progress = slices.DeleteFunc(d.progress, func(p *progress) bool { return p.namespace == n })
+	delete(d.byName, n)
 }
 
 func (p *progress) has(v wire.Vector) {

@@ -58,13 +58,17 @@ func (dom *domain) save() {
 
 // saveRoster has the roster written with the next commit. That is strict: what others have been told of the domain must not be forgotten here.
 func (dom *domain) saveRoster() {
-	dom.unsaved = true
+	dom.unsaved, dom.e.unsavedRosters = true, true
 	dom.e.strictly()
 }
 
 // saveRosters writes the rosters that have changed. It is done when a commit begins: a roster is written whole, and may have changed often
 // since the last one.
 func (e *Engine) saveRosters() {
+	if !e.unsavedRosters {
+		return
+	}
+	e.unsavedRosters = false
 	for _, dom := range e.domains() {
 		if !dom.unsaved {
 			continue

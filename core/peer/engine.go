@@ -10,9 +10,6 @@ import (
 	"github.com/masqdev/masq/core/vault"
 )
 
-// touch notes that something has changed that the status tells.
-func (e *Engine) touch() { e.revision++ }
-
 // Suspect is the nk of the device whose messages the engine was about when its last Step panicked, if it was about any.
 func (e *Engine) Suspect() (nk [32]byte, known bool) {
 	if e.suspect == nil {

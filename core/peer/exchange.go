@@ -3,7 +3,6 @@ package peer
 import (
 	"bytes"
 	"errors"
-	"slices"
 
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/wire"
@@ -203,7 +202,8 @@ func (r *replication) onNamespaces(fields []byte) error {
 	if err != nil || !r.listed || len(r.theirs)+len(list) > wire.MaxNamespaces {
 		return wire.ErrMalformed
 	}
-	r.gotList, r.theirs = true, append(r.theirs, list...)
+	r.gotList = true
+	r.listTheirs(list)
 	for _, l := range list {
 		n := r.namespaceOf(l.NS)
 		if n == nil && l.On && r.e.isStore() && r.d.domain == r.e.circle && r.e.namespaceOf(l.App) == nil {
@@ -221,19 +221,29 @@ func (r *replication) onNamespaces(fields []byte) error {
 }
 
 func (r *replication) namespaceOf(ns [32]byte) *namespace {
-	for _, n := range r.namespaces() {
-		if n.ns() == ns {
-			return n
+	if all := r.namespaces(); r.oursOf != len(all) {
+		r.ours, r.oursOf = make(map[[32]byte]*namespace, len(all)), len(all)
+		for _, n := range all {
+			r.ours[n.ns()] = n
 		}
 	}
-	return nil
+	return r.ours[ns]
+}
+
+// listTheirs notes what the other side has listed.
+func (r *replication) listTheirs(list []wire.Namespace) {
+	for _, l := range list {
+		if _, known := r.theirPlace[l.NS]; !known {
+			r.theirPlace[l.NS] = len(r.theirs)
+		}
+		r.theirs = append(r.theirs, l)
+	}
 }
 
 // match begins to sync a namespace that both sides have listed, if both want it, and exchanges the roster of its application peers.
 func (r *replication) match(n *namespace) {
-	ns := n.ns()
-	i := slices.IndexFunc(r.theirs, func(l wire.Namespace) bool { return l.NS == ns })
-	if i < 0 || slices.ContainsFunc(r.flows, func(f *flow) bool { return f.namespace == n }) {
+	i, listed := r.theirPlace[n.ns()]
+	if !listed || r.byNamespace[n] != nil {
 		return
 	}
 	l := r.theirs[i]
@@ -246,12 +256,12 @@ func (r *replication) match(n *namespace) {
 	}
 	p := r.d.in(n)
 	p.theirs, p.full = l.On, false
-	r.e.touch()
+	n.touch()
 	if !l.On || !n.wanted(r.d) {
 		return
 	}
 	f := &flow{repl: r, namespace: n, p: p, number: l.Number, met: n.rep.Position()}
-	r.flows = append(r.flows, f)
+	r.add(f)
 	r.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
 		Number: n.num, Vector: n.rep.Told(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
 	}))

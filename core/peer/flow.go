@@ -2,7 +2,6 @@ package peer
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/replica"
@@ -20,12 +19,13 @@ const (
 // unnamed stands for a store of the user's in a change that an application peer gets: the peer does not learn its name.
 const unnamed = "device"
 
+// flow is the flow that a message is about.
 func (r *replication) flow(number uint16) *flow {
-	i := slices.IndexFunc(r.flows, func(f *flow) bool { return f.number == number })
-	if i < 0 {
-		return nil
+	f := r.byNumber[number]
+	if f != nil {
+		f.namespace.wake()
 	}
-	return r.flows[i]
+	return f
 }
 
 func (r *replication) onVector(fields []byte) error {
@@ -39,7 +39,8 @@ func (r *replication) onVector(fields []byte) error {
 	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
 		f.pos = m.Cursor.Position
 	}
-	r.e.touch()
+	r.unready--
+	f.namespace.touch()
 	return nil
 }
 
@@ -58,7 +59,7 @@ func (r *replication) onData(fields []byte) error {
 	}
 	if !f.receiving {
 		f.receiving = true
-		r.e.touch()
+		f.namespace.touch()
 	}
 	r.via.moved = true
 	f.later(func() error { return f.apply(recs, m.Position, len(fields)+wire.MessageHeader) })
@@ -96,7 +97,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 		name = unnamed
 	}
 	f.namespace.notify(changes, 0, name)
-	f.repl.e.touch()
+	f.namespace.touch()
 	f.repl.take(size)
 	if f.taken += size; f.taken >= cursorEvery && !f.lacking {
 		f.taken = 0
@@ -131,7 +132,7 @@ func (r *replication) onEnd(fields []byte) error {
 		f.peer = f.peer.Join(known)
 		f.receiving = false
 		r.take(len(fields) + wire.MessageHeader)
-		r.e.touch()
+		f.namespace.touch()
 		f.taken = 0
 		f.doubted = f.doubted || !all // an END says only what has changed since the last one
 		f.endCursor(m.Position, !f.doubted)
@@ -168,7 +169,7 @@ func (r *replication) onAck(fields []byte) error {
 		f.p.reached(m.Position)
 		f.met = max(f.met, m.Position)
 	}
-	r.e.touch()
+	f.namespace.touch()
 	return nil
 }
 
@@ -188,7 +189,7 @@ func (r *replication) onHave(fields []byte) error {
 			f.heardSum(m.Vector, m.Sum)
 		}
 	}
-	r.e.touch()
+	f.namespace.touch()
 	f.namespace.collect()
 	return nil
 }
@@ -211,6 +212,7 @@ func (a ack) send() {
 	a.f.repl.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.namespace.num, Position: a.pos}))
 	if a.f.disowned { // END behind ACK tells the other that there is no such record
 		a.f.disowned, a.f.dirty, a.f.ended = false, true, nil
+		a.f.wake()
 	}
 }
 
@@ -220,15 +222,30 @@ func (d *device) pump() {
 	if r == nil {
 		return
 	}
-	for _, f := range r.flows {
-		if f.ready {
-			if !f.stopped {
-				f.pump()
-			}
-			f.compare()
-			f.tell()
+	kept := 0
+	for i := 0; i < len(r.busy); i++ { // one may wake others
+		f := r.busy[i]
+		f.pumpAll()
+		if f.busy = !f.rests(); f.busy {
+			r.busy[kept] = f
+			kept++
 		}
 	}
+	clear(r.busy[kept:])
+	r.busy = r.busy[:kept]
+}
+
+// pumpAll sends and tells what there is of one namespace.
+func (f *flow) pumpAll() {
+	if !f.ready {
+		return
+	}
+	f.repl.e.pumps++
+	if !f.stopped {
+		f.pump()
+	}
+	f.compare()
+	f.tell()
 }
 
 func (f *flow) pump() {
@@ -268,7 +285,7 @@ func (f *flow) end() {
 	if !f.dirty && f.peer.CoversAll(v) {
 		if len(f.ends) == 0 && f.p.acked < f.pos { // all that came since came from there
 			f.p.reached(f.pos)
-			f.repl.e.touch()
+			f.namespace.touch()
 		}
 		return
 	}

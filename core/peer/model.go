@@ -37,6 +37,8 @@ type Engine struct {
 	self       self
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
+	apps       map[string]*namespace
+	awake      []*namespace // to which something has happened; see wake
 	devices    []*device    // of all domains
 	ran        runningDays  // this one
 	places     places
@@ -49,6 +51,7 @@ type Engine struct {
 	offline         bool // the driver says so
 	day             dayTime
 	syncErr         Code      // why sync has stopped for good, if it has
+	unsavedRosters  bool      // of some domain
 	stale           []*domain // in which this device has revoked others, and nothing goes by that yet: see refreshStale
 	tendAt          Millis    // when the namespaces' rosters are to be tended; 0: that is done
 	reliefAt        Millis    // when that is to be done in another device's place
@@ -58,11 +61,13 @@ type Engine struct {
 	hurriedAt       Millis    // when that was last made durable though nobody here waited
 	closing         *Op       // Shutdown, waiting for its commit
 
+	looks    looks
 	status   Status
 	statusAt Millis
 	revision uint64 // of what the status tells
 	reported uint64 // the revision that the last status told
 	sent     bool   // a status has been sent
+	pumps    uint64 // how often a flow was looked at for what to send
 }
 
 type state uint8
@@ -119,6 +124,12 @@ type namespace struct {
 	named   [32]byte // its name among devices of the circle namedBy
 	namedBy *domain
 
+	waking   bool   // it is in awake
+	happened uint64 // how often something has: the queue, the replica, or a flow may have changed
+	begun    uint64 // of that, what the commit in flight has
+	stored   uint64 // and what is in storage for good
+	looked   look
+
 	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
 	watches []*watch
 	shown   []shown // of what is not committed, in order
@@ -151,7 +162,9 @@ type device struct {
 	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
 	repl     *replication // while one of the channels has a session
 
-	progress  []*progress // for each namespace that something is known of
+	progress  []*progress              // for each namespace that something is known of
+	byName    map[*namespace]*progress // the same
+	standing  standing                 // in all namespaces together
 	lastHeard Millis
 	unsaved   bool
 
@@ -170,6 +183,7 @@ type progress struct {
 	theirs    bool        // it syncs it with this device, as it said last
 	full      bool        // it has no room for more of it, as it said in the last session
 	unsaved   bool
+	standing  standing // as it counts in the device's
 
 	differing Millis // since when it is known to hold something else with the same vector; 0: it is not
 	differs   bool   // and that has lasted
@@ -203,7 +217,15 @@ type replication struct {
 	listed            bool
 	gotList           bool             // the other side has listed its namespaces
 	theirs            []wire.Namespace // as it did
-	flows             []*flow          // one for each namespace that both sync
+	theirPlace        map[[32]byte]int // in theirs, of a name; the first, if it says one twice
+	ours              map[[32]byte]*namespace
+	oursOf            int     // of how many namespaces that is
+	flows             []*flow // one for each namespace that both sync
+	byNumber          map[uint16]*flow
+	byNamespace       map[*namespace]*flow
+	busy              []*flow // those that may have something to say
+	unready           int     // how many wait for the other's VECTOR
+	wantsRoom         bool    // one of them was refused something, or refused it
 
 	waits Millis // since when the other side is to begin; 0: it has begun
 	came  int    // bytes of frames
@@ -227,6 +249,7 @@ type flow struct {
 	lacking   bool              // something that came was not believed: the cursor stays where it is
 	doubted   bool              // nor was all of some END
 
+	busy  bool        // it is in the session's busy
 	ready bool        // the other's VECTOR is here: sending may begin
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent
 	pos   uint64      // the cursor
@@ -295,12 +318,10 @@ func (e *Engine) domains() []*domain {
 
 // namespaceOf is the namespace of an application, nil if there is none; an embedded store has one for everything.
 func (e *Engine) namespaceOf(app string) *namespace {
-	for _, n := range e.namespaces {
-		if !e.isStore() || n.app == app {
-			return n
-		}
+	if !e.isStore() && len(e.namespaces) > 0 {
+		return e.namespaces[0]
 	}
-	return nil
+	return e.apps[app]
 }
 
 func (e *Engine) deviceOf(nk [32]byte) *device {

@@ -71,7 +71,11 @@ func (e *Engine) makeNamespace(n *namespace) error {
 }
 
 func (e *Engine) openNamespace(n *namespace) error {
-	e.namespaces = append(e.namespaces, n)
+	if e.apps == nil {
+		e.apps = map[string]*namespace{}
+	}
+	e.namespaces, e.apps[n.app] = append(e.namespaces, n), n
+	n.wake()
 	var err error
 	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Was: n.was, Watched: n.watched})
 	n.was = nil
@@ -127,6 +131,7 @@ func (n *namespace) settleOld() {
 	n.heldBy(func(_ *device, p *progress) { all = all && p.heard })
 	if all {
 		n.rep.SettleOld()
+		n.wake()
 	}
 }
 

@@ -243,7 +243,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 			}
 			n.own = n.rep.Position()
 			n.notify(changes, op.Client, "")
-			n.e.touch()
+			n.touch()
 			done(op)
 			return nil
 		},

@@ -19,10 +19,17 @@ type task struct {
 // probeAhead is for how many waiting operations blocks are asked for at once.
 const probeAhead = 256
 
-func (n *namespace) enqueue(t task) { n.queue = append(n.queue, t) }
+func (n *namespace) enqueue(t task) {
+	n.queue = append(n.queue, t)
+	n.wake()
+}
 
 // run does what waits, in order, as far as the blocks are there.
 func (n *namespace) run() {
+	if len(n.queue) == 0 {
+		return
+	}
+	n.wake()
 	done := 0
 	for done < len(n.queue) && n.e.state == open {
 		err := n.queue[done].run()
@@ -52,12 +59,12 @@ func (n *namespace) run() {
 
 // waiting reports whether an operation waits for blocks.
 func (e *Engine) waiting() bool {
-	return slices.ContainsFunc(e.namespaces, func(n *namespace) bool { return len(n.queue) > 0 })
+	return slices.ContainsFunc(e.awake, func(n *namespace) bool { return len(n.queue) > 0 })
 }
 
 func (e *Engine) runNamespaces() {
-	for _, n := range e.namespaces {
-		n.run()
+	for i := 0; i < len(e.awake); i++ { // one may wake others
+		e.awake[i].run()
 	}
 }
 

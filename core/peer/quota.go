@@ -36,7 +36,7 @@ func (n *namespace) setQuota(op *Op) {
 		b = wire.AppendU64(nil, n.limit)
 	}
 	n.e.led.SetMeta(metaQuota+n.number(), b)
-	n.e.touch()
+	n.touch()
 	n.e.answer(op)
 }
 
@@ -49,7 +49,8 @@ func (n *namespace) left(bytes uint64) bool {
 // full reports whether something is refused for want of room.
 func (n *namespace) full() bool {
 	return n.lacks > 0 && !n.left(n.lacks) || slices.ContainsFunc(n.e.devices, func(d *device) bool {
-		return d.repl != nil && slices.ContainsFunc(d.repl.flows, func(f *flow) bool { return f.namespace == n && f.refused > 0 })
+		f := d.flow(n)
+		return f != nil && f.refused > 0
 	})
 }
 
@@ -64,7 +65,8 @@ func (n *namespace) over(most int, adds func() (int, error)) (uint64, error) {
 		return 0, err
 	}
 	n.rep.Tidy()
-	n.e.touch()
+	n.touch()
+	n.wake()
 	return uint64(add), nil
 }
 
@@ -95,6 +97,7 @@ func (f *flow) fits(recs []wire.Record, size int) (bool, error) {
 			return err == nil, err
 		}
 		f.refused, f.fullAt, f.receiving = over, f.repl.e.clock.Now(), false
+		f.repl.wantsRoom = true
 		f.repl.send(wire.AppendFull(nil, n.num))
 	}
 	f.passOver(size)
@@ -115,15 +118,18 @@ func (r *replication) onFull(fields []byte) error {
 		return wire.ErrMalformed
 	}
 	if !f.stopped {
-		f.stopped, f.p.full = true, true
+		f.stopped, f.p.full, r.wantsRoom = true, true, true
 		f.stored, f.fullAt = f.namespace.rep.Stored(), r.e.clock.Now()
-		r.e.touch()
+		f.namespace.touch()
 	}
 	return nil
 }
 
 // hasRoom reports whether the session is to begin anew, because something that waits for room may fit.
 func (r *replication) hasRoom() bool {
+	if !r.wantsRoom {
+		return false
+	}
 	for _, f := range r.flows {
 		n := f.namespace
 		room := f.refused > 0 && n.left(f.refused) || f.stopped && n.rep.Stored() < f.stored

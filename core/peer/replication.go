@@ -1,13 +1,22 @@
 package peer
 
 import (
-	"slices"
-
 	"github.com/masqdev/masq/core/wire"
 )
 
 func newReplication(c *channel, id uint32) *replication {
-	return &replication{via: c, d: c.d, e: c.d.e, id: id}
+	return &replication{via: c, d: c.d, e: c.d.e, id: id, byNumber: map[uint16]*flow{}, byNamespace: map[*namespace]*flow{}, theirPlace: map[[32]byte]int{}}
+}
+
+// add begins to sync a namespace.
+func (r *replication) add(f *flow) {
+	r.flows = append(r.flows, f)
+	if r.byNumber[f.number] == nil { // else the other side has given two the same number
+		r.byNumber[f.number] = f
+	}
+	r.byNamespace[f.namespace] = f
+	r.unready++
+	f.wake()
 }
 
 // Codes of BYE; core/PROTOCOL.md, "Errors".
@@ -94,8 +103,8 @@ func (r *replication) sendHeads() {
 
 // lists reports whether the other side has listed the namespace.
 func (r *replication) lists(n *namespace) bool {
-	ns := n.ns()
-	return slices.ContainsFunc(r.theirs, func(l wire.Namespace) bool { return l.NS == ns })
+	_, listed := r.theirPlace[n.ns()]
+	return listed
 }
 
 // take notes bytes that were taken, to be given back as credit.
@@ -131,7 +140,7 @@ func (r *replication) heard(size int) {
 // beginning reports whether something is still to come that every session begins with: the other side's list of namespaces, and its
 // VECTOR for each that both sync.
 func (r *replication) beginning() bool {
-	return !r.gotList || slices.ContainsFunc(r.flows, func(f *flow) bool { return !f.ready })
+	return !r.gotList || r.unready > 0
 }
 
 // beginBy is when the session is given up because that does not come; 0: never. Rosters and vectors may be long.

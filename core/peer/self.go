@@ -63,5 +63,6 @@ func (e *Engine) renewSelf() {
 	e.saveName()
 	for _, n := range e.namespaces {
 		n.rep.SetOwner(e.publicNK())
+		n.wake()
 	}
 }

@@ -32,6 +32,11 @@ func (n *namespace) committed() {
 	rest := copy(n.shown, n.shown[n.flying:])
 	clear(n.shown[rest:])
 	n.shown, n.flying = n.shown[:rest], 0
+	for _, d := range n.e.devices {
+		if f := d.flow(n); f != nil {
+			f.wake()
+		}
+	}
 }
 
 // setRight tells watches what get returns of all that was shown and is not stored.

@@ -12,19 +12,28 @@ func (e *Engine) reportStatus() {
 	if e.state != open || e.revision == e.reported && e.sent {
 		return
 	}
-	s := e.currentStatus()
-	if e.sent && s.equal(&e.status) {
+	all := e.look()
+	s := e.overall()
+	if all {
+		s.Apps = e.lookedAt()
+	} else {
+		s.Apps = e.status.Apps
+	}
+	switch d := e.news(&s); {
+	case e.sent && d == same:
 		e.reported = e.revision
+		e.told(nil)
+		return
+	case e.sent && d == inCounts && !e.clock.Due(e.statusAt+statusEvery):
 		return
 	}
-	if e.sent && s.sameState(&e.status) && !e.clock.Due(e.statusAt+statusEvery) {
-		return
-	}
+	e.told(&s)
 	e.status, e.statusAt, e.reported, e.sent = s, e.clock.Now(), e.revision, true
 	e.out.add(StatusChanged{Status: s})
 }
 
-func (e *Engine) currentStatus() Status {
+// overall is the status without applications.
+func (e *Engine) overall() Status {
 	s := Status{Self: Device{ID: deviceID(e.publicIK()), Name: e.self.name, Kind: e.kind(), Online: true}}
 	s.Sync, s.Err = e.syncState(), e.syncErr
 	if e.trouble.code != OK {
@@ -33,11 +42,7 @@ func (e *Engine) currentStatus() Status {
 	if s.Err == OK && slices.ContainsFunc(e.devices, func(d *device) bool { return d.outdated && d.member() }) {
 		s.Err = EVersion
 	}
-	for _, n := range e.namespaces {
-		if !n.gone {
-			s.Entries += n.rep.Count()
-		}
-	}
+	s.Entries = e.looks.entries
 	home := e.home()
 	if s.Left = EnoughLeft; home != nil {
 		s.Left = home.roster.Left(e.publicIK())
@@ -45,33 +50,22 @@ func (e *Engine) currentStatus() Status {
 	if home != nil && home.in() { // else this device was granted the circle, and not added yet
 		for _, d := range e.devices {
 			if d.domain == home && d.member() {
-				s.Devices = append(s.Devices, d.status(e.namespaces...))
+				s.Devices = append(s.Devices, d.status(&d.standing))
 			}
 		}
 	}
 	if e.isStore() {
 		s.Relays = e.relays()
-		for _, n := range e.namespaces {
-			if !n.gone {
-				s.Apps = append(s.Apps, n.status())
-			}
-		}
 	}
 	return s
 }
 
-// status is how the device stands, with these of its namespaces taken together.
-func (d *device) status(namespaces ...*namespace) Device {
-	out := Device{ID: d.id(), Name: d.name, Kind: d.kind, Online: d.repl != nil, LastHeard: d.lastHeard, Overdue: d.overdue}
-	for _, n := range namespaces {
-		if d.shares(n) && n.wanted(d) {
-			out.Full = out.Full || d.in(n).full
-			out.Differs = out.Differs || d.in(n).differs
-			out.ToSend += n.rep.CountAfter(d.in(n).acked)
-			out.ToReceive = out.ToReceive || d.receiving(n)
-		}
+// status is the device with how it stands in one namespace, or in all.
+func (d *device) status(s *standing) Device {
+	return Device{
+		ID: d.id(), Name: d.name, Kind: d.kind, Online: d.repl != nil, LastHeard: d.lastHeard,
+		ToSend: s.toSend, ToReceive: s.receiving > 0, Full: s.full > 0, Differs: s.differs > 0, Overdue: d.overdue,
 	}
-	return out
 }
 
 func (n *namespace) status() AppStatus {
@@ -80,7 +74,7 @@ func (n *namespace) status() AppStatus {
 		switch {
 		case !d.member():
 		case d.domain == n.peers:
-			out.Peers = append(out.Peers, d.status(n))
+			out.Peers = append(out.Peers, d.status(&d.in(n).standing))
 		case d.domain == n.e.circle:
 			p := d.in(n)
 			out.Devices = append(out.Devices, AppDevice{
@@ -117,22 +111,39 @@ func (e *Engine) syncState() Sync {
 func (e *Engine) saysOffline() bool { return e.offline && !slices.ContainsFunc(e.relays(), onLoopback) }
 
 func (d *device) receiving(n *namespace) bool {
-	return d.repl != nil && slices.ContainsFunc(d.repl.flows, func(f *flow) bool { return f.namespace == n && f.receiving })
+	f := d.flow(n)
+	return f != nil && f.receiving
 }
 
-func (s *Status) equal(o *Status) bool {
-	return s.sameState(o) && s.Entries == o.Entries && slices.Equal(s.Devices, o.Devices) &&
-		slices.EqualFunc(s.Apps, o.Apps, func(a, b AppStatus) bool {
-			return a.sameState(&b) && a.Entries == b.Entries && a.Bytes == b.Bytes && a.Stored == b.Stored &&
-				slices.Equal(a.Devices, b.Devices) && slices.Equal(a.Peers, b.Peers)
-		})
+// difference is in what two statuses differ.
+type difference uint8
+
+const (
+	same     difference = iota
+	inCounts            // counts and times at most
+	inState
+)
+
+// differs compares two statuses without their applications.
+func (s *Status) differs(o *Status) difference {
+	switch {
+	case s.Sync != o.Sync || s.Err != o.Err || s.Left != o.Left || s.RecoverySet != o.RecoverySet || s.Self != o.Self ||
+		!slices.EqualFunc(s.Devices, o.Devices, sameDevice) || !slices.Equal(s.Relays, o.Relays):
+		return inState
+	case s.Entries != o.Entries || !slices.Equal(s.Devices, o.Devices):
+		return inCounts
+	}
+	return same
 }
 
-// sameState reports whether s and o differ in counts and times at most.
-func (s *Status) sameState(o *Status) bool {
-	return s.Sync == o.Sync && s.Err == o.Err && s.Left == o.Left && s.RecoverySet == o.RecoverySet && s.Self == o.Self &&
-		slices.EqualFunc(s.Devices, o.Devices, sameDevice) && slices.Equal(s.Relays, o.Relays) &&
-		slices.EqualFunc(s.Apps, o.Apps, func(a, b AppStatus) bool { return a.sameState(&b) })
+func (s *AppStatus) differs(o *AppStatus) difference {
+	switch {
+	case !s.sameState(o):
+		return inState
+	case s.Entries != o.Entries || s.Bytes != o.Bytes || s.Stored != o.Stored || !slices.Equal(s.Devices, o.Devices) || !slices.Equal(s.Peers, o.Peers):
+		return inCounts
+	}
+	return same
 }
 
 func sameDevice(a, b Device) bool {

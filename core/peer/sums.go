@@ -41,10 +41,10 @@ func (f *flow) compare() {
 	case p.differing == 0:
 	case own == nil && clock.Due(f.ownSumAt+differsAfter): // and what was found is no longer known
 		p.differing, p.differs = 0, false
-		f.repl.e.touch()
+		f.namespace.touch()
 	case !p.differs && clock.Due(p.differing+differsAfter):
 		p.differs = true
-		f.repl.e.touch()
+		f.namespace.touch()
 	}
 }
 
@@ -54,7 +54,7 @@ func (f *flow) verdict(same bool) {
 	switch {
 	case same && p.differing != 0:
 		p.differing, p.differs = 0, false
-		f.repl.e.touch()
+		f.namespace.touch()
 	case !same && p.differing == 0:
 		p.differing = f.repl.e.clock.Now()
 	}

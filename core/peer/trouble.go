@@ -39,7 +39,7 @@ func (e *Engine) takeBack(code Code) {
 	}
 	e.part(code)
 	t.parked = append(t.parked, e.namespaces...)
-	e.namespaces, e.circle = nil, nil
+	e.namespaces, e.apps, e.awake, e.circle = nil, nil, nil, nil
 	e.syncErr, e.late, e.tendAt, e.places.given = OK, false, 0, false
 	e.led.Recover()
 	e.state = opening

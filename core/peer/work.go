@@ -6,11 +6,13 @@ import "github.com/masqdev/masq/core/replica"
 type Work struct {
 	replica.Work        // of all namespaces
 	Resolved     uint64 // entries of rosters, each as often as a verdict was worked out on it
+	Looks        uint64 // namespaces, each as often as it was looked at for the status
+	Pumps        uint64 // and as often as it was looked at for what to send to one device
 }
 
 // Work returns the counts since the engine was opened. They fall only when a circle is left.
 func (e *Engine) Work() Work {
-	var w Work
+	w := Work{Looks: e.looks.count, Pumps: e.pumps}
 	for _, n := range e.namespaces {
 		x := n.rep.Work()
 		w.Versions, w.Pairs, w.Elements = w.Versions+x.Versions, w.Pairs+x.Pairs, w.Elements+x.Elements

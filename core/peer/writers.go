@@ -43,6 +43,7 @@ func (n *namespace) announceOwn() {
 	}
 	copy(w.Sig[:], ed25519.Sign(n.e.self.ik, w.Signed(n.ns())))
 	n.rep.Announce(w)
+	n.wake()
 }
 
 // announce tells of the writers that the other side has not been told of. It comes before every record of theirs.
