@@ -16,6 +16,7 @@ func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string
 	d := &device{e: e, domain: dom, ik: ik, nk: nk, kind: kind, name: name, pair: pair}
 	d.load()
 	e.devices, e.places.given = append(e.devices, d), false
+	e.tallied()
 	return d
 }
 
@@ -96,6 +97,7 @@ func (p *progress) has(v wire.Vector) {
 	}
 	p.have = p.have.Join(v)
 	p.unsaved = true
+	p.namespace.e.tallied()
 }
 
 // reached notes that the device has everything up to a position.
@@ -109,6 +111,7 @@ func (p *progress) reached(pos uint64) {
 func (p *progress) startsAnew(v wire.Vector) {
 	if !v.CoversAll(p.have) {
 		p.have, p.acked, p.unsaved = nil, 0, true
+		p.namespace.e.tallied()
 		p.differing, p.differs = 0, false
 	}
 }
