@@ -4,6 +4,7 @@
 // It does no I/O. Open it until it no longer returns ErrWait, handing Wanted to storage and what comes back to Loaded. After that
 // Append, SetMeta, AddBlock and DelBlock fill the next commit; Begin takes it, one commit at a time, and Committed says that it is
 // durable. What a Begin took is written as a whole or, after a crash, not at all. When it failed, Recover goes back to what storage has.
+// Opening holds up against another engine that takes a checkpoint meanwhile; see reread.
 //
 // Every commit adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
 // and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data. So that a checkpoint
@@ -67,6 +68,7 @@ type Ledger struct {
 	gone     []storage.ID    // to go with it
 
 	stored stored
+	reread reread
 	cache  cache
 }
 
@@ -98,15 +100,14 @@ func (l *Ledger) Open() error {
 	if l.opened {
 		return nil
 	}
-	waiting := false
-	for _, id := range l.toRead() {
-		if _, ok := l.tail[id]; !ok {
-			l.cache.want(id)
-			waiting = true
-		}
-	}
-	if waiting {
+	if l.wantTail() {
 		return ErrWait
+	}
+	if l.guess(); l.wantTail() {
+		return ErrWait
+	}
+	if l.stale() {
+		return l.again()
 	}
 	if err := l.replay(); err != nil {
 		return err
@@ -116,6 +117,17 @@ func (l *Ledger) Open() error {
 	}
 	l.opened, l.tail = true, nil
 	return nil
+}
+
+// wantTail asks for what Open reads, and reports whether any of it is missing.
+func (l *Ledger) wantTail() (waiting bool) {
+	for _, id := range l.toRead() {
+		if _, ok := l.tail[id]; !ok {
+			l.cache.want(id)
+			waiting = true
+		}
+	}
+	return waiting
 }
 
 // toRead returns the manifest and the log records behind the last gap: only old fences lie before it.
@@ -169,14 +181,23 @@ func (l *Ledger) Loaded(blocks []storage.Block) error {
 	for _, b := range blocks {
 		if b.Data == nil {
 			if l.opened {
-				l.cache.missing(b.ID)
-			} else if err := l.missing(b.ID); err != nil {
+				l.lacks(b.ID)
+			} else if err := l.absent(b.ID); err != nil {
 				return err
 			}
 			continue
 		}
 		if l.stored.another(b) {
 			return storage.ErrExists
+		}
+		if b.ID == storage.Manifest {
+			if l.opened {
+				if err := l.checked(b.Data); err != nil {
+					return err
+				}
+				continue
+			}
+			l.reread.manifest = slices.Clone(b.Data)
 		}
 		plain, err := l.v.Open(b.ID, b.Data)
 		if err != nil {
@@ -381,4 +402,6 @@ func (l *Ledger) Committed() {
 	}
 	l.flying = nil
 	l.stored.committed()
+	l.reread.mine = true
+	l.giveUp()
 }

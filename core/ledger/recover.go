@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bytes"
-	"slices"
 
 	"github.com/masqdev/masq/core/storage"
 )
@@ -53,17 +52,7 @@ func (l *Ledger) forget() {
 	l.meta, l.refs = map[string][]byte{}, map[storage.ID]struct{}{}
 	l.first, l.fences, l.blank = 1, nil, nil
 	l.fence, l.empty, l.pending, l.adds, l.added, l.flying = false, false, nil, nil, nil, nil
-	l.dels, l.manifest, l.gone = nil, nil, nil
-}
-
-// missing takes in that storage does not have a block that Open asked for.
-func (l *Ledger) missing(id storage.ID) error {
-	if !l.stored.doubted {
-		return ErrDamaged
-	}
-	l.cache.loaded(id)
-	l.listed = slices.DeleteFunc(l.listed, func(o storage.ID) bool { return o == id })
-	return nil
+	l.dels, l.manifest, l.gone, l.reread.lost = nil, nil, nil, nil
 }
 
 // another reports whether the block is not what this ledger tried to write there.

@@ -166,6 +166,7 @@ func (e *Engine) checkpoint() (missing error) {
 		if n.rep.Quiet() {
 			continue
 		}
+		n.collect()
 		e.commits.held = e.commits.held || n.rep.MustCheckpoint()
 		if err := n.rep.Checkpoint(); err != nil && (missing == nil || !errors.Is(err, ledger.ErrWait)) {
 			missing = err

@@ -17,6 +17,7 @@ func (e *Engine) addDevice(dom *domain, ik, nk [32]byte, kind uint8, name string
 	d.load()
 	d.loadUnheard()
 	e.devices, e.places.given = append(e.devices, d), false
+	e.tallied()
 	return d
 }
 
@@ -101,6 +102,7 @@ func (p *progress) has(v wire.Vector) {
 	}
 	p.have = p.have.Join(v)
 	p.unsaved = true
+	p.namespace.e.tallied()
 }
 
 // reached notes that the device has everything up to a position.
@@ -114,6 +116,7 @@ func (p *progress) reached(pos uint64) {
 func (p *progress) startsAnew(v wire.Vector) {
 	if !v.CoversAll(p.have) {
 		p.have, p.acked, p.unsaved = nil, 0, true
+		p.namespace.e.tallied()
 		p.differing, p.differs = 0, false
 	}
 }

@@ -137,7 +137,7 @@ func (r *replication) onEnd(fields []byte) error {
 		f.doubted = f.doubted || !all // an END says only what has changed since the last one
 		f.endCursor(m.Position, !f.doubted)
 		f.ackWhenDurable(m.Position)
-		r.e.after(func() { f.told = f.told.Join(known) }) // ACK says it, without a HAVE
+		r.e.after(func() { f.told = f.told.Join(f.credited(known)) }) // ACK says it, without a HAVE
 		f.p.heard = true
 		f.namespace.settleOld()
 		return nil
@@ -163,7 +163,6 @@ func (r *replication) onAck(fields []byte) error {
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
 		f.p.has(f.ends[0].vec)
 		f.ends = f.ends[1:]
-		f.namespace.collect()
 	}
 	if m.Position <= f.pos {
 		f.p.reached(m.Position)
@@ -190,7 +189,6 @@ func (r *replication) onHave(fields []byte) error {
 		}
 	}
 	f.namespace.touch()
-	f.namespace.collect()
 	return nil
 }
 

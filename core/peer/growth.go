@@ -10,3 +10,12 @@ func (e *Engine) Growth() []replica.Growth {
 	}
 	return out
 }
+
+// Tombstones is how many deletions each namespace keeps. The simulator has them go.
+func (e *Engine) Tombstones() []int {
+	var out []int
+	for _, n := range e.namespaces {
+		out = append(out, n.rep.Tombstones())
+	}
+	return out
+}

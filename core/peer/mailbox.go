@@ -304,6 +304,7 @@ func (p *pairingRun) close() {
 	p.box.hangup()
 	if p.e.pairing == p {
 		p.e.pairing = nil
+		p.e.tallied()
 	}
 }
 

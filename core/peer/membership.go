@@ -14,6 +14,7 @@ const noticeFor = 30 * 24 * 3600_000
 // refreshDevices brings the list of devices up to a domain's roster. A full device is always met in the circle, even if an application
 // peer has told of it first.
 func (e *Engine) refreshDevices(dom *domain) {
+	e.tallied()
 	me := e.publicIK()
 	for _, m := range dom.roster.Members() {
 		if m.IK == me || dom.namespace != nil && e.circle != nil && e.circle.member(m.IK) {
@@ -58,6 +59,7 @@ func (e *Engine) lose(d *device) {
 	d.save()
 	d.drop()
 	e.devices = slices.DeleteFunc(e.devices, func(x *device) bool { return x == d })
+	e.tallied()
 }
 
 // mindful reports whether a device that was shut out is still to be told so. It notes since when it is out.
@@ -282,6 +284,7 @@ func (e *Engine) leave() {
 		d.forget()
 	}
 	e.devices = nil
+	e.tallied()
 	for _, name := range []string{metaCircle, metaRoster, metaGuest, metaGuestRelays, metaPending} {
 		e.led.SetMeta(name, nil)
 	}

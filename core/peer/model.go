@@ -50,6 +50,7 @@ type Engine struct {
 	lastReplication uint32
 	offline         bool // the driver says so
 	day             dayTime
+	tally           uint64    // changes with what other devices are known to have, and which there are
 	syncErr         Code      // why sync has stopped for good, if it has
 	unsavedRosters  bool      // of some domain
 	stale           []*domain // in which this device has revoked others, and nothing goes by that yet: see refreshStale
@@ -130,16 +131,17 @@ type namespace struct {
 	stored   uint64 // and what is in storage for good
 	looked   look
 
-	queue   []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
-	watches []*watch
-	shown   []shown // of what is not committed, in order
-	flying  int     // how many of those are in the commit in flight
-	wrong   []shown // and will never be: to be set right
-	foreign Millis  // when a record of another device last arrived
-	own     uint64  // position after the last record written here
-	moving  bool    // it is being made another circle's: no sync until that is done
-	limit   uint64  // its quota in bytes; 0: what Config says
-	lacks   uint64  // bytes for which there was no room when this was last written to; 0: there was
+	queue    []task // in order: what waits for blocks holds back what comes after it, so operations on a key keep their order
+	watches  []*watch
+	shown    []shown // of what is not committed, in order
+	flying   int     // how many of those are in the commit in flight
+	wrong    []shown // and will never be: to be set right
+	foreign  Millis  // when a record of another device last arrived
+	own      uint64  // position after the last record written here
+	moving   bool    // it is being made another circle's: no sync until that is done
+	limit    uint64  // its quota in bytes; 0: what Config says
+	sweeping sweeping
+	lacks    uint64 // bytes for which there was no room when this was last written to; 0: there was
 }
 
 // device is another device of a domain: how to reach it, and how far it has got.

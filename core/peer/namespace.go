@@ -134,19 +134,3 @@ func (n *namespace) settleOld() {
 		n.wake()
 	}
 }
-
-// collect lets the tombstones go that every device has.
-func (n *namespace) collect() {
-	var all wire.Vector
-	first := true
-	n.heldBy(func(_ *device, p *progress) {
-		if first {
-			all, first = p.have, false
-		} else {
-			all = all.Meet(p.have)
-		}
-	})
-	if !first {
-		n.rep.Collect(all)
-	}
-}

@@ -78,6 +78,7 @@ func (e *Engine) dropPending() {
 		kept = append(kept, d)
 	}
 	e.devices = kept
+	e.tallied()
 	if changed {
 		e.savePending()
 		e.touch()

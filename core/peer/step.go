@@ -190,6 +190,9 @@ func (e *Engine) timers() {
 	}
 	e.pairingTimers()
 	e.dropPending()
+	for _, n := range e.namespaces {
+		n.sweep()
+	}
 }
 
 func (e *Engine) start(blocks []storage.ID) {

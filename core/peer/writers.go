@@ -98,6 +98,19 @@ func (f *flow) credible(v wire.Vector) (out wire.Vector) {
 	return out
 }
 
+// credited is what the other side takes ACK to say of what its END said: what is durable here, and of an application peer's only what is of its
+// own writers.
+func (f *flow) credited(v wire.Vector) (out wire.Vector) {
+	rep, d := f.namespace.rep, f.repl.d
+	for _, e := range v {
+		w := rep.Writer(e.Writer)
+		if (d.full() || w != nil && w.NK == d.nk) && rep.DurableVector().CoversAll(wire.Vector{e}) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
 // knows reports whether the other side must have been told of a writer by somebody: it has its newest numbers. Of its own writers it is
 // told in any case, because it may be a copy, and of this device's: a liar may have brought their records alone.
 func (f *flow) knows(w *wire.Writer) bool {

@@ -267,6 +267,7 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 			return nil, false, err
 		}
 		if r.turn(x); len(x.keys) > 0 {
+			r.forgets()
 			r.deny(denied, src.Met)
 		}
 	}

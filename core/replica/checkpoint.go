@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/masqdev/masq/core/storage"
-	"github.com/masqdev/masq/core/wire"
 )
 
 // A checkpoint is due when so much is in memory, and rewrites at most so many bytes of segments that are mostly dead.
@@ -17,7 +16,7 @@ const (
 
 // NeedsCheckpoint reports whether enough is in memory for a checkpoint.
 func (r *Replica) NeedsCheckpoint() bool {
-	return r.must || r.tidy || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords
+	return r.must || r.tidy || r.sweep || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords
 }
 
 // MustCheckpoint reports whether nothing may be committed before a checkpoint.
@@ -42,7 +41,9 @@ func (r *Replica) Checkpoint() error {
 }
 
 // Quiet reports whether nothing is in memory that a Checkpoint would write: then HandIn does, when another namespace takes one.
-func (r *Replica) Quiet() bool { return !r.must && len(r.arrivals) == 0 && len(r.voids) == 0 }
+func (r *Replica) Quiet() bool {
+	return !r.must && !r.sweep && len(r.arrivals) == 0 && len(r.voids) == 0
+}
 
 // HandIn hands in this namespace's part of the manifest as it is. It must be Quiet.
 func (r *Replica) HandIn() { r.led.SetPart(r.ns, r.appendPart(nil)) }
@@ -54,6 +55,7 @@ type checkpoint struct {
 	merged  map[int]*pageWriterInput
 	moved   map[location]*version // of the victims, what is to be written again
 	scanned []victim              // whose terms are to be added to the sum
+	looked  []int                 // pages that were looked through for tombstones that may go
 }
 
 type victim struct {
@@ -75,7 +77,7 @@ func (c *checkpoint) gather() error {
 	}
 	err := worse(c.chooseVictims(), c.touchVoided())
 	err = worse(err, c.scan())
-	c.sweep()
+	err = worse(err, c.sweep())
 	c.touchSmall()
 	for i := range c.touched {
 		_, e := r.page(i)
@@ -103,21 +105,6 @@ func (c *checkpoint) touchVoided() (err error) {
 	return err
 }
 
-// sweep touches the next page that has tombstones, in case everyone has them by now.
-func (c *checkpoint) sweep() {
-	r := c.r
-	if len(r.everyone) == 0 {
-		return
-	}
-	for range r.pages {
-		r.broom = (r.broom + 1) % len(r.pages)
-		if r.pages[r.broom].tombs > 0 {
-			c.touched[r.broom] = struct{}{}
-			return
-		}
-	}
-}
-
 // touchSmall touches neighbours that make one page with a touched one, so that pages from which much was deleted do not stay small.
 func (c *checkpoint) touchSmall() {
 	pages := c.r.pages
@@ -142,31 +129,53 @@ func (c *checkpoint) touch(key string) {
 	}
 }
 
-// chooseVictims picks segments of which less than half counts: what is left of them goes to the end of the log.
+// chooseVictims picks segments of which less than half counts, and neighbours that make one segment with such a one: what is left of them is
+// written again.
 func (c *checkpoint) chooseVictims() error {
 	var missing error
 	total := 0
-	for _, s := range c.r.segs {
-		if s.live*2 >= s.bytes || s.count > 0 && c.r.sum.unsummed.meets(s) || total+int(s.live) > compactBytes {
-			continue
+	segs := c.r.segs
+	chosen := make([]bool, len(segs))
+	choose := func(i int, yes bool) {
+		if s := segs[i]; yes && !chosen[i] && total+int(s.live) <= compactBytes && (s.count == 0 || !c.r.sum.unsummed.meets(s)) {
+			chosen[i] = true
+			total += int(s.live)
 		}
-		if s.count == 0 {
-			c.victims = append(c.victims, victim{s, &parsedSegment{}})
-			continue
-		}
-		total += int(s.live)
-		p, err := c.r.recordsOf(s)
-		if missing = worse(missing, err); err != nil {
-			continue
-		}
-		c.victims = append(c.victims, victim{s, p})
-		for i := range p.recs {
-			if !s.isDead(uint32(i)) {
-				c.touch(p.recs[i].Key)
-			}
+	}
+	fit := func(i, j int) bool {
+		return chosen[j] && segs[j].live > 0 && int(segs[i].live+segs[j].live) < segmentBytes*3/4
+	}
+	for i, s := range segs {
+		choose(i, s.live*2 < s.bytes || i > 0 && fit(i, i-1))
+	}
+	for i := len(segs) - 2; i >= 0; i-- {
+		choose(i, fit(i, i+1))
+	}
+	for i, s := range segs {
+		if chosen[i] {
+			missing = worse(missing, c.sacrifice(s))
 		}
 	}
 	return missing
+}
+
+// sacrifice makes a segment a victim.
+func (c *checkpoint) sacrifice(s *segment) error {
+	if s.count == 0 {
+		c.victims = append(c.victims, victim{s, &parsedSegment{}})
+		return nil
+	}
+	p, err := c.r.recordsOf(s)
+	if err != nil {
+		return err
+	}
+	c.victims = append(c.victims, victim{s, p})
+	for i := range p.recs {
+		if !s.isDead(uint32(i)) {
+			c.touch(p.recs[i].Key)
+		}
+	}
+	return nil
 }
 
 // merge reckons what is left of each key's versions.
@@ -217,46 +226,46 @@ func (c *checkpoint) mergeSpan(i int, s span) {
 	c.merged[i] = in
 }
 
-// collected reports whether v is a tombstone that may go: everyone has it, and nobody takes in any more what it had seen. Such a thing
-// could still be on its way, from a device that did not have the tombstone when it sent it.
-func (c *checkpoint) collected(v *version) bool {
-	known := func(d wire.Dot) bool {
-		d.Seq &^= wire.BlockOnly
-		return c.r.everyone.Covers(d) && c.r.vector.Covers(d)
-	}
-	yes := v.kind == wire.Deleted && known(v.dot) && !slices.ContainsFunc(v.ctx, func(d wire.Dot) bool { return !known(d) })
-	if yes {
-		c.r.unfollow(v.pos)
-	}
-	return yes
-}
-
-// writeSegments writes what is in memory, in its order, and then what is left of the victims.
+// writeSegments writes what is left of the victims in their place, and what is in memory behind all. No position changes: who asks for what
+// came since one is told of each change once.
 func (c *checkpoint) writeSegments() {
 	r := c.r
-	alive := slices.DeleteFunc(slices.Clone(r.arrivals), func(v *version) bool { return v.dead != 0 })
-	w := segmentWriter{r: r}
-	for i, v := range alive {
-		v.more = i+1 < len(alive) && alive[i+1].dot == v.dot
-		w.add(v, v.pos, v.value)
-	}
 	c.index()
-	for _, x := range c.victims {
-		var rest []*version
-		for i := range x.recs.recs {
-			if v := c.moved[location{seg: x.seg.id, ord: uint32(i)}]; v != nil && !x.seg.isDead(uint32(i)) {
-				rest = append(rest, v)
-			}
-		}
-		for i, v := range rest {
-			v.more = i+1 < len(rest) && rest[i+1].dot == v.dot
-			w.add(v, r.newPos(), x.recs.recs[v.loc.ord].Value)
+	w, victims := segmentWriter{r: r}, c.victims // which are in the order of the segments
+	for _, s := range r.segs {
+		switch {
+		case len(victims) > 0 && victims[0].seg == s:
+			c.rewrite(&w, victims[0])
+			victims = victims[1:]
+			r.led.DelBlock(s.id)
+		case s.count == 0:
+			r.led.DelBlock(s.id)
+		default:
+			w.close()
+			w.out = append(w.out, s)
 		}
 	}
 	w.close()
-	for _, x := range c.victims {
-		r.segs = slices.DeleteFunc(r.segs, func(s *segment) bool { return s == x.seg })
-		r.led.DelBlock(x.seg.id)
+	alive := slices.DeleteFunc(slices.Clone(r.arrivals), func(v *version) bool { return v.dead != 0 })
+	for i, v := range alive {
+		v.more = i+1 < len(alive) && alive[i+1].dot == v.dot
+		w.add(v, v.value)
+	}
+	w.close()
+	r.setSegments(w.out)
+}
+
+// rewrite writes what is left of a victim.
+func (c *checkpoint) rewrite(w *segmentWriter, x victim) {
+	var rest []*version
+	for i := range x.recs.recs {
+		if v := c.moved[location{seg: x.seg.id, ord: uint32(i)}]; v != nil && !x.seg.isDead(uint32(i)) {
+			rest = append(rest, v)
+		}
+	}
+	for i, v := range rest {
+		v.more = i+1 < len(rest) && rest[i+1].dot == v.dot
+		w.add(v, x.recs.recs[v.loc.ord].Value)
 	}
 }
 
@@ -284,6 +293,7 @@ func (c *checkpoint) index() {
 // writePages writes the touched pages anew, neighbours together.
 func (c *checkpoint) writePages() {
 	r := c.r
+	c.see()
 	if len(r.pages) == 0 {
 		w := pageWriter{}
 		w.take(c.merged[-1])

@@ -7,7 +7,6 @@ import (
 	"sort"
 
 	"github.com/masqdev/masq/core/ledger"
-	"github.com/masqdev/masq/core/storage"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -191,13 +190,4 @@ func sorted(set map[string]struct{}) []string {
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i] < out[j] })
 	return out
-}
-
-// segmentOf finds a segment; their numbers ascend as their positions do.
-func (r *Replica) segmentOf(id storage.ID) *segment {
-	i, ok := slices.BinarySearchFunc(r.segs, id, func(s *segment, id storage.ID) int { return cmp.Compare(s.id, id) })
-	if !ok {
-		return nil
-	}
-	return r.segs[i]
 }

@@ -38,6 +38,7 @@ func (r *Replica) RecoverFork(marks wire.Marks, proof *wire.Writer) (done bool, 
 	r.newWriter()
 	r.random(r.incarnation[:]) // a log that was rolled back has given positions to others before
 	r.logFork(x)
+	r.forgets()
 	if proof != nil {
 		r.Announce(proof)
 	}

@@ -27,6 +27,7 @@ type harness struct {
 	flight     *storage.Commit    // being written
 	durability storage.Durability // of what is written next
 	loads      int                // bytes that were loaded
+	fetched    int                // blocks that were
 	was        *Replica           // see Config
 }
 
@@ -124,6 +125,7 @@ func (g *harness) wait(f func() error) error {
 		}
 		for _, b := range blocks {
 			g.loads += len(b.Data)
+			g.fetched++
 		}
 		if err := g.led.Loaded(blocks); err != nil {
 			return err
@@ -372,6 +374,9 @@ func (g *harness) checkSegments() {
 			g.t.Fatalf("page %d: the directory is wrong", i)
 		}
 		var tombs uint32
+		if n := p.values(); n != g.pages[i].values {
+			g.t.Fatalf("page %d: %d keys with a value, the directory says %d", i, n, g.pages[i].values)
+		}
 		for k, vs := range p.versions {
 			for _, v := range vs {
 				if v.kind == wire.Deleted {

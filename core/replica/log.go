@@ -19,6 +19,7 @@ import (
 //	9 own       the new writer u64 ‖ nonce u64
 //	10 denial   writer u64 ‖ before u64
 //	11 sum      sum(16), and, if there are versions that are not in it, the positions from u64 ‖ to u64 where they lie
+//	15 forgot   position u64
 //	17 stretch  first u64 ‖ end u64 ‖ mark u16
 //
 // The manifest's part:
@@ -31,6 +32,8 @@ import (
 //	‖ (tag u8 ‖ lv32(field))*   tags ascending:
 //	                            1 sum        lv32(vector of what is open) ‖ what item 11 has
 //	                            2 marks      see appendMarks
+//	                            3 forgot     position u64; left out if it is 0
+//	                            4 values     keys with a value u32, of each page; left out if there are no pages
 //	                            5 stretches  (first u64 ‖ end u64 ‖ mark u16)*; left out if there are none
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
@@ -47,12 +50,15 @@ const (
 	itemOwn      = 9
 	itemDenial   = 10
 	itemSum      = 11
+	itemForgot   = 15
 	itemStretch  = 17
 
 	partFormat = 3
 
 	fieldSum       = 1
 	fieldMarks     = 2
+	fieldForgot    = 3
+	fieldValues    = 4
 	fieldStretches = 5
 )
 
@@ -129,7 +135,8 @@ func (r *Replica) replay(item []byte) error {
 		r.state = state{nextPos: 1 << positionBits, reservedPos: 1 << positionBits}
 		copy(r.incarnation[:], in.Bytes(8))
 		r.writer = writerState{id: in.U64(), reserved: 1, nonce: laterNonce(&in)}
-		r.pages, r.segs = nil, nil
+		r.pages = nil
+		r.setSegments(nil)
 		r.forgetMemory()
 		r.sum = sum{unlogged: true}
 	case itemFork:
@@ -154,6 +161,8 @@ func (r *Replica) replay(item []byte) error {
 			in.Fail()
 		}
 		r.addStretch(s)
+	case itemForgot:
+		r.setForgot(in.U64())
 	case itemOwn:
 		r.leave()
 		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1, nonce: in.U64()}
@@ -225,6 +234,12 @@ func (r *Replica) appendPart(b []byte) []byte {
 func (r *Replica) appendFields(b []byte) []byte {
 	b = wire.AppendLV32(append(b, fieldSum), r.sum.appendField(nil))
 	b = wire.AppendLV32(append(b, fieldMarks), r.appendMarks(nil))
+	if r.forgot > 0 {
+		b = wire.AppendLV32(append(b, fieldForgot), wire.AppendU64(nil, r.forgot))
+	}
+	if len(r.pages) > 0 {
+		b = wire.AppendLV32(append(b, fieldValues), r.appendValues(nil))
+	}
 	if len(r.stretches) > 0 {
 		b = wire.AppendLV32(append(b, fieldStretches), r.appendStretches(nil))
 	}
@@ -248,6 +263,10 @@ func (r *Replica) readFields(in *wire.Reader) {
 			if !r.readMarks(field.Bytes(field.Len())) {
 				in.Fail()
 			}
+		case fieldForgot:
+			r.forgot = field.U64()
+		case fieldValues:
+			r.readValues(&field)
 		case fieldStretches:
 			r.readStretches(&field)
 		default:
@@ -313,6 +332,7 @@ func (r *Replica) readPart(b []byte) error {
 	}
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
 		p := pageRef{id: storage.ID(in.U64()), bytes: in.U32(), keys: in.U32(), tombs: in.U32()}
+		p.values = p.keys // unless it is said below
 		if format > 1 {
 			p.hearsay = in.U32()
 		}
@@ -322,6 +342,7 @@ func (r *Replica) readPart(b []byte) error {
 	for n := in.U32(); n > 0 && in.Err() == nil; n-- {
 		r.segs = append(r.segs, readSegment(&in))
 	}
+	r.setSegments(r.segs)
 	if format > 2 {
 		r.readFields(&in)
 	} else {
@@ -356,9 +377,12 @@ func (r *Replica) sound() bool {
 		if s.id.Class() != storage.Segment || s.first >= s.behind || len(s.dead) != (int(s.records)+7)/8 {
 			return false
 		}
-		if i > 0 && (s.first < r.segs[i-1].behind || s.id <= r.segs[i-1].id) {
+		if i > 0 && s.first < r.segs[i-1].behind {
 			return false
 		}
+	}
+	if len(r.places) != len(r.segs) {
+		return false
 	}
 	return r.writer.id != 0 && r.writer.reserved != 0
 }

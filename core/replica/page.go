@@ -26,6 +26,9 @@ type pageRef struct {
 	tombs uint32
 
 	hearsay uint32 // versions
+	values  uint32 // keys that have a version that is no deletion
+
+	looked bool // nothing in it can be collected by what everyone has
 }
 
 const (
@@ -196,6 +199,7 @@ type pageKey struct {
 	tombs uint32
 
 	hearsay uint32
+	value   uint32 // 1: it has a version that is no deletion
 }
 
 func (w *pageWriter) add(key string, vs []*version) {
@@ -206,6 +210,8 @@ func (w *pageWriter) add(key string, vs []*version) {
 	for _, v := range vs {
 		if v.kind == wire.Deleted {
 			k.tombs++
+		} else {
+			k.value = 1
 		}
 		if v.hearsay {
 			k.hearsay++
@@ -225,13 +231,14 @@ func (w *pageWriter) write(l *ledger.Ledger) []pageRef {
 	var out []pageRef
 	start := 0
 	for i := 0; i < len(w.keys); {
-		ref := pageRef{first: w.keys[i].key}
+		ref := pageRef{first: w.keys[i].key, looked: true}
 		end := start
 		for ; i < len(w.keys) && (end-start < target || end == start); i++ {
 			end = w.keys[i].end
 			ref.keys++
 			ref.tombs += w.keys[i].tombs
 			ref.hearsay += w.keys[i].hearsay
+			ref.values += w.keys[i].value
 		}
 		ref.bytes = uint32(end - start)
 		block := make([]byte, 0, pageHead+end-start)

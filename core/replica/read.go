@@ -113,20 +113,21 @@ func (r *Replica) find(q *Query) (found []*version, more bool, err error) {
 	if hi != "" && hi <= lo {
 		return nil, false, nil
 	}
-	size, expected := 0, 0
+	size, expected, waiting := 0, 0, false
 	for _, span := range r.spans(lo, hi, q.Reverse) {
-		keys, err := r.keysIn(span)
+		keys, err := r.shownIn(span)
 		if err != nil && !errors.Is(err, ledger.ErrWait) {
 			return nil, false, err
 		}
 		if err != nil { // ask for the pages behind it too, as far as they will be needed
-			expected += int(r.pages[span.page].keys)
-			if q.Limit != 0 && len(found)+expected > q.Limit+int(r.pages[span.page].keys) {
+			waiting = true
+			n := r.expected(span)
+			if expected += n; q.Limit != 0 && len(found)+expected > q.Limit+n {
 				return nil, false, ledger.ErrWait
 			}
 			continue
 		}
-		if expected > 0 {
+		if waiting {
 			continue
 		}
 		if q.Reverse {
@@ -147,10 +148,22 @@ func (r *Replica) find(q *Query) (found []*version, more bool, err error) {
 			found = append(found, w)
 		}
 	}
-	if expected > 0 {
+	if waiting {
 		return nil, false, ledger.ErrWait
 	}
 	return found, false, nil
+}
+
+// expected is about how many keys of a span have a value, as far as that can be told without its page.
+func (r *Replica) expected(s span) int {
+	n, mem := int(r.pages[s.page].values), r.memKeys()
+	i, j := within(mem, s.lo, s.hi)
+	for _, key := range mem[i:j] {
+		if winner(r.mem[key]) == nil {
+			n--
+		}
+	}
+	return max(n, 0)
 }
 
 // span is a part of the key space that one page covers.
@@ -187,6 +200,17 @@ func (r *Replica) spans(lo, hi string, reverse bool) []span {
 type keyed struct {
 	key    string
 	stored []*version
+}
+
+// bare reports whether nothing in a page can be shown, nor hides anything: only deletions are in it that are no hearsay.
+func (p *pageRef) bare() bool { return p.values == 0 && p.hearsay == 0 }
+
+// shownIn returns the keys of a span that may have a value, ascending. A page that has none is not read.
+func (r *Replica) shownIn(s span) ([]keyed, error) {
+	if s.page >= 0 && r.pages[s.page].bare() {
+		s.page = -1
+	}
+	return r.keysIn(s)
 }
 
 // keysIn returns the keys of a span, in memory and in its page, ascending.

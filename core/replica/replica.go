@@ -8,7 +8,7 @@
 //
 // # How it lies in blocks
 //
-// A record gets a position, in the order of arrival, and goes into the log and into memory. A checkpoint writes the records that
+// A record gets a position for good, in the order of arrival, and goes into the log and into memory. A checkpoint writes the records that
 // still count into value segments, in that order, and each key's versions into key-sorted index pages that say where the values lie.
 // What memory holds on top of the pages is never looked up in them when the log is replayed: the versions of a key are those of its page and those
 // in memory, less the ones that another's context reaches, and that can be reckoned at any time. So opening reads no page.
@@ -72,7 +72,9 @@ type Replica struct {
 	checkpoints uint64 // of this run
 
 	everyone wire.Vector // what every device has durably: tombstones that it covers may go
-	broom    int         // the page that was last looked through for such tombstones
+	alone    bool        // there is no other: all may go
+	sweep    bool        // a checkpoint is due, to have them go
+	places   map[storage.ID]*segment
 
 	sum  sum
 	work Work
@@ -86,6 +88,7 @@ type state struct {
 	nextPos     uint64    // of the next record
 	reservedPos uint64    // positions below may be given out
 	voids       []void    // since the last checkpoint; not in the manifest
+	forgot      uint64    // what a key answers may have changed below this position without a record there: see Follows
 	stretches   []stretch // of positions, ascending
 
 	runs    []run          // that wrote, as the writer that it has; the last maxRuns
@@ -221,7 +224,8 @@ func (r *Replica) reset() {
 	for _, s := range r.segs {
 		r.led.DelBlock(s.id)
 	}
-	r.pages, r.segs = nil, nil
+	r.pages = nil
+	r.setSegments(nil)
 	r.forgetMemory()
 	r.sum = sum{unlogged: true}
 	r.seen = durable{} // nothing of what comes is in storage
@@ -229,7 +233,7 @@ func (r *Replica) reset() {
 
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
-	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.doubts, r.freed, r.tidy = nil, nil, nil, 0, 0, 0, 0, false
+	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.doubts, r.freed, r.tidy, r.sweep = nil, nil, nil, 0, 0, 0, 0, false, false
 }
 
 func (r *Replica) random(b []byte) {
@@ -325,6 +329,3 @@ func (r *Replica) CountAfter(pos uint64) uint64 {
 	}
 	return n
 }
-
-// Collect lets tombstones go that all have: at a checkpoint, when their page is rewritten or its turn has come.
-func (r *Replica) Collect(all wire.Vector) { r.everyone = all }

@@ -95,27 +95,38 @@ func readSegment(in *wire.Reader) *segment {
 	return s
 }
 
+// segmentOf finds a segment.
+func (r *Replica) segmentOf(id storage.ID) *segment { return r.places[id] }
+
+// setSegments goes over to other segments, by position.
+func (r *Replica) setSegments(segs []*segment) {
+	r.segs, r.places = segs, make(map[storage.ID]*segment, len(segs))
+	for _, s := range segs {
+		r.places[s.id] = s
+	}
+}
+
 // segmentWriter gathers records into segments.
 type segmentWriter struct {
 	r    *Replica
+	out  []*segment
 	seg  *segment
 	pos  []uint64
 	body []byte
 	vs   []*version // whose loc is set when the segment is written
 }
 
-// add takes one record, its version at a new place. The last of a batch may close the segment.
-func (w *segmentWriter) add(v *version, pos uint64, value []byte) {
+// add takes one record, its version at a new place. It keeps its position. The last of a batch may close the segment.
+func (w *segmentWriter) add(v *version, value []byte) {
 	if w.seg == nil {
-		w.seg = &segment{first: pos}
+		w.seg = &segment{first: v.pos}
 	}
 	v.setTerm(value)
 	rec := v.record(value)
 	off := len(w.body)
 	w.body = wire.AppendRecord(w.body, &rec)
-	v.pos = pos
 	v.loc = location{off: uint32(off), size: uint32(len(w.body) - off), ord: uint32(len(w.pos))}
-	w.pos = append(w.pos, pos)
+	w.pos = append(w.pos, v.pos)
 	w.vs = append(w.vs, v)
 	w.seg.note(v.dot)
 	if len(w.body) >= segmentBytes && !v.more {
@@ -152,8 +163,7 @@ func (w *segmentWriter) close() {
 		v.value = nil
 		v.loc.off += uint32(len(head))
 	}
-	w.r.segs = append(w.r.segs, s)
-	*w = segmentWriter{r: w.r}
+	*w = segmentWriter{r: w.r, out: append(w.out, s)}
 }
 
 // segmentBlock returns a segment's block, in a format that is known.

@@ -27,11 +27,11 @@ func (r *Replica) Mark() uint64 {
 }
 
 // Follows reports whether who was told all up to a mark can be told the rest by Missed. Else some of what it was told is not stored, or
-// it is too long ago.
+// some of the rest has left no record: a tombstone was collected, or a void has taken something away; or it is too long ago.
 func (r *Replica) Follows(mark uint64) bool {
 	pos := mark >> 16
 	for _, s := range r.stretches {
-		if uint16(mark) == s.mark && s.mark != 0 && s.first <= pos && pos <= s.end {
+		if uint16(mark) == s.mark && s.mark != 0 && max(s.first, r.forgot) <= pos && pos <= s.end {
 			return true
 		}
 	}
@@ -86,13 +86,17 @@ func (r *Replica) stored(first, end uint64) {
 	r.stretch().end = end
 }
 
-// unfollow says that nothing tells any more what came at a position, a deletion: no mark up to there is followed.
-func (r *Replica) unfollow(pos uint64) {
-	for len(r.stretches) > 1 && r.stretches[0].end <= pos {
-		r.stretches = r.stretches[1:]
-	}
-	if s := &r.stretches[0]; s.first <= pos {
-		s.first = min(pos+1, s.end)
+// forgets says that what some keys answer has changed, or will with what is told now, without a record that tells: no mark until now is followed.
+func (r *Replica) forgets() {
+	r.setForgot(r.newPos() + 1)
+	r.led.Append(r.ns, wire.AppendU64([]byte{itemForgot}, r.forgot))
+}
+
+// setForgot is forgets, as it is replayed.
+func (r *Replica) setForgot(pos uint64) {
+	r.forgot = max(r.forgot, pos)
+	if len(r.stretches) > 0 && r.stretch().end < pos {
+		r.stored(r.stretch().end, pos)
 	}
 }
 
