@@ -140,7 +140,7 @@ func TestDamagedPart(t *testing.T) {
 		want error
 	}{
 		{"a newer part", append([]byte{partFormat + 1}, good[1:]...), nil, ledger.ErrVersion},
-		{"an older part", append([]byte{partFormat - 1}, good[1:]...), nil, ledger.ErrDamaged},
+		{"an older part", append([]byte{2}, good[1:]...), nil, ledger.ErrDamaged},
 		{"an empty item", good, []byte{}, ledger.ErrDamaged},
 		{"an unknown item", good, []byte{99}, ledger.ErrDamaged},
 		{"records without any", good, make([]byte, 26), ledger.ErrDamaged},

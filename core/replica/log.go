@@ -24,7 +24,7 @@ import (
 //
 // The manifest's part:
 //
-//	format u8 = 3 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
+//	format u8 = 4 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
 //	‖ nonce u64 ‖ n u8 ‖ (block u64 ‖ opening(4))*n ‖ n u16 ‖ (announcement ‖ denied u64)*n ‖ n u16 ‖ stray u64*n
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
@@ -37,7 +37,7 @@ import (
 //	                            5 stretches  (first u64 ‖ end u64 ‖ mark u16)*; left out if there are none
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
-// Fields came with format 3.
+// Fields came with format 3. The fields 3 and 4 came with format 4, and segments whose numbers do not ascend.
 const (
 	itemRecords  = 1
 	itemJoin     = 2
@@ -53,7 +53,7 @@ const (
 	itemForgot   = 15
 	itemStretch  = 17
 
-	partFormat = 3
+	partFormat = 4
 
 	fieldSum       = 1
 	fieldMarks     = 2
