@@ -423,13 +423,17 @@ func TestNamesBeyondWhatIsReserved(t *testing.T) {
 	}
 }
 
-// TestAbridgedOverPages: what an abridged version has replaced in a page stays away when that is replaced in its turn by one that names less, or
-// more: what the changes tell is what Get returns.
+// TestAbridgedOverPages: what an abridged version has replaced in a page stays away when that is replaced in its turn by one that names less or
+// more, or is whole: what the changes tell is what Get returns.
 func TestAbridgedOverPages(t *testing.T) {
 	stray := wire.Dot{Writer: 70, Seq: block}
-	for name, c := range map[string]struct{ first, second []wire.Dot }{
-		"names less": {[]wire.Dot{stray}, nil},
-		"names more": {[]wire.Dot{stray}, []wire.Dot{stray, {Writer: 80, Seq: block}}},
+	for name, c := range map[string]struct {
+		first, second []wire.Dot
+		whole         bool // the second
+	}{
+		"names less":      {[]wire.Dot{stray}, nil, false},
+		"names more":      {[]wire.Dot{stray}, []wire.Dot{stray, {Writer: 80, Seq: block}}, false},
+		"is not abridged": {[]wire.Dot{stray}, []wire.Dot{stray}, true},
 	} {
 		x, w := newHarness(t, 2, true), newHarness(t, 1, true)
 		w.put(1, "a", "0")
@@ -439,12 +443,12 @@ func TestAbridgedOverPages(t *testing.T) {
 		x.save()
 		id := w.writer.id
 		for i, ctx := range [][]wire.Dot{c.first, c.second} {
-			if i > 0 {
-				ctx = append(slices.Clone(ctx), wire.Dot{Writer: id, Seq: w.writer.next})
+			if i > 0 || c.whole { // both name the same writers then
+				ctx = append(slices.Clone(ctx), wire.Dot{Writer: id, Seq: w.writer.next - 1 + uint64(i)})
 				slices.SortFunc(ctx, func(a, b wire.Dot) int { return cmp.Compare(a.Writer, b.Writer) })
 			}
 			rec := record(id, w.writer.next+uint64(i), "k", fmt.Sprint(i), ctx...)
-			rec.Abridged = true
+			rec.Abridged = i == 0 || !c.whole
 			x.apply(1, rec)
 		}
 		for range 2 {

@@ -72,11 +72,11 @@ func (r *Replica) superseded(key string, d wire.Dot, ctx []wire.Dot, before uint
 }
 
 // inherit notes that v has replaced o in memory, where v need not supersede in a page what o does: v is abridged and leaves out what o
-// names, or o is and leaves out what v names. Hearsay has superseded nothing.
+// names, or o is and leaves out what v names, or v is not. Hearsay has superseded nothing.
 func (v *version) inherit(o *version) {
 	v.took = append(v.took, o.took...)
 	less := v.abridged && !wire.ContextReaches(v.ctx, o.ctx)
-	more := o.abridged && !wire.NamesAll(o.ctx, v.ctx)
+	more := o.abridged && (!v.abridged || !wire.NamesAll(o.ctx, v.ctx))
 	if !o.hearsay && o.dot != v.dot && (less || more) {
 		v.took = append(v.took, o)
 	}
