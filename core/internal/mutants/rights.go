@@ -17,6 +17,7 @@ const (
 	readGo       = "core/replica/read.go"
 	replicaGo    = "core/replica/replica.go"
 	checkpointGo = "core/replica/checkpoint.go"
+	sweepGo      = "core/replica/sweep.go"
 	sinceGo      = "core/replica/since.go"
 	sumGo        = "core/replica/sum.go"
 	writerGo     = "core/replica/writer.go"

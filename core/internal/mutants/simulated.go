@@ -37,8 +37,8 @@ var months = []planted{
 	{mutant{"what is superseded for now alone is left out", cursorGo, "return v.dead == 0 || v.dead >= r.seen.now.pos }", "return v.dead == 0 }"}, nil},
 	{mutant{"a message that is full loses the rest of a segment", cursorGo, "		c.next = p.pos[j-1] + 1\n", "		c.next = p.pos[len(p.pos)-1] + 1\n"}, nil},
 	// Tombstones.
-	{mutant{"a tombstone goes that somebody lacks", checkpointGo, "return c.r.everyone.Covers(d) && c.r.vector.Covers(d)", "return c.r.vector.Covers(d)"}, nil},
-	{mutant{"a deletion that is forgotten can be followed from", checkpointGo, "		c.r.unfollow(v.pos)\n", "		_ = v.pos\n"}, nil},
+	{mutant{"a tombstone goes that somebody lacks", sweepGo, "return r.everyone.Covers(d) && r.vector.Covers(d)", "return r.vector.Covers(d)"}, nil},
+	{mutant{"a deletion that is forgotten can be followed from", sweepGo, "		c.r.forgot = max(c.r.forgot, v.pos+1)\n", "		_ = v.pos\n"}, nil},
 	// The sum.
 	{mutant{"the sum forgets the value", sumGo, "	h.Write(value)\n", "	_ = value\n"}, nil},
 	{mutant{"the sum keeps what was replaced", sumGo, "				r.sum.sub(v.term)\n", "				_ = v.term\n"}, nil},
@@ -54,11 +54,11 @@ var months = []planted{
 	{mutant{"a copy goes on as the same writer", writers, "	n.recover(marks, w)\n", "	_ = marks\n"}, backups},
 	// Compaction.
 	{mutant{"compaction takes what has died for living", checkpointGo, "v != nil && !x.seg.isDead(uint32(i)) {", "v == nil && x.seg.isDead(uint32(i)) {"}, nil},
-	{mutant{"compaction leaves pages as they are", checkpointGo, "			if !s.isDead(uint32(i)) {\n				c.touch(p.recs[i].Key)\n			}\n		}\n	}\n	return missing", "			_ = i\n		}\n	}\n	return missing"}, nil},
+	{mutant{"compaction leaves pages as they are", checkpointGo, "		if !s.isDead(uint32(i)) {\n			c.touch(p.recs[i].Key)\n		}\n	}\n	return nil", "		_ = i\n	}\n	return nil"}, nil},
 	// Watches.
 	{mutant{"a failed commit stays in watches", shownGo, "	n.wrong = nil\n	var changes", "	n.wrong, now = nil, nil\n	var changes"}, nil},
 	{mutant{"a watch that comes back misses the last change", sinceGo, "return r.ChangesSince(mark >> 16) }", "return r.ChangesSince(mark>>16 + 1) }"}, nil},
-	{mutant{"a position beyond what survived is followed", sinceGo, "s.first <= pos && pos <= s.end {", "s.first <= pos {"}, nil},
+	{mutant{"a position beyond what survived is followed", sinceGo, "max(s.first, r.forgot) <= pos && pos <= s.end {", "max(s.first, r.forgot) <= pos {"}, nil},
 	// Acknowledgements.
 	{mutant{"a message is acknowledged before it is stored", flow, "	f.ackWhenDurable(pos)\n	return nil\n}\n\nfunc (r *replication) onEnd", "	ack{f, pos}.send()\n	return nil\n}\n\nfunc (r *replication) onEnd"}, nil},
 	{mutant{"ACK counts for ENDs behind it", flow, "for len(f.ends) > 0 && f.ends[0].pos <= m.Position {", "for len(f.ends) > 0 {"}, nil},
