@@ -151,8 +151,8 @@ func saw(rec *wire.Record) []wire.Dot {
 	return rec.Context
 }
 
-// contextOf is what a write that sees vs has seen of the key, and whether it is abridged. It names no more than there can be, as others leave that out of it. Of writers that nobody here knows it names few:
-// they are made up, and nobody else takes a record that names many.
+// contextOf is what a write that sees vs has seen of the key, and whether it is abridged. It names no more than there can be, as others leave
+// that out of it. Of writers that nobody here knows it names few: they are made up, and nobody else takes a record that names many.
 func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
 	for _, v := range vs {
 		abridged = abridged || v.abridged
