@@ -142,7 +142,7 @@ func (e *Engine) maintain() {
 	}
 	if !e.commits.flying && (e.led.Pending() || e.closing != nil) {
 		for _, d := range e.devices {
-			d.save()
+			d.save(e.closing != nil)
 		}
 	}
 	if !e.mustCheckpoint() && (e.commits.flying || !e.needsCheckpoint()) {

@@ -63,17 +63,28 @@ func (p *progress) load(saved []byte) {
 	}
 }
 
-func (d *device) save() {
+// saveProgressEvery is how long what a device has need not be saved again while it changes: it comes with each write, from each device, and is as
+// long as a vector. What is lost of it in a crash the next session brings.
+const saveProgressEvery = 10_000
+
+// save writes what has changed, as far as it is due, or all of it.
+func (d *device) save(all bool) {
 	d.saveUnheard()
 	if d.unsaved {
 		d.unsaved = false
 		d.e.led.SetMeta(d.meta(), wire.AppendU64(wire.AppendLV8(nil, []byte(d.name)), d.lastHeard))
 	}
 	for _, p := range d.progress {
-		if p.unsaved {
-			p.unsaved = false
-			d.e.led.SetMeta(d.metaIn(p.namespace), wire.AppendVector(wire.AppendU64(nil, p.acked), p.have))
+		if all || p.savedAt == 0 || d.e.clock.Now()-p.savedAt >= saveProgressEvery {
+			p.save(d)
 		}
+	}
+}
+
+func (p *progress) save(d *device) {
+	if p.unsaved {
+		p.unsaved, p.savedAt = false, d.e.clock.Now()
+		d.e.led.SetMeta(d.metaIn(p.namespace), wire.AppendVector(wire.AppendU64(nil, p.acked), p.have))
 	}
 }
 

@@ -56,7 +56,7 @@ func (e *Engine) refreshDevices(dom *domain) {
 
 // lose drops a device from one domain because it is met in another. What is known of it stays.
 func (e *Engine) lose(d *device) {
-	d.save()
+	d.save(true)
 	d.drop()
 	e.devices = slices.DeleteFunc(e.devices, func(x *device) bool { return x == d })
 	e.tallied()

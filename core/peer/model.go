@@ -185,6 +185,7 @@ type progress struct {
 	theirs    bool        // it syncs it with this device, as it said last
 	full      bool        // it has no room for more of it, as it said in the last session
 	unsaved   bool
+	savedAt   Millis   // in this run
 	standing  standing // as it counts in the device's
 
 	differing Millis // since when it is known to hold something else with the same vector; 0: it is not

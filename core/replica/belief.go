@@ -23,6 +23,7 @@ const (
 	maxNamed      = 1024      // and one of another's: that may know others
 	maxTails      = 1100      // of one element
 	maxVector     = 256 << 10 // bytes of the own vector
+	maxShare      = 32 << 10  // and how many of these the writers of one device take: each session begins with all of them
 	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
 	maxOldWriters = 256       // and how many writers it may have then
 	maxSiblings   = 4         // versions of a key that one writer has, none of which has seen another
@@ -314,7 +315,7 @@ func (r *Replica) setDenied(id, before uint64) {
 // believed is what of a vector the device is believed, and whether that is all.
 func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all bool) {
 	all = true
-	size := wire.VectorSize(r.vector)
+	size, shares := wire.VectorSize(r.vector), shares{}
 	for _, e := range v {
 		w := r.announced(e.Writer)
 		own := w != nil && w.NK == src.NK
@@ -325,12 +326,34 @@ func (r *Replica) believed(v wire.Vector, src *Source) (out wire.Vector, all boo
 			all = false
 		case w == nil && (size > maxOld || len(r.vector)+len(out) >= maxOldWriters), size+wire.ElementSize(&e) > maxVector:
 			all = false
+		case w != nil && !shares.take(r, w.NK, wire.ElementSize(&e)):
+			all = false
 		default:
 			size += wire.ElementSize(&e)
 			out = append(out, e)
 		}
 	}
 	return out, all
+}
+
+// shares are how many bytes of the vector the writers of each device take. They are counted when they are first needed.
+type shares struct{ of map[[32]byte]int }
+
+// take reports whether an element has room in its device's share, and counts it if it has.
+func (s *shares) take(r *Replica, nk [32]byte, size int) bool {
+	if s.of == nil {
+		s.of = map[[32]byte]int{}
+		for i := range r.vector {
+			if w := r.announced(r.vector[i].Writer); w != nil {
+				s.of[w.NK] += wire.ElementSize(&r.vector[i])
+			}
+		}
+	}
+	if s.of[nk]+size > maxShare {
+		return false
+	}
+	s.of[nk] += size
+	return true
 }
 
 // joined goes by a vector that is more than the one until now.

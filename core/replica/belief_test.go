@@ -299,6 +299,35 @@ func TestVectorFits(t *testing.T) {
 	g.reopen()
 }
 
+// What a device says of its own writers takes a share of the vector, and what all say fits.
+func TestShareOfAVector(t *testing.T) {
+	g := newHarness(t, 1, false)
+	for device := range 10 {
+		src, v := Source{Session: 1, NK: [32]byte{byte(device + 1)}, Full: device%2 == 0}, wire.Vector(nil)
+		for i := range 6 {
+			e := wire.Element{Writer: wire.WriterID(src.NK, uint64(i+1))}
+			g.Announce(&wire.Writer{ID: e.Writer, NK: src.NK, Nonce: uint64(i + 1), Block: 1, Reserved: 1 << 51})
+			for k := range 1000 {
+				e.Tails = append(e.Tails, wire.Tail{Seq: uint64(1000+k) << wire.BlockBits})
+			}
+			v = append(v, e)
+		}
+		slices.SortFunc(v, func(a, b wire.Element) int { return cmp.Compare(a.Writer, b.Writer) })
+		before := wire.VectorSize(g.Vector())
+		for range 2 {
+			g.do(func() error { _, _, err := g.Join(v, src); return err })
+		}
+		if took := wire.VectorSize(g.Vector()) - before; took > maxShare || device < 4 && took < maxShare/2 {
+			t.Errorf("device %d took %d bytes", device, took)
+		}
+	}
+	if n := wire.VectorSize(g.Vector()); n > maxVector || n < maxVector/2 {
+		t.Errorf("a vector of %d bytes", n)
+	}
+	g.save()
+	g.reopen()
+}
+
 // A replica knows its own runs, and takes another's announcement as that of a copy.
 func TestForeign(t *testing.T) {
 	g := newHarness(t, 1, true)

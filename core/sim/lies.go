@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,6 +33,7 @@ const (
 var lies = []lie{
 	{name: "end-crowd", weight: 1, data: endCrowd},
 	{name: "end-known", weight: 6, who: appPeer, data: endKnown},
+	{name: "end-tails", weight: 2, data: endTails},
 	{name: "writers", weight: 4, data: falseWriters},
 	{name: "have-self", weight: 4, who: appPeer, data: haveSelf},
 	{name: "have-other", weight: 6, who: appPeer, data: haveOther},
@@ -242,6 +244,23 @@ func (t *talk) end(f *liarFlow, v wire.Vector) [][]byte {
 
 func endCrowd(t *talk, f *liarFlow) [][]byte {
 	return t.end(f, t.l.h.writers(pick(t.l.w, []int{50, 1000, 20_000, 65_535})))
+}
+
+// endTails says that writers of the liar's own wrote in many blocks of which none is settled. All of it may be so, and has to be kept with each.
+func endTails(t *talk, f *liarFlow) [][]byte {
+	var list []*wire.Writer
+	for range 20 {
+		list = append(list, t.l.announce(f.claim, t.l.w.rng.Uint64()|1, 1<<51))
+	}
+	slices.SortFunc(list, func(a, b *wire.Writer) int { return cmp.Compare(a.ID, b.ID) })
+	v := make(wire.Vector, len(list))
+	for i, own := range list {
+		v[i].Writer = own.ID
+		for range 300 {
+			v[i].Tails = append(v[i].Tails, t.l.h.tails(v[i].Last()+1<<wire.BlockBits)...)
+		}
+	}
+	return append([][]byte{t.writers(f, list...)}, t.end(f, v)...)
 }
 
 func endKnown(t *talk, f *liarFlow) [][]byte { return t.end(f, t.l.h.beyond(f.claim)) }

@@ -15,6 +15,9 @@ import (
 // engine is asked. The keys of a member that lies are left out where two are compared: it may have told them different things under
 // one dot. Each device's own sum must be right all the same.
 
+// maxVector is how many bytes a vector may take. An eighth of what can be read, it has room for what a device itself writes beyond what it takes.
+const maxVector = wire.MaxVector / 8
+
 // sumLooks is how often the disks are looked at while there is trouble.
 const sumLooks = 20
 
@@ -43,7 +46,10 @@ func (w *simulation) checkSums() {
 			switch {
 			case err != nil:
 				w.failf("%s: its disk cannot be read: %v", d.name, err)
-			case h == nil || h.sum == nil:
+			case h == nil:
+			case wire.VectorSize(h.vector) > maxVector:
+				w.failf("%s: the vector of %s takes %d bytes", d.name, app, wire.VectorSize(h.vector))
+			case h.sum == nil:
 			default:
 				all = append(all, h)
 				w.checkSum(d, app, h, all[:len(all)-1])

@@ -107,6 +107,7 @@ var rights = []mutant{
 	{"a vector reaches no number that is not reserved", belief, "w != nil && e.Last()>>wire.BlockBits >= w.Reserved,", "false,"},
 	{"a vector reaches no number of the own writer that is not used", belief, "e.Writer == r.writer.id && e.Last()>>wire.BlockBits >= r.unused():", "false:"},
 	{"a vector can be read back", belief, "size+wire.ElementSize(&e) > maxVector:", "false:"},
+	{"a device's writers have a share of a vector", belief, "	if s.of[nk]+size > maxShare {", "	if false {"},
 	{"nobody writes as this device", belief, "case r.hearsay(rec, a.src) && r.settles(rec.Dot.Writer), ", "case "},
 	{"nobody writes what this device has yet to", belief, "rec.Dot.Writer == r.writer.id && rec.Dot.Seq>>wire.BlockBits >= r.unused(),", "false,"},
 	{"a record has not seen itself", belief, "		wire.Sees(rec.Context, rec.Dot), ", "		"},

@@ -8,10 +8,10 @@ var (
 
 // lied are bugs by which a member that lies does harm.
 var lied = []planted{
-	{mutant{"a vector grows beyond what can be read back", belief, "size+wire.ElementSize(&e) > maxVector:", "false:"}, hostile},
+	{mutant{"a vector grows beyond what can be read back", belief, "	if s.of[nk]+size > maxShare {", "	if false {"}, hostile},
 	{mutant{"writers that nobody has announced are joined without bound", belief,
 		"case w == nil && (size > maxOld || len(r.vector)+len(out) >= maxOldWriters), size", "case size"}, hostile},
-	{mutant{"an application peer says what others have written", belief, "case !own && !src.Full, len(e.Tails)", "case len(e.Tails)"}, hostile},
+	{mutant{"an application peer says what others have written", belief, "case !own && !src.Full, len(e.Tails)", "case own && false, len(e.Tails)"}, hostile},
 	{mutant{"a context names what is not reserved", belief, "		if !r.reserved(wire.Dot{Writer: p.Writer, Seq: number(p)}) {\n			wrong", "		if false {\n			wrong"}, hostile},
 	{mutant{"a version supersedes what it names alone", versions, "\treturn wire.ContextReaches(v.ctx, other) || v.abridged && wire.ReachesNamed(v.ctx, other) && !wire.Sees(other, v.dot)\n", "\treturn true\n"}, hostile},
 	{mutant{"HAVE about the own writer makes a new one", flow, "	if d := r.e.deviceOf(m.NK); d != nil &&",
