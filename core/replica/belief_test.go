@@ -413,6 +413,32 @@ func TestMadeUpNames(t *testing.T) {
 	}
 }
 
+// A writer that is not announced here is one of which others may leave out what a context says.
+func TestNamesThatOthersLeaveOut(t *testing.T) {
+	for name, beyond := range map[string]uint64{"a number": 1 << 60, "one block alone": 1<<60 | wire.BlockOnly} {
+		c := newTrio(t)
+		p, other := liarsWriter(1).ID, liarsWriter(2)
+		c.w.Announce(other)
+		lie := record(p, block, "k", "lie", wire.Dot{Writer: other.ID, Seq: beyond})
+		lie.Abridged = true
+		c.say(c.x, lie)
+		c.x.put(5, "k", "mine")
+		c.say(c.w, record(p, block+1, "k", "another", wire.Dot{Writer: other.ID, Seq: block + 5}))
+		sync(c.x, c.w)
+		c.w.put(6, "k", "all")
+		for range 2 {
+			sync(c.w, c.x)
+			for _, g := range []*harness{c.w, c.x} {
+				if got := g.all(); got != "a=0 k=all" {
+					t.Errorf("%s: %q", name, got)
+				}
+				g.save()
+				g.reopen()
+			}
+		}
+	}
+}
+
 // TestNamesBeyondWhatIsReserved: a device that has taken over from a lie what its writer cannot have written, because it does not know that
 // writer, is no liar: what it writes is taken, and one write later all is whole.
 func TestNamesBeyondWhatIsReserved(t *testing.T) {

@@ -170,8 +170,8 @@ func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
 			unknown++
 		}
 	}
-	if unknown <= maxUnknown && len(out) <= wire.MaxContext {
-		return out, abridged
+	if !abridged && unknown <= maxUnknown && len(out) <= wire.MaxContext {
+		return out, false
 	}
 	return r.abridge(out, vs), true
 }
@@ -221,13 +221,16 @@ func mergeOne(out, pairs []wire.Dot) []wire.Dot {
 
 func number(p wire.Dot) uint64 { return p.Seq &^ wire.BlockOnly }
 
-// abridge leaves out of a context the writers that nobody here knows, but for those of vs, and what is too much then.
+// abridge leaves out of a context the writers that nobody has announced here, but for those of vs, and what is too much then. Who has their announcement
+// may have left out some of what vs say of them: a context that names the rest would reach less than these, though it has seen them.
 func (r *Replica) abridge(ctx []wire.Dot, vs []*version) []wire.Dot {
 	seen := make(map[uint64]bool, len(vs))
 	for _, v := range vs {
 		seen[v.dot.Writer] = true
 	}
-	ctx = slices.DeleteFunc(ctx, func(p wire.Dot) bool { return !seen[p.Writer] && !r.knows(p.Writer) })
+	ctx = slices.DeleteFunc(ctx, func(p wire.Dot) bool {
+		return !seen[p.Writer] && p.Writer != r.writer.id && r.announced(p.Writer) == nil
+	})
 	if len(ctx) > wire.MaxContext {
 		ctx = slices.DeleteFunc(ctx, func(p wire.Dot) bool { return !seen[p.Writer] })
 	}

@@ -21,7 +21,7 @@ var lied = []planted{
 	{mutant{"a writer has any number of versions of a key", writeGo, "siblings >= maxSiblings && (", "false && ("}, hostile},
 	{mutant{"every device gets a channel", peerPlaces, "return len(d.e.devices) <= placesMost || d.place", "return true"}, hostile},
 	{mutant{"an application peer says what others have", flow, "d.shares(f.namespace) && (d == r.d || r.d.full()) {", "d.shares(f.namespace) {"}, hostile},
-	{mutant{"a context grows by every name that is made up", versions, "	if unknown <= maxUnknown && len(out) <= wire.MaxContext {", "	if len(out) <= wire.MaxContext {"}, hostile},
+	{mutant{"a context grows by every name that is made up", versions, "	if !abridged && unknown <= maxUnknown && len(out) <= wire.MaxContext {", "	if len(out) <= wire.MaxContext {"}, hostile},
 }
 
 // months are bugs of the data engine.
