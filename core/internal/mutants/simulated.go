@@ -44,7 +44,7 @@ var months = []planted{
 	{mutant{"the sum keeps what was replaced", sumGo, "				r.sum.sub(v.term)\n", "				_ = v.term\n"}, nil},
 	{mutant{"a sum is told of what the vector does not cover", sumGo, "if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 {", "if r.closeOpen(); !r.sum.unsummed.empty() {"}, nil},
 	// Batches.
-	{mutant{"a batch is sent in pieces", cursorGo, "		out.More = i < len(batch)-1\n", "		out.More = false\n"}, nil},
+	{mutant{"a batch is sent in pieces", cursorGo, "		out.More = i < len(batch)-1\n", "		out.More = i < 0\n"}, nil},
 	// Reservations and starts.
 	{mutant{"numbers are given again after a crash", writerGo, "	w.block = w.reserved\n	w.reserved++\n", "	w.block = max(1, w.reserved-1)\n	w.reserved = w.block + 1\n"}, nil},
 	{mutant{"positions are given again after a crash", replicaGo, "	r.nextPos = r.reservedPos // none is used twice", "	r.nextPos = max(1<<positionBits, r.nextPos) // none is used twice"}, nil},
