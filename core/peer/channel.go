@@ -12,6 +12,7 @@ import (
 const (
 	goodSession = 30_000
 	dayCheck    = 60_000
+	m1Within    = 60_000 // of when the other device is there
 )
 
 func newChannel(d *device, day uint64, relay string) *channel {
@@ -133,9 +134,22 @@ func (c *channel) peer(present bool) {
 	case !present:
 		c.sessionDown()
 		c.sess.Drop()
-	case !c.d.pair.Initiator() || !c.d.busyElsewhere(c):
+	case !c.d.pair.Initiator():
+		c.awaitM1()
+	case !c.d.busyElsewhere(c):
 		c.begin()
 	}
+}
+
+// awaitM1 has the initiator, which is there, begin within some time.
+func (c *channel) awaitM1() {
+	c.m1By = c.e.clock.In(m1Within)
+	c.e.clock.Need(c.m1By)
+}
+
+// unmet reports whether the other device is there and nothing comes of it. The initiator tries again and again; so it was told something else.
+func (c *channel) unmet() bool {
+	return !c.d.pair.Initiator() && c.present && c.d.repl == nil && !c.sess.Pending() && c.e.clock.Due(c.m1By)
 }
 
 // begin starts a handshake. The session that stands stays until the new one does.
@@ -170,6 +184,10 @@ func (c *channel) heed(body []byte) {
 
 // tick does what is due in the session.
 func (c *channel) tick() {
+	if c.unmet() {
+		c.fail() // both are told anew who is there
+		return
+	}
 	if c.result(c.sess.Tick(c.e.clock.Now())) {
 		c.e.clock.Need(c.sess.Deadline())
 	}
@@ -199,7 +217,7 @@ func (c *channel) endSession() {
 	if c.sess != nil {
 		c.sess.Drop()
 	}
-	c.sess, c.present = nil, false
+	c.sess, c.present, c.m1By = nil, false, 0
 }
 
 // result carries out what the session returned. It returns false when the channel is down.
@@ -275,6 +293,7 @@ func (c *channel) sessionDown() {
 	r.dead = true
 	c.d.repl = nil
 	c.d.unsaved = true
+	c.awaitM1()
 	c.e.touch()
 }
 

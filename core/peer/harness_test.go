@@ -32,6 +32,7 @@ type harness struct {
 	queue []func()
 	conns map[uint64]*socket
 	last  uint64
+	told  func(to *node, data []byte) []byte   // what becomes of a frame of the relay's
 	tap   func(from *node, data []byte) []byte // what becomes of a frame to the relay; nil: it is lost
 	hello func(url string, f *wire.RelayFrame) // changes what the relay says at first
 }
@@ -331,6 +332,9 @@ func (h *harness) said(s *socket, data []byte) []byte {
 	if f, err := wire.ParseRelay(data); h.hello != nil && err == nil && f.Type == wire.RelayHello {
 		h.hello(s.url, &f)
 		return wire.AppendRelay(nil, &f)
+	}
+	if h.told != nil {
+		data = h.told(s.n, data)
 	}
 	return append([]byte(nil), data...)
 }

@@ -62,6 +62,30 @@ func TestLostFrameHeals(t *testing.T) {
 	}
 }
 
+// A Sync Server that says something else of the other device than is so, once, keeps a pair apart for no longer than it takes to notice.
+func TestToldThatNobodyIsThere(t *testing.T) {
+	for who := range 2 {
+		for k := range 8 { // who is there first differs
+			h, a, b := reunited(t)
+			n := 0
+			h.told = func(to *node, data []byte) []byte {
+				f, err := wire.ParseRelay(data)
+				if err != nil || to != h.nodes[who] || f.Type != wire.RelayJoined && f.Type != wire.RelayPeer {
+					return data
+				}
+				if n++; n == k%2+1 {
+					f.Present = false
+				}
+				return wire.AppendRelay(nil, &f)
+			}
+			h.wait(2 * 60_000)
+			if !h.converged() || a.status.Sync != SyncOnline || b.status.Sync != SyncOnline {
+				t.Errorf("%s was told at the %d. time that nobody is there: online: %d, %d", h.nodes[who].name, k%2+1, a.status.Sync, b.status.Sync)
+			}
+		}
+	}
+}
+
 // Whichever frames are lost, two stores are the same soon after the last one was, and every session between them has begun or ended.
 func TestFramesLostAtRandom(t *testing.T) {
 	for seed := range uint64(30) {

@@ -200,6 +200,7 @@ type channel struct {
 	key     ed25519.PrivateKey
 	sess    *session.Conn // while the connection stands
 	present bool          // the other side is at the channel
+	m1By    Millis        // by when it is to have begun, if it is the initiator
 	upAt    Millis        // when the session came up
 	moved   bool          // the session has moved data
 }
