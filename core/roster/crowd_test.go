@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/masqdev/masq/core/wire"
 )
 
 // crowds are what a full device x lets in, one behind the other so that a REVOKE of x stands behind all, beside REVOKEs that fill its half of the places.
@@ -207,6 +209,46 @@ func TestRevokesCrowdThatWasSeen(t *testing.T) {
 	for who, r := range map[string]*Roster{"who revoked": r, "another": other, "loaded": again(t, r)} {
 		if n := len(r.Members()); n != 2 || !r.Revoked(x.IK) {
 			t.Errorf("%s: %d are in", who, n)
+		}
+	}
+}
+
+// What a newcomer is given where a roster is too large to be given whole makes its host a member for it, whatever else introduces the host.
+func TestGrantOfMany(t *testing.T) {
+	for k := range 6 { // which of its introductions is a device's is the same everywhere, and no other rule
+		a, b, x, p := dev(10*k+1), dev(10*k+2), dev(10*k+5), peer(10*k+6)
+		h := newNamespaceHarness(t)
+		h.full("aa", a, a)
+		h.full("ab", a, b, "aa")
+		h.full("ba", b, a, "ab")
+		h.full("ax", a, x, "aa")
+		h.full("bb", b, b)
+		h.full("xa", x, a, "ax")
+		h.full("xb", x, b, "ax")
+		h.full("xx", x, x, "ax")
+		h.add("p", a, p, "aa")
+		h.full("m", x, dev(1000), "ax")
+		h.revoke("r0", x, dev(1000), "m")
+		for n := range 200 {
+			h.revoke(fmt.Sprint("r", n+1), x, dev(1000), fmt.Sprint("r", n))
+			h.note(fmt.Sprint("n", n), b, "ab")
+		}
+		for _, host := range []device{a, b, x} {
+			r := OpenNamespace(ns, a.IK, b.IK, x.IK)
+			takeAll(t, r, h)
+			if r.Len() <= wire.MaxRoster {
+				t.Fatalf("only %d entries", r.Len())
+			}
+			newcomer, grant := OpenNamespace(ns, host.IK), r.Grant(host.IK)
+			if _, err := newcomer.AddAll(grant); err != nil || len(grant) > wire.MaxRoster || !newcomer.Has(host.IK) {
+				t.Errorf("%s gives %d entries: %v, %s", host.Name, len(grant), err, say(newcomer))
+			}
+		}
+		guest := OpenNamespace(ns, a.IK)
+		takeAll(t, guest, h)
+		newcomer := OpenNamespace(ns, a.IK)
+		if _, err := newcomer.AddAll(guest.Grant(p.IK)); err != nil || !newcomer.Has(p.IK) {
+			t.Errorf("a peer gives too little: %v, %s", err, say(newcomer))
 		}
 	}
 }

@@ -397,17 +397,41 @@ func (r *Roster) Batches(heads []ID) (out [][][]byte) {
 	return out
 }
 
-// Grant is what a new device is given: all entries, or, if they are more than 256, what makes the device of ik a member. The rest follows
-// in the first session.
+// Grant is what a new device is given: all entries, or, if they are more than 256, what makes the device of ik a member; of a namespace's roster,
+// for whoever trusts that device alone if it is a full one, or else the first root alone. The rest follows in the first session.
 func (r *Roster) Grant(ik [32]byte) [][]byte {
 	if len(r.entries) <= wire.MaxRoster {
 		return r.Behind(nil)
 	}
-	m, ok := r.Member(ik)
-	if !ok {
-		return nil
+	for i := range r.entries {
+		if e := &r.entries[i]; e.introduces() && e.member.IK == ik {
+			if part := r.raws(r.behind([]ID{e.id})); r.introduces(part, ik) {
+				return part
+			}
+		}
 	}
-	return r.raws(r.behind([]ID{m.Entry}))
+	return nil
+}
+
+// introduces reports whether some entries, in their order, are enough to make the device of ik a member, for whom Grant is meant for.
+func (r *Roster) introduces(part [][]byte, ik [32]byte) bool {
+	var alone *Roster
+	switch {
+	case !r.namespace:
+		alone, _ = begin(part[0], true)
+		part = part[1:]
+	case r.isRoot(ik):
+		alone = openNamespace(r.genesis, [][32]byte{ik})
+	default:
+		alone = openNamespace(r.genesis, r.roots[:min(1, len(r.roots))])
+	}
+	for _, raw := range part {
+		if alone == nil || alone.add(raw, false, true) != nil {
+			return false
+		}
+	}
+	alone.settle(0)
+	return alone.Has(ik)
 }
 
 // reason is the place of a REVOKE that put a device out, -1 if it isn't out.
