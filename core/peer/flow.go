@@ -135,7 +135,7 @@ func (r *replication) onEnd(fields []byte) error {
 		f.namespace.touch()
 		f.taken = 0
 		f.doubted = f.doubted || !all // an END says only what has changed since the last one
-		f.endCursor(m.Position, !f.doubted)
+		f.endCursor(m.Position, !f.doubted && f.namespace.rep.Summed() != nil) // a sum is that of the vector alone
 		f.ackWhenDurable(m.Position)
 		r.e.after(func() { f.told = f.told.Join(f.credited(known)) }) // ACK says it, without a HAVE
 		f.p.heard = true
@@ -315,8 +315,8 @@ func (f *flow) tell() {
 	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: news, NK: f.repl.e.publicNK(), Sum: f.sumOf(v)}))
 }
 
-// endCursor notes that the other's log was taken to its end. Where not all that it says was believed, its vector does not tell what was
-// taken: then the cursor does.
+// endCursor notes that the other's log was taken to its end. Where not all that it says was believed, or more is held than the own vector covers,
+// that does not tell what was taken: then the cursor does.
 func (f *flow) endCursor(pos uint64, all bool) {
 	switch {
 	case f.lacking:

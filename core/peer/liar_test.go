@@ -3,6 +3,7 @@ package peer
 import (
 	"crypto/ed25519"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/masqdev/masq/core/replica"
@@ -409,5 +410,43 @@ func TestHearsayIsDenied(t *testing.T) {
 	}
 	if a.to(b) != session {
 		t.Error("another session")
+	}
+}
+
+// What no vector covers, because its device has never said that this is all, is not sent again in each session.
+func TestUncoveredIsSentOnce(t *testing.T) {
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
+	a.addApp(notes, "Notes")
+	h.pair(a, b)
+	phone := h.add("Phone", notes)
+	h.pairFor(a, phone, forPhone)
+	phone.putIn(notes, "k", "1")
+	h.untilIn(b, notes, "k=1")
+	own := phone.e.namespaceOf(notes).rep.Own()
+	var recs []byte
+	for i := range uint64(100) {
+		rec := wire.Record{
+			Dot: wire.Dot{Writer: own.ID, Seq: own.Reserved<<wire.BlockBits - 200 + i}, Time: 1, Key: fmt.Sprint("lie", i), Kind: wire.Bytes, Value: make([]byte, 1000),
+		}
+		recs = wire.AppendRecord(recs, &rec)
+	}
+	phone.says(a, wire.AppendData(nil, &wire.Data{Number: 1, Position: 1 << 40, Records: recs}))
+	h.until("desktop has them", func() bool { return strings.Count(b.in(notes), "lie") == 100 })
+	h.offline(phone, true)
+	for again := range 3 {
+		sent := 0
+		h.tap = func(from *node, data []byte) []byte {
+			if from == a {
+				sent += len(data)
+			}
+			return data
+		}
+		h.cut()
+		h.until("they meet again", func() bool { return a.to(b) != nil })
+		h.wait(20_000)
+		if h.tap = nil; sent > 50_000 {
+			t.Errorf("%d. session: laptop sends %d bytes", again+1, sent)
+		}
 	}
 }

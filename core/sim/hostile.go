@@ -48,6 +48,7 @@ const (
 	maxKnown = 64 // writers, records and messages that it keeps in mind
 	lieTime  = 4 * minute
 	banTime  = 2 * minute // until a device that was shut out is out everywhere
+	click    = second / 5 // from one device that a user removes to the next
 )
 
 // wildKeys is how many keys the hostile member writes to.
@@ -179,16 +180,21 @@ func (d *device) revokeStrangers(refused map[string]string) map[string]string {
 	if d.run == nil {
 		return again
 	}
-	for _, x := range d.strangers() {
-		d.run.do(call{op: &peer.Op{Client: me, Do: peer.Revoke{Device: x.ID}}, reply: func(r peer.Reply) {
-			switch {
-			case r.Err == "", r.Err == peer.EValue: // it went with another
-			case refused[x.ID] != "":
-				d.w.failf("%s cannot shut out %q: %s, and again %s", d.name, x.Name, refused[x.ID], r.Err)
-			default:
-				again[x.ID] = string(r.Err)
+	for i, x := range d.strangers() {
+		d.w.after(uint64(i)*click, func() {
+			if d.run == nil {
+				return
 			}
-		}})
+			d.run.do(call{op: &peer.Op{Client: me, Do: peer.Revoke{Device: x.ID}}, reply: func(r peer.Reply) {
+				switch {
+				case r.Err == "", r.Err == peer.EValue: // it went with another
+				case refused[x.ID] != "":
+					d.w.failf("%s cannot shut out %q: %s, and again %s", d.name, x.Name, refused[x.ID], r.Err)
+				default:
+					again[x.ID] = string(r.Err)
+				}
+			}})
+		})
 	}
 	return again
 }
