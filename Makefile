@@ -282,6 +282,9 @@ bench-check: build chrome ## fail if Masq has become slower than js/bench/README
 bench-core: need chrome js/node_modules/.package-lock.json $(BUILD)/bin/wasmbrowsertest ## measure the engine alone, natively and in the browser
 	@cd js && CHROME=$(CHROMIUM) node bench/core.mjs
 
+growth: need js/node_modules/.package-lock.json ## measure what grows with starts, devices, overwrites and applications: a table, and none grows faster than its package says
+	@cd js && node bench/growth.mjs
+
 generate: ## write js/src/codec.gen.ts, the codec's table in TypeScript
 	@go run ./wasm/client/codec/gen
 
