@@ -30,7 +30,6 @@ WORKER_SOURCES := go.mod $(shell find core/internal core/relay core/wire wasm/sy
 comma := ,
 
 SEEDS ?= 50
-KILLS ?= 200
 FIRST ?= 1
 FUZZTIME ?= 20s
 
@@ -173,8 +172,9 @@ smoke-servers: binary chrome $(BUILD)/bin/nats-server $(BUILD)/worker/worker.mjs
 sim: ## simulate meshes of devices: SEEDS=50 FIRST=1, or SEED=n step by step; HOSTILE=1 with a member that lies, LIES=end-known,ack only so
 	@go run ./core/sim/masqsim $(if $(HOSTILE),-hostile -lies '$(LIES)') $(if $(SEED),-seed $(SEED) -v,-seeds $(SEEDS) -first $(FIRST))
 
-kill: need ## kill a store that programs write to and watch, KILLS=200 times: nothing is lost, and nobody is left with what was never stored
-	@go test ./core/cmd/masq -run '^TestKill$$' -count=1 -v -timeout 20m -args -kills $(KILLS)
+kill: web chrome ## kill what programs and pages write to and watch, a store 200 times, Chromium 30: nothing is lost, and nobody is left with what was never stored; KILLS=n SEED=n
+	@go test ./core/cmd/masq -run '^TestKill$$' -count=1 -v -timeout 20m -args -kills $(or $(KILLS),200) $(if $(SEED),-seed $(SEED))
+	@cd js && CHROME=$(CHROMIUM) KILLS='$(or $(KILLS),30)' SEED='$(SEED)' node browsers/kills.mjs
 
 mutants-rights: ## remove each check that keeps a removed device out, or a peer or a page inside what it may: a test has to fail
 	@go run ./core/internal/mutants $(if $(ONLY),-only '$(value ONLY)')
@@ -281,6 +281,9 @@ bench-check: build chrome ## fail if Masq has become slower than js/bench/README
 
 bench-core: need chrome js/node_modules/.package-lock.json $(BUILD)/bin/wasmbrowsertest ## measure the engine alone, natively and in the browser
 	@cd js && CHROME=$(CHROMIUM) node bench/core.mjs
+
+growth: need js/node_modules/.package-lock.json ## measure what grows with starts, devices, overwrites and applications: a table, and none grows faster than its package says
+	@cd js && node bench/growth.mjs
 
 generate: ## write js/src/codec.gen.ts, the codec's table in TypeScript
 	@go run ./wasm/client/codec/gen

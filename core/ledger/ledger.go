@@ -8,7 +8,7 @@
 //
 // Every commit adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
 // and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data. So that a checkpoint
-// does not take it down, the record behind which each run began (Fence) stays, emptied.
+// does not take it down, the record behind which each run began (Fence) stays, emptied: those of the last 1,024 runs.
 //
 // A checkpoint shortens the log: each namespace writes what it has in memory into blocks (AddBlock), hands in its part of the manifest
 // (SetPart), and Checkpoint puts the manifest and drops the log records before it, all in one commit.

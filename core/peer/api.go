@@ -12,6 +12,12 @@
 // A driver carries actions out in their order. It has at most one Commit running at a time because the engine asks for no
 // other before Committed. After an error in Committed the engine goes back to what storage has, unless another engine has taken over or
 // storage is closed: then, and when a Load fails, it answers every operation with an error and asks for nothing more.
+//
+// # What grows
+//
+// An application of a local store costs about 400 bytes of storage, beside what is in it. A put costs the same on the wire however often its
+// device was started, and whoever is never heard again; each device that wrote the same key makes it 16 bytes longer. Once in a
+// session each side tells its whole vector, which has every device that ever wrote.
 package peer
 
 import (

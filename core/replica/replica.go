@@ -16,8 +16,8 @@
 // # What grows
 //
 // Writing a key again and starting again leave nothing behind that stays, however often, though another device is never heard. A
-// device that writes costs about 200 bytes for good: its element in the vector, its announcement, and a pair in the context of
-// each key that it wrote; and its marks, 16 bytes for each of its starts that was heard, up to 32 of them.
+// device that writes costs about 200 bytes of storage for good: its element in the vector (34 bytes), its announcement, and a pair (16) in
+// the context of each key that it wrote; and its marks, 16 bytes for each of its starts that was heard, up to 32 of them.
 package replica
 
 import (

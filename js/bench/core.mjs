@@ -3,18 +3,19 @@
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { Device } from './device.mjs'
+import { benchmarks as growing, growth } from './growth.mjs'
 import { fill, grid, heading, machine, number } from './report.mjs'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const times = 5
-const packages = ['channel', 'pairing', 'vault', 'replica', 'peer'].map((name) => `./core/${name}`)
-const flags = ['-run', 'none', '-bench', '.', '-benchtime', '200ms', '-count', String(times), '-timeout', '15m']
+const packages = ['session', 'pairing', 'vault', 'replica', 'peer'].map((name) => `./core/${name}`)
+const flags = `-run none -bench . -skip ${growing} -benchtime 200ms -count ${times} -timeout 15m`.split(' ')
 
 /** What is shown, by the name of the benchmark, in this order. */
 const titles = {
-  'channel.Handshake': 'handshake of a session, both sides',
-  'channel.Frame/200': 'frame of 200 B, sealed and opened',
-  'channel.Frame/60000': 'frame of 60 kB, sealed and opened',
+  'session.Handshake': 'handshake of a session, both sides',
+  'session.Frame/200': 'frame of 200 B, sealed and opened',
+  'session.Frame/60000': 'frame of 60 kB, sealed and opened',
   'pairing.Pairing': 'pairing, both sides',
   'vault.Seal': 'ChaCha20-Poly1305 over a block of 64 KiB: the raw limit',
   'vault.Open': 'the same, opened',
@@ -44,7 +45,7 @@ function run(what, args, env) {
     const found = /^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns\/op(.*)$/.exec(line)
     if (!found) continue
     const metric = (unit) => Number(RegExp(`(-?[\\d.]+) ${unit}`).exec(found[3])?.[1])
-    const sample = { ns: Number(found[2]), heap: metric('heap-B'), each: metric('each-B') }
+    const sample = { ns: Number(found[2]), heap: metric('heap-B') }
     ;(samples[`${name}.${found[1]}`] ??= []).push(sample)
   }
   const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]
@@ -54,12 +55,12 @@ function run(what, args, env) {
       {
         ns: median(all.map(({ ns }) => ns)),
         heap: median(all.map(({ heap }) => heap)),
-        each: median(all.map(({ each }) => each)),
       },
     ]),
   )
 }
 
+const grown = growth()
 const native = run('natively', [], {})
 const browser = run('in the browser', ['-exec', `${root}.ci/in-browser`], { GOOS: 'js', GOARCH: 'wasm' })
 const line = (title, pick) => [title, pick(native), pick(browser)]
@@ -70,19 +71,7 @@ const figures = [
 ]
 const table = grid([['', 'natively', 'in Chromium'], ...figures])
 
-/** What stays in storage of each, by the name of the benchmark: of 100 overwrites, 20 starts, one device, one application, and of more. */
-const growing = {
-  'replica.Growth/overwrite': 'writing a key again',
-  'replica.Growth/start': 'a start that writes',
-  'replica.Growth/device': 'a device that writes',
-  'peer.Growth/application': 'an application with a key',
-}
-const bytes = (key, n) => number(native[`${key}/${n}`]?.each)
-const growth = grid([
-  ['bytes that stay for each', '1×', '10×', '100×'],
-  ...Object.entries(growing).map(([key, title]) => [title, bytes(key, 1), bytes(key, 10), bytes(key, 100)]),
-])
-console.log(`\n${table}\n\n${growth}`)
+console.log(`\n${table}\n\n${grown}`)
 await fill({
-  core: `${heading({ runs: `${times} runs each`, machine: machine(await Device.version()) })}\n\n${table}\n\n${growth}`,
+  core: `${heading({ runs: `${times} runs each`, machine: machine(await Device.version()) })}\n\n${table}\n\n${grown}`,
 })

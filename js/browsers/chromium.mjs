@@ -83,6 +83,11 @@ class ChromiumTab extends Tab {
     return this.#page.goBack()
   }
 
+  /** hears has pages of this tab call a listener here, by a name. */
+  hears(name, listener) {
+    return this.#page.exposeFunction(name, listener)
+  }
+
   settle(expression) {
     return this.#page.evaluate(expression)
   }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, CDPSession, Page } from 'playwright-core'
 import { CODEC_VERSION } from '../src/codec.gen.js'
-import { Harness, codeOf, run } from './browser.js'
+import { Harness, codeOf, resolvesTrue, run } from './browser.js'
 
 let harness: Harness
 before(async () => void (harness = await Harness.open()))
@@ -49,7 +49,7 @@ test('a frozen leader is noticed by throttled tabs, and after the clock went bac
     await run(page, `masq.put('y', 2)`) // waits for a leader that answers
     await thaw()
     assert.equal(await run(leader, `masq.get('y')`), 2)
-    await page.waitForFunction(`masq.get('while frozen').then((v) => v === 1)`)
+    await resolvesTrue(page, `masq.get('while frozen').then((v) => v === 1)`)
     await profile.close()
   }
 })
@@ -83,7 +83,7 @@ test('storage that does not answer ends the engine, and the next one goes on; a 
   await hang(true)
   assert.equal(await codeOf(page, `masq.put('late', 2)`), 'E_STORAGE')
   await hang(false)
-  await page.waitForFunction(`masq.put('n', 3).then(() => true, () => false)`)
+  await resolvesTrue(page, `masq.put('n', 3).then(() => true, () => false)`)
   const late = await run(page, `masq.get('late')`)
   assert.ok(late === undefined || late === 2, String(late))
   await page.waitForFunction(`seen.at(-1) === 'n=3'`)

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { Harness, codeOf, run } from './browser.js'
+import { Harness, codeOf, resolvesTrue, run } from './browser.js'
 import { FakeStore, Refusal, SILENCE, type Instead } from './fake-store.js'
 
 const script = '<!doctype html><meta charset="utf-8"><title>Masq</title><script src="/masq.global.js"></script>'
@@ -261,7 +261,7 @@ test('embedded data that is left after moving is deleted next time', async () =>
   await page.reload()
   await reconnect(page)
   await until(page, 'local')
-  await page.waitForFunction(`indexedDB.databases().then((l) => l.length === 1)`)
+  await resolvesTrue(page, `indexedDB.databases().then((l) => l.length === 1)`)
 })
 
 test("with store: 'local' data that was in this browser stays there until useLocalStore", async () => {
@@ -273,7 +273,7 @@ test("with store: 'local' data that was in this browser stays there until useLoc
   await run(page, USE)
   await run(page, `masq.get('k1')`)
   assert.deepEqual([store.data.size, await count(page)], [50, 50])
-  await page.waitForFunction(`indexedDB.databases().then((l) => l.length === 1)`)
+  await resolvesTrue(page, `indexedDB.databases().then((l) => l.length === 1)`)
 })
 
 test('where options say embedded, it stays', async () => {

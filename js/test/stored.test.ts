@@ -73,7 +73,7 @@ async function open(commit: string, name: string): Promise<Page> {
 const connect = (page: Page, app: string): Promise<unknown> =>
   run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, id: '${app}', store: 'embedded' }))`)
 
-/** Asks until it is so. (page.waitForFunction takes a promise for true, whatever comes of it.) */
+/** Asks until it is so. */
 async function until(so: () => Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 60_000; !(await so()); await sleep(50))
     assert.ok(Date.now() < end, 'not within a minute')

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -20,12 +21,17 @@ import (
 	"github.com/masqdev/masq/core/localstore/native"
 )
 
-var kills = flag.Int("kills", 5, "how often the store is killed")
+var (
+	kills    = flag.Int("kills", 5, "how often the store is killed")
+	killSeed = flag.Uint64("seed", 0, "what is written, and when it is killed; 0: made up")
+)
 
 // A store is killed again and again while programs write and watch: nothing that it acknowledged is lost, and who comes back with the position
 // that it was told last has what list shows.
 func TestKill(t *testing.T) {
-	k := &killing{t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 1)), written: map[string][]oneWrite{}}
+	seed := cmp.Or(*killSeed, rand.Uint64N(1<<32))
+	fmt.Printf("SEED=%d\n", seed)
+	k := &killing{t: t, dir: t.TempDir(), rng: rand.New(rand.NewPCG(seed, 1)), written: map[string][]oneWrite{}}
 	k.watchers = []*killWatcher{{prefix: "", mirror: map[string]string{}}, {prefix: "b/", mirror: map[string]string{}}}
 	k.start()
 	for i := range *kills {
@@ -36,7 +42,11 @@ func TestKill(t *testing.T) {
 			w.check(k, i)
 		}
 		if k.checkWrites(); t.Failed() {
+			t.Logf("SEED=%d", seed)
 			break
+		}
+		if (i+1)%20 == 0 {
+			fmt.Printf("kill %d of %d\n", i+1, *kills)
 		}
 	}
 	k.die()
