@@ -113,6 +113,16 @@ func (c *content) has(x *write) bool {
 	return false
 }
 
+// conflicting is how many keys have several values.
+func (c *content) conflicting() (n int) {
+	for _, values := range c.values {
+		if len(values) > 1 {
+			n++
+		}
+	}
+	return n
+}
+
 // inconsistent returns what must never be seen together: a value with one that it has replaced, or half a batch. It is "" if
 // there is none. Values of devices that went back in time are left out.
 func (c *content) inconsistent() string {

@@ -33,6 +33,7 @@ func (w *simulation) error(most uint64) int64 { return int64(w.between(0, 2*most
 
 // jump sets a device's clock.
 func (d *device) jump() {
+	d.w.did("jump")
 	by := d.w.error(4 * minute / ms)
 	if d.w.chance(0.25) {
 		by = d.w.error(5 * hour / ms)

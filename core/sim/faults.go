@@ -159,6 +159,7 @@ var (
 	jump     = onRunning((*device).jump)
 
 	sleep = onRunning(func(d *device) {
+		d.w.did("sleep")
 		long := d.w.around(30 * second)
 		if d.w.chance(0.2) {
 			long = d.w.around(20 * minute)
@@ -166,11 +167,12 @@ var (
 		d.w.log(d.name, "sleep", long/ms)
 		d.run.sleep(long)
 	})
-	diskFull   = onRunning(func(d *device) { d.run.fails(storage.ErrQuota) })
-	diskError  = onRunning(func(d *device) { d.run.fails(errDisk) })
+	diskFull   = onRunning(func(d *device) { d.w.did("disk full"); d.run.fails(storage.ErrQuota) })
+	diskError  = onRunning(func(d *device) { d.w.did("disk error"); d.run.fails(errDisk) })
 	makeBackup = onRunning(func(d *device) {
 		s := d.disk.Snapshot()
 		d.backup = &s
+		d.w.did("backup")
 		d.w.log(d.name, "backup", 0)
 	})
 )
@@ -189,6 +191,7 @@ func restoreBackup(w *simulation) {
 	d.disk.Restore(*d.backup)
 	d.shaky = true
 	w.book.excuse(d)
+	w.did("restore")
 	w.log(d.name, "restore", 0)
 }
 
@@ -203,6 +206,7 @@ func copyDisk(w *simulation) {
 	twin.user.filled = true
 	twin.disk.Restore(d.disk.Snapshot())
 	w.twin, d.shaky = twin, true
+	w.did("copy")
 	w.log(twin.name, "copied", 0)
 	twin.open()
 	w.after(w.around(5*second), twin.user.live)
@@ -225,6 +229,7 @@ var switchOff = onStore(func(d *device) {
 	if others := d.run.status.Devices; len(others) > 0 && d.w.chance(0.7) {
 		off.Device = pick(d.w, others).ID
 	}
+	d.w.did("switch off")
 	d.w.log(d.name, "switch off", uint64(len(off.Device)))
 	d.prefer(off)
 	d.w.after(d.w.around(minute), d.switchOn)
@@ -251,6 +256,7 @@ func (d *device) prefer(do peer.Prefer) {
 
 // dropApplication deletes the application's data from a local store, and asks for it again.
 var dropApplication = onStore(func(d *device) {
+	d.w.did("drop application")
 	d.w.log(d.name, "drop", 0)
 	d.w.book.excuse(d)
 	drop := call{op: &peer.Op{App: notes, Client: me, Do: peer.DropApp{}}, reply: func(r peer.Reply) { d.user.refused(r.Err) }}
@@ -284,6 +290,7 @@ func sayOffline(w *simulation) {
 	if d == nil || d.offline {
 		return
 	}
+	w.did("say offline")
 	d.say(false)
 	if w.chance(0.5) {
 		w.after(w.around(minute), func() { d.say(true) })
@@ -302,6 +309,7 @@ func (w *simulation) cutOff(long uint64) {
 		return
 	}
 	d.cutOff = true
+	w.did("cut off")
 	w.log(d.name, "cut off", 0)
 	for _, l := range w.net.standing() {
 		if l.p.d == d {
@@ -332,6 +340,7 @@ func flipBit(w *simulation) { w.net.flips++ }
 // slowDown makes the network slow for some time.
 func slowDown(w *simulation) {
 	w.net.slow = w.between(2, 50)
+	w.did("slow")
 	w.log("network", "slow", w.net.slow)
 	w.after(w.around(20*second), func() { w.net.slow = 1 })
 }
@@ -342,6 +351,7 @@ func night(w *simulation) {
 		return
 	}
 	long := w.between(2*hour, 26*hour)
+	w.did("night")
 	w.log("everybody", "night", long/ms)
 	w.profile.trouble += long
 	for _, d := range w.devices {

@@ -147,6 +147,7 @@ func (n *network) flip(data []byte) []byte {
 	at := 1 + n.w.rng.IntN(len(data)-1)
 	data = slices.Clone(data)
 	data[at] ^= 1 << n.w.rng.IntN(8)
+	n.w.did("flip")
 	n.w.log("network", "flip", uint64(len(data)), "at ", at)
 	return data
 }
@@ -156,6 +157,7 @@ func (n *network) lose(data []byte) bool {
 	if wire.RelayType(data[0]) != wire.RelayData || n.w.calm || !n.w.chance(n.w.profile.loss) {
 		return false
 	}
+	n.w.did("lose")
 	n.w.log("network", "lose", uint64(len(data)))
 	return true
 }
@@ -195,6 +197,7 @@ func (l *link) hangup() {
 // drop ends a connection from the middle. Each end hears of it at its own time.
 func (l *link) drop() {
 	w := l.w
+	w.did("drop")
 	w.log(l.p.name(), "drop", uint64(l.conn))
 	l.leave(w.around(2 * second))
 	l.down.cut = true
@@ -204,6 +207,7 @@ func (l *link) drop() {
 // silence cuts a connection and tells nobody, or the one or the other end, late.
 func (l *link) silence() {
 	w := l.w
+	w.did("silent line")
 	w.log(l.p.name(), "silence", uint64(l.conn))
 	l.up.cut, l.down.cut = true, true
 	if w.chance(0.5) {
@@ -298,6 +302,7 @@ func (s *server) restart() {
 		return
 	}
 	drained := w.chance(0.5)
+	w.did("restart server")
 	w.log("server", "restart", 0, "drained ", drained)
 	if drained {
 		s.step(relay.Drain{ReconnectIn: 1000, TryFor: 30_000})

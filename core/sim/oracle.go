@@ -214,6 +214,7 @@ func (u *user) count(p *proc, do peer.Count) call {
 				n++
 			}
 		}
+		u.w.did("count")
 		if r.Number != n {
 			u.w.failf("%s: Count says %d of %+v where the watch told of %d", u.d.name, r.Number, do, n)
 		}
@@ -224,6 +225,7 @@ func (u *user) count(p *proc, do peer.Count) call {
 func (d *device) conflicts(app string, c *content, p *proc) {
 	keys := slices.Clone(c.keys)
 	left := len(keys)
+	d.w.counted("conflicts", len(keys))
 	for _, key := range keys {
 		p.do(call{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: key}}, reply: func(r peer.Reply) {
 			left--
@@ -239,12 +241,14 @@ func (d *device) conflicts(app string, c *content, p *proc) {
 // compareAll counts who has not what the first has.
 func (w *simulation) compareAll(all []*content) {
 	for i, c := range all[1:] {
+		w.did("content")
 		if what := difference(all[0], c); what != "" {
 			w.res.Diverged++
 			w.failf("diverged: %s and %s: %s", w.honest()[0].name, w.honest()[i+1].name, what)
 		}
 	}
 	for i, c := range all {
+		w.counted("conflicting content", c.conflicting())
 		if what := c.inconsistent(); what != "" {
 			w.failf("%s %s", w.honest()[i].name, what)
 		}
@@ -271,6 +275,7 @@ func (w *simulation) compareAside() {
 			first = c
 			w.checkWrites(c, true)
 		}
+		w.did("content aside")
 		if what := difference(first, c); what != "" {
 			w.res.Diverged++
 			w.failf("diverged: %s, in the other application: %s", d.name, what)
@@ -324,6 +329,7 @@ func (w *simulation) checkWrites(c *content, besidesIt bool) {
 		if !x.acked || !x.strict || x.excused || !x.exact() || strings.HasPrefix(x.key, besides) != besidesIt {
 			continue
 		}
+		w.did("durable write")
 		if !known[x] {
 			w.res.Lost++
 			w.failf("lost: %s; seen by %s", x, list(x.after))
@@ -344,6 +350,7 @@ func (w *simulation) checkStatus() {
 	}
 	for _, d := range w.honest() {
 		s := d.run.status
+		w.did("status")
 		entries := s.Entries
 		for _, x := range d.run.others() {
 			if x.Differs && !w.opt.Backups {
@@ -393,6 +400,7 @@ func (w *simulation) leaveAll() {
 		d.user.leave(d.run)
 	}
 	w.runUntil(w.now + forgetTime)
+	w.did("forgotten by server")
 	if s := w.server.core.Stats(); s.Waiting+s.Joined+s.Channels+s.Mailboxes != 0 {
 		w.failf("the Sync Server still has %d connections, %d channels and %d mailboxes", s.Waiting+s.Joined, s.Channels, s.Mailboxes)
 	}
@@ -405,6 +413,7 @@ func (w *simulation) reopenAlone(all []*content) {
 		d.disk.PowerCut(0)
 		d.open()
 		w.runUntil(w.now + 30*second)
+		w.did("reopened")
 		if what := difference(all[i], d.content()); what != "" {
 			w.failf("%s shows something else after a restart: %s", d.name, what)
 		}

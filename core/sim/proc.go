@@ -248,6 +248,7 @@ func (p *proc) commit(c peer.Commit) {
 	}
 	if p.w.chance(0.01) {
 		took += p.w.upTo(3 * second)
+		p.w.did("slow commit")
 	}
 	p.w.after(took*p.w.profile.disk, func() { p.committed(c) })
 }

@@ -31,9 +31,7 @@ type Result struct {
 	Stopped  int      // engines that ended, operations that were refused, and meshes that do not come to rest
 	Failures []string // every check that did not hold, Lost and Diverged included; the first maxFailures of them
 
-	Sums    int // that were compared with what is on the disk
-	Pairs   int // of devices with equal vectors that were compared
-	Overdue int // statuses that said of a device that it was not heard for long
+	Counts Counts // of operations, faults and checks
 
 	Writes    int    // values written and deleted by users
 	Events    int    // simulated events

@@ -119,7 +119,7 @@ func TestMonthsApart(t *testing.T) {
 		for _, what := range res.Failures {
 			t.Errorf("make sim SEED=%d: %s", seed, what)
 		}
-		if res.Overdue == 0 {
+		if res.Counts["overdue"] == 0 {
 			t.Errorf("seed %d: nobody is said to be overdue", seed)
 		}
 	}

@@ -24,6 +24,7 @@ func startOver(w *simulation) {
 	}
 	n := int(w.between(50, 500))
 	w.log(d.name, "start over", uint64(n))
+	w.did("start over")
 	d.cutOff = true
 	d.kill(false)
 	d.startAgain(n)
@@ -64,6 +65,7 @@ func loseDevice(w *simulation) {
 		}
 	}
 	w.log(d.name, "lost for good", 0)
+	w.did("lose device")
 	w.lost = append(w.lost, d.run.status.Self.ID)
 	d.lost = true
 	d.kill(false)
@@ -102,6 +104,7 @@ func (w *simulation) checkGrowth() {
 			continue
 		}
 		for _, g := range e.Growth() {
+			w.did("growth")
 			if room := partRoom + writerRoom*(g.Writers+1) + blockRoom*g.Blocks; g.Tails > mostTails || g.Pairs > mostPairs || g.Part > room {
 				w.failf("%s has grown: %+v, where %d bytes of the part are allowed", d.name, g, room)
 			}

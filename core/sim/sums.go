@@ -59,14 +59,14 @@ func (w *simulation) checkSums() {
 }
 
 func (w *simulation) checkSum(d *device, app string, h *holding, others []*holding) {
-	if w.res.Sums++; *h.sum != h.all {
+	if w.did("sum"); *h.sum != h.all {
 		w.failf("%s: the sum of %s is %x, and what is there has %x", d.name, app, *h.sum, h.all)
 	}
 	for _, o := range others {
 		if !o.vector.Same(h.vector) {
 			continue
 		}
-		if w.res.Pairs++; o.tame != h.tame && !w.opt.Backups {
+		if w.did("equal vectors"); o.tame != h.tame && !w.opt.Backups {
 			w.failf("%s: another holds something else of %s with the same vector", d.name, app)
 		}
 	}

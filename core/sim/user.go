@@ -25,6 +25,7 @@ type user struct {
 	filled   bool             // bulk data was written
 	discards bool             // gives up the data that is here by joining: writes nothing meanwhile
 	paired   bool             // is in a circle with others
+	fell     bool             // the last engine ended without a word
 	watchers []*watcher
 }
 
@@ -50,6 +51,7 @@ func (u *user) opened(p *proc) {
 		u.mirror, u.whole = map[string]entry{}, false
 	}
 	catchUp := since != 0 // the first Changed tells what came while nobody watched
+	u.w.did("watch")
 	watch := call{op: &peer.Op{Client: me, Do: peer.Watch{Since: since}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || p != u.d.run {
 			return
@@ -57,6 +59,7 @@ func (u *user) opened(p *proc) {
 		u.position = max(u.position, r.Number)
 		if since != 0 {
 			u.w.log(u.d.name, "watch on", r.Number-since)
+			u.w.did("watch on")
 		}
 	}}
 	before := uint64(0)
@@ -72,7 +75,13 @@ func (u *user) opened(p *proc) {
 	if u.d.isStore() {
 		p.do(u.add(notes), u.add(aside))
 	}
-	p.do(watch, u.page(p, "", func() {}))
+	crashed := u.fell && since != 0
+	u.fell = false
+	p.do(watch, u.page(p, "", func() {
+		if crashed {
+			u.w.did("mirror after crash")
+		}
+	}))
 	u.watchOn(p)
 }
 
@@ -83,6 +92,7 @@ func (u *user) add(app string) call {
 
 // page compares the mirror with a page of List, or fills it, and goes on to the next page; then is called behind the last.
 func (u *user) page(p *proc, after string, then func()) call {
+	u.w.did("list")
 	return call{op: &peer.Op{Client: me, Do: peer.List{After: after}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || p != u.d.run {
 			return
@@ -119,6 +129,7 @@ func (u *user) fill(entries []peer.Entry, inside func(string) bool) {
 }
 
 func (u *user) compare(entries []peer.Entry, inside func(string) bool) {
+	u.w.did("mirror")
 	n := 0
 	for key := range u.mirror {
 		if inside(key) {
@@ -148,8 +159,10 @@ func (u *user) changed(c peer.Changed, catchUp bool) {
 			u.w.failf("%s: a watch was reset on the way", u.d.name)
 		}
 		u.w.log(u.d.name, "reset", uint64(len(u.mirror)))
+		u.w.did("reset")
 		u.mirror = map[string]entry{}
 	}
+	u.w.counted("change", len(c.Changes))
 	for _, x := range c.Changes {
 		before, had := u.mirror[x.Key]
 		if u.whole && !catchUp && (had != x.HadValue || had && (before.kind != x.PrevKind || !bytes.Equal(before.value, x.Previous))) {
@@ -220,6 +233,7 @@ func (u *user) live() {
 	case r < u.w.profile.aside+0.015 && u.d != u.w.twin:
 		u.rename(p)
 	case r < u.w.profile.aside+0.045:
+		u.w.did("burst")
 		for range u.w.between(5, 60) {
 			u.write(p, 1)
 		}
@@ -238,6 +252,7 @@ func (u *user) fillIn(p *proc) {
 			key := fmt.Sprintf("bulk/%s/%06d", u.d.name, i+n)
 			batch = append(batch, u.w.book.add(u.d, key, wire.JSON, int(u.w.between(40, 800))))
 		}
+		u.w.did("bulk")
 		u.put(p, notes, batch, nil, true)
 	}
 }
@@ -274,6 +289,7 @@ func (u *user) writeKeys(p *proc, app string, keys []string, mark func(*write)) 
 		}
 		if u.w.chance(u.w.profile.deletes) {
 			kind = wire.Deleted
+			u.w.did("delete")
 		}
 		x := u.w.book.add(u.d, key, kind, u.size())
 		mark(x)
@@ -294,6 +310,7 @@ func (u *user) writeKeys(p *proc, app string, keys []string, mark func(*write)) 
 
 func (u *user) size() int {
 	if u.w.chance(u.w.profile.large) {
+		u.w.did("large value")
 		return int(u.w.between(10<<10, 300<<10))
 	}
 	return int(u.w.between(0, 300))
@@ -305,6 +322,7 @@ func (u *user) writeAside(p *proc) {
 	for _, i := range u.w.rng.Perm(50)[:u.w.between(1, 20)] {
 		keys = append(keys, fmt.Sprintf("%s%d", besides, i))
 	}
+	u.w.did("aside")
 	u.writeKeys(p, aside, keys, func(*write) {})
 }
 
@@ -318,6 +336,7 @@ func (u *user) put(p *proc, app string, batch []*write, before []call, strict bo
 		x.batch, x.strict = batch, strict
 		do.Writes = append(do.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
 	}
+	u.w.did(map[bool]string{false: "write", true: "batch"}[len(batch) > 1])
 	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
 	p.do(append(before, call{op: &peer.Op{App: app, Client: me, Do: do}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
@@ -331,6 +350,7 @@ func (u *user) put(p *proc, app string, batch []*write, before []call, strict bo
 
 // look compares what the device shows, conflicts included, with the mirror and with what may be seen together.
 func (u *user) look(p *proc) {
+	u.w.did("look")
 	var c content
 	calls := []call{{op: &peer.Op{Client: me, Do: peer.List{Prefix: "k/"}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || r.More || p != u.d.run {
@@ -367,6 +387,7 @@ func (u *user) take(c *content, entries []peer.Entry) {
 func (u *user) rename(p *proc) {
 	name := fmt.Sprintf("Device %s, the %d.", u.d.name, u.w.rng.IntN(100))
 	u.maybe = append(u.maybe, name)
+	u.w.did("new name")
 	p.do(call{op: &peer.Op{Client: me, Do: peer.Rename{Name: name}}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
 			u.name, u.maybe = name, u.maybe[slices.Index(u.maybe, name)+1:]
@@ -381,6 +402,7 @@ func (u *user) leave(p *proc) {
 	}
 	p.closing = true
 	u.w.log(u.d.name, "shutdown", 0)
+	u.w.did("leave")
 	p.do(call{op: &peer.Op{Client: me, Do: peer.Shutdown{}}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) && u.whole && u.w.chance(0.5) && u.d.stray == nil {
 			u.since = u.position
