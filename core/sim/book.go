@@ -22,6 +22,7 @@ type write struct {
 	kind  wire.Kind
 	value []byte
 	by    *device
+	app   string
 	batch []*write // those that were written with it, itself included
 	saw   []*write // the values that the key had when it was written
 	after []*write // the writes that saw this one

@@ -17,8 +17,9 @@ type Row struct {
 // rows are of every simulation, but for the two kinds of liars' and of disks that were put back.
 var rows = []Row{
 	{"operations", []string{
-		"write", "batch", "burst", "delete", "large value", "bulk", "aside", "look", "count", "list", "conflicts", "new name", "watch", "watch on",
-		"unwatch", "invite", "join", "pair", "bring", "discard", "leave", "open",
+		"write", "batch", "burst", "import", "import again", "delete", "large value", "bulk", "heavy", "second block", "aside",
+		"other application", "move circle", "look", "count", "list", "conflicts", "new name", "watch", "watch on",
+		"unwatch", "clear out", "range", "range after a key", "range backwards", "invite", "join", "pair", "bring", "discard", "leave", "open",
 	}},
 	{"faults", []string{
 		"drop", "silent line", "cut off", "say offline", "restart server", "slow", "flip", "lose", "kill", "power cut", "lost commits",
@@ -26,8 +27,9 @@ var rows = []Row{
 		"start over", "lose device", "months",
 	}},
 	{"checks", []string{
-		"sum", "equal vectors", "mirror", "mirror after crash", "prefix mirror", "change", "prefix change", "reset", "content", "conflicting content", "content aside",
-		"durable write", "status", "overdue", "growth", "forgotten by server", "reopened",
+		"sum", "equal vectors", "mirror", "mirror after crash", "prefix mirror", "change", "prefix change", "reset", "content",
+		"conflicting content", "content aside",
+		"durable write", "status", "overdue", "growth", "swept namespace", "forgotten by server", "reopened",
 	}},
 }
 

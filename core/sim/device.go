@@ -32,7 +32,7 @@ type device struct {
 
 func newDevice(w *simulation, n int) *device {
 	d := &device{w: w, n: n, name: "dev" + strconv.Itoa(n), app: notes, clock: w.newClock()}
-	if w.profile.stores && (n == 0 || w.chance(0.5)) {
+	if w.profile.stores && (n == 0 || w.profile.servers > 1 || w.chance(0.5)) {
 		d.app = ""
 	}
 	fill(w, d.key[:])

@@ -11,16 +11,21 @@ import (
 type profile struct {
 	name      string
 	devices   int
-	trouble   uint64  // how long things go wrong
-	calamity  uint64  // mean time between faults
-	pause     uint64  // mean time between what a user does
-	pairing   uint64  // mean time between pairings
-	aside     float64 // how much of what users do in local stores, but for looking, is in the other application: this less 0.15
-	keys      int     // that users fight over
-	bulk      int     // keys that each user has besides
-	large     float64 // how many of the values are large
-	deletes   float64 // how many of the writes are deletions
-	latency   uint64  // of the network, one way
+	trouble   uint64   // how long things go wrong
+	calamity  uint64   // mean time between faults
+	pause     uint64   // mean time between what a user does
+	pairing   uint64   // mean time between pairings
+	aside     float64  // how much of what users do in local stores, but for looking, is in the other application: this less 0.15
+	keys      int      // that users fight over
+	bulk      int      // keys that each user has besides
+	heavy     int      // and values of 100 to 300 KiB
+	longRun   bool     // somebody writes more in one run than a block has numbers
+	apps      []string // that local stores have besides
+	servers   int      // Sync Servers
+	moves     float64  // how often a user moves the circle to another of these, of all that users do
+	large     float64  // how many of the values are large
+	deletes   float64  // how many of the writes are deletions
+	latency   uint64   // of the network, one way
 	jitter    uint64
 	bandwidth uint64  // bytes a second
 	loss      float64 // how many of the frames between two devices are lost
@@ -53,7 +58,7 @@ func (w *simulation) newProfile() (p profile) {
 		kind = 6
 	}
 	if w.longLived() {
-		defer func() { p.faults = append(p.faults, startOver, startOver, loseDevice) }()
+		defer func() { p.faults, p.devices = append(p.faults, startOver, startOver, loseDevice, loseDevice), max(p.devices, 3) }()
 	}
 	if w.opt.Hostile {
 		return w.hostileProfile(p, network, programs)
@@ -333,7 +338,7 @@ func (d *device) reconnect() {
 	}
 }
 
-func restartServer(w *simulation) { w.server.restart() }
+func restartServer(w *simulation) { pick(w, w.servers).restart() }
 
 func flipBit(w *simulation) { w.net.flips++ }
 

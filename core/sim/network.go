@@ -16,6 +16,11 @@ const (
 	relayURL  = "wss://" + relayHost + "/masq"
 )
 
+// serverHosts are where there may be Sync Servers. Most meshes have the first only.
+var serverHosts = []string{relayHost, "other.example:6280"}
+
+func serverURL(host string) string { return "wss://" + host + "/masq" }
+
 // network is what lies between the devices and the Sync Server.
 type network struct {
 	w     *simulation
@@ -88,17 +93,18 @@ func (n *network) open(p *proc) (count int) {
 // dial opens a WebSocket for p, or fails.
 func (n *network) dial(p *proc, conn uint32, url string) *link {
 	w := n.w
-	l := &link{w: w, p: p, conn: conn, server: w.server}
-	path, ok := strings.CutPrefix(url, strings.TrimSuffix(relayURL, "/masq"))
-	if !ok {
+	server, path := w.serverAt(url)
+	if server == nil {
 		w.failf("%s dials %q", p.name(), url)
+		server = w.servers[0]
 	}
+	l := &link{w: w, p: p, conn: conn, server: server}
 	if n.open(p) >= maxSockets && w.hostile != nil && !p.d.hostile() {
 		w.failf("%s opens more than %d sockets", p.name(), maxSockets)
 		panic(givenUp{})
 	}
 	n.links = append(slices.DeleteFunc(n.links, func(l *link) bool { return l.phase == ended && l.up.cut && l.down.cut }), l)
-	switch reachable := !p.d.cutOff && w.server.up; {
+	switch reachable := !p.d.cutOff && server.up; {
 	case reachable:
 		w.carry(&l.up, 600, func() { l.arrive(path) })
 	case w.chance(0.2): // nothing returns, and nothing says so for long
@@ -111,7 +117,7 @@ func (n *network) dial(p *proc, conn uint32, url string) *link {
 
 // arrive is the WebSocket's opening at the server.
 func (l *link) arrive(path string) {
-	if l.p.dead || l.server != l.w.server || !l.server.up {
+	if l.p.dead || l.server.over || !l.server.up {
 		l.tell(1006)
 		return
 	}
@@ -122,7 +128,7 @@ func (l *link) arrive(path string) {
 			l.p.event(peer.Opened{Conn: l.conn})
 		}
 	})
-	l.server.step(relay.Open{Conn: l.id, Path: path, Host: relayHost})
+	l.server.step(relay.Open{Conn: l.id, Path: path, Host: l.server.host})
 }
 
 // send carries a frame from the device to the server.
@@ -178,7 +184,7 @@ func (l *link) leave(in uint64) {
 }
 
 func (l *link) gone() {
-	if l.id != 0 && l.server == l.w.server {
+	if l.id != 0 && !l.server.over {
 		delete(l.server.links, l.id)
 		l.server.step(relay.Closed{Conn: l.id})
 		l.id = 0
@@ -229,9 +235,11 @@ func (n *network) standing() []*link {
 	return out
 }
 
-// server runs the Sync Server's core.
+// server runs a Sync Server's core.
 type server struct {
 	w    *simulation
+	host string
+	over bool // another one runs in its place
 	core *relay.Server
 	up   bool
 	last uint64
@@ -241,10 +249,21 @@ type server struct {
 	past  [][]byte // frames that a server that lies keeps in mind
 }
 
-func newServer(w *simulation) *server {
+func newServer(w *simulation, host string) *server {
 	var seed [32]byte
 	fill(w, seed[:])
-	return &server{w: w, core: relay.New(relay.Config{Hosts: []string{relayHost}, Rand: newRand(seed)}), up: true, links: map[uint64]*link{}}
+	core := relay.New(relay.Config{Hosts: []string{host}, Rand: newRand(seed)})
+	return &server{w: w, host: host, core: core, up: true, links: map[uint64]*link{}}
+}
+
+// serverAt is the Sync Server behind a URL, with the path there; nil if there is none.
+func (w *simulation) serverAt(url string) (s *server, path string) {
+	for _, s := range w.servers {
+		if path, ok := strings.CutPrefix(url, strings.TrimSuffix(serverURL(s.host), "/masq")); ok {
+			return s, path
+		}
+	}
+	return nil, ""
 }
 
 func (s *server) clock() uint64 { return epoch + s.w.now/ms }
@@ -266,7 +285,7 @@ func (s *server) step(ev relay.Event) {
 		mine := s.ticks
 		in := (max(at, s.clock()+1) - s.clock()) * ms
 		s.w.after(in, func() {
-			if mine == s.ticks && s == s.w.server {
+			if mine == s.ticks && !s.over {
 				s.step(relay.Tick{})
 			}
 		})
@@ -318,12 +337,16 @@ func (s *server) restart() {
 		}
 	}
 	down := w.around(8 * second)
-	w.after(down, w.startServer)
+	w.after(down, w.startServers)
 }
 
-func (w *simulation) startServer() {
-	if !w.server.up {
-		w.server = newServer(w)
-		w.log("server", "up", 0)
+// startServers starts those that are down.
+func (w *simulation) startServers() {
+	for i, s := range w.servers {
+		if !s.up {
+			s.over = true
+			w.servers[i] = newServer(w, s.host)
+			w.log("server", "up", uint64(i))
+		}
 	}
 }

@@ -26,17 +26,19 @@ const (
 func (w *simulation) verify() {
 	w.heal()
 	w.pairRest()
+	w.askForAll()
 	if w.hostile != nil {
 		w.hostile.shutOut()
 	}
 	w.passMonths()
 	w.waitQuiet()
+	w.checkSwept()
 	all := w.contents()
 	w.compareAll(all)
 	w.compareAside()
 	w.checkSums()
 	w.compareWatches()
-	w.checkWrites(all[0], false)
+	w.checkWrites(all[0], notes)
 	w.checkStatus()
 	w.checkGrowth()
 	w.leaveAll()
@@ -48,7 +50,7 @@ func (w *simulation) heal() {
 	w.log("everybody", "heal", 0)
 	w.calm, w.truth = true, w.now+45*second
 	w.net.slow, w.net.flips = 1, 0
-	w.startServer()
+	w.startServers()
 	if w.twin != nil {
 		w.twin.vanish()
 	}
@@ -74,6 +76,7 @@ func (w *simulation) heal() {
 	for _, d := range w.devices {
 		d.switchOn()
 	}
+	w.agreeOnServer()
 	w.runUntil(w.now + reachTime)
 	w.checkReached()
 	w.runUntil(w.now + healTime - reachTime)
@@ -263,22 +266,28 @@ func (w *simulation) compareWatches() {
 	w.runUntil(w.now + 10*second)
 }
 
-// compareAside has all local stores have the same of the other application, with nothing lost.
+// compareAside has all local stores have the same of the other applications, with nothing lost.
 func (w *simulation) compareAside() {
+	for _, app := range w.profile.apps {
+		w.compareApp(app)
+	}
+}
+
+func (w *simulation) compareApp(app string) {
 	var first *content
 	for _, d := range w.honest() {
 		if !d.isStore() || d.run == nil {
 			continue
 		}
-		c := d.asideContent()
+		c := d.asideContent(app)
 		if first == nil {
 			first = c
-			w.checkWrites(c, true)
+			w.checkWrites(c, app)
 		}
 		w.did("content aside")
 		if what := difference(first, c); what != "" {
 			w.res.Diverged++
-			w.failf("diverged: %s, in the other application: %s", d.name, what)
+			w.failf("diverged: %s, in %s: %s", d.name, app, what)
 		}
 		if what := c.inconsistent(); what != "" {
 			w.failf("%s %s", d.name, what)
@@ -286,9 +295,9 @@ func (w *simulation) compareAside() {
 	}
 }
 
-func (d *device) asideContent() *content {
+func (d *device) asideContent(app string) *content {
 	c, waits := &content{}, true
-	d.run.do(call{op: &peer.Op{App: aside, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
+	d.run.do(call{op: &peer.Op{App: app, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
 		waits = false
 		if !d.user.refused(r.Err) {
 			d.user.take(c, r.Entries)
@@ -296,7 +305,7 @@ func (d *device) asideContent() *content {
 	}})
 	end := d.w.now + minute
 	d.w.runWhile(func() bool { return waits && d.w.now < end })
-	d.conflicts(aside, c, d.run)
+	d.conflicts(app, c, d.run)
 	return c
 }
 
@@ -320,13 +329,12 @@ func list(writes []*write) string {
 	return out + " ]"
 }
 
-// checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it: those of the other
-// application, or those of the first.
-func (w *simulation) checkWrites(c *content, besidesIt bool) {
+// checkWrites has every write of an application that was acknowledged as durable be there, or be replaced by one that saw it.
+func (w *simulation) checkWrites(c *content, app string) {
 	known := map[*write]bool{}
 	for _, x := range slices.Backward(w.book.writes) { // what saw a write comes after it
 		known[x] = c.has(x) || len(x.value) == 0 || slices.ContainsFunc(x.after, func(y *write) bool { return known[y] })
-		if !x.acked || !x.strict || x.excused || !x.exact() || strings.HasPrefix(x.key, besides) != besidesIt {
+		if !x.acked || !x.strict || x.excused || !x.exact() || x.app != app {
 			continue
 		}
 		w.did("durable write")
@@ -401,14 +409,18 @@ func (w *simulation) leaveAll() {
 	}
 	w.runUntil(w.now + forgetTime)
 	w.did("forgotten by server")
-	if s := w.server.core.Stats(); s.Waiting+s.Joined+s.Channels+s.Mailboxes != 0 {
-		w.failf("the Sync Server still has %d connections, %d channels and %d mailboxes", s.Waiting+s.Joined, s.Channels, s.Mailboxes)
+	for _, server := range w.servers {
+		if s := server.core.Stats(); s.Waiting+s.Joined+s.Channels+s.Mailboxes != 0 {
+			w.failf("%s still has %d connections, %d channels and %d mailboxes", server.host, s.Waiting+s.Joined, s.Channels, s.Mailboxes)
+		}
 	}
 }
 
 // reopenAlone opens every device once more, without a network: all that it showed is on its disk.
 func (w *simulation) reopenAlone(all []*content) {
-	w.server.up = false
+	for _, s := range w.servers {
+		s.up = false
+	}
 	for i, d := range w.honest() {
 		d.disk.PowerCut(0)
 		d.open()

@@ -73,7 +73,7 @@ type simulation struct {
 	opt     Options
 	profile profile
 	net     network
-	server  *server
+	servers []*server
 	devices []*device
 	twin    *device  // a copy of one of them that runs beside it
 	hostile *hostile // the one of them that lies; nil: none does
@@ -107,8 +107,11 @@ func newSimulation(seed uint64, opt Options) *simulation {
 	w := &simulation{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), opt: opt, trace: opt.Trace, digest: 14695981039346656037}
 	w.res.Seed = seed
 	w.profile = w.newProfile()
+	w.addRare(&w.profile)
 	w.net.init(w)
-	w.server = newServer(w)
+	for _, host := range serverHosts[:w.profile.servers] {
+		w.servers = append(w.servers, newServer(w, host))
+	}
 	for n := range w.profile.devices {
 		w.devices = append(w.devices, newDevice(w, n))
 	}
@@ -138,7 +141,7 @@ func (w *simulation) live() {
 	}
 	w.after(minute, w.pairSomebody)
 	w.after(w.upTo(minute), w.disturb)
-	w.after(w.profile.trouble/sumLooks, w.watchSums)
+	w.after(w.profile.trouble/w.sumLooks(), w.watchSums)
 	w.runWhile(func() bool { return w.queue[0].at <= w.profile.trouble })
 }
 

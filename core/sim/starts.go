@@ -60,8 +60,8 @@ func loseDevice(w *simulation) {
 		return
 	}
 	for _, o := range w.devices {
-		if !o.user.joined() {
-			return // it might be the only one that knows of it
+		if o.run == nil || len(o.run.others()) != len(w.devices)-1 {
+			return // it might be the only one that knows of another
 		}
 	}
 	w.log(d.name, "lost for good", 0)

@@ -18,8 +18,13 @@ import (
 // maxVector is how many bytes a vector may take. An eighth of what can be read, it has room for what a device itself writes beyond what it takes.
 const maxVector = wire.MaxVector / 8
 
-// sumLooks is how often the disks are looked at while there is trouble.
-const sumLooks = 20
+// sumLooks is how often the disks are looked at while there is trouble: fewer times where much is on them.
+func (w *simulation) sumLooks() uint64 {
+	if w.profile.heavy > 0 {
+		return 4
+	}
+	return 20
+}
 
 // holding is what a device's disk has of one application.
 type holding struct {
@@ -33,13 +38,13 @@ type holding struct {
 func (w *simulation) watchSums() {
 	if !w.calm {
 		w.checkSums()
-		w.after(w.profile.trouble/sumLooks, w.watchSums)
+		w.after(w.profile.trouble/w.sumLooks(), w.watchSums)
 	}
 }
 
 // checkSums has every device's sum be right, and two with equal vectors hold the same.
 func (w *simulation) checkSums() {
-	for _, app := range []string{notes, aside} {
+	for _, app := range w.lookedAt() {
 		var all []*holding
 		for _, d := range w.honest() {
 			h, err := d.holding(app)
