@@ -22,20 +22,22 @@ var rows = []Row{
 		"unwatch", "clear out", "range", "range after a key", "range backwards", "invite", "join", "pair", "bring", "discard", "leave", "open",
 	}},
 	{"faults", []string{
-		"drop", "silent line", "cut off", "say offline", "restart server", "slow", "flip", "lose", "kill", "power cut", "lost commits",
-		"commit got through", "take over", "sleep", "disk full", "disk error", "slow commit", "jump", "night", "switch off", "drop application",
+		"drop", "silent line", "cut off", "say offline", "restart server", "slow", "flip", "lose", "frame twice", "frame late", "kill",
+		"power cut", "lost commits", "lost strict commits, alone",
+		"commit got through", "death at a commit", "take over", "sleep", "disk full", "disk error", "slow commit", "jump", "jump by years",
+		"night", "switch off", "drop application",
 		"start over", "lose device", "months",
 	}},
 	{"checks", []string{
 		"sum", "equal vectors", "mirror", "mirror after crash", "prefix mirror", "change", "prefix change", "reset", "content",
-		"conflicting content", "content aside",
+		"conflicting content", "winner", "delivered", "status made anew", "bytes", "content aside",
 		"durable write", "status", "overdue", "growth", "swept namespace", "forgotten by server", "reopened",
 	}},
 }
 
 var (
-	hostileRows = []Row{{"lies", Lies()}}
-	backupRows  = []Row{{"backups", []string{"backup", "restore", "copy"}}}
+	hostileRows = []Row{{"lies", Lies()}, {"of liars", []string{"overheard message"}}}
+	backupRows  = []Row{{"backups", []string{"backup", "restore", "copy", "lost strict commits"}}}
 )
 
 // Rows are what a simulation with these options counts, what must happen over many seeds first.

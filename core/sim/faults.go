@@ -28,9 +28,12 @@ type profile struct {
 	latency   uint64   // of the network, one way
 	jitter    uint64
 	bandwidth uint64  // bytes a second
+	twice     float64 // how many of the frames between two devices come twice
+	late      float64 // and behind later ones
 	loss      float64 // how many of the frames between two devices are lost
 	disk      uint64  // disks are slower by this
 	clocks    bool    // clocks are wrong
+	years     bool    // by years
 	stores    bool    // some devices are local stores, and others application peers
 	faults    []fault
 }
@@ -51,14 +54,16 @@ func (w *simulation) newProfile() (p profile) {
 		p.loss = 0.01
 	}
 	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, sayOffline, restartServer, slowDown, flipBit}
-	programs := []fault{kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
-	disks := []fault{powerCut, powerCut, diskFull, diskError, takeOver}
+	programs := []fault{doom, doom, kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
+	disks := []fault{doom, loseAlone, powerCut, powerCut, diskFull, diskError, takeOver}
 	kind := w.rng.IntN(9)
 	if w.opt.Backups {
 		kind = 6
 	}
 	if w.longLived() {
-		defer func() { p.faults, p.devices = append(p.faults, startOver, startOver, loseDevice, loseDevice), max(p.devices, 3) }()
+		defer func() {
+			p.faults, p.devices = append(p.faults, startOver, startOver, loseDevice, loseDevice), max(p.devices, 3)
+		}()
 	}
 	if w.opt.Hostile {
 		return w.hostileProfile(p, network, programs)
@@ -86,7 +91,7 @@ func (w *simulation) newProfile() (p profile) {
 		}
 		// No deletions: a backup from before a deletion that everyone had, and forgot, brings back what nobody else takes in.
 		p.name, p.deletes = "backups", 0
-		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup, copyDisk}, programs...)
+		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup, copyDisk, loseStrict}, programs...)
 	case 7:
 		p.name, p.stores = "stores", true
 		p.faults = append(append(append(network, programs...), disks...), switchOff, switchOff, switchOff, dropApplication)
@@ -182,6 +187,47 @@ var (
 	})
 )
 
+// doom has an engine die at one of its next commits: before it, or before it hears that it is done.
+var doom = onRunning(func(d *device) { d.run.doom = int(d.w.between(1, 12)) })
+
+func (p *proc) doomed() bool {
+	if p.doom == 0 || p != p.d.run || p.w.calm {
+		return false
+	}
+	p.doom--
+	return p.doom == 0
+}
+
+// loseStrict has a disk lose the last of what it said was on stable storage, as some do when their power fails.
+func loseStrict(w *simulation) {
+	d := w.running()
+	if d == nil || w.pairing != nil {
+		return
+	}
+	w.did("lost strict commits")
+	d.loseStrict()
+	d.shaky = true
+}
+
+// loseAlone does so to a device that has never met another one: it has to go on from what is left.
+func loseAlone(w *simulation) {
+	d := w.running()
+	if d == nil || d.user.tried || d.user.joined() {
+		return
+	}
+	w.did("lost strict commits, alone")
+	d.loseStrict()
+}
+
+func (d *device) loseStrict() {
+	d.kill(true)
+	d.user.comeBack()
+	d.user.anyName = true
+	n := d.disk.LoseStrict(int(d.w.between(1, undone)))
+	d.w.book.excuse(d)
+	d.w.log(d.name, "loses", uint64(n))
+}
+
 // restoreBackup kills an engine, and its disk is what it was some time ago.
 func restoreBackup(w *simulation) {
 	d := w.running()
@@ -262,6 +308,7 @@ func (d *device) prefer(do peer.Prefer) {
 // dropApplication deletes the application's data from a local store, and asks for it again.
 var dropApplication = onStore(func(d *device) {
 	d.w.did("drop application")
+	d.dropped = true
 	d.w.log(d.name, "drop", 0)
 	d.w.book.excuse(d)
 	drop := call{op: &peer.Op{App: notes, Client: me, Do: peer.DropApp{}}, reply: func(r peer.Reply) { d.user.refused(r.Err) }}

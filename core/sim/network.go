@@ -168,6 +168,24 @@ func (n *network) lose(data []byte) bool {
 	return true
 }
 
+// deliver brings a frame to a device. Between the nodes of a Sync Server a frame may come twice, or behind those that were sent after it.
+func (s *server) deliver(l *link, data []byte) {
+	w, arrives := s.w, func() { l.p.event(peer.Frame{Conn: l.conn, Data: slices.Clone(data)}) }
+	mixed := wire.RelayType(data[0]) == wire.RelayData && !w.calm
+	if mixed && w.chance(w.profile.twice) {
+		w.did("frame twice")
+		w.log("network", "twice", uint64(len(data)))
+		w.carry(&l.down, len(data)+10, arrives)
+	}
+	if mixed && w.chance(w.profile.late) {
+		w.did("frame late")
+		w.log("network", "late", uint64(len(data)))
+		w.after(w.upTo(300*ms), func() { w.carry(&l.down, len(data)+10, arrives) })
+		return
+	}
+	w.carry(&l.down, len(data)+10, arrives)
+}
+
 // tell lets the device know that the connection has ended, or could not be made.
 func (l *link) tell(code uint16) {
 	if l.phase != ended {
@@ -297,7 +315,7 @@ func (s *server) act(a relay.Action) {
 	case *relay.Send:
 		if l := s.links[a.Conn]; l != nil {
 			for _, data := range s.pass(l, a.Data) {
-				s.w.carry(&l.down, len(data)+10, func() { l.p.event(peer.Frame{Conn: l.conn, Data: slices.Clone(data)}) })
+				s.deliver(l, data)
 			}
 		}
 	case relay.SendText:

@@ -35,12 +35,14 @@ func (w *simulation) verify() {
 	w.checkSwept()
 	all := w.contents()
 	w.compareAll(all)
+	w.checkWinners(all)
 	w.compareAside()
 	w.checkSums()
 	w.compareWatches()
 	w.checkWrites(all[0], notes)
 	w.checkStatus()
 	w.checkGrowth()
+	w.checkBytes()
 	w.leaveAll()
 	w.reopenAlone(all)
 }
@@ -297,12 +299,18 @@ func (w *simulation) compareApp(app string) {
 
 func (d *device) asideContent(app string) *content {
 	c, waits := &content{}, true
-	d.run.do(call{op: &peer.Op{App: app, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
-		waits = false
-		if !d.user.refused(r.Err) {
-			d.user.take(c, r.Entries)
-		}
-	}})
+	var page func(after string)
+	page = func(after string) {
+		d.run.do(call{op: &peer.Op{App: app, Client: me, Do: peer.List{After: after}}, reply: func(r peer.Reply) {
+			if waits = !d.user.refused(r.Err) && r.More; !waits && r.Err != "" {
+				return
+			}
+			if d.user.take(c, r.Entries); waits {
+				page(r.Entries[len(r.Entries)-1].Key)
+			}
+		}})
+	}
+	page("")
 	end := d.w.now + minute
 	d.w.runWhile(func() bool { return waits && d.w.now < end })
 	d.conflicts(app, c, d.run)
@@ -357,6 +365,7 @@ func (w *simulation) checkStatus() {
 		return
 	}
 	for _, d := range w.honest() {
+		d.checkTold(true)
 		s := d.run.status
 		w.did("status")
 		entries := s.Entries
@@ -387,7 +396,7 @@ func (w *simulation) checkStatus() {
 				names = append(names, x.run.status.Self.Name)
 			}
 		}
-		if name := s.Self.Name; name != d.user.name && !d.shaky && !slices.Contains(d.user.maybe, name) {
+		if name := s.Self.Name; name != d.user.name && !d.shaky && !d.user.anyName && !slices.Contains(d.user.maybe, name) {
 			w.failf("%s is called %q, not %q", d.name, name, d.user.name)
 		}
 		slices.Sort(shown)

@@ -90,6 +90,7 @@ func (w *simulation) pair(host, joiner *device) {
 	a.other, b.other = b, a
 	t.sides, w.pairing = [2]*side{a, b}, t
 	joiner.user.discards = w.chance(0.3)
+	host.user.tried, joiner.user.tried = true, true
 	w.log(host.name, "invite", 0, "for ", joiner.name)
 	w.did("invite")
 	invite := &peer.Op{Client: me, Do: peer.Invite{}}

@@ -8,7 +8,7 @@ import (
 )
 
 // What only some of the seeds have, beside what their profile brings, because it takes long or hides other things: many applications, many
-// devices, two Sync Servers, more data than a cache holds, more writes in one run than a block of numbers has.
+// devices, two Sync Servers whose nodes mix frames up, clocks that are off by years, more data than a cache holds, more writes in one run than a block of numbers has.
 
 // addRare adds it, by the seed's last digits.
 func (w *simulation) addRare(p *profile) {
@@ -26,6 +26,11 @@ func (w *simulation) addRare(p *profile) {
 		p.devices, p.pairing = 8, 15*second
 	case 4, 14:
 		p.stores, p.servers, p.moves = true, len(serverHosts), 0.01
+	case 6, 16:
+		p.twice, p.late = 0.003, 0.003
+	case 8, 18:
+		p.clocks, p.years = true, true
+		p.faults = append(p.faults, jump, jump)
 	case 9:
 		p.longRun = true
 	case 19:

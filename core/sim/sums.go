@@ -31,13 +31,17 @@ type holding struct {
 	vector wire.Vector
 	sum    *wire.Sum // nil: it has none to tell
 	all    wire.Sum  // of what is there
-	tame   wire.Sum  // the same, without the keys of a member that lies
+	recs   []wire.Record
+	tame   wire.Sum // the same, without the keys of a member that lies
 }
 
 // watchSums looks at the disks again and again while there is trouble.
 func (w *simulation) watchSums() {
 	if !w.calm {
 		w.checkSums()
+		if w.chance(0.2) {
+			pick(w, w.devices).checkTold(false)
+		}
 		w.after(w.profile.trouble/w.sumLooks(), w.watchSums)
 	}
 }
@@ -46,8 +50,10 @@ func (w *simulation) watchSums() {
 func (w *simulation) checkSums() {
 	for _, app := range w.lookedAt() {
 		var all []*holding
+		held := map[*device]*holding{}
 		for _, d := range w.honest() {
 			h, err := d.holding(app)
+			held[d] = h
 			switch {
 			case err != nil:
 				w.failf("%s: its disk cannot be read: %v", d.name, err)
@@ -59,6 +65,9 @@ func (w *simulation) checkSums() {
 				all = append(all, h)
 				w.checkSum(d, app, h, all[:len(all)-1])
 			}
+		}
+		if app == notes {
+			w.checkDelivered(held)
 		}
 	}
 }
@@ -126,6 +135,7 @@ func (d *device) read(l *ledger.Ledger, num uint16) (*holding, error) {
 		if err = errors.Join(err, e); err != nil {
 			return nil, err
 		}
+		h.recs = append(h.recs, recs...)
 		for i := range recs {
 			x := termOf(&recs[i])
 			if all.Add(all, x); !d.w.wild(recs[i].Key) {

@@ -16,7 +16,8 @@ type user struct {
 	w    *simulation
 	name string // what the user calls the device
 
-	maybe []string // names given since, of which it is not known whether they were kept
+	anyName bool     // its disk lost some of them
+	maybe   []string // names given since, of which it is not known whether they were kept
 
 	mirror    map[string]entry // what the watch has told so far
 	whole     bool             // the mirror has been filled
@@ -24,6 +25,7 @@ type user struct {
 	since     uint64           // where the next watch goes on, 0: the mirror is filled anew
 	filled    bool             // bulk data was written
 	discards  bool             // gives up the data that is here by joining: writes nothing meanwhile
+	tried     bool             // it has been in a pairing
 	paired    bool             // is in a circle with others
 	apps      map[string]bool  // of the many: those that it has asked for
 	wroteLong bool             // see runLong
