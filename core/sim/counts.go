@@ -18,7 +18,7 @@ type Row struct {
 var rows = []Row{
 	{"operations", []string{
 		"write", "batch", "burst", "import", "import again", "delete", "large value", "bulk", "heavy", "second block", "aside",
-		"other application", "move circle", "look", "count", "list", "conflicts", "new name", "watch", "watch on",
+		"other application", "move circle", "revoke", "look", "count", "list", "conflicts", "new name", "watch", "watch on",
 		"unwatch", "clear out", "range", "range after a key", "range backwards", "invite", "join", "pair", "bring", "discard", "leave", "open",
 	}},
 	{"faults", []string{
@@ -31,7 +31,7 @@ var rows = []Row{
 	{"checks", []string{
 		"sum", "equal vectors", "mirror", "mirror after crash", "prefix mirror", "change", "prefix change", "reset", "content",
 		"conflicting content", "winner", "delivered", "status made anew", "bytes", "content aside",
-		"durable write", "status", "overdue", "growth", "swept namespace", "forgotten by server", "reopened",
+		"durable write", "status", "overdue", "growth", "shut out", "swept namespace", "forgotten by server", "reopened",
 	}},
 }
 

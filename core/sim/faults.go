@@ -222,7 +222,7 @@ func loseAlone(w *simulation) {
 func (d *device) loseStrict() {
 	d.kill(true)
 	d.user.comeBack()
-	d.user.anyName = true
+	d.user.anyName, d.user.apps = true, nil
 	n := d.disk.LoseStrict(int(d.w.between(1, undone)))
 	d.w.book.excuse(d)
 	d.w.log(d.name, "loses", uint64(n))

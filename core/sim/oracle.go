@@ -41,6 +41,7 @@ func (w *simulation) verify() {
 	w.compareWatches()
 	w.checkWrites(all[0], notes)
 	w.checkStatus()
+	w.checkShutOut()
 	w.checkGrowth()
 	w.checkBytes()
 	w.leaveAll()

@@ -8,7 +8,8 @@ import (
 )
 
 // What only some of the seeds have, beside what their profile brings, because it takes long or hides other things: many applications, many
-// devices, two Sync Servers whose nodes mix frames up, clocks that are off by years, more data than a cache holds, more writes in one run than a block of numbers has.
+// devices, one that is shut out, two Sync Servers whose nodes mix frames up, clocks that are off by years, more data than a cache holds, more writes in
+// one run than a block of numbers has.
 
 // addRare adds it, by the seed's last digits.
 func (w *simulation) addRare(p *profile) {
@@ -23,7 +24,10 @@ func (w *simulation) addRare(p *profile) {
 			p.apps = append(p.apps, fmt.Sprintf("org.example.app%02d", i))
 		}
 	case 2:
-		p.devices, p.pairing = 8, 15*second
+		p.devices, p.pairing, p.bulk, p.large = 8, 15*second, min(p.bulk, 250), min(p.large, 0.02)
+	case 12, 17:
+		p.devices, p.pairing, p.calamity = max(p.devices, 3), 15*second, min(p.calamity, 15*second)
+		p.faults = append(p.faults, shutOut, shutOut, shutOut, shutOut)
 	case 4, 14:
 		p.stores, p.servers, p.moves = true, len(serverHosts), 0.01
 	case 6, 16:

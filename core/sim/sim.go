@@ -80,6 +80,8 @@ type simulation struct {
 	book    book
 	pairing *pairing
 	lost    []string // the ids of devices that are never heard again
+	out     []string // and of those that somebody meant to shut out
+	revoked []string // of these: who is out
 	starts  int      // of devices that start over and over
 	dawn    uint64   // until when everybody sleeps
 	truth   uint64   // from when on a Sync Server that lies does not, when trouble is over

@@ -59,10 +59,8 @@ func loseDevice(w *simulation) {
 	if d.run == nil || d.run.closing || d.stray != nil || !d.user.joined() {
 		return
 	}
-	for _, o := range w.devices {
-		if o.run == nil || len(o.run.others()) != len(w.devices)-1 {
-			return // it might be the only one that knows of another
-		}
+	if !w.acquainted() {
+		return // it might be the only one that knows of another
 	}
 	w.log(d.name, "lost for good", 0)
 	w.did("lose device")
@@ -73,12 +71,18 @@ func loseDevice(w *simulation) {
 	w.book.excuse(d)
 }
 
-// present are the devices of a list that are not lost.
+// acquainted reports whether all devices run and know all others.
+func (w *simulation) acquainted() bool {
+	return !slices.ContainsFunc(w.devices, func(o *device) bool { return o.run == nil || len(o.run.others()) != len(w.devices)-1 })
+}
+
+// present are the devices of a list that are neither lost nor shut out.
 func (w *simulation) present(list []peer.Device) []peer.Device {
-	if len(w.lost) == 0 {
+	gone := append(w.lost[:len(w.lost):len(w.lost)], w.out...)
+	if len(gone) == 0 {
 		return list
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(x peer.Device) bool { return slices.Contains(w.lost, x.ID) })
+	return slices.DeleteFunc(slices.Clone(list), func(x peer.Device) bool { return slices.Contains(gone, x.ID) })
 }
 
 // Bounds of what a namespace keeps, for each writer and for each block that holds its keys; see package replica.
