@@ -97,7 +97,7 @@ test: need ## check everything that has to hold before a change is merged
 	@printf '\nall is well\n'
 
 # The longest first, which waits most of the time. What builds the same comes one after the other.
-steps: step-js step-lint step-go step-browser step-vectors step-worker step-smoke step-size
+steps: step-js step-lint step-go step-browser step-vectors step-sim step-worker step-smoke step-size
 
 step-js:
 	$(STEP) 'TypeScript tests' $(MAKE) test-js
@@ -109,6 +109,8 @@ step-browser:
 	$(STEP) 'Go tests in the browser' $(MAKE) test-browser
 step-vectors: step-browser
 	$(STEP) 'vectors' $(MAKE) vectors
+step-sim:
+	$(STEP) 'simulation' $(MAKE) sim SEEDS=40
 step-worker:
 	$(STEP) 'Worker tests' $(MAKE) test-worker
 step-smoke: step-worker

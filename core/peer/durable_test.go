@@ -115,7 +115,7 @@ func TestJoinAgainWhenNeverAdded(t *testing.T) {
 	granted.e = b.e
 	b.e.circle = &granted
 	b.e.refreshDevices(b.e.circle)
-	if b.e.currentStatus().Devices != nil {
+	if b.e.LookAnew().Devices != nil {
 		t.Error("the status shows devices, although this one was not added")
 	}
 	if r := b.replies[b.do(Op{Do: Join{Link: "no link"}})]; r.Err != ELink {

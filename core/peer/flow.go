@@ -281,7 +281,7 @@ func (f *flow) pump() {
 func (f *flow) end() {
 	v := f.namespace.rep.Told()
 	if !f.dirty && f.peer.CoversAll(v) {
-		if len(f.ends) == 0 && f.p.acked < f.pos { // all that came since came from there
+		if len(f.ends) == 0 && f.p.acked < f.pos && f.p.have.CoversAll(v) { // all that came since came from there, and is in storage there
 			f.p.reached(f.pos)
 			f.namespace.touch()
 		}

@@ -19,3 +19,14 @@ func (e *Engine) Tombstones() []int {
 	}
 	return out
 }
+
+// LookAnew is the status as it is when everything is looked at again, which the next step does once more. The simulator compares it with the one that
+// was told.
+func (e *Engine) LookAnew() Status {
+	e.touch()
+	e.look()
+	s := e.overall()
+	s.Apps = e.lookedAt()
+	e.touch()
+	return s
+}

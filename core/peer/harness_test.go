@@ -67,6 +67,8 @@ type node struct {
 	failed     Code
 	lastOp     uint64
 	commits    int
+	slow       bool   // its next commit is not done until it is finished
+	unfinished func() // what does that
 	loaded     []storage.ID
 	lastInvite uint64
 	play       func(Event) // who speaks for the device in the place of an engine; nil: nobody
@@ -239,7 +241,12 @@ func (n *node) act(life int, a Action) {
 		n.pairing[a.Op] = a
 	case Commit:
 		n.commits++
-		n.back(life, Committed{Err: n.store.Commit(a.Changes, a.Durability)})
+		finish := func() { n.back(life, Committed{Err: n.store.Commit(a.Changes, a.Durability)}) }
+		if n.slow {
+			n.unfinished = finish
+			break
+		}
+		finish()
 	case Load:
 		n.loaded = append(n.loaded, a.IDs...)
 		blocks, err := n.store.Load(a.IDs)

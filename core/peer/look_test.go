@@ -9,16 +9,6 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// currentStatus is the status as it is when everything is looked at anew.
-func (e *Engine) currentStatus() Status {
-	e.touch()
-	e.look()
-	s := e.overall()
-	s.Apps = e.lookedAt()
-	e.touch()
-	return s
-}
-
 func appNumber(i int) string { return fmt.Sprintf("org.example.app%04d", i) }
 
 // manyApplications makes so many applications in two local stores, each with a key.
@@ -117,7 +107,7 @@ func TestStatusIsKept(t *testing.T) {
 		}
 		h.wait(2 * statusEvery)
 		for _, n := range h.nodes {
-			was, now := n.status, n.e.currentStatus()
+			was, now := n.status, n.e.LookAnew()
 			for i := range now.Devices { // which alone is no reason to tell a status
 				now.Devices[i].LastHeard = was.Devices[i].LastHeard
 			}

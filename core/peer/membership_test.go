@@ -82,7 +82,7 @@ func TestNamesAreShownClean(t *testing.T) {
 		h.until(name, func() bool { return slices.Equal(a.names(), []string{want}) })
 		a.crash()
 		b.crash()
-		h.until("again", func() bool { return slices.Equal(a.names(), []string{want}) && b.e.currentStatus().Self.Name == want })
+		h.until("again", func() bool { return slices.Equal(a.names(), []string{want}) && b.e.LookAnew().Self.Name == want })
 	}
 	if r := a.replies[a.do(Op{Do: Rename{Name: "\u2060"}})]; r.Err != EValue {
 		t.Errorf("%q", r.Err)
@@ -99,11 +99,11 @@ func TestRosterQuota(t *testing.T) {
 	h.pair(a, b)
 	h.until("connected", func() bool { return len(b.names()) == 1 })
 	b.signAdds(b.e.circle, 0, 240)
-	if left := b.e.currentStatus().Left; left != 256-3-240 {
+	if left := b.e.LookAnew().Left; left != 256-3-240 {
 		t.Errorf("%d left", left)
 	}
 	b.signAdds(b.e.circle, 240, 256)
-	if left := b.e.currentStatus().Left; left != 0 {
+	if left := b.e.LookAnew().Left; left != 0 {
 		t.Errorf("%d left", left)
 	}
 	if r := b.replies[b.do(Op{Do: SetRelays{URLs: h.urls}})]; r.Err != EQuota {

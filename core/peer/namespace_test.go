@@ -48,7 +48,7 @@ func (h *harness) untilIn(n *node, app, want string) {
 
 // app is what the status says of an application.
 func (n *node) appStatus(app string) AppStatus {
-	for _, a := range n.e.currentStatus().Apps {
+	for _, a := range n.e.LookAnew().Apps {
 		if a.App == app {
 			return a
 		}
@@ -246,7 +246,7 @@ func TestSyncIsSwitchedOffAndOn(t *testing.T) {
 	a.putIn(notes, "k", "1")
 	h.untilIn(b, notes, "k=1")
 	h.untilIn(c, notes, "k=1")
-	id := func(n *node) string { return n.e.currentStatus().Self.ID }
+	id := func(n *node) string { return n.e.LookAnew().Self.ID }
 
 	a.must(Op{App: notes, Do: Prefer{Device: id(b)}})
 	c.must(Op{App: notes, Do: Prefer{Device: id(b)}})

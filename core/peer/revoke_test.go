@@ -10,10 +10,10 @@ import (
 	"github.com/masqdev/masq/core/roster"
 )
 
-func (n *node) id() string { return n.e.currentStatus().Self.ID }
+func (n *node) id() string { return n.e.LookAnew().Self.ID }
 
 func (n *node) names() (out []string) {
-	for _, d := range n.e.currentStatus().Devices {
+	for _, d := range n.e.LookAnew().Devices {
 		out = append(out, d.Name)
 	}
 	return out

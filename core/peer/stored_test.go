@@ -39,7 +39,7 @@ func (n *node) listedEntries(app string) (out []stored.Entry) {
 func (n *node) listing() stored.Listing {
 	n.m.t.Helper()
 	kind := func(d Device) string { return fmt.Sprintf("%s kind %d", d.Name, d.Kind) }
-	s := n.e.currentStatus()
+	s := n.e.LookAnew()
 	l := stored.Listing{Self: s.Self.Name, Error: string(s.Err), Relays: s.Relays, Devices: []string{}}
 	names := map[string]string{}
 	for _, d := range s.Devices {

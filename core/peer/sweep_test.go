@@ -145,3 +145,21 @@ func TestSinceTellsOfDeletions(t *testing.T) {
 		})
 	}
 }
+
+// TestApplicationPeerHearsWhatAStoreHas: the store has told what it has, though an END of the peer said the same meanwhile: the peer does not take
+// an ACK of that for the store's word.
+func TestApplicationPeerHearsWhatAStoreHas(t *testing.T) {
+	h, laptop, phone := withPhone(t)
+	h.wait(60_000)
+	for i := range 10 {
+		laptop.putIn(notes, "x", "1")
+		laptop.must(Op{App: notes, Do: Batch{Writes: []Write{{Key: "x"}}}})
+		phone.put("y", fmt.Sprint(i))
+	}
+	h.wait(hour + 60_000)
+	for _, n := range h.nodes {
+		if got := n.tombstones(); got != 0 {
+			t.Errorf("%s: %d tombstones", n.name, got)
+		}
+	}
+}

@@ -91,6 +91,9 @@ func (r *Replica) write(st *stage, now uint64, writes []Write, replaces, anew bo
 		}
 		recs[i].ctx, recs[i].abridged = r.contextOf(seen)
 	}
+	for !replaces && st.has(time, writes) {
+		time++
+	}
 	size := 0
 	for _, v := range recs {
 		v.time = time
@@ -269,6 +272,14 @@ func (r *Replica) stage(keys int) *stage {
 		s.place = make(map[string]int, keys)
 	}
 	return s
+}
+
+// has reports whether a version of one of the keys has this time. One beside it with the same would come before it or behind it by its writer and
+// number, which are drawn last.
+func (s *stage) has(time uint64, writes []Write) bool {
+	return slices.ContainsFunc(writes, func(w Write) bool {
+		return slices.ContainsFunc(s.after(w.Key), func(v *version) bool { return v.time == time })
+	})
 }
 
 // of returns a key's place, nil if it was not looked up.

@@ -38,6 +38,7 @@ func (w *simulation) passMonths() {
 	}
 	away := pick(w, w.devices)
 	w.log(away.name, "away", absence)
+	w.did("months")
 	often := map[*device]float64{}
 	for _, d := range w.devices {
 		often[d] = pick(w, []float64{0.1, 0.5, 1})
@@ -122,7 +123,7 @@ func (g *diary) take(d *device, s peer.Status, last bool) {
 		may := g.runs-m.fewest >= overdueRuns && now >= m.after+overdueAge
 		must := g.runs-m.most >= overdueRuns && now >= m.before+overdueAge
 		if x.Overdue {
-			d.w.res.Overdue++
+			d.w.did("overdue")
 		}
 		if x.Overdue && !may || !x.Overdue && must && last {
 			d.w.failf("%s says %v of %q being overdue: it ran on %d to %d days since that was heard %d to %d h ago", d.name, x.Overdue, x.Name,

@@ -22,6 +22,7 @@ type write struct {
 	kind  wire.Kind
 	value []byte
 	by    *device
+	app   string
 	batch []*write // those that were written with it, itself included
 	saw   []*write // the values that the key had when it was written
 	after []*write // the writes that saw this one
@@ -111,6 +112,16 @@ func (c *content) has(x *write) bool {
 		}
 	}
 	return false
+}
+
+// conflicting is how many keys have several values.
+func (c *content) conflicting() (n int) {
+	for _, values := range c.values {
+		if len(values) > 1 {
+			n++
+		}
+	}
+	return n
 }
 
 // inconsistent returns what must never be seen together: a value with one that it has replaced, or half a batch. It is "" if

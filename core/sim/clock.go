@@ -24,6 +24,9 @@ func (w *simulation) newClock() Clock {
 		if w.chance(0.3) {
 			c.Offset = w.error(3 * hour / ms)
 		}
+		if w.profile.years && w.chance(0.5) {
+			c.Offset = w.error(10 * year / ms)
+		}
 	}
 	return c
 }
@@ -33,9 +36,14 @@ func (w *simulation) error(most uint64) int64 { return int64(w.between(0, 2*most
 
 // jump sets a device's clock.
 func (d *device) jump() {
+	d.w.did("jump")
 	by := d.w.error(4 * minute / ms)
 	if d.w.chance(0.25) {
 		by = d.w.error(5 * hour / ms)
+	}
+	if d.w.profile.years && d.w.chance(0.5) {
+		d.w.did("jump by years")
+		by = d.w.error(10 * year / ms)
 	}
 	d.clock.Offset += by
 	if d.w.chance(0.3) {

@@ -26,13 +26,15 @@ type device struct {
 	offline bool // it says that it has none, which need not be so
 	shaky   bool // its disk was brought back to an older state: what it wrote since may be lost or come again
 	backup  *Snapshot
+	id      string // as others know it, once it is known
+	dropped bool   // its data of the application was deleted
 	lost    bool   // it is never heard again
 	diary   *diary // while months pass
 }
 
 func newDevice(w *simulation, n int) *device {
 	d := &device{w: w, n: n, name: "dev" + strconv.Itoa(n), app: notes, clock: w.newClock()}
-	if w.profile.stores && (n == 0 || w.chance(0.5)) {
+	if w.profile.stores && (n == 0 || w.profile.servers > 1 || w.chance(0.5)) {
 		d.app = ""
 	}
 	fill(w, d.key[:])
@@ -60,6 +62,7 @@ func (d *device) open() {
 	if err != nil {
 		d.w.failf("%s: List: %v", d.name, err)
 	}
+	d.w.did("open")
 	d.w.log(d.name, "open", uint64(len(ids)))
 	var seed [32]byte
 	fill(d.w, seed[:])
@@ -110,6 +113,7 @@ func (d *device) kill(power bool) {
 	if p == nil {
 		return
 	}
+	d.w.did(map[bool]string{false: "kill", true: "power cut"}[power])
 	d.w.log(d.name, "kill", uint64(d.disk.Loose()), "power cut ", power)
 	if d.stray != nil {
 		d.stray.end()
@@ -122,9 +126,11 @@ func (d *device) kill(power bool) {
 		lost = int(d.w.upTo(uint64(d.disk.Loose()) + 1))
 	}
 	if p.flight != nil && lost == 0 && d.w.chance(0.5) { // the commit in flight got through, but for its answer
+		d.w.did("commit got through")
 		_ = d.disk.Commit(p.flight.Changes, p.flight.Durability)
 	}
 	if power {
+		d.w.counted("lost commits", lost)
 		d.disk.PowerCut(lost)
 	}
 	d.run = nil
@@ -136,6 +142,7 @@ func (d *device) takeOver() {
 	if d.run == nil || d.stray != nil || d.run.closing {
 		return
 	}
+	d.w.did("take over")
 	d.w.log(d.name, "take over", 0)
 	d.stray, d.run = d.run, nil
 	d.stray.stray = true

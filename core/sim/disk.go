@@ -15,12 +15,30 @@ type Disk struct {
 	Room int
 
 	stable blocks           // what a power cut leaves
+	undos  []undo           // of the last commits in it, in order
 	loose  []storage.Commit // acknowledged after it, in order, not stable yet
 	seen   blocks           // stable with loose
 	closed bool
 }
 
 type blocks map[storage.ID][]byte
+
+// undo is what blocks were before a commit.
+type undo map[storage.ID][]byte // nil: there was none
+
+// undoing is what undoes g in b.
+func (b blocks) undoing(g storage.Commit) undo {
+	u := undo{}
+	for _, list := range [][]storage.Block{g.Adds, g.Puts} {
+		for _, x := range list {
+			u[x.ID] = b[x.ID]
+		}
+	}
+	for _, id := range g.Dels {
+		u[id] = b[id]
+	}
+	return u
+}
 
 // apply makes the commit's changes in b. It keeps the commit's memory.
 func (b blocks) apply(g storage.Commit) {
@@ -123,6 +141,7 @@ func (d *Disk) Reopen() *Disk {
 // Flush makes everything acknowledged stable.
 func (d *Disk) Flush() {
 	for _, g := range d.loose {
+		d.undos = append(d.undos[max(0, len(d.undos)-undone+1):], d.stable.undoing(g))
 		d.stable.apply(g)
 	}
 	d.loose = nil
@@ -138,6 +157,24 @@ func (d *Disk) PowerCut(n int) {
 	d.seen = maps.Clone(d.stable)
 }
 
+// undone is how many strict commits LoseStrict loses at most.
+const undone = 12
+
+// LoseStrict loses what is not stable, and up to n of the commits that are, which no disk may do. It returns how many.
+func (d *Disk) LoseStrict(n int) int {
+	n = min(n, len(d.undos))
+	for _, u := range slices.Backward(d.undos[len(d.undos)-n:]) {
+		for id, data := range u {
+			if d.stable[id] = data; data == nil {
+				delete(d.stable, id)
+			}
+		}
+	}
+	d.undos, d.loose = d.undos[:len(d.undos)-n], nil
+	d.seen = maps.Clone(d.stable)
+	return n
+}
+
 // A Snapshot is a copy of a disk's blocks.
 type Snapshot struct{ blocks blocks }
 
@@ -146,7 +183,7 @@ func (d *Disk) Snapshot() Snapshot { return Snapshot{maps.Clone(d.seen)} }
 
 // Restore brings the disk back to what it was, as a restored backup does.
 func (d *Disk) Restore(s Snapshot) {
-	d.seen, d.stable, d.loose = maps.Clone(s.blocks), maps.Clone(s.blocks), nil
+	d.seen, d.stable, d.loose, d.undos = maps.Clone(s.blocks), maps.Clone(s.blocks), nil, nil
 }
 
 // Same reports whether the disk holds exactly what it held at s.

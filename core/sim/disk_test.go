@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -97,5 +98,32 @@ func TestSnapshot(t *testing.T) {
 	add(2) // again
 	if d.Same(s) {
 		t.Error("a commit after Restore changed the snapshot")
+	}
+}
+
+// What is lost of strict commits is their end, whatever they added, replaced and deleted.
+func TestLoseStrict(t *testing.T) {
+	var d Disk
+	var states []Snapshot
+	for n := range byte(20) {
+		g := storage.Commit{Adds: []storage.Block{{ID: storage.Log | storage.ID(n), Data: []byte{n}}}, Puts: []storage.Block{{ID: storage.Page, Data: []byte{n}}}}
+		if n > 1 {
+			g.Dels = []storage.ID{storage.Log | storage.ID(n-2)}
+		}
+		states = append(states, d.Snapshot())
+		if err := d.Commit(g, storage.Strict); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range []int{1, 3, undone} {
+		left := 20 - n
+		d := d
+		d.stable = maps.Clone(d.stable)
+		if got := d.LoseStrict(n); got != n || !d.Same(states[left]) {
+			t.Errorf("%d lost: not what was before them, or %d", n, got)
+		}
+	}
+	if got := d.LoseStrict(undone + 1); got != undone {
+		t.Errorf("%d lost, more than it keeps in mind", got)
 	}
 }

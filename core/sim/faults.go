@@ -11,21 +11,29 @@ import (
 type profile struct {
 	name      string
 	devices   int
-	trouble   uint64  // how long things go wrong
-	calamity  uint64  // mean time between faults
-	pause     uint64  // mean time between what a user does
-	pairing   uint64  // mean time between pairings
-	aside     float64 // how much of what users do in local stores, but for looking, is in the other application: this less 0.15
-	keys      int     // that users fight over
-	bulk      int     // keys that each user has besides
-	large     float64 // how many of the values are large
-	deletes   float64 // how many of the writes are deletions
-	latency   uint64  // of the network, one way
+	trouble   uint64   // how long things go wrong
+	calamity  uint64   // mean time between faults
+	pause     uint64   // mean time between what a user does
+	pairing   uint64   // mean time between pairings
+	aside     float64  // how much of what users do in local stores, but for looking, is in the other application: this less 0.15
+	keys      int      // that users fight over
+	bulk      int      // keys that each user has besides
+	heavy     int      // and values of 100 to 300 KiB
+	longRun   bool     // somebody writes more in one run than a block has numbers
+	apps      []string // that local stores have besides
+	servers   int      // Sync Servers
+	moves     float64  // how often a user moves the circle to another of these, of all that users do
+	large     float64  // how many of the values are large
+	deletes   float64  // how many of the writes are deletions
+	latency   uint64   // of the network, one way
 	jitter    uint64
 	bandwidth uint64  // bytes a second
+	twice     float64 // how many of the frames between two devices come twice
+	late      float64 // and behind later ones
 	loss      float64 // how many of the frames between two devices are lost
 	disk      uint64  // disks are slower by this
 	clocks    bool    // clocks are wrong
+	years     bool    // by years
 	stores    bool    // some devices are local stores, and others application peers
 	faults    []fault
 }
@@ -46,14 +54,16 @@ func (w *simulation) newProfile() (p profile) {
 		p.loss = 0.01
 	}
 	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, sayOffline, restartServer, slowDown, flipBit}
-	programs := []fault{kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
-	disks := []fault{powerCut, powerCut, diskFull, diskError, takeOver}
+	programs := []fault{doom, doom, kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
+	disks := []fault{doom, loseAlone, powerCut, powerCut, diskFull, diskError, takeOver}
 	kind := w.rng.IntN(9)
 	if w.opt.Backups {
 		kind = 6
 	}
 	if w.longLived() {
-		defer func() { p.faults = append(p.faults, startOver, startOver, loseDevice) }()
+		defer func() {
+			p.faults, p.devices = append(p.faults, startOver, startOver, loseDevice, loseDevice), max(p.devices, 3)
+		}()
 	}
 	if w.opt.Hostile {
 		return w.hostileProfile(p, network, programs)
@@ -81,7 +91,7 @@ func (w *simulation) newProfile() (p profile) {
 		}
 		// No deletions: a backup from before a deletion that everyone had, and forgot, brings back what nobody else takes in.
 		p.name, p.deletes = "backups", 0
-		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup, copyDisk}, programs...)
+		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup, copyDisk, loseStrict}, programs...)
 	case 7:
 		p.name, p.stores = "stores", true
 		p.faults = append(append(append(network, programs...), disks...), switchOff, switchOff, switchOff, dropApplication)
@@ -159,6 +169,7 @@ var (
 	jump     = onRunning((*device).jump)
 
 	sleep = onRunning(func(d *device) {
+		d.w.did("sleep")
 		long := d.w.around(30 * second)
 		if d.w.chance(0.2) {
 			long = d.w.around(20 * minute)
@@ -166,14 +177,56 @@ var (
 		d.w.log(d.name, "sleep", long/ms)
 		d.run.sleep(long)
 	})
-	diskFull   = onRunning(func(d *device) { d.run.fails(storage.ErrQuota) })
-	diskError  = onRunning(func(d *device) { d.run.fails(errDisk) })
+	diskFull   = onRunning(func(d *device) { d.w.did("disk full"); d.run.fails(storage.ErrQuota) })
+	diskError  = onRunning(func(d *device) { d.w.did("disk error"); d.run.fails(errDisk) })
 	makeBackup = onRunning(func(d *device) {
 		s := d.disk.Snapshot()
 		d.backup = &s
+		d.w.did("backup")
 		d.w.log(d.name, "backup", 0)
 	})
 )
+
+// doom has an engine die at one of its next commits: before it, or before it hears that it is done.
+var doom = onRunning(func(d *device) { d.run.doom = int(d.w.between(1, 12)) })
+
+func (p *proc) doomed() bool {
+	if p.doom == 0 || p != p.d.run || p.w.calm {
+		return false
+	}
+	p.doom--
+	return p.doom == 0
+}
+
+// loseStrict has a disk lose the last of what it said was on stable storage, as some do when their power fails.
+func loseStrict(w *simulation) {
+	d := w.running()
+	if d == nil || w.pairing != nil {
+		return
+	}
+	w.did("lost strict commits")
+	d.loseStrict()
+	d.shaky = true
+}
+
+// loseAlone does so to a device that has never met another one: it has to go on from what is left.
+func loseAlone(w *simulation) {
+	d := w.running()
+	if d == nil || d.user.tried || d.user.joined() {
+		return
+	}
+	w.did("lost strict commits, alone")
+	d.loseStrict()
+}
+
+func (d *device) loseStrict() {
+	d.kill(true)
+	d.user.comeBack()
+	d.user.anyName, d.user.apps = true, nil
+	n := d.disk.LoseStrict(int(d.w.between(1, undone)))
+	d.w.book.excuse(d)
+	d.w.log(d.name, "loses", uint64(n))
+}
 
 // restoreBackup kills an engine, and its disk is what it was some time ago.
 func restoreBackup(w *simulation) {
@@ -189,6 +242,7 @@ func restoreBackup(w *simulation) {
 	d.disk.Restore(*d.backup)
 	d.shaky = true
 	w.book.excuse(d)
+	w.did("restore")
 	w.log(d.name, "restore", 0)
 }
 
@@ -203,6 +257,7 @@ func copyDisk(w *simulation) {
 	twin.user.filled = true
 	twin.disk.Restore(d.disk.Snapshot())
 	w.twin, d.shaky = twin, true
+	w.did("copy")
 	w.log(twin.name, "copied", 0)
 	twin.open()
 	w.after(w.around(5*second), twin.user.live)
@@ -225,6 +280,7 @@ var switchOff = onStore(func(d *device) {
 	if others := d.run.status.Devices; len(others) > 0 && d.w.chance(0.7) {
 		off.Device = pick(d.w, others).ID
 	}
+	d.w.did("switch off")
 	d.w.log(d.name, "switch off", uint64(len(off.Device)))
 	d.prefer(off)
 	d.w.after(d.w.around(minute), d.switchOn)
@@ -251,6 +307,8 @@ func (d *device) prefer(do peer.Prefer) {
 
 // dropApplication deletes the application's data from a local store, and asks for it again.
 var dropApplication = onStore(func(d *device) {
+	d.w.did("drop application")
+	d.dropped = true
 	d.w.log(d.name, "drop", 0)
 	d.w.book.excuse(d)
 	drop := call{op: &peer.Op{App: notes, Client: me, Do: peer.DropApp{}}, reply: func(r peer.Reply) { d.user.refused(r.Err) }}
@@ -284,6 +342,7 @@ func sayOffline(w *simulation) {
 	if d == nil || d.offline {
 		return
 	}
+	w.did("say offline")
 	d.say(false)
 	if w.chance(0.5) {
 		w.after(w.around(minute), func() { d.say(true) })
@@ -302,6 +361,7 @@ func (w *simulation) cutOff(long uint64) {
 		return
 	}
 	d.cutOff = true
+	w.did("cut off")
 	w.log(d.name, "cut off", 0)
 	for _, l := range w.net.standing() {
 		if l.p.d == d {
@@ -325,13 +385,14 @@ func (d *device) reconnect() {
 	}
 }
 
-func restartServer(w *simulation) { w.server.restart() }
+func restartServer(w *simulation) { pick(w, w.servers).restart() }
 
 func flipBit(w *simulation) { w.net.flips++ }
 
 // slowDown makes the network slow for some time.
 func slowDown(w *simulation) {
 	w.net.slow = w.between(2, 50)
+	w.did("slow")
 	w.log("network", "slow", w.net.slow)
 	w.after(w.around(20*second), func() { w.net.slow = 1 })
 }
@@ -342,6 +403,7 @@ func night(w *simulation) {
 		return
 	}
 	long := w.between(2*hour, 26*hour)
+	w.did("night")
 	w.log("everybody", "night", long/ms)
 	w.profile.trouble += long
 	for _, d := range w.devices {

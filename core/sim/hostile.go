@@ -28,6 +28,7 @@ type hostile struct {
 	known  map[string]*knowledge // of each application
 	past   [][]byte              // messages, its own and others'
 	secret int                   // writes from this one on were made when it had been shut out; 0: it has not been
+	hidden [][]byte              // see overhears
 	leaked bool                  // that it got one of these has been noted
 	kinds  []string              // see tells
 	list   []*lie                // see told
@@ -122,6 +123,7 @@ func (h *hostile) turn() {
 	}
 	h.w.log(h.d.name, "turns", 0, "full ", h.full, ", with the relay ", h.relay)
 	h.turned = true
+	h.hide()
 	h.d.opens++
 	h.d.run = &proc{
 		w: h.w, d: h.d, n: h.d.opens, links: map[uint32]*link{}, calls: map[uint64]*call{},
@@ -274,6 +276,9 @@ func (h *hostile) saw(t *talk, c *claim, rec *wire.Record) {
 		k.records = append(k.records[max(0, len(k.records)-maxKnown):], kept)
 	}
 	x := h.w.book.find(rec.Key, rec.Kind, rec.Value)
+	if x != nil && x.by != h.d && x.app != c.app {
+		h.w.failf("%s was sent %s as one of %s", h.d.name, x, c.app)
+	}
 	if h.secret > 0 && x != nil && x.id >= h.secret && x.by != h.d && !h.leaked {
 		h.leaked = true
 		h.w.failf("%s was shut out and got %s", h.d.name, x)

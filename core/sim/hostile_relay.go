@@ -17,6 +17,9 @@ func (s *server) pass(l *link, data []byte) [][]byte {
 	do := pick(w, w.relayLies())
 	isData := wire.RelayType(data[0]) == wire.RelayData
 	w.log("server", do, uint64(len(data)))
+	if do != "none" {
+		w.did(do)
+	}
 	switch do {
 	case "relay-drop":
 		if isData {

@@ -245,6 +245,7 @@ func (t *talk) result(res session.Result) {
 		if !t.foreign(typ, fields) {
 			t.l.h.remember(b[:len(b)-len(rest)])
 		}
+		t.l.h.overhears(b[:len(b)-len(rest)])
 		t.heard(typ, fields)
 		b = rest
 	}

@@ -115,6 +115,7 @@ func (t *talk) lie() {
 		msgs = l.data(t, pick(t.l.w, t.flows))
 	}
 	if len(msgs) > 0 {
+		t.l.w.did(l.name)
 		t.l.w.log(t.l.h.d.name, "lies", uint64(len(msgs)), l.name, " to ", t.with.Name)
 	}
 	for _, m := range msgs {
@@ -150,6 +151,9 @@ func (h *hostile) newMood() (m mood) {
 		m.mute = int(h.w.between(1, 12))
 	}
 	m.noAck, m.noHas, m.noCredit = h.w.chance(0.15), h.w.chance(0.15), h.w.chance(0.05)
+	if m != (mood{}) {
+		h.w.did("silence")
+	}
 	return m
 }
 
@@ -159,6 +163,7 @@ func (t *talk) vector(f *liarFlow) []byte {
 	m := wire.VectorMsg{Number: f.number, Vector: k.has}
 	fill(w, m.Incarnation[:])
 	if w.tells("vector") && w.chance(0.4) {
+		w.did("vector")
 		m.Vector = t.falseVector(f)
 		if w.chance(0.3) {
 			fill(w, m.Cursor.Incarnation[:])

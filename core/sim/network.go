@@ -16,6 +16,11 @@ const (
 	relayURL  = "wss://" + relayHost + "/masq"
 )
 
+// serverHosts are where there may be Sync Servers. Most meshes have the first only.
+var serverHosts = []string{relayHost, "other.example:6280"}
+
+func serverURL(host string) string { return "wss://" + host + "/masq" }
+
 // network is what lies between the devices and the Sync Server.
 type network struct {
 	w     *simulation
@@ -88,17 +93,18 @@ func (n *network) open(p *proc) (count int) {
 // dial opens a WebSocket for p, or fails.
 func (n *network) dial(p *proc, conn uint32, url string) *link {
 	w := n.w
-	l := &link{w: w, p: p, conn: conn, server: w.server}
-	path, ok := strings.CutPrefix(url, strings.TrimSuffix(relayURL, "/masq"))
-	if !ok {
+	server, path := w.serverAt(url)
+	if server == nil {
 		w.failf("%s dials %q", p.name(), url)
+		server = w.servers[0]
 	}
+	l := &link{w: w, p: p, conn: conn, server: server}
 	if n.open(p) >= maxSockets && w.hostile != nil && !p.d.hostile() {
 		w.failf("%s opens more than %d sockets", p.name(), maxSockets)
 		panic(givenUp{})
 	}
 	n.links = append(slices.DeleteFunc(n.links, func(l *link) bool { return l.phase == ended && l.up.cut && l.down.cut }), l)
-	switch reachable := !p.d.cutOff && w.server.up; {
+	switch reachable := !p.d.cutOff && server.up; {
 	case reachable:
 		w.carry(&l.up, 600, func() { l.arrive(path) })
 	case w.chance(0.2): // nothing returns, and nothing says so for long
@@ -111,7 +117,7 @@ func (n *network) dial(p *proc, conn uint32, url string) *link {
 
 // arrive is the WebSocket's opening at the server.
 func (l *link) arrive(path string) {
-	if l.p.dead || l.server != l.w.server || !l.server.up {
+	if l.p.dead || l.server.over || !l.server.up {
 		l.tell(1006)
 		return
 	}
@@ -122,7 +128,7 @@ func (l *link) arrive(path string) {
 			l.p.event(peer.Opened{Conn: l.conn})
 		}
 	})
-	l.server.step(relay.Open{Conn: l.id, Path: path, Host: relayHost})
+	l.server.step(relay.Open{Conn: l.id, Path: path, Host: l.server.host})
 }
 
 // send carries a frame from the device to the server.
@@ -147,6 +153,7 @@ func (n *network) flip(data []byte) []byte {
 	at := 1 + n.w.rng.IntN(len(data)-1)
 	data = slices.Clone(data)
 	data[at] ^= 1 << n.w.rng.IntN(8)
+	n.w.did("flip")
 	n.w.log("network", "flip", uint64(len(data)), "at ", at)
 	return data
 }
@@ -156,8 +163,27 @@ func (n *network) lose(data []byte) bool {
 	if wire.RelayType(data[0]) != wire.RelayData || n.w.calm || !n.w.chance(n.w.profile.loss) {
 		return false
 	}
+	n.w.did("lose")
 	n.w.log("network", "lose", uint64(len(data)))
 	return true
+}
+
+// deliver brings a frame to a device. Between the nodes of a Sync Server a frame may come twice, or behind those that were sent after it.
+func (s *server) deliver(l *link, data []byte) {
+	w, arrives := s.w, func() { l.p.event(peer.Frame{Conn: l.conn, Data: slices.Clone(data)}) }
+	mixed := wire.RelayType(data[0]) == wire.RelayData && !w.calm
+	if mixed && w.chance(w.profile.twice) {
+		w.did("frame twice")
+		w.log("network", "twice", uint64(len(data)))
+		w.carry(&l.down, len(data)+10, arrives)
+	}
+	if mixed && w.chance(w.profile.late) {
+		w.did("frame late")
+		w.log("network", "late", uint64(len(data)))
+		w.after(w.upTo(300*ms), func() { w.carry(&l.down, len(data)+10, arrives) })
+		return
+	}
+	w.carry(&l.down, len(data)+10, arrives)
 }
 
 // tell lets the device know that the connection has ended, or could not be made.
@@ -176,7 +202,7 @@ func (l *link) leave(in uint64) {
 }
 
 func (l *link) gone() {
-	if l.id != 0 && l.server == l.w.server {
+	if l.id != 0 && !l.server.over {
 		delete(l.server.links, l.id)
 		l.server.step(relay.Closed{Conn: l.id})
 		l.id = 0
@@ -195,6 +221,7 @@ func (l *link) hangup() {
 // drop ends a connection from the middle. Each end hears of it at its own time.
 func (l *link) drop() {
 	w := l.w
+	w.did("drop")
 	w.log(l.p.name(), "drop", uint64(l.conn))
 	l.leave(w.around(2 * second))
 	l.down.cut = true
@@ -204,6 +231,7 @@ func (l *link) drop() {
 // silence cuts a connection and tells nobody, or the one or the other end, late.
 func (l *link) silence() {
 	w := l.w
+	w.did("silent line")
 	w.log(l.p.name(), "silence", uint64(l.conn))
 	l.up.cut, l.down.cut = true, true
 	if w.chance(0.5) {
@@ -225,9 +253,11 @@ func (n *network) standing() []*link {
 	return out
 }
 
-// server runs the Sync Server's core.
+// server runs a Sync Server's core.
 type server struct {
 	w    *simulation
+	host string
+	over bool // another one runs in its place
 	core *relay.Server
 	up   bool
 	last uint64
@@ -237,10 +267,21 @@ type server struct {
 	past  [][]byte // frames that a server that lies keeps in mind
 }
 
-func newServer(w *simulation) *server {
+func newServer(w *simulation, host string) *server {
 	var seed [32]byte
 	fill(w, seed[:])
-	return &server{w: w, core: relay.New(relay.Config{Hosts: []string{relayHost}, Rand: newRand(seed)}), up: true, links: map[uint64]*link{}}
+	core := relay.New(relay.Config{Hosts: []string{host}, Rand: newRand(seed)})
+	return &server{w: w, host: host, core: core, up: true, links: map[uint64]*link{}}
+}
+
+// serverAt is the Sync Server behind a URL, with the path there; nil if there is none.
+func (w *simulation) serverAt(url string) (s *server, path string) {
+	for _, s := range w.servers {
+		if path, ok := strings.CutPrefix(url, strings.TrimSuffix(serverURL(s.host), "/masq")); ok {
+			return s, path
+		}
+	}
+	return nil, ""
 }
 
 func (s *server) clock() uint64 { return epoch + s.w.now/ms }
@@ -262,7 +303,7 @@ func (s *server) step(ev relay.Event) {
 		mine := s.ticks
 		in := (max(at, s.clock()+1) - s.clock()) * ms
 		s.w.after(in, func() {
-			if mine == s.ticks && s == s.w.server {
+			if mine == s.ticks && !s.over {
 				s.step(relay.Tick{})
 			}
 		})
@@ -274,7 +315,7 @@ func (s *server) act(a relay.Action) {
 	case *relay.Send:
 		if l := s.links[a.Conn]; l != nil {
 			for _, data := range s.pass(l, a.Data) {
-				s.w.carry(&l.down, len(data)+10, func() { l.p.event(peer.Frame{Conn: l.conn, Data: slices.Clone(data)}) })
+				s.deliver(l, data)
 			}
 		}
 	case relay.SendText:
@@ -298,6 +339,7 @@ func (s *server) restart() {
 		return
 	}
 	drained := w.chance(0.5)
+	w.did("restart server")
 	w.log("server", "restart", 0, "drained ", drained)
 	if drained {
 		s.step(relay.Drain{ReconnectIn: 1000, TryFor: 30_000})
@@ -313,12 +355,16 @@ func (s *server) restart() {
 		}
 	}
 	down := w.around(8 * second)
-	w.after(down, w.startServer)
+	w.after(down, w.startServers)
 }
 
-func (w *simulation) startServer() {
-	if !w.server.up {
-		w.server = newServer(w)
-		w.log("server", "up", 0)
+// startServers starts those that are down.
+func (w *simulation) startServers() {
+	for i, s := range w.servers {
+		if !s.up {
+			s.over = true
+			w.servers[i] = newServer(w, s.host)
+			w.log("server", "up", uint64(i))
+		}
 	}
 }

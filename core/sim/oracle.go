@@ -26,19 +26,24 @@ const (
 func (w *simulation) verify() {
 	w.heal()
 	w.pairRest()
+	w.askForAll()
 	if w.hostile != nil {
 		w.hostile.shutOut()
 	}
 	w.passMonths()
 	w.waitQuiet()
+	w.checkSwept()
 	all := w.contents()
 	w.compareAll(all)
+	w.checkWinners(all)
 	w.compareAside()
 	w.checkSums()
 	w.compareWatches()
-	w.checkWrites(all[0], false)
+	w.checkWrites(all[0], notes)
 	w.checkStatus()
+	w.checkShutOut()
 	w.checkGrowth()
+	w.checkBytes()
 	w.leaveAll()
 	w.reopenAlone(all)
 }
@@ -48,7 +53,7 @@ func (w *simulation) heal() {
 	w.log("everybody", "heal", 0)
 	w.calm, w.truth = true, w.now+45*second
 	w.net.slow, w.net.flips = 1, 0
-	w.startServer()
+	w.startServers()
 	if w.twin != nil {
 		w.twin.vanish()
 	}
@@ -74,6 +79,7 @@ func (w *simulation) heal() {
 	for _, d := range w.devices {
 		d.switchOn()
 	}
+	w.agreeOnServer()
 	w.runUntil(w.now + reachTime)
 	w.checkReached()
 	w.runUntil(w.now + healTime - reachTime)
@@ -214,6 +220,7 @@ func (u *user) count(p *proc, do peer.Count) call {
 				n++
 			}
 		}
+		u.w.did("count")
 		if r.Number != n {
 			u.w.failf("%s: Count says %d of %+v where the watch told of %d", u.d.name, r.Number, do, n)
 		}
@@ -224,6 +231,7 @@ func (u *user) count(p *proc, do peer.Count) call {
 func (d *device) conflicts(app string, c *content, p *proc) {
 	keys := slices.Clone(c.keys)
 	left := len(keys)
+	d.w.counted("conflicts", len(keys))
 	for _, key := range keys {
 		p.do(call{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: key}}, reply: func(r peer.Reply) {
 			left--
@@ -239,12 +247,14 @@ func (d *device) conflicts(app string, c *content, p *proc) {
 // compareAll counts who has not what the first has.
 func (w *simulation) compareAll(all []*content) {
 	for i, c := range all[1:] {
+		w.did("content")
 		if what := difference(all[0], c); what != "" {
 			w.res.Diverged++
 			w.failf("diverged: %s and %s: %s", w.honest()[0].name, w.honest()[i+1].name, what)
 		}
 	}
 	for i, c := range all {
+		w.counted("conflicting content", c.conflicting())
 		if what := c.inconsistent(); what != "" {
 			w.failf("%s %s", w.honest()[i].name, what)
 		}
@@ -259,21 +269,28 @@ func (w *simulation) compareWatches() {
 	w.runUntil(w.now + 10*second)
 }
 
-// compareAside has all local stores have the same of the other application, with nothing lost.
+// compareAside has all local stores have the same of the other applications, with nothing lost.
 func (w *simulation) compareAside() {
+	for _, app := range w.profile.apps {
+		w.compareApp(app)
+	}
+}
+
+func (w *simulation) compareApp(app string) {
 	var first *content
 	for _, d := range w.honest() {
 		if !d.isStore() || d.run == nil {
 			continue
 		}
-		c := d.asideContent()
+		c := d.asideContent(app)
 		if first == nil {
 			first = c
-			w.checkWrites(c, true)
+			w.checkWrites(c, app)
 		}
+		w.did("content aside")
 		if what := difference(first, c); what != "" {
 			w.res.Diverged++
-			w.failf("diverged: %s, in the other application: %s", d.name, what)
+			w.failf("diverged: %s, in %s: %s", d.name, app, what)
 		}
 		if what := c.inconsistent(); what != "" {
 			w.failf("%s %s", d.name, what)
@@ -281,17 +298,23 @@ func (w *simulation) compareAside() {
 	}
 }
 
-func (d *device) asideContent() *content {
+func (d *device) asideContent(app string) *content {
 	c, waits := &content{}, true
-	d.run.do(call{op: &peer.Op{App: aside, Client: me, Do: peer.List{}}, reply: func(r peer.Reply) {
-		waits = false
-		if !d.user.refused(r.Err) {
-			d.user.take(c, r.Entries)
-		}
-	}})
+	var page func(after string)
+	page = func(after string) {
+		d.run.do(call{op: &peer.Op{App: app, Client: me, Do: peer.List{After: after}}, reply: func(r peer.Reply) {
+			if waits = !d.user.refused(r.Err) && r.More; !waits && r.Err != "" {
+				return
+			}
+			if d.user.take(c, r.Entries); waits {
+				page(r.Entries[len(r.Entries)-1].Key)
+			}
+		}})
+	}
+	page("")
 	end := d.w.now + minute
 	d.w.runWhile(func() bool { return waits && d.w.now < end })
-	d.conflicts(aside, c, d.run)
+	d.conflicts(app, c, d.run)
 	return c
 }
 
@@ -315,15 +338,15 @@ func list(writes []*write) string {
 	return out + " ]"
 }
 
-// checkWrites has every write that was acknowledged as durable be there, or be replaced by one that saw it: those of the other
-// application, or those of the first.
-func (w *simulation) checkWrites(c *content, besidesIt bool) {
+// checkWrites has every write of an application that was acknowledged as durable be there, or be replaced by one that saw it.
+func (w *simulation) checkWrites(c *content, app string) {
 	known := map[*write]bool{}
 	for _, x := range slices.Backward(w.book.writes) { // what saw a write comes after it
 		known[x] = c.has(x) || len(x.value) == 0 || slices.ContainsFunc(x.after, func(y *write) bool { return known[y] })
-		if !x.acked || !x.strict || x.excused || !x.exact() || strings.HasPrefix(x.key, besides) != besidesIt {
+		if !x.acked || !x.strict || x.excused || !x.exact() || x.app != app {
 			continue
 		}
+		w.did("durable write")
 		if !known[x] {
 			w.res.Lost++
 			w.failf("lost: %s; seen by %s", x, list(x.after))
@@ -343,7 +366,9 @@ func (w *simulation) checkStatus() {
 		return
 	}
 	for _, d := range w.honest() {
+		d.checkTold(true)
 		s := d.run.status
+		w.did("status")
 		entries := s.Entries
 		for _, x := range d.run.others() {
 			if x.Differs && !w.opt.Backups {
@@ -372,7 +397,7 @@ func (w *simulation) checkStatus() {
 				names = append(names, x.run.status.Self.Name)
 			}
 		}
-		if name := s.Self.Name; name != d.user.name && !d.shaky && !slices.Contains(d.user.maybe, name) {
+		if name := s.Self.Name; name != d.user.name && !d.shaky && !d.user.anyName && !slices.Contains(d.user.maybe, name) {
 			w.failf("%s is called %q, not %q", d.name, name, d.user.name)
 		}
 		slices.Sort(shown)
@@ -393,18 +418,24 @@ func (w *simulation) leaveAll() {
 		d.user.leave(d.run)
 	}
 	w.runUntil(w.now + forgetTime)
-	if s := w.server.core.Stats(); s.Waiting+s.Joined+s.Channels+s.Mailboxes != 0 {
-		w.failf("the Sync Server still has %d connections, %d channels and %d mailboxes", s.Waiting+s.Joined, s.Channels, s.Mailboxes)
+	w.did("forgotten by server")
+	for _, server := range w.servers {
+		if s := server.core.Stats(); s.Waiting+s.Joined+s.Channels+s.Mailboxes != 0 {
+			w.failf("%s still has %d connections, %d channels and %d mailboxes", server.host, s.Waiting+s.Joined, s.Channels, s.Mailboxes)
+		}
 	}
 }
 
 // reopenAlone opens every device once more, without a network: all that it showed is on its disk.
 func (w *simulation) reopenAlone(all []*content) {
-	w.server.up = false
+	for _, s := range w.servers {
+		s.up = false
+	}
 	for i, d := range w.honest() {
 		d.disk.PowerCut(0)
 		d.open()
 		w.runUntil(w.now + 30*second)
+		w.did("reopened")
 		if what := difference(all[i], d.content()); what != "" {
 			w.failf("%s shows something else after a restart: %s", d.name, what)
 		}

@@ -90,7 +90,9 @@ func (w *simulation) pair(host, joiner *device) {
 	a.other, b.other = b, a
 	t.sides, w.pairing = [2]*side{a, b}, t
 	joiner.user.discards = w.chance(0.3)
+	host.user.tried, joiner.user.tried = true, true
 	w.log(host.name, "invite", 0, "for ", joiner.name)
+	w.did("invite")
 	invite := &peer.Op{Client: me, Do: peer.Invite{}}
 	switch {
 	case host.isStore() && joiner.isStore():
@@ -105,6 +107,7 @@ func (w *simulation) pair(host, joiner *device) {
 		}
 		t.shown, t.set = w.now, host.clock.Offset
 		w.after(w.between(second, 15*second), func() {
+			w.did("join")
 			b.ask(&peer.Op{Client: me, Do: peer.Join{Link: r.Text}}, func(r peer.Reply) {
 				if r.Err != "" {
 					b.end(r.Err)
@@ -143,6 +146,9 @@ func (s *side) see(state peer.PairingState) {
 		}
 	case peer.Done:
 		s.done = true
+		if s == s.t.sides[0] {
+			s.t.w.did("pair")
+		}
 		s.end("")
 	case peer.PairFailed:
 		s.end(state.Err)
@@ -183,6 +189,7 @@ func (s *side) yes(digits string) peer.Confirm {
 	if s == s.t.sides[1] && s.screen.HasData {
 		yes.Discard = s.p.d.user.discards
 		yes.Bring = !yes.Discard
+		s.t.w.did(map[bool]string{false: "bring", true: "discard"}[yes.Discard])
 		if yes.Discard {
 			s.t.w.book.excuse(s.p.d)
 		}

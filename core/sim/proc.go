@@ -27,6 +27,7 @@ type proc struct {
 	fault  error  // what the next commit fails with
 	mends  uint64 // and those that follow until then
 	spare  int    // a commit of no more bytes goes through; 0: none does
+	doom   int    // it dies at this one of its next commits; 0: at none
 	last   bool   // the last commit failed, of an engine that shuts down
 
 	lastOp  uint64
@@ -186,6 +187,9 @@ func (p *proc) act(a peer.Action) {
 
 func (p *proc) took(s peer.Status) {
 	p.status = s
+	if p == p.d.run && s.Self.ID != "" {
+		p.d.id = s.Self.ID
+	}
 	if g := p.d.diary; g != nil {
 		g.take(p.d, s, false)
 	}
@@ -248,12 +252,19 @@ func (p *proc) commit(c peer.Commit) {
 	}
 	if p.w.chance(0.01) {
 		took += p.w.upTo(3 * second)
+		p.w.did("slow commit")
 	}
 	p.w.after(took*p.w.profile.disk, func() { p.committed(c) })
 }
 
 func (p *proc) committed(c peer.Commit) {
 	if p.dead {
+		return
+	}
+	if p.doomed() {
+		p.w.did("death at a commit")
+		p.d.kill(p.w.chance(0.3))
+		p.d.user.comeBack()
 		return
 	}
 	err := p.fault

@@ -8,6 +8,7 @@ const (
 	second = 1000 * ms
 	minute = 60 * second
 	hour   = 60 * minute
+	year   = 365 * 24 * hour
 )
 
 // schedule holds what is going to happen, in order of time, and of being scheduled where times are equal.

@@ -31,9 +31,7 @@ type Result struct {
 	Stopped  int      // engines that ended, operations that were refused, and meshes that do not come to rest
 	Failures []string // every check that did not hold, Lost and Diverged included; the first maxFailures of them
 
-	Sums    int // that were compared with what is on the disk
-	Pairs   int // of devices with equal vectors that were compared
-	Overdue int // statuses that said of a device that it was not heard for long
+	Counts Counts // of operations, faults and checks
 
 	Writes    int    // values written and deleted by users
 	Events    int    // simulated events
@@ -75,13 +73,15 @@ type simulation struct {
 	opt     Options
 	profile profile
 	net     network
-	server  *server
+	servers []*server
 	devices []*device
 	twin    *device  // a copy of one of them that runs beside it
 	hostile *hostile // the one of them that lies; nil: none does
 	book    book
 	pairing *pairing
 	lost    []string // the ids of devices that are never heard again
+	out     []string // and of those that somebody meant to shut out
+	revoked []string // of these: who is out
 	starts  int      // of devices that start over and over
 	dawn    uint64   // until when everybody sleeps
 	truth   uint64   // from when on a Sync Server that lies does not, when trouble is over
@@ -109,8 +109,11 @@ func newSimulation(seed uint64, opt Options) *simulation {
 	w := &simulation{rng: rand.New(rand.NewPCG(seed, 0x6d617371)), opt: opt, trace: opt.Trace, digest: 14695981039346656037}
 	w.res.Seed = seed
 	w.profile = w.newProfile()
+	w.addRare(&w.profile)
 	w.net.init(w)
-	w.server = newServer(w)
+	for _, host := range serverHosts[:w.profile.servers] {
+		w.servers = append(w.servers, newServer(w, host))
+	}
 	for n := range w.profile.devices {
 		w.devices = append(w.devices, newDevice(w, n))
 	}
@@ -140,7 +143,7 @@ func (w *simulation) live() {
 	}
 	w.after(minute, w.pairSomebody)
 	w.after(w.upTo(minute), w.disturb)
-	w.after(w.profile.trouble/sumLooks, w.watchSums)
+	w.after(w.profile.trouble/w.sumLooks(), w.watchSums)
 	w.runWhile(func() bool { return w.queue[0].at <= w.profile.trouble })
 }
 

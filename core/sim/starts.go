@@ -24,6 +24,7 @@ func startOver(w *simulation) {
 	}
 	n := int(w.between(50, 500))
 	w.log(d.name, "start over", uint64(n))
+	w.did("start over")
 	d.cutOff = true
 	d.kill(false)
 	d.startAgain(n)
@@ -58,12 +59,11 @@ func loseDevice(w *simulation) {
 	if d.run == nil || d.run.closing || d.stray != nil || !d.user.joined() {
 		return
 	}
-	for _, o := range w.devices {
-		if !o.user.joined() {
-			return // it might be the only one that knows of it
-		}
+	if !w.acquainted() {
+		return // it might be the only one that knows of another
 	}
 	w.log(d.name, "lost for good", 0)
+	w.did("lose device")
 	w.lost = append(w.lost, d.run.status.Self.ID)
 	d.lost = true
 	d.kill(false)
@@ -71,12 +71,18 @@ func loseDevice(w *simulation) {
 	w.book.excuse(d)
 }
 
-// present are the devices of a list that are not lost.
+// acquainted reports whether all devices run and know all others.
+func (w *simulation) acquainted() bool {
+	return !slices.ContainsFunc(w.devices, func(o *device) bool { return o.run == nil || len(o.run.others()) != len(w.devices)-1 })
+}
+
+// present are the devices of a list that are neither lost nor shut out.
 func (w *simulation) present(list []peer.Device) []peer.Device {
-	if len(w.lost) == 0 {
+	gone := append(w.lost[:len(w.lost):len(w.lost)], w.out...)
+	if len(gone) == 0 {
 		return list
 	}
-	return slices.DeleteFunc(slices.Clone(list), func(x peer.Device) bool { return slices.Contains(w.lost, x.ID) })
+	return slices.DeleteFunc(slices.Clone(list), func(x peer.Device) bool { return slices.Contains(gone, x.ID) })
 }
 
 // Bounds of what a namespace keeps, for each writer and for each block that holds its keys; see package replica.
@@ -102,6 +108,7 @@ func (w *simulation) checkGrowth() {
 			continue
 		}
 		for _, g := range e.Growth() {
+			w.did("growth")
 			if room := partRoom + writerRoom*(g.Writers+1) + blockRoom*g.Blocks; g.Tails > mostTails || g.Pairs > mostPairs || g.Part > room {
 				w.failf("%s has grown: %+v, where %d bytes of the part are allowed", d.name, g, room)
 			}

@@ -18,31 +18,42 @@ import (
 // maxVector is how many bytes a vector may take. An eighth of what can be read, it has room for what a device itself writes beyond what it takes.
 const maxVector = wire.MaxVector / 8
 
-// sumLooks is how often the disks are looked at while there is trouble.
-const sumLooks = 20
+// sumLooks is how often the disks are looked at while there is trouble: fewer times where much is on them.
+func (w *simulation) sumLooks() uint64 {
+	if w.profile.heavy > 0 {
+		return 4
+	}
+	return 20
+}
 
 // holding is what a device's disk has of one application.
 type holding struct {
 	vector wire.Vector
 	sum    *wire.Sum // nil: it has none to tell
 	all    wire.Sum  // of what is there
-	tame   wire.Sum  // the same, without the keys of a member that lies
+	recs   []wire.Record
+	tame   wire.Sum // the same, without the keys of a member that lies
 }
 
 // watchSums looks at the disks again and again while there is trouble.
 func (w *simulation) watchSums() {
 	if !w.calm {
 		w.checkSums()
-		w.after(w.profile.trouble/sumLooks, w.watchSums)
+		if w.chance(0.2) {
+			pick(w, w.devices).checkTold(false)
+		}
+		w.after(w.profile.trouble/w.sumLooks(), w.watchSums)
 	}
 }
 
 // checkSums has every device's sum be right, and two with equal vectors hold the same.
 func (w *simulation) checkSums() {
-	for _, app := range []string{notes, aside} {
+	for _, app := range w.lookedAt() {
 		var all []*holding
+		held := map[*device]*holding{}
 		for _, d := range w.honest() {
 			h, err := d.holding(app)
+			held[d] = h
 			switch {
 			case err != nil:
 				w.failf("%s: its disk cannot be read: %v", d.name, err)
@@ -55,18 +66,21 @@ func (w *simulation) checkSums() {
 				w.checkSum(d, app, h, all[:len(all)-1])
 			}
 		}
+		if app == notes {
+			w.checkDelivered(held)
+		}
 	}
 }
 
 func (w *simulation) checkSum(d *device, app string, h *holding, others []*holding) {
-	if w.res.Sums++; *h.sum != h.all {
+	if w.did("sum"); *h.sum != h.all {
 		w.failf("%s: the sum of %s is %x, and what is there has %x", d.name, app, *h.sum, h.all)
 	}
 	for _, o := range others {
 		if !o.vector.Same(h.vector) {
 			continue
 		}
-		if w.res.Pairs++; o.tame != h.tame && !w.opt.Backups {
+		if w.did("equal vectors"); o.tame != h.tame && !w.opt.Backups {
 			w.failf("%s: another holds something else of %s with the same vector", d.name, app)
 		}
 	}
@@ -121,6 +135,7 @@ func (d *device) read(l *ledger.Ledger, num uint16) (*holding, error) {
 		if err = errors.Join(err, e); err != nil {
 			return nil, err
 		}
+		h.recs = append(h.recs, recs...)
 		for i := range recs {
 			x := termOf(&recs[i])
 			if all.Add(all, x); !d.w.wild(recs[i].Key) {

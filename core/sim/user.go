@@ -16,16 +16,21 @@ type user struct {
 	w    *simulation
 	name string // what the user calls the device
 
-	maybe []string // names given since, of which it is not known whether they were kept
+	anyName bool     // its disk lost some of them
+	maybe   []string // names given since, of which it is not known whether they were kept
 
-	mirror   map[string]entry // what the watch has told so far
-	whole    bool             // the mirror has been filled
-	position uint64           // of the last Changed
-	since    uint64           // where the next watch goes on, 0: the mirror is filled anew
-	filled   bool             // bulk data was written
-	discards bool             // gives up the data that is here by joining: writes nothing meanwhile
-	paired   bool             // is in a circle with others
-	watchers []*watcher
+	mirror    map[string]entry // what the watch has told so far
+	whole     bool             // the mirror has been filled
+	position  uint64           // of the last Changed
+	since     uint64           // where the next watch goes on, 0: the mirror is filled anew
+	filled    bool             // bulk data was written
+	discards  bool             // gives up the data that is here by joining: writes nothing meanwhile
+	tried     bool             // it has been in a pairing
+	paired    bool             // is in a circle with others
+	apps      map[string]bool  // of the many: those that it has asked for
+	wroteLong bool             // see runLong
+	fell      bool             // the last engine ended without a word
+	watchers  []*watcher
 }
 
 type entry struct {
@@ -50,6 +55,7 @@ func (u *user) opened(p *proc) {
 		u.mirror, u.whole = map[string]entry{}, false
 	}
 	catchUp := since != 0 // the first Changed tells what came while nobody watched
+	u.w.did("watch")
 	watch := call{op: &peer.Op{Client: me, Do: peer.Watch{Since: since}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || p != u.d.run {
 			return
@@ -57,6 +63,7 @@ func (u *user) opened(p *proc) {
 		u.position = max(u.position, r.Number)
 		if since != 0 {
 			u.w.log(u.d.name, "watch on", r.Number-since)
+			u.w.did("watch on")
 		}
 	}}
 	before := uint64(0)
@@ -72,7 +79,13 @@ func (u *user) opened(p *proc) {
 	if u.d.isStore() {
 		p.do(u.add(notes), u.add(aside))
 	}
-	p.do(watch, u.page(p, "", func() {}))
+	crashed := u.fell && since != 0
+	u.fell = false
+	p.do(watch, u.page(p, "", func() {
+		if crashed {
+			u.w.did("mirror after crash")
+		}
+	}))
 	u.watchOn(p)
 }
 
@@ -83,6 +96,7 @@ func (u *user) add(app string) call {
 
 // page compares the mirror with a page of List, or fills it, and goes on to the next page; then is called behind the last.
 func (u *user) page(p *proc, after string, then func()) call {
+	u.w.did("list")
 	return call{op: &peer.Op{Client: me, Do: peer.List{After: after}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || p != u.d.run {
 			return
@@ -119,6 +133,7 @@ func (u *user) fill(entries []peer.Entry, inside func(string) bool) {
 }
 
 func (u *user) compare(entries []peer.Entry, inside func(string) bool) {
+	u.w.did("mirror")
 	n := 0
 	for key := range u.mirror {
 		if inside(key) {
@@ -148,8 +163,10 @@ func (u *user) changed(c peer.Changed, catchUp bool) {
 			u.w.failf("%s: a watch was reset on the way", u.d.name)
 		}
 		u.w.log(u.d.name, "reset", uint64(len(u.mirror)))
+		u.w.did("reset")
 		u.mirror = map[string]entry{}
 	}
+	u.w.counted("change", len(c.Changes))
 	for _, x := range c.Changes {
 		before, had := u.mirror[x.Key]
 		if u.whole && !catchUp && (had != x.HadValue || had && (before.kind != x.PrevKind || !bytes.Equal(before.value, x.Previous))) {
@@ -211,6 +228,17 @@ func (u *user) live() {
 	case !u.filled && u.w.profile.bulk > 0:
 		u.filled = true
 		u.fillIn(p)
+	case u.w.profile.moves > 0 && u.w.chance(u.w.profile.moves):
+		u.moveCircle(p)
+	case !u.wroteLong && u.w.profile.longRun && u.d.n == 0 && u.w.chance(0.05):
+		u.wroteLong = true
+		u.runLong(p)
+	case u.w.chance(0.015):
+		u.bring(p)
+	case u.filled && u.w.chance(0.03):
+		u.clearOut(p)
+	case u.w.chance(0.04):
+		u.ranges(p)
 	case r < 0.15 && (u.w.profile.keys <= 20 || u.w.chance(0.1)):
 		u.look(p)
 	case r < u.w.profile.aside && u.d.isStore():
@@ -220,6 +248,7 @@ func (u *user) live() {
 	case r < u.w.profile.aside+0.015 && u.d != u.w.twin:
 		u.rename(p)
 	case r < u.w.profile.aside+0.045:
+		u.w.did("burst")
 		for range u.w.between(5, 60) {
 			u.write(p, 1)
 		}
@@ -235,11 +264,12 @@ func (u *user) fillIn(p *proc) {
 	for i := 0; i < u.w.profile.bulk; i += 250 {
 		var batch []*write
 		for n := range 250 {
-			key := fmt.Sprintf("bulk/%s/%06d", u.d.name, i+n)
-			batch = append(batch, u.w.book.add(u.d, key, wire.JSON, int(u.w.between(40, 800))))
+			batch = append(batch, u.w.book.add(u.d, u.bulkKey(i+n), wire.JSON, int(u.w.between(40, 800))))
 		}
+		u.w.did("bulk")
 		u.put(p, notes, batch, nil, true)
 	}
+	u.fillInHeavy(p)
 }
 
 // write writes n keys as one batch. In the same breath it reads what they had: that is what the write has seen.
@@ -274,63 +304,84 @@ func (u *user) writeKeys(p *proc, app string, keys []string, mark func(*write)) 
 		}
 		if u.w.chance(u.w.profile.deletes) {
 			kind = wire.Deleted
+			u.w.did("delete")
 		}
 		x := u.w.book.add(u.d, key, kind, u.size())
 		mark(x)
 		batch = append(batch, x)
-		see := func(r peer.Reply) {
-			for _, e := range r.Entries {
-				if s := u.genuine(e.Key, e.Kind, e.Value); s != nil && r.Err == "" {
-					x.sees(s)
-				}
-			}
-		}
-		calls = append(calls,
-			call{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: key}}, reply: see},
-			call{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: key}}, reply: see})
+		calls = append(calls, u.reads(app, x)...)
 	}
 	u.put(p, app, batch, calls, u.w.chance(0.7))
 }
 
+// reads are the calls that read what a write has seen.
+func (u *user) reads(app string, x *write) []call {
+	see := func(r peer.Reply) {
+		for _, e := range r.Entries {
+			if s := u.genuine(e.Key, e.Kind, e.Value); s != nil && r.Err == "" {
+				x.sees(s)
+			}
+		}
+	}
+	return []call{
+		{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: x.key}}, reply: see},
+		{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: x.key}}, reply: see},
+	}
+}
+
 func (u *user) size() int {
 	if u.w.chance(u.w.profile.large) {
+		u.w.did("large value")
 		return int(u.w.between(10<<10, 300<<10))
 	}
 	return int(u.w.between(0, 300))
 }
 
-// writeAside writes in the other application, which only local stores have.
+// writeAside writes in another application, which only local stores have.
 func (u *user) writeAside(p *proc) {
+	app := u.someApp(p)
 	var keys []string
 	for _, i := range u.w.rng.Perm(50)[:u.w.between(1, 20)] {
-		keys = append(keys, fmt.Sprintf("%s%d", besides, i))
+		keys = append(keys, fmt.Sprintf("a%d/%d", slices.Index(u.w.profile.apps, app), i))
 	}
-	u.writeKeys(p, aside, keys, func(*write) {})
+	u.w.did("aside")
+	u.writeKeys(p, app, keys, func(*write) {})
 }
-
-// besides is what the keys of the other application begin with.
-const besides = "a/"
 
 // put asks for a batch, behind what is to be read before.
 func (u *user) put(p *proc, app string, batch []*write, before []call, strict bool) {
-	do := peer.Batch{Relaxed: !strict}
-	for _, x := range batch {
-		x.batch, x.strict = batch, strict
-		do.Writes = append(do.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
-	}
+	do := peer.Batch{Relaxed: !strict, Writes: asked(batch)}
+	u.w.did(map[bool]string{false: "write", true: "batch"}[len(batch) > 1])
 	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
-	p.do(append(before, call{op: &peer.Op{App: app, Client: me, Do: do}, reply: func(r peer.Reply) {
+	p.do(append(before, u.asks(app, batch, do, strict))...)
+}
+
+// asked is a batch as the engine is asked for it.
+func asked(batch []*write) (out []peer.Write) {
+	for _, x := range batch {
+		out = append(out, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
+	}
+	return out
+}
+
+// asks is the call that writes a batch.
+func (u *user) asks(app string, batch []*write, do peer.Verb, strict bool) call {
+	for _, x := range batch {
+		x.app, x.batch, x.strict = app, batch, strict
+	}
+	return call{op: &peer.Op{App: app, Client: me, Do: do}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
 			for _, x := range batch {
 				x.acked = true
 			}
 			u.w.log(u.d.name, "written", uint64(batch[0].id), batch[0])
 		}
-	}})...)
+	}}
 }
 
 // look compares what the device shows, conflicts included, with the mirror and with what may be seen together.
 func (u *user) look(p *proc) {
+	u.w.did("look")
 	var c content
 	calls := []call{{op: &peer.Op{Client: me, Do: peer.List{Prefix: "k/"}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || r.More || p != u.d.run {
@@ -359,6 +410,9 @@ func (u *user) look(p *proc) {
 func (u *user) take(c *content, entries []peer.Entry) {
 	for _, e := range entries {
 		if x := u.genuine(e.Key, e.Kind, e.Value); x != nil {
+			if c.has(x) {
+				u.w.failf("%s shows %s twice", u.d.name, x)
+			}
 			c.add(e.Key, x)
 		}
 	}
@@ -367,6 +421,7 @@ func (u *user) take(c *content, entries []peer.Entry) {
 func (u *user) rename(p *proc) {
 	name := fmt.Sprintf("Device %s, the %d.", u.d.name, u.w.rng.IntN(100))
 	u.maybe = append(u.maybe, name)
+	u.w.did("new name")
 	p.do(call{op: &peer.Op{Client: me, Do: peer.Rename{Name: name}}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) {
 			u.name, u.maybe = name, u.maybe[slices.Index(u.maybe, name)+1:]
@@ -381,6 +436,7 @@ func (u *user) leave(p *proc) {
 	}
 	p.closing = true
 	u.w.log(u.d.name, "shutdown", 0)
+	u.w.did("leave")
 	p.do(call{op: &peer.Op{Client: me, Do: peer.Shutdown{}}, reply: func(r peer.Reply) {
 		if !u.refused(r.Err) && u.whole && u.w.chance(0.5) && u.d.stray == nil {
 			u.since = u.position

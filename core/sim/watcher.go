@@ -34,6 +34,9 @@ func (x *watcher) begin(p *proc) {
 	if x.u.w.chance(0.2) {
 		x.position = anew
 	}
+	if x.position != anew {
+		x.u.w.did("watch on")
+	}
 	x.op = p.lastOp + 1
 	op, first := x.op, true
 	p.watches[op] = func(c peer.Changed) {
@@ -63,12 +66,14 @@ func (x *watcher) changed(c peer.Changed, first bool) {
 			w.failf("%s: a watch of %q was reset on the way", x.u.d.name, x.prefix)
 		}
 		w.log(x.u.d.name, "reset", uint64(len(x.mirror)), x.prefix)
+		w.did("reset")
 		x.mirror = map[string]entry{}
 	}
 	if c.Position < x.position && !first {
 		w.failf("%s: a watch of %q went back from position %d to %d", x.u.d.name, x.prefix, x.position, c.Position)
 	}
 	x.position = c.Position
+	w.counted("prefix change", len(c.Changes))
 	for _, y := range c.Changes {
 		if !strings.HasPrefix(y.Key, x.prefix) {
 			w.failf("%s: a watch of %q is told of %q", x.u.d.name, x.prefix, y.Key)
@@ -101,6 +106,7 @@ func (x *watcher) check(p *proc, after string) {
 }
 
 func (x *watcher) compare(entries []peer.Entry, inside func(string) bool) {
+	x.u.w.did("prefix mirror")
 	n := 0
 	for key := range x.mirror {
 		if inside(key) {
@@ -131,6 +137,7 @@ func (u *user) rewatch(p *proc) {
 	x := pick(u.w, u.watchers)
 	if x.op != 0 {
 		x.end(p)
+		u.w.did("unwatch")
 		u.w.log(u.d.name, "unwatch", 0, x.prefix)
 		return
 	}
@@ -151,6 +158,7 @@ func (u *user) checkWatches(p *proc) {
 
 // crashed: the engine has ended without a word. What watches comes back with what it was told last, if it outlives that.
 func (u *user) crashed() {
+	u.fell = true
 	if u.since = 0; u.whole && u.position != 0 && u.w.chance(0.7) {
 		u.since = u.position
 	}

@@ -30,6 +30,7 @@ var months = []planted{
 	{mutant{"a write sees one version of several", writeGo, "r.contextOf(seen)", "r.contextOf(seen[:min(len(seen), 1)])"}, nil},
 	{mutant{"a context claims earlier blocks that were not seen", versions, "if p.Writer == r.writer.id || block <= r.vector.Of(p.Writer).Settled>>wire.BlockBits+1 {", "if block > 0 {"}, nil},
 	{mutant{"what a page has is not superseded by what came since", versions, "if !r.gone(v) && !r.superseded(key, v.dot, v.saw(), ever) {", "if !r.gone(v) && (v.kind == wire.Bytes || !r.superseded(key, v.dot, v.saw(), ever)) {"}, nil},
+	{mutant{"an import has the time of what is there", writeGo, "for !replaces && st.has(time, writes) {", "for false {"}, nil},
 	// Vector and cursor.
 	{mutant{"what another has is said before it is stored", flow, "	v := f.namespace.rep.DurableVector()\n", "	v := f.namespace.rep.Vector()\n"}, nil},
 	{mutant{"END says more of the own writer than is stored", flow, "	v := f.namespace.rep.Told()\n", "	v := f.namespace.rep.Vector()\n"}, nil},
@@ -62,6 +63,7 @@ var months = []planted{
 	// Acknowledgements.
 	{mutant{"a message is acknowledged before it is stored", flow, "	f.ackWhenDurable(pos)\n	return nil\n}\n\nfunc (r *replication) onEnd", "	ack{f, pos}.send()\n	return nil\n}\n\nfunc (r *replication) onEnd"}, nil},
 	{mutant{"ACK counts for ENDs behind it", flow, "for len(f.ends) > 0 && f.ends[0].pos <= m.Position {", "for len(f.ends) > 0 {"}, nil},
+	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked < f.pos && f.p.have.CoversAll(v) {", "f.p.acked < f.pos {"}, nil},
 	// Paging.
 	{mutant{"a page begins with the last key of the one before", readGo, `lo = max(lo, q.After+"\x00")`, "lo = max(lo, q.After)"}, nil},
 	{mutant{"a deletion is counted as a key", writeGo, "		case is == nil:\n			s.count--\n", "		case is == nil:\n"}, nil},

@@ -17,7 +17,7 @@ type runner struct {
 	simulate simulator
 
 	failed, lost, diverged, stopped int
-	sums, pairs, overdue            int
+	counts                          sim.Counts
 
 	slowest []sim.Result // by their slowest step
 	most    sim.Step
@@ -50,14 +50,37 @@ func (r *runner) run(first, n uint64) bool {
 	if r.failed > 0 {
 		fmt.Printf("%d of %d seeds failed\n", r.failed, done)
 	}
-	fmt.Printf("%d sums, %d pairs of devices with equal vectors, %d times a device not heard for long\n", r.sums, r.pairs, r.overdue)
+	complete := r.tell(done)
 	fmt.Printf("%d seeds, %d lost, %d diverged, %d stopped\n", done, r.lost, r.diverged, r.stopped)
-	return r.failed == 0
+	return r.failed == 0 && complete
+}
+
+// mustHappen is over how many seeds everything that is counted must happen.
+const mustHappen = 200
+
+// tell prints how often what happened. It reports whether all did that must in so many seeds.
+func (r *runner) tell(seeds uint64) bool {
+	must, may := sim.Rows(r.opt)
+	for _, row := range append(may[:len(may):len(may)], must...) {
+		if text := r.counts.Text(row); text != "" {
+			fmt.Println(text)
+		}
+	}
+	never := r.counts.Never(must)
+	if len(never) == 0 || seeds == 1 {
+		return true
+	}
+	fmt.Println("never: " + strings.Join(never, ", "))
+	if seeds < mustHappen {
+		return true
+	}
+	fmt.Printf("over %d seeds each has to happen\n", mustHappen)
+	return false
 }
 
 func (r *runner) add(res *sim.Result) {
 	r.lost, r.diverged, r.stopped = r.lost+res.Lost, r.diverged+res.Diverged, r.stopped+res.Stopped
-	r.sums, r.pairs, r.overdue = r.sums+res.Sums, r.pairs+res.Pairs, r.overdue+res.Overdue
+	r.counts.Add(res.Counts)
 	if !res.OK() {
 		r.failed++
 		r.report(res)
