@@ -60,11 +60,17 @@ func (s *Store) whenThere(k *call, id string, run func()) {
 		return
 	}
 	a := about{Name: "Command line"}
-	s.doAll([]*peer.Op{{App: id, Do: peer.AddApp{Name: a.Name}}, keep(keepApp+id, a)}, func(code peer.Code) {
-		if code == peer.OK {
-			s.apps[id], s.dirty = &app{a}, true
+	s.do(&peer.Op{App: id, Do: peer.AddApp{Name: a.Name}}, func(r peer.Reply) {
+		if r.Err == peer.EApps {
+			k.fail(r.Err)
+			return
 		}
-		run()
+		s.do(keep(keepApp+id, a), func(kept peer.Reply) {
+			if r.Err == peer.OK && kept.Err == peer.OK {
+				s.apps[id], s.dirty = &app{a}, true
+			}
+			run()
+		})
 	})
 }
 

@@ -114,16 +114,24 @@ func (s *Store) issue(owner, id string, a about, by Agent, then func(*token, pee
 	delete(s.refused, owner)
 	delete(s.attempts, owner)
 	s.dirty = true
-	s.doAll([]*peer.Op{
-		{App: id, Do: peer.AddApp{Name: known.Name}}, keep(keepApp+id, known), keep(keepToken+t.id, t), keep(keepRefused+owner, nil),
-	}, func(code peer.Code) {
+	done := func(code peer.Code) {
 		if code == peer.OK && s.tokens[t.id] != t {
 			code = peer.EDenied // taken away meanwhile
 		}
 		if code != peer.OK {
 			s.do(s.forget(t), func(peer.Reply) {})
 		}
+		if code == peer.EApps && len(s.tokensOf(id)) == 0 {
+			delete(s.apps, id) // nothing of it was stored
+		}
 		then(t, code)
+	}
+	s.do(&peer.Op{App: id, Do: peer.AddApp{Name: known.Name}}, func(r peer.Reply) {
+		if r.Err != peer.OK || s.tokens[t.id] != t {
+			done(r.Err)
+			return
+		}
+		s.doAll([]*peer.Op{keep(keepApp+id, known), keep(keepToken+t.id, t), keep(keepRefused+owner, nil)}, done)
 	})
 }
 

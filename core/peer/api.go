@@ -127,6 +127,7 @@ const (
 	EAuth     Code = "E_AUTH"     // the other side does not know the link's secret, or somebody interfered
 	ECircle   Code = "E_CIRCLE"   // this device already has a circle with others in it
 	ESync     Code = "E_SYNC"     // the Sync Server cannot be reached, or none is configured
+	EApps     Code = "E_APPS"     // there are as many applications as a local store may have
 	EBusy     Code = "E_BUSY"     // another pairing is under way, or too many of something at once
 	EData     Code = "E_DATA"     // Confirm with neither Bring nor Discard, although this device has data of its own
 	ERevoked  Code = "E_REVOKED"  // this device was shut out of its circle

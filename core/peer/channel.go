@@ -129,7 +129,7 @@ func (c *channel) greeting(hello *wire.RelayFrame) []byte {
 func (c *channel) joined() { c.sess = session.NewConn(c.d.pair, c.chanID(), c.e.rand) }
 
 func (c *channel) peer(present bool) {
-	c.present = present
+	c.present, c.said = present, said{}
 	switch {
 	case !present:
 		c.sessionDown()
@@ -277,6 +277,7 @@ func (c *channel) sessionUp() {
 	d.heard()
 	d.unsaved = true
 	d.e.lastReplication++
+	c.said.renewed(d.e.clock.Now())
 	d.repl = newReplication(c, d.e.lastReplication)
 	d.e.touch()
 	d.repl.begin()

@@ -22,6 +22,9 @@ func (e *Engine) addApp(op *Op) {
 			return
 		}
 		e.announce(n)
+	case n.gone && !e.roomForApp():
+		e.reply(Reply{Op: op.ID, Err: EApps})
+		return
 	case n.gone:
 		n.gone, n.on, n.off, n.name = false, true, nil, roster.CleanName(do.Name)
 		n.save()

@@ -124,10 +124,12 @@ func (p *progress) reached(pos uint64) {
 }
 
 // startsAnew forgets how far a device had got if it now lacks what it once had: it dropped its data, or an older state was restored.
-func (p *progress) startsAnew(v wire.Vector) {
-	if !v.CoversAll(p.have) {
-		p.have, p.acked, p.unsaved = nil, 0, true
-		p.namespace.e.tallied()
-		p.differing, p.differs = 0, false
+func (p *progress) startsAnew(v wire.Vector) bool {
+	if v.CoversAll(p.have) {
+		return false
 	}
+	p.have, p.acked, p.unsaved = nil, 0, true
+	p.namespace.e.tallied()
+	p.differing, p.differs = 0, false
+	return true
 }

@@ -187,11 +187,7 @@ func (r *replication) list(namespaces ...*namespace) {
 	}
 	r.send(wire.AppendNamespaces(nil, list))
 	for _, n := range namespaces {
-		n.heldBy(func(d *device, p *progress) {
-			if d != r.d && len(p.have) > 0 && n.wanted(r.d) {
-				r.send(wire.AppendHave(nil, &wire.Have{Number: n.num, Vector: p.have, NK: d.nk}))
-			}
-		})
+		r.listOthers(n)
 	}
 }
 
@@ -258,6 +254,7 @@ func (r *replication) match(n *namespace) {
 	p.theirs, p.full = l.On, false
 	n.touch()
 	if !l.On || !n.wanted(r.d) {
+		delete(r.via.said.of, n)
 		return
 	}
 	f := &flow{repl: r, namespace: n, p: p, number: l.Number, met: n.rep.Position()}

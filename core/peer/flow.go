@@ -34,8 +34,12 @@ func (r *replication) onVector(fields []byte) error {
 	if err != nil || f == nil || f.ready {
 		return wire.ErrMalformed
 	}
-	f.p.startsAnew(m.Vector)
+	if f.p.startsAnew(m.Vector) && len(r.via.said.of[f.namespace]) > 0 { // what it was told of others is lost, too
+		delete(r.via.said.of, f.namespace)
+		r.listOthers(f.namespace)
+	}
 	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
+	f.base, f.spread = f.namespace.rep.Told(), f.p.have
 	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
 		f.pos = m.Cursor.Position
 	}
@@ -91,7 +95,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	}
 	f.lacking = f.lacking || !all
 	f.disowned = f.disowned || !all && f.namespace.rep.Disowns(recs)
-	f.namespace.foreign = f.repl.e.clock.Now()
+	f.namespace.came(f.repl.d, recs)
 	name := f.repl.d.name
 	if name == "" {
 		name = unnamed
@@ -137,7 +141,7 @@ func (r *replication) onEnd(fields []byte) error {
 		f.doubted = f.doubted || !all // an END says only what has changed since the last one
 		f.endCursor(m.Position, !f.doubted && f.namespace.rep.Summed() != nil) // a sum is that of the vector alone
 		f.ackWhenDurable(m.Position)
-		r.e.after(func() { f.told = f.told.Join(f.credited(known)) }) // ACK says it, without a HAVE
+		r.e.after(func() { f.credit(f.credited(known)) }) // ACK says it, without a HAVE
 		f.p.heard = true
 		f.namespace.settleOld()
 		return nil
@@ -161,7 +165,7 @@ func (r *replication) onAck(fields []byte) error {
 	}
 	r.credit.heard, r.via.moved = r.e.clock.Now(), true
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
-		f.p.has(f.ends[0].vec)
+		f.acked(f.ends[0].vec)
 		f.ends = f.ends[1:]
 	}
 	if m.Position <= f.pos {
@@ -182,10 +186,13 @@ func (r *replication) onHave(fields []byte) error {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
 	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) && (d == r.d || r.d.full()) {
-		d.in(f.namespace).has(f.namespace.rep.Within(m.Vector))
+		known := f.namespace.rep.Within(m.Vector)
+		d.in(f.namespace).has(known)
 		if d == r.d {
-			f.peer = f.peer.Join(f.namespace.rep.Within(m.Vector))
+			f.peer = f.peer.Join(known)
 			f.heardSum(m.Vector, m.Sum)
+		} else {
+			f.hearOf(d.flow(f.namespace), known)
 		}
 	}
 	f.namespace.touch()
@@ -296,8 +303,11 @@ func (f *flow) end() {
 // holding reports whether everything new came from other devices just now. They send it to the other side themselves.
 func (f *flow) holding() bool {
 	n := f.namespace
-	if n.foreign == 0 || f.pos < n.own || f.pos >= n.rep.Position() || f.repl.e.clock.Due(n.foreign+forwardAfter) {
+	if n.foreign == 0 || f.pos < n.own || f.pos >= n.rep.Position() || f.repl.e.clock.Due(n.foreign+forwardAfter+n.lag) {
 		return false
+	}
+	if f.peer.CoversAll(n.rep.Told()) {
+		return false // there is nothing to hold back
 	}
 	others := 0
 	n.heldBy(func(*device, *progress) { others++ })
@@ -307,11 +317,18 @@ func (f *flow) holding() bool {
 // tell says HAVE when the other side does not know what this one has durably, or what that amounts to.
 func (f *flow) tell() {
 	v := f.namespace.rep.DurableVector()
-	if f.told.CoversAll(v) && !f.owesSum() || !f.repl.e.clock.Due(f.toldAt+haveEvery) {
-		return
+	if !f.told.CoversAll(v) {
+		f.spare()
 	}
 	news := v.Lacking(f.told)
-	f.toldAt, f.told = f.repl.e.clock.Now(), v
+	switch {
+	case len(news) == 0 && !f.owesSum():
+		f.owing = 0
+		return
+	case len(news) > 0 && f.mayBeSpared(news) || !f.repl.e.clock.Due(f.toldAt+haveEvery):
+		return
+	}
+	f.toldAt, f.told, f.owing = f.repl.e.clock.Now(), v, 0
 	f.repl.send(wire.AppendHave(nil, &wire.Have{Number: f.namespace.num, Vector: news, NK: f.repl.e.publicNK(), Sum: f.sumOf(v)}))
 }
 

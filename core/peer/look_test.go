@@ -117,3 +117,21 @@ func TestStatusIsKept(t *testing.T) {
 		}
 	}
 }
+
+// There is a limit to applications, and who meets it is told that.
+func TestTooManyApplications(t *testing.T) {
+	n := newStores(t, "Laptop").nodes[0]
+	for i := range maxNamespaces {
+		n.must(Op{App: appNumber(i), Do: AddApp{}})
+	}
+	one := Op{App: "org.example.more", Do: AddApp{}}
+	if r := n.replies[n.do(one)]; r.Err != EApps {
+		t.Errorf("one more: %q", r.Err)
+	}
+	n.must(Op{App: appNumber(0), Do: AddApp{Name: "Again"}})
+	n.must(Op{App: appNumber(1), Do: DropApp{}})
+	n.must(one)
+	if r := n.replies[n.do(Op{App: appNumber(1), Do: AddApp{}})]; r.Err != EApps {
+		t.Errorf("one more that was there once: %q", r.Err)
+	}
+}

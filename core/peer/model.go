@@ -65,10 +65,11 @@ type Engine struct {
 	looks    looks
 	status   Status
 	statusAt Millis
-	revision uint64 // of what the status tells
-	reported uint64 // the revision that the last status told
-	sent     bool   // a status has been sent
-	pumps    uint64 // how often a flow was looked at for what to send
+	revision uint64       // of what the status tells
+	reported uint64       // the revision that the last status told
+	sent     bool         // a status has been sent
+	pumps    uint64       // how often a flow was looked at for what to send
+	hearing  []*namespace // of which others are to be told
 }
 
 type state uint8
@@ -137,6 +138,9 @@ type namespace struct {
 	flying   int     // how many of those are in the commit in flight
 	wrong    []shown // and will never be: to be set right
 	foreign  Millis  // when a record of another device last arrived
+	brought  Millis  // the same, if its writer's device has sent it and is a full one; else 0
+	lag      Millis  // how much longer this device waits then before it forwards
+	hearing  hearing // what the others are to be told of devices that have taken what they were sent
 	own      uint64  // position after the last record written here
 	moving   bool    // it is being made another circle's: no sync until that is done
 	limit    uint64  // its quota in bytes; 0: what Config says
@@ -203,6 +207,7 @@ type channel struct {
 	m1By    Millis        // by when it is to have begun, if it is the initiator
 	upAt    Millis        // when the session came up
 	moved   bool          // the session has moved data
+	said    said          // since the other side came
 }
 
 // replication is what two devices say to each other in a session: rosters first, then namespaces, then vectors, then data both ways
@@ -260,6 +265,13 @@ type flow struct {
 	dirty bool        // DATA went out since the last END
 	ends  []sentEnd   // not acknowledged yet
 	ended wire.Vector // what the last END amounted to, with those before it
+
+	base   wire.Vector // what this device had when the other's VECTOR came
+	spread wire.Vector // of what the other has, what the others in session were told
+	given  wire.Vector // what this device has said by ACK to have
+	by     *flow       // another full device's, which tells the other of this device; nil: none
+	byHas  wire.Vector // what that has said that the other has
+	owing  Millis      // since when HAVE waits for that; 0: it does not
 
 	told      wire.Vector      // what the other knows this device to have durably
 	toldAt    Millis           // when HAVE was last sent

@@ -16,7 +16,8 @@ const (
 	flagGone      = 2
 
 	embeddedNamespace = 1    // the number of an embedded store's one namespace
-	maxNamespaces     = 1000 // in a local store
+	maxNamespaces     = 1000 // in a local store that are not gone
+	maxNumbers        = 2000 // and with those that are: what others are to be told of them stays
 )
 
 func (n *namespace) save() {
@@ -86,20 +87,33 @@ func (e *Engine) openNamespace(n *namespace) error {
 	return n.loadPeers()
 }
 
+// roomForApp reports whether another application may have a namespace.
+func (e *Engine) roomForApp() bool {
+	count := 0
+	for _, n := range e.namespaces {
+		if !n.gone {
+			count++
+		}
+	}
+	return count < maxNamespaces
+}
+
 // newNamespace makes the namespace of an application that is new here.
 func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	switch {
 	case app == "" || len(app) > 255 || !roster.PlainText(app):
 		return nil, EValue
-	case len(e.namespaces) >= maxNamespaces:
-		return nil, EBusy
+	case !e.roomForApp() || len(e.namespaces) >= maxNumbers:
+		return nil, EApps
 	}
 	if name == "" {
 		name = app
 	}
 	n := &namespace{e: e, num: 1, app: app, name: roster.CleanName(name), on: true}
-	for slices.ContainsFunc(e.namespaces, func(o *namespace) bool { return o.num == n.num }) {
-		n.num++
+	for _, o := range e.namespaces { // by number: the first that is free
+		if o.num == n.num {
+			n.num++
+		}
 	}
 	if err := e.makeNamespace(n); err != nil {
 		return nil, storageCode(err)

@@ -126,6 +126,7 @@ func (e *Engine) settle() {
 		for _, d := range e.devices {
 			d.pump()
 		}
+		e.tellOfOthers()
 		e.hurry()
 		e.maintain()
 		e.commit()

@@ -69,6 +69,10 @@ func (f *flow) owesSum() bool {
 	if own == nil || *own == f.saidSum || !f.compared() {
 		return false
 	}
+	if f.p.differing == 0 && f.vouched(own) {
+		f.saidSum = *own
+		return false
+	}
 	return f.p.differing != 0 || f.repl.e.clock.Due(f.ownSumAt+sumAfter)
 }
 

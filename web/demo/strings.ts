@@ -339,6 +339,7 @@ export const en = {
   E_AUTH: 'The digits are wrong, or another program is in the place of Masq. Nothing was moved.',
   E_REVOKED: 'This device was removed by another of your devices.',
   E_SYNC: 'The Sync Server cannot be reached. Check the connection.',
+  E_APPS: 'The local store has no room for another application. Remove one in the Store manager.',
   E_BUSY: 'Too much at once. Try again in a moment.',
   E_CIRCLE:
     'This browser is connected with other devices, which would be left behind. Remove those first, or keep the notes here.',
@@ -702,6 +703,7 @@ export const fr: Like<typeof en> = {
   E_AUTH: 'Les chiffres sont faux, ou un autre programme a pris la place de Masq. Rien n’a bougé.',
   E_REVOKED: 'Cet appareil a été retiré par un autre de vos appareils.',
   E_SYNC: 'Le serveur de synchronisation est injoignable. Vérifiez la connexion.',
+  E_APPS: 'Le store local n’a plus de place pour une autre application. Supprimez-en une dans le gestionnaire.',
   E_BUSY: 'Trop de choses à la fois. Réessayez dans un instant.',
   E_CIRCLE:
     'Ce navigateur est relié à d’autres appareils, qui resteraient en arrière. Retirez-les d’abord, ou gardez les notes ici.',

@@ -322,6 +322,7 @@ export const en = {
   // Errors: one sentence
   E_AWAY: 'The store is not running. Start it with “masq store” in a terminal.',
   E_AUTH: 'The digits were wrong. Begin again with a new link.',
+  E_APPS: 'There are 1,000 applications here, and no room for another. Remove one with its data.',
   E_BUSY: 'Another pairing is under way. Finish or cancel it first.',
   E_CIRCLE: 'This computer already belongs to a group of devices.',
   E_DATA: 'Choose first what becomes of the data on this computer.',
@@ -714,6 +715,8 @@ export const fr: Like<typeof en> = {
 
   E_AWAY: 'Le dépôt n’est pas lancé. Lancez « masq store » dans un terminal.',
   E_AUTH: 'Les chiffres étaient faux. Recommencez avec un nouveau lien.',
+  E_APPS:
+    'Il y a déjà 1 000 applications ici, et plus de place pour une autre. Supprimez-en une avec ses données.',
   E_BUSY: 'Une autre association est en cours. Terminez-la ou annulez-la d’abord.',
   E_CIRCLE: 'Cet ordinateur appartient déjà à un groupe d’appareils.',
   E_DATA: 'Choisissez d’abord ce que deviennent les données de cet ordinateur.',
