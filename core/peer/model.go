@@ -34,6 +34,7 @@ type Engine struct {
 
 	commits    commits
 	trouble    trouble
+	fullness   fullness
 	self       self
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number

@@ -82,6 +82,7 @@ func (e *Engine) openNamespace(n *namespace) error {
 	if err != nil {
 		return err
 	}
+	n.rep.Tight(e.fullness.full)
 	sort.Slice(e.namespaces, func(i, j int) bool { return e.namespaces[i].num < e.namespaces[j].num })
 	return n.loadPeers()
 }

@@ -83,7 +83,7 @@ func (e *Engine) op(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}
-	if e.trouble.holds(e, op) {
+	if e.trouble.holds(e, op) || e.fullness.holds(op) {
 		return
 	}
 	verbs[id].do(e, op)

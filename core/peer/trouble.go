@@ -58,7 +58,11 @@ func (t *trouble) failed(code Code, e *Engine) {
 		t.rest = now + troubleLong
 	}
 	for _, op := range t.held {
-		t.deny(e, op.ID)
+		if op.Do.ID().reads() {
+			e.early = append(e.early, op) // it reads what there is when that is known
+		} else {
+			t.deny(e, op.ID)
+		}
 	}
 	t.held = nil
 }
@@ -125,7 +129,11 @@ func (e *Engine) reopened() {
 func (t *trouble) refuse(code Code) {
 	for _, n := range t.parked { // which were never stored
 		for _, x := range n.queue {
-			t.denied = append(t.denied, x.fail)
+			if x.reads { // there is nothing to read
+				x.fail(EApp)
+			} else {
+				t.denied = append(t.denied, x.fail)
+			}
 		}
 	}
 	denied := t.denied
@@ -138,7 +146,7 @@ func (t *trouble) refuse(code Code) {
 // fail is refuse for good.
 func (t *trouble) fail(e *Engine, code Code) {
 	for _, op := range t.held {
-		t.deny(e, op.ID)
+		e.turnDown(op, code)
 	}
 	t.held = nil
 	t.refuse(code)
@@ -189,7 +197,9 @@ func (t *trouble) over(e *Engine) {
 	e.moveData()
 	e.touch()
 	for _, op := range held {
-		verbs[op.Do.ID()].do(e, op)
+		if !e.fullness.holds(op) {
+			verbs[op.Do.ID()].do(e, op)
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ type Replica struct {
 	past  map[uint64]bool // what this run wrote as before the writer that it has
 	freed int             // bytes of what was superseded since the last checkpoint
 	tidy  bool            // a checkpoint is due, to clear that away
+	tight bool            // a checkpoint has little room
 
 	begun       bool   // the last stretch is of this run
 	must        bool   // a checkpoint is due before anything else is committed

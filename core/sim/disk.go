@@ -13,6 +13,8 @@ import (
 type Disk struct {
 	// Room is how many bytes of blocks it holds; a commit that would exceed it fails with storage.ErrQuota. 0: no limit.
 	Room int
+	// Reserve is how many of these are for what deletes and what is small; 0: none. See Full.
+	Reserve int
 
 	stable blocks           // what a power cut leaves
 	loose  []storage.Commit // acknowledged after it, in order, not stable yet
@@ -55,7 +57,11 @@ func (d *Disk) Commit(g storage.Commit, durability storage.Durability) error {
 		}
 	}
 	g = cloneCommit(g)
-	if d.Room > 0 {
+	if d.Reserve > 0 {
+		if d.refuses(g) {
+			return storage.ErrQuota
+		}
+	} else if d.Room > 0 {
 		after := maps.Clone(d.seen)
 		after.apply(g)
 		if after.bytes() > d.Room {

@@ -35,6 +35,10 @@ type Result struct {
 	Pairs   int // of devices with equal vectors that were compared
 	Overdue int // statuses that said of a device that it was not heard for long
 
+	Full        int // disks that were filled
+	FullDeletes int // deletions on these
+	FullPuts    int // other writes, which were refused
+
 	Writes    int    // values written and deleted by users
 	Events    int    // simulated events
 	Simulated uint64 // simulated time, ms

@@ -265,17 +265,27 @@ func (w *simulation) key(i int) string {
 
 // writeKeys writes the keys as one batch. mark is told each write.
 func (u *user) writeKeys(p *proc, app string, keys []string, mark func(*write)) {
+	u.writeAs(p, app, keys, u.kind, mark)
+}
+
+// kind is the kind of a write.
+func (u *user) kind() wire.Kind {
+	kind := wire.JSON
+	if u.w.chance(0.1) {
+		kind = wire.Bytes
+	}
+	if u.w.chance(u.w.profile.deletes) {
+		kind = wire.Deleted
+	}
+	return kind
+}
+
+// writeAs is writeKeys with writes of these kinds.
+func (u *user) writeAs(p *proc, app string, keys []string, kind func() wire.Kind, mark func(*write)) {
 	var batch []*write
 	var calls []call
 	for _, key := range keys {
-		kind := wire.JSON
-		if u.w.chance(0.1) {
-			kind = wire.Bytes
-		}
-		if u.w.chance(u.w.profile.deletes) {
-			kind = wire.Deleted
-		}
-		x := u.w.book.add(u.d, key, kind, u.size())
+		x := u.w.book.add(u.d, key, kind(), u.size())
 		mark(x)
 		batch = append(batch, x)
 		see := func(r peer.Reply) {
@@ -319,14 +329,17 @@ func (u *user) put(p *proc, app string, batch []*write, before []call, strict bo
 		do.Writes = append(do.Writes, peer.Write{Key: x.key, Kind: x.kind, Value: slices.Clone(x.value)})
 	}
 	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
-	p.do(append(before, call{op: &peer.Op{App: app, Client: me, Do: do}, reply: func(r peer.Reply) {
+	fullness := p.fullness()
+	calls := append(before, call{op: &peer.Op{App: app, Client: me, Do: do}, reply: func(r peer.Reply) {
+		p.checkFull(fullness, batch, r.Err)
 		if !u.refused(r.Err) {
 			for _, x := range batch {
 				x.acked = true
 			}
 			u.w.log(u.d.name, "written", uint64(batch[0].id), batch[0])
 		}
-	}})...)
+	}})
+	p.do(calls...)
 }
 
 // look compares what the device shows, conflicts included, with the mirror and with what may be seen together.

@@ -381,7 +381,7 @@ export const en = {
     'Another of your devices shut it out. What is stored here stays, and applications go on working, but nothing is synced any more.',
   S_E_QUOTA: 'The disk is full',
   S_E_QUOTA_text:
-    'What was saved is safe, but nothing new can be saved. Make room on the disk, then start the store again.',
+    'What was saved is safe and can be read, but nothing new can be saved. Make room on the disk, or delete something here: saving then works again by itself.',
   S_E_DAMAGED: 'Stored data cannot be read',
   S_E_DAMAGED_text: 'Do not delete anything. Run “masq doctor” in a terminal: it says what to do.',
   S_E_STORAGE: 'The disk does not work as it should',
@@ -774,7 +774,7 @@ export const fr: Like<typeof en> = {
     'Un autre de vos appareils l’a exclu. Ce qui est enregistré ici y reste et les applications continuent de marcher, mais plus rien n’est synchronisé.',
   S_E_QUOTA: 'Le disque est plein',
   S_E_QUOTA_text:
-    'Ce qui était enregistré est à l’abri, mais rien de nouveau ne peut l’être. Libérez de la place, puis relancez le dépôt.',
+    'Ce qui était enregistré est à l’abri et reste lisible, mais rien de nouveau ne peut l’être. Libérez de la place sur le disque, ou supprimez quelque chose ici : ensuite tout reprend de soi-même.',
   S_E_DAMAGED: 'Des données enregistrées sont illisibles',
   S_E_DAMAGED_text: 'N’effacez rien. Lancez « masq doctor » dans un terminal : il dit quoi faire.',
   S_E_STORAGE: 'Le disque ne fonctionne pas normalement',

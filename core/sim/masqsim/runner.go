@@ -18,6 +18,7 @@ type runner struct {
 
 	failed, lost, diverged, stopped int
 	sums, pairs, overdue            int
+	full, fullDeletes, fullPuts     int
 
 	slowest []sim.Result // by their slowest step
 	most    sim.Step
@@ -51,6 +52,7 @@ func (r *runner) run(first, n uint64) bool {
 		fmt.Printf("%d of %d seeds failed\n", r.failed, done)
 	}
 	fmt.Printf("%d sums, %d pairs of devices with equal vectors, %d times a device not heard for long\n", r.sums, r.pairs, r.overdue)
+	fmt.Printf("%d disks were full: %d deletions, %d writes refused\n", r.full, r.fullDeletes, r.fullPuts)
 	fmt.Printf("%d seeds, %d lost, %d diverged, %d stopped\n", done, r.lost, r.diverged, r.stopped)
 	return r.failed == 0
 }
@@ -58,6 +60,7 @@ func (r *runner) run(first, n uint64) bool {
 func (r *runner) add(res *sim.Result) {
 	r.lost, r.diverged, r.stopped = r.lost+res.Lost, r.diverged+res.Diverged, r.stopped+res.Stopped
 	r.sums, r.pairs, r.overdue = r.sums+res.Sums, r.pairs+res.Pairs, r.overdue+res.Overdue
+	r.full, r.fullDeletes, r.fullPuts = r.full+res.Full, r.fullDeletes+res.FullDeletes, r.fullPuts+res.FullPuts
 	if !res.OK() {
 		r.failed++
 		r.report(res)

@@ -1,0 +1,94 @@
+package peer
+
+import (
+	"slices"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// fullness is what follows from a disk that has no room but a reserve. Nothing that adds is written, whether it comes from here or from another device.
+// Reads go on, and so does what deletes, and what this device has to note for itself. Storage is asked now and then whether there is room, and
+// whenever somebody wants to write.
+type fullness struct {
+	full  bool
+	asked bool   // storage has not answered yet
+	next  Millis // when it is asked though nobody wants to write
+	held  []*Op  // a write that waits for the answer, and what came behind it
+}
+
+// fullAgain is how often storage is asked, in ms.
+const fullAgain = 5_000
+
+// disk takes in whether storage has but its reserve.
+func (e *Engine) disk(full bool) {
+	f := &e.fullness
+	held, was := f.held, f.full
+	f.full, f.asked, f.held, f.next = full, false, nil, e.clock.In(fullAgain)
+	if full != was {
+		e.tighten()
+		e.touch()
+	}
+	for _, op := range held {
+		if full && adds(op) {
+			e.reply(Reply{Op: op.ID, Err: EQuota})
+		} else {
+			e.op(op)
+		}
+	}
+}
+
+// tighten has checkpoints need little room at a time while there is little.
+func (e *Engine) tighten() {
+	if e.led == nil {
+		return
+	}
+	e.led.Tight(e.fullness.full)
+	for _, n := range e.namespaces {
+		n.rep.Tight(e.fullness.full)
+	}
+}
+
+// holds reports whether an operation has to wait until it is known whether there is room.
+func (f *fullness) holds(op *Op) bool {
+	if !f.full || len(f.held) == 0 && !adds(op) || op.Do.ID() == VerbShutdown {
+		return false
+	}
+	f.held = append(f.held, op)
+	return true
+}
+
+// adds reports whether an operation brings something to be stored that somebody could do without.
+func adds(op *Op) bool {
+	switch do := op.Do.(type) {
+	case Batch:
+		return slices.ContainsFunc(do.Writes, func(w Write) bool { return w.Kind != wire.Deleted })
+	case Import:
+		return len(do.Writes) > 0
+	}
+	return false
+}
+
+// timers asks storage when that is due.
+func (f *fullness) timers(e *Engine) {
+	if f.full && !f.asked && (len(f.held) > 0 || e.clock.Due(f.next)) {
+		f.asked = true
+		e.out.add(Room{})
+	}
+}
+
+// fail refuses what waits, for good.
+func (f *fullness) fail(e *Engine, code Code) {
+	held := f.held
+	f.held = nil
+	for _, op := range held {
+		e.turnDown(op, code)
+	}
+}
+
+// holdsBack is how many bytes records bring for which there is no room but the reserve.
+func (f *fullness) holdsBack(recs []wire.Record, size int) uint64 {
+	if f.full && slices.ContainsFunc(recs, func(r wire.Record) bool { return r.Kind != wire.Deleted }) {
+		return uint64(size)
+	}
+	return 0
+}
