@@ -20,7 +20,7 @@ type commits struct {
 // batch is what waits for one commit.
 type batch struct {
 	strict bool
-	ops    []uint64 // to be answered
+	ops    []*Op    // to be answered
 	then   []func() // to be done
 	acks   []ack    // to be sent, one for each flow
 }
@@ -107,8 +107,8 @@ func (e *Engine) committed(err error) {
 }
 
 func (b *batch) done(e *Engine) {
-	for _, id := range b.ops {
-		e.reply(Reply{Op: id})
+	for _, op := range b.ops {
+		e.reply(Reply{Op: op.ID})
 	}
 	for _, f := range b.then {
 		f()
@@ -120,8 +120,8 @@ func (b *batch) done(e *Engine) {
 
 func (c *commits) fail(e *Engine, code Code) {
 	for _, b := range []*batch{&c.flight, &c.next} {
-		for _, id := range b.ops {
-			e.reply(Reply{Op: id, Err: code})
+		for _, op := range b.ops {
+			e.reply(Reply{Op: op.ID, Err: code})
 		}
 		*b = batch{}
 	}

@@ -26,7 +26,7 @@ func (e *Engine) reply(r Reply) {
 // answer replies to op when everything logged so far is durable.
 func (e *Engine) answer(op *Op) {
 	e.commits.next.strict = true
-	e.commits.next.ops = append(e.commits.next.ops, op.ID)
+	e.commits.next.ops = append(e.commits.next.ops, op)
 }
 
 // after has f done when everything logged so far is durable.

@@ -98,7 +98,8 @@ func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	if name == "" {
 		name = app
 	}
-	n := &namespace{e: e, num: 1, app: app, name: roster.CleanName(name), on: true}
+	n := e.bareWhere(func(n *namespace) bool { return n.app == app }) // in trouble one that was never stored
+	n.num, n.app, n.name, n.on = 1, app, roster.CleanName(name), true
 	for slices.ContainsFunc(e.namespaces, func(o *namespace) bool { return o.num == n.num }) {
 		n.num++
 	}

@@ -249,6 +249,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 		},
 		fail:  func(c Code) { n.refuse(op, c) },
 		probe: func() { _, _, _ = n.rep.Get(writes[0].Key) },
+		op:    op,
 	})
 }
 

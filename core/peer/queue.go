@@ -14,6 +14,7 @@ type task struct {
 	fail  func(Code)
 	probe func() // asks for the blocks that run will want; may be nil
 	reads bool   // it changes nothing that is stored, and outlives trouble
+	op    *Op    // what it does if that changes something; nil: nobody asked for it
 }
 
 // probeAhead is for how many waiting operations blocks are asked for at once.

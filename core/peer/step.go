@@ -117,7 +117,6 @@ func (e *Engine) settle() {
 	}
 	if e.state == open {
 		e.refreshStale()
-		e.trouble.timers(e)
 		e.absences()
 		e.fullness.timers(e)
 		e.runNamespaces()
@@ -125,6 +124,7 @@ func (e *Engine) settle() {
 			e.timers()
 			e.runNamespaces()
 		}
+		e.trouble.timers(e)
 		e.tendNow()
 		for _, d := range e.devices {
 			d.pump()
