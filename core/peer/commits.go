@@ -23,6 +23,7 @@ type batch struct {
 	ops    []*Op    // to be answered
 	then   []func() // to be done
 	acks   []ack    // to be sent, one for each flow
+	adds   bool     // it has something that somebody could do without
 }
 
 // ack is an ACK that waits for a commit.
@@ -63,7 +64,12 @@ func (e *Engine) commit() {
 		n.rep.Begin(d) // they all know how it is committed
 		n.begin(d)
 	}
-	e.out.add(Commit{Changes: e.led.Begin(), Durability: d})
+	for _, n := range e.awake {
+		n.owes()
+	}
+	g := e.led.Begin()
+	g.Frees, g.Owes = !c.flight.adds, e.fullness.owed
+	e.out.add(Commit{Changes: g, Durability: d})
 }
 
 // hurryEvery is how often writes that nobody here waits for are made durable because another device waits for them, at most, in ms.

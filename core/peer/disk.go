@@ -3,6 +3,7 @@ package peer
 import (
 	"slices"
 
+	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -14,6 +15,7 @@ type fullness struct {
 	asked bool   // storage has not answered yet
 	next  Millis // when it is asked though nobody wants to write
 	held  []*Op  // a write that waits for the answer, and what came behind it
+	owed  int    // bytes that the next checkpoint writes besides what the log has
 }
 
 // fullAgain is how often storage is asked, in ms.
@@ -45,6 +47,7 @@ func (e *Engine) tighten() {
 	e.led.Tight(e.fullness.full)
 	for _, n := range e.namespaces {
 		n.rep.Tight(e.fullness.full)
+		n.wake() // a checkpoint may be due
 	}
 }
 
@@ -86,9 +89,54 @@ func (f *fullness) fail(e *Engine, code Code) {
 }
 
 // holdsBack is how many bytes records bring for which there is no room but the reserve.
-func (f *fullness) holdsBack(recs []wire.Record, size int) uint64 {
-	if f.full && slices.ContainsFunc(recs, func(r wire.Record) bool { return r.Kind != wire.Deleted }) {
+func (n *namespace) holdsBack(recs []wire.Record, size int) uint64 {
+	if n.e.fullness.full && (withValue(recs) || n.strain(keysOf(recs, func(r wire.Record) string { return r.Key })) > maxStrain) {
 		return uint64(size)
 	}
 	return 0
+}
+
+// maxStrain is how much room deletions may need, with their checkpoint. It is so much less than the reserve that even then an application can be removed.
+const maxStrain = 768 << 10
+
+// overstrains reports whether there is no room for writes but the reserve, and they are not for that, or are too many for it.
+func (n *namespace) overstrains(writes []replica.Write) bool {
+	return n.e.fullness.full && (slices.ContainsFunc(writes, func(w replica.Write) bool { return w.Kind != wire.Deleted }) ||
+		n.strain(keysOf(writes, func(w replica.Write) string { return w.Key })) > maxStrain)
+}
+
+// strain is how much room is needed for what is in memory and for deletions of these keys.
+func (n *namespace) strain(keys []string) int {
+	need := n.rep.Strain(keys...)
+	for _, o := range n.e.namespaces {
+		if o != n {
+			need += o.rep.Strain()
+		}
+	}
+	return need
+}
+
+func keysOf[T any](list []T, key func(T) string) []string {
+	out := make([]string, len(list))
+	for i := range list {
+		out[i] = key(list[i])
+	}
+	return out
+}
+
+// withValue reports whether one of the records is no deletion.
+func withValue(recs []wire.Record) bool {
+	return slices.ContainsFunc(recs, func(r wire.Record) bool { return r.Kind != wire.Deleted })
+}
+
+// owes notes how many bytes the next checkpoint writes for the namespace besides what the log has.
+func (n *namespace) owes() {
+	f := &n.e.fullness
+	f.owed += n.rep.Owes() - n.owed
+	n.owed = n.rep.Owes()
+}
+
+// strained reports whether a checkpoint has to come before more is done in a namespace: with more it might not find room any more.
+func (n *namespace) strained() bool {
+	return n.e.fullness.full && n.rep.NeedsCheckpoint() && n.e.needsCheckpoint()
 }

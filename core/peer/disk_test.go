@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/masqdev/masq/core/storage"
@@ -215,4 +216,98 @@ func TestReadsNeedNoRoom(t *testing.T) {
 			t.Errorf("%d of %d: answered %v with %q, want %q", id, end, ok, r.Err, want)
 		}
 	}
+}
+
+// wide is a key of 1,000 bytes: few of them are in one page.
+func wide(i int) string { return fmt.Sprintf("%04d/%s", i, strings.Repeat("k", 995)) }
+
+// fillWide writes 2,000 of them.
+func (n *node) fillWide() {
+	for i := 0; i < 2000; i += 500 {
+		n.must(Op{Do: writes(500, func(j int) string { return wide(i + j) }, `"old"`)})
+	}
+}
+
+// sizing is storage that notes what is the most that a commit writes, and whether one that deletes values is not said to free.
+type sizing struct {
+	storage.Store
+	most int
+	adds bool
+	owes int
+}
+
+func (s *sizing) Commit(g storage.Commit, d storage.Durability) error {
+	size := 0
+	for _, b := range append(g.Adds[:len(g.Adds):len(g.Adds)], g.Puts...) {
+		size += len(b.Data)
+	}
+	s.most, s.adds, s.owes = max(s.most, size), s.adds || !g.Frees, max(s.owes, g.Owes)
+	return s.Store.Commit(g, d)
+}
+
+// Deletions far apart, each of which has a whole page written anew, need little room at a time. What needs more than the reserve is refused, and what
+// comes behind it is not.
+func TestDeletionsFarApart(t *testing.T) {
+	n := newHarness(t, "Laptop").nodes[0]
+	n.fillWide()
+	s := &sizing{Store: n.store}
+	n.store = s
+	n.fill(true)
+	n.m.wait(1000)
+	s.most = 0
+	var all []Op
+	want := ""
+	for i := range 300 {
+		all = append(all, Op{Do: delOf(wide(i * 7 % 2000))})
+		want += "ok "
+	}
+	if got := n.together(true, all...); got != strings.TrimSpace(want) {
+		t.Errorf("answered with %s", got)
+	}
+	if s.most > 700<<10 || s.adds {
+		t.Errorf("a commit wrote %d bytes, and one was not said to free: %v", s.most, s.adds)
+	}
+	var spread, near []string
+	for i := range 100 {
+		spread, near = append(spread, wide(i*20+1)), append(near, wide(i+500))
+	}
+	if got := n.together(true, Op{Do: delOf(spread...)}, Op{Do: delOf(near...)}, Op{Do: delOf(wide(1))}); got != "E_QUOTA ok ok" {
+		t.Errorf("many at once: %s", got)
+	}
+	n.fill(false)
+	if got := n.together(true, Op{Do: delOf(spread...)}, Op{Do: putOf("k", `1`)}); got != "ok ok" {
+		t.Errorf("with room: %s", got)
+	}
+	if !s.adds || s.owes < 1<<20 {
+		t.Errorf("it said that commits free, or that a checkpoint owes %d bytes", s.owes)
+	}
+}
+
+// Deletions by another device wait there, if they need more than the reserve.
+func TestDeletionsByOthersFarApart(t *testing.T) {
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	a.fillWide()
+	h.until("first copy", h.converged)
+	s := &sizing{Store: a.store}
+	a.store = s
+	a.fill(true)
+	h.wait(1000)
+	s.most = 0
+	var spread []string
+	for i := range 100 {
+		spread = append(spread, wide(i*20))
+	}
+	b.must(Op{Do: delOf(spread...)})
+	h.wait(30_000)
+	if got := a.must(Op{Do: Count{}}).Number; got != 2000 {
+		t.Errorf("%d keys are left", got)
+	}
+	a.del(wide(7))
+	if s.most > 700<<10 {
+		t.Errorf("a commit wrote %d bytes", s.most)
+	}
+	a.full = false
+	h.until("all have the same", h.converged)
 }

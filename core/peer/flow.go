@@ -89,6 +89,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	if err != nil {
 		return err
 	}
+	f.repl.e.commits.next.adds = f.repl.e.commits.next.adds || withValue(recs)
 	f.lacking = f.lacking || !all
 	f.disowned = f.disowned || !all && f.namespace.rep.Disowns(recs)
 	f.namespace.foreign = f.repl.e.clock.Now()

@@ -142,6 +142,7 @@ type namespace struct {
 	moving   bool    // it is being made another circle's: no sync until that is done
 	limit    uint64  // its quota in bytes; 0: what Config says
 	sweeping sweeping
+	owed     int    // what fullness.owed has of it
 	lacks    uint64 // bytes for which there was no room when this was last written to; 0: there was
 }
 

@@ -229,7 +229,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 		run: func() error {
 			if may, err := n.mayWrite(writes, replaces); err != nil {
 				return err
-			} else if !may {
+			} else if !may || n.overstrains(writes) {
 				n.refuse(op, EQuota)
 				return nil
 			}
@@ -241,6 +241,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 			if err != nil {
 				return err
 			}
+			n.e.commits.next.adds = n.e.commits.next.adds || adds(op)
 			n.own = n.rep.Position()
 			n.notify(changes, op.Client, "")
 			n.touch()

@@ -32,7 +32,7 @@ func (n *namespace) run() {
 	}
 	n.wake()
 	done := 0
-	for done < len(n.queue) && n.e.state == open {
+	for done < len(n.queue) && n.e.state == open && !n.strained() {
 		err := n.queue[done].run()
 		if errors.Is(err, ledger.ErrWait) {
 			for _, t := range n.queue[done+1 : min(len(n.queue), done+probeAhead)] {

@@ -92,7 +92,7 @@ func sizeOf(writes []replica.Write) (n int) {
 func (f *flow) fits(recs []wire.Record, size int) (bool, error) {
 	n := f.namespace
 	if f.refused == 0 {
-		over, err := n.e.fullness.holdsBack(recs, size), error(nil)
+		over, err := n.holdsBack(recs, size), error(nil)
 		if over == 0 {
 			over, err = n.over(size+replica.VersionRoom*len(recs), func() (int, error) { return n.rep.RoomForRecords(recs, f.source()) })
 		}

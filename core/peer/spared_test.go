@@ -72,12 +72,14 @@ func TestDeletionsBesideWrites(t *testing.T) {
 		"and writes, too": {
 			[]Op{in(Batch{Writes: append(delOf("k01").Writes, putOf("k02", kib(64)).Writes...)}), in(delOf("k03"))}, "E_QUOTA ok", 19,
 		},
-		"a name":                              {[]Op{large("k00"), in(Rename{Name: "Other"})}, "E_QUOTA ok", 20},
-		"a quota":                             {[]Op{large("k00"), in(SetQuota{Bytes: 1 << 30})}, "E_QUOTA ok", 20},
-		"the application":                     {[]Op{large("k00"), in(DropApp{}), in(delOf("k02")), get}, "E_QUOTA ok E_APP E_APP", 0},
-		"the application, and again":          {[]Op{large("k00"), in(DropApp{}), in(AddApp{}), in(Count{})}, "E_QUOTA ok ok ok", 0},
-		"another application":                 {[]Op{large("k00"), {App: todo, Do: DropApp{}}, {App: todo, Do: Count{}}}, "E_QUOTA ok E_APP", 20},
-		"a new application, and a key of it":  {[]Op{large("k00"), {App: "org.example.new", Do: AddApp{}}, {App: "org.example.new", Do: delOf("k")}}, "E_QUOTA ok ok", 20},
+		"a name":                     {[]Op{large("k00"), in(Rename{Name: "Other"})}, "E_QUOTA ok", 20},
+		"a quota":                    {[]Op{large("k00"), in(SetQuota{Bytes: 1 << 30})}, "E_QUOTA ok", 20},
+		"the application":            {[]Op{large("k00"), in(DropApp{}), in(delOf("k02")), get}, "E_QUOTA ok E_APP E_APP", 0},
+		"the application, and again": {[]Op{large("k00"), in(DropApp{}), in(AddApp{}), in(Count{})}, "E_QUOTA ok ok ok", 0},
+		"another application":        {[]Op{large("k00"), {App: todo, Do: DropApp{}}, {App: todo, Do: Count{}}}, "E_QUOTA ok E_APP", 20},
+		"a new application, and a key of it": {
+			[]Op{large("k00"), {App: "org.example.new", Do: AddApp{}}, {App: "org.example.new", Do: delOf("k")}}, "E_QUOTA ok ok", 20,
+		},
 		"a deletion that is followed by more": {[]Op{large("k00"), in(delOf("k02")), in(putOf("k02", `1`))}, "E_QUOTA ok E_QUOTA", 19},
 	} {
 		for way := range 4 {

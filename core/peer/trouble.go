@@ -44,7 +44,7 @@ func (e *Engine) takeBack(code Code) {
 	e.part(code)
 	t.parked = append(t.parked, e.namespaces...)
 	e.namespaces, e.apps, e.awake, e.circle = nil, nil, nil, nil
-	e.syncErr, e.late, e.tendAt, e.places.given = OK, false, 0, false
+	e.syncErr, e.late, e.tendAt, e.places.given, e.fullness.owed = OK, false, 0, false, 0
 	e.led.Recover()
 	e.state = opening
 }

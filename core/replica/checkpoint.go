@@ -16,7 +16,7 @@ const (
 
 // NeedsCheckpoint reports whether enough is in memory for a checkpoint.
 func (r *Replica) NeedsCheckpoint() bool {
-	return r.must || r.tidy || r.sweep || r.memBytes > r.tightly(checkpointBytes) || len(r.arrivals) > r.tightly(checkpointRecords)
+	return r.must || r.tidy || r.sweep || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords || r.strained()
 }
 
 // MustCheckpoint reports whether nothing may be committed before a checkpoint.

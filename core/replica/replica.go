@@ -59,6 +59,7 @@ type Replica struct {
 	arrivals []*version            // by position, superseded ones included
 	alive    uint64                // of arrivals, how many are not
 	memBytes int
+	owes     owes
 	doubts   int // how many came by hearsay
 
 	revision uint64 // of writers
@@ -235,6 +236,7 @@ func (r *Replica) reset() {
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
 	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.doubts, r.freed, r.tidy, r.sweep = nil, nil, nil, 0, 0, 0, 0, false, false
+	r.owes = owes{}
 }
 
 func (r *Replica) random(b []byte) {

@@ -19,6 +19,7 @@ type Disk struct {
 	stable blocks           // what a power cut leaves
 	loose  []storage.Commit // acknowledged after it, in order, not stable yet
 	seen   blocks           // stable with loose
+	owed   int              // what the last commit said
 	closed bool
 }
 
@@ -69,6 +70,7 @@ func (d *Disk) Commit(g storage.Commit, durability storage.Durability) error {
 		}
 	}
 	d.seen.apply(g)
+	d.owed = g.Owes
 	d.loose = append(d.loose, g)
 	if durability == storage.Strict {
 		d.Flush()
@@ -84,7 +86,7 @@ func cloneCommit(g storage.Commit) storage.Commit {
 		}
 		return out
 	}
-	return storage.Commit{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels)}
+	return storage.Commit{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels), Frees: g.Frees, Owes: g.Owes}
 }
 
 // Load implements storage.Store.

@@ -114,20 +114,23 @@ func (p *proc) checkFull(before fullness, batch []*write, code peer.Code) {
 	}
 }
 
-// Fill has the disk have no room but so many bytes, and what a reserve needs besides: as much as the log has, for the checkpoint that writes it again.
+// Fill has the disk have no room but so many bytes, and what a reserve needs besides: what the next checkpoint writes.
 func (d *Disk) Fill(left int) {
 	d.Reserve = reserve
-	d.Room = d.seen.bytes() + d.seen.log() + left
+	d.Room = d.seen.bytes() + d.due() + left
 }
 
+// due is how many bytes the next checkpoint writes: as much as the log has, and what is owed.
+func (d *Disk) due() int { return d.seen.log() + d.owed }
+
 // Full reports whether there is no room but the reserve, or a part of it.
-func (d *Disk) Full() bool { return d.Reserve != 0 && d.seen.bytes()+d.seen.log()+d.Reserve > d.Room }
+func (d *Disk) Full() bool { return d.Reserve != 0 && d.seen.bytes()+d.due()+d.Reserve > d.Room }
 
 // refuses reports whether there is no room for a commit. What it replaces and deletes goes when the rest is there.
 func (d *Disk) refuses(g storage.Commit) bool {
 	needs := d.seen.bytes() + sizeOf(g)
-	if sizeOf(g) > small && len(g.Dels) == 0 {
-		needs += d.seen.log() + d.Reserve
+	if sizeOf(g) > small && len(g.Dels) == 0 && !g.Frees {
+		needs += d.due() + d.Reserve
 	}
 	return needs > d.Room
 }

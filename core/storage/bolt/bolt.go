@@ -58,6 +58,7 @@ type Store struct {
 	closed bool
 	broken error // what a call failed with that nothing may follow
 	room   room
+	late   map[storage.ID]struct{} // see commit
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -169,7 +170,7 @@ const lockTimeout = 150 * time.Millisecond
 
 // open has bbolt open the file, or fail soon if it is locked.
 func open(path string, readOnly bool) (*Store, error) {
-	s := &Store{}
+	s := &Store{late: map[storage.ID]struct{}{}}
 	err := contain(func() (err error) {
 		s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout:      lockTimeout,
@@ -229,24 +230,19 @@ func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 		if err := s.makeRoom(g); err != nil {
 			return err
 		}
-		grown := int64(0)
-		err := s.db.Update(func(tx *bbolt.Tx) error {
-			blocks := tx.Bucket(blocksBucket)
-			grown = logGrowth(blocks, g)
-			return write(blocks, g)
-		})
-		if err != nil {
+		s.room.owed = int64(g.Owes)
+		if err := s.commit(g); err != nil {
 			return err
 		}
-		s.room.log += grown
+		err := s.catchUp()
 		s.hold(0)
-		return nil
+		return err
 	})
 }
 
-func write(blocks *bbolt.Bucket, g storage.Commit) error {
+func (s *Store) write(blocks *bbolt.Bucket, g storage.Commit) error {
 	for _, b := range g.Adds {
-		if blocks.Get(keyOf(b.ID)) != nil {
+		if s.there(blocks, b.ID) {
 			return storage.ErrExists
 		}
 	}
@@ -273,7 +269,7 @@ func (s *Store) Load(ids []storage.ID) (out []storage.Block, err error) {
 		out = make([]storage.Block, len(ids))
 		for i, id := range ids {
 			out[i].ID = id
-			if v := blocks.Get(keyOf(id)); v != nil {
+			if v := blocks.Get(keyOf(id)); s.there(blocks, id) {
 				out[i].Data = append(make([]byte, 0, len(v)), v...) // an empty block stays one
 			}
 		}
@@ -292,7 +288,10 @@ func (s *Store) List() (ids []storage.ID, err error) {
 			if len(k) != 8 || v == nil {
 				return fmt.Errorf("%w (it has a block without number)", ErrDamaged)
 			}
-			ids = append(ids, storage.ID(binary.BigEndian.Uint64(k)))
+			id := storage.ID(binary.BigEndian.Uint64(k))
+			if _, late := s.late[id]; !late {
+				ids = append(ids, id)
+			}
 			return nil
 		})
 	})

@@ -26,13 +26,19 @@ const (
 type room struct {
 	end  int64 // below it the system has given the file all that it is long
 	log  int64 // bytes of log records
+	owed int64 // that a checkpoint writes besides
 	full bool  // less is held than should be
+	want int64 // bytes of the last commit that was refused for that, until there is room for it
 }
 
 // Full reports whether storage has no room but the reserve, which is for what deletes or is small. If it had none it looks whether there is some now.
 func (s *Store) Full() bool {
 	if s.room.full {
-		_ = s.do(func() error { s.hold(0); return nil }) // what is wrong shows at the next commit
+		_ = s.do(func() error { // what is wrong shows at the next commit
+			err := s.catchUp()
+			s.hold(0)
+			return err
+		})
 	}
 	return s.room.full
 }
@@ -45,12 +51,11 @@ func (s *Store) makeRoom(g storage.Commit) error {
 			size += int64(len(b.Data))
 		}
 	}
-	if size <= small || len(g.Dels) > 0 {
+	if g.Frees || size <= small || len(g.Dels) > 0 {
 		return nil
 	}
-	s.hold(size)
-	if s.room.full {
-		s.hold(0)
+	if s.hold(size); s.room.full {
+		s.room.want = size
 		return storage.ErrQuota
 	}
 	return nil
@@ -60,9 +65,12 @@ func (s *Store) makeRoom(g storage.Commit) error {
 // quarter counts: not every run of them is long enough for what comes. Where the system does not hold anything for another reason, there is no reserve.
 func (s *Store) hold(besides int64) {
 	used, free, edges := s.pages()
-	need := reserve + s.room.log + edges + besides
+	need := reserve + s.room.log + s.room.owed + edges + max(besides, s.room.want)
 	err := s.lengthen(used, used+need)
 	s.room.full = err != nil && noRoom(err) && max(0, s.room.end-used)+free/4 < need
+	if !s.room.full {
+		s.room.want = 0
+	}
 }
 
 // lengthen has the system give the file all up to end, and if it can some more.

@@ -35,8 +35,12 @@ func TestReserve(t *testing.T) {
 		}
 		return nil
 	}
-	if err := useReserve(filepath.Join(dir, "masq.db"), fill, func() error { return os.Remove(ballast) }); err != nil {
-		t.Error(err)
+	for name, use := range uses {
+		path := filepath.Join(dir, name)
+		if err := use(path, fill, func() error { return os.Remove(ballast) }); err != nil {
+			t.Error(err)
+		}
+		os.Remove(path)
 	}
 }
 
@@ -46,8 +50,20 @@ func (zeros) Read(b []byte) (int, error) { clear(b); return len(b), nil }
 
 func TestReserveBelowLimit(t *testing.T) { below(t, "MASQ_BOLT_RESERVE=yes") }
 
-// reserveBelowLimit has no file become longer than the database is.
+// uses is what is done on a disk that another program fills.
+var uses = map[string]func(path string, fill, makeRoom func() error) error{"reserve": useReserve, "late": useLate}
+
 func reserveBelowLimit(path string) error {
+	for name, use := range uses {
+		if err := belowLimit(path+name, use); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// belowLimit has no file become longer than the database is.
+func belowLimit(path string, use func(path string, fill, makeRoom func() error) error) error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		return err
@@ -61,7 +77,7 @@ func reserveBelowLimit(path string) error {
 		low.Cur = uint64(info.Size())
 		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &low)
 	}
-	return useReserve(path, fill, func() error { return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit) })
+	return use(path, fill, func() error { return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit) })
 }
 
 const large = 500_000
@@ -70,6 +86,9 @@ const large = 500_000
 func useReserve(path string, fill, makeRoom func() error) error {
 	s, err := bolt.Open(path)
 	if err != nil {
+		return err
+	}
+	if err := useOwed(s, fill, makeRoom); err != nil {
 		return err
 	}
 	for i := range storage.ID(8) {
@@ -93,7 +112,12 @@ func useReserve(path string, fill, makeRoom func() error) error {
 		if err := refuses(s, record); err != nil {
 			return fmt.Errorf("round %d: %w", round, err)
 		}
-		for i := range 500 {
+		frees := storage.Commit{Adds: []storage.Block{sized(log, large)}, Frees: true}
+		if err := s.Commit(frees, storage.Strict); err != nil {
+			return fmt.Errorf("round %d: what is large and frees: %w", round, err)
+		}
+		log++
+		for i := range 100 {
 			if err := record(1000); err != nil {
 				return fmt.Errorf("round %d: deletion %d, by a log record: %w", round, i, err)
 			}
@@ -130,6 +154,98 @@ func useReserve(path string, fill, makeRoom func() error) error {
 		}
 	}
 	return s.Close()
+}
+
+// useOwed has the disk filled when a checkpoint owes more than the reserve, and then takes the checkpoint.
+func useOwed(s *bolt.Store, fill, makeRoom func() error) error {
+	const owed = 6 * large
+	g := storage.Commit{Adds: []storage.Block{sized(storage.Log, 1000)}, Owes: owed}
+	if err := s.Commit(g, storage.Strict); err != nil {
+		return err
+	}
+	if err := fill(); err != nil {
+		return err
+	}
+	g = storage.Commit{Dels: []storage.ID{storage.Log}}
+	for i := range owed / large {
+		g.Adds = append(g.Adds, sized(storage.Page|storage.ID(i), large))
+	}
+	if err := s.Commit(g, storage.Strict); err != nil {
+		return fmt.Errorf("a checkpoint of what was owed: %w", err)
+	}
+	g = storage.Commit{}
+	for i := range owed / large {
+		g.Dels = append(g.Dels, storage.Page|storage.ID(i))
+	}
+	return errors.Join(s.Commit(g, storage.Strict), makeRoom())
+}
+
+// useLate deletes large blocks from among others, which bbolt has to write anew, until nothing but these is left, and looks at what is there.
+func useLate(path string, fill, makeRoom func() error) error {
+	const count, small = 40, 1000
+	s, err := bolt.Open(path)
+	if err != nil {
+		return err
+	}
+	var all []storage.ID
+	add := func(id storage.ID, size int) error {
+		return s.Commit(storage.Commit{Adds: []storage.Block{sized(id, size)}, Frees: true}, storage.Strict)
+	}
+	for i := range storage.ID(count) {
+		all = append(all, storage.Segment|(i+small))
+		if err := errors.Join(add(storage.Segment|(i+small), large), add(storage.Segment|i, 3000), add(storage.Log|i, 3000)); err != nil {
+			return err
+		}
+	}
+	if err := fill(); err != nil {
+		return err
+	}
+	others := storage.ID(0) // small ones, until nothing is left of the reserve
+	for ; err == nil; others++ {
+		err = add(storage.Page|others, 30_000)
+	}
+	others += 2*count - 1
+	check := func(want int) error {
+		ids, err := s.List()
+		if err != nil || len(ids) != want {
+			return fmt.Errorf("%d blocks are there, not %d: %w", len(ids), want, err)
+		}
+		blocks, err := s.Load(all)
+		for i, b := range blocks {
+			if left := i%2 == 0; left != (b.Data != nil) {
+				return fmt.Errorf("block %d is there: %v", i, !left)
+			}
+		}
+		return err
+	}
+	for i := range storage.ID(count / 2) {
+		g := storage.Commit{Puts: []storage.Block{sized(storage.Log|i, 3000)}, Dels: []storage.ID{all[2*i+1]}}
+		if err := s.Commit(g, storage.Strict); err != nil {
+			return fmt.Errorf("deletion %d: %w", i, err)
+		}
+	}
+	if err := check(count/2 + int(others)); err != nil {
+		return err
+	}
+	if err := makeRoom(); err != nil {
+		return err
+	}
+	for i := range storage.ID(count) { // who deleted it may have another
+		if err := s.Commit(storage.Commit{Adds: []storage.Block{sized(storage.Page|1<<40|i, 100)}}, storage.Strict); err != nil {
+			return err
+		}
+	}
+	again := storage.Commit{Adds: []storage.Block{sized(all[1], 100)}}
+	if err := s.Commit(again, storage.Strict); err != nil {
+		return fmt.Errorf("adding what was deleted: %w", err)
+	}
+	if err := errors.Join(s.Commit(storage.Commit{Dels: []storage.ID{all[1]}}, storage.Strict), s.Close()); err != nil {
+		return err
+	}
+	if s, err = bolt.Open(path); err != nil {
+		return err
+	}
+	return errors.Join(check(count+count/2+int(others)), s.Close())
 }
 
 // refuses checks that nothing large is taken until no room is left but the reserve, and that all is read.
