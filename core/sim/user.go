@@ -339,6 +339,9 @@ func (u *user) put(p *proc, app string, batch []*write, before []call, strict bo
 			u.w.log(u.d.name, "written", uint64(batch[0].id), batch[0])
 		}
 	}})
+	if u.w.chance(0.3) { // who reads behind a write that is refused is answered all the same
+		calls = append(calls, call{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: batch[0].key}}, reply: func(r peer.Reply) { u.refused(r.Err) }})
+	}
 	p.do(calls...)
 }
 
