@@ -66,6 +66,8 @@ type Ledger struct {
 	dels     []storage.ID    // to go at the next checkpoint
 	manifest []byte          // plain, to be put with the next commit
 	gone     []storage.ID    // to go with it
+	tight    bool            // a few at a time
+	leftOver []storage.ID    // of earlier ones
 
 	stored stored
 	reread reread
@@ -363,7 +365,7 @@ func (l *Ledger) Tail() int { return int(l.next - l.first) }
 
 // Pending reports whether there is something to write.
 func (l *Ledger) Pending() bool {
-	return l.fence || l.empty || len(l.pending) > 0 || len(l.adds) > 0 || l.manifest != nil
+	return l.fence || l.empty || len(l.pending) > 0 || len(l.adds) > 0 || l.manifest != nil || len(l.leftOver) > 0
 }
 
 // Begin takes the next commit. The ledger waits for Committed before it takes another.
@@ -384,8 +386,9 @@ func (l *Ledger) Begin() storage.Commit {
 		for _, n := range l.blank {
 			g.Puts = append(g.Puts, l.sealed(storage.Log|storage.ID(n), []byte{recordFormat}))
 		}
-		g.Dels, l.blank = l.gone, nil
+		l.blank = nil
 	}
+	g.Dels = l.toDelete(l.gone)
 	l.flying = l.added
 	l.fence, l.empty, l.pending, l.adds, l.added, l.manifest, l.gone = false, false, nil, nil, nil, nil, nil
 	return g

@@ -52,7 +52,7 @@ func (l *Ledger) forget() {
 	l.meta, l.refs = map[string][]byte{}, map[storage.ID]struct{}{}
 	l.first, l.fences, l.blank = 1, nil, nil
 	l.fence, l.empty, l.pending, l.adds, l.added, l.flying = false, false, nil, nil, nil, nil
-	l.dels, l.manifest, l.gone, l.reread.lost = nil, nil, nil, nil
+	l.dels, l.manifest, l.gone, l.leftOver, l.reread.lost = nil, nil, nil, nil, nil
 }
 
 // another reports whether the block is not what this ledger tried to write there.

@@ -76,6 +76,9 @@ type (
 		Blocks []storage.Block
 		Err    error
 	}
+	// Disk: whether storage has no room but a reserve, which is for what deletes. The driver of one that has such a reserve says so when that
+	// changes, before Committed, behind Start if it is full then, and as the answer to Room. Other storage never says so.
+	Disk struct{ Full bool }
 	// Events happened at once, in their order: what follows from them (one commit, packed frames) is asked for once.
 	Events []Event
 	// Offline and Online: what the driver is told of the network, which may be wrong. After Offline whoever cannot be reached is
@@ -93,6 +96,7 @@ func (Tick) isEvent()      {}
 func (Events) isEvent()    {}
 func (Committed) isEvent() {}
 func (Loaded) isEvent()    {}
+func (Disk) isEvent()      {}
 func (Offline) isEvent()   {}
 func (Online) isEvent()    {}
 func (*Op) isEvent()       {}
@@ -190,6 +194,8 @@ type (
 	}
 	// Load asks for storage.Store.Load; Loaded follows. Several may run at once.
 	Load struct{ IDs []storage.ID }
+	// Room asks whether there is room again. Disk follows. Only who said that the disk is full is asked.
+	Room struct{}
 	// WakeAt asks for a Tick at a time (not before). A new one replaces the last. 0: none.
 	WakeAt struct{ At Millis }
 	// Failed: the engine has stopped for good. Everything not answered has been answered with Err.
@@ -206,6 +212,7 @@ func (Ping) isAction()          {}
 func (Hangup) isAction()        {}
 func (Commit) isAction()        {}
 func (Load) isAction()          {}
+func (Room) isAction()          {}
 func (WakeAt) isAction()        {}
 func (Failed) isAction()        {}
 

@@ -20,9 +20,10 @@ type commits struct {
 // batch is what waits for one commit.
 type batch struct {
 	strict bool
-	ops    []uint64 // to be answered
+	ops    []*Op    // to be answered
 	then   []func() // to be done
 	acks   []ack    // to be sent, one for each flow
+	adds   bool     // it has something that somebody could do without
 }
 
 // ack is an ACK that waits for a commit.
@@ -63,7 +64,12 @@ func (e *Engine) commit() {
 		n.rep.Begin(d) // they all know how it is committed
 		n.begin(d)
 	}
-	e.out.add(Commit{Changes: e.led.Begin(), Durability: d})
+	for _, n := range e.awake {
+		n.owes()
+	}
+	g := e.led.Begin()
+	g.Frees, g.Owes = !c.flight.adds, e.fullness.owed
+	e.out.add(Commit{Changes: g, Durability: d})
 }
 
 // hurryEvery is how often writes that nobody here waits for are made durable because another device waits for them, at most, in ms.
@@ -107,8 +113,8 @@ func (e *Engine) committed(err error) {
 }
 
 func (b *batch) done(e *Engine) {
-	for _, id := range b.ops {
-		e.reply(Reply{Op: id})
+	for _, op := range b.ops {
+		e.reply(Reply{Op: op.ID})
 	}
 	for _, f := range b.then {
 		f()
@@ -120,8 +126,8 @@ func (b *batch) done(e *Engine) {
 
 func (c *commits) fail(e *Engine, code Code) {
 	for _, b := range []*batch{&c.flight, &c.next} {
-		for _, id := range b.ops {
-			e.reply(Reply{Op: id, Err: code})
+		for _, op := range b.ops {
+			e.reply(Reply{Op: op.ID, Err: code})
 		}
 		*b = batch{}
 	}

@@ -45,13 +45,8 @@ func (e *Engine) dropApp(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EApp})
 		return
 	}
-	n.gone = true
-	n.save()
-	e.resync(func(*device) bool { return true })
-	for _, d := range e.devices {
-		d.forgetNamespace(n)
-	}
-	n.enqueue(task{fail: func(c Code) { n.refuse(op, c) }, run: func() error {
+	n.leave()
+	n.enqueue(task{op: op, fail: func(c Code) { n.refuse(op, c) }, run: func() error {
 		changes, err := n.rep.Drop()
 		if err != nil {
 			return err
@@ -61,6 +56,17 @@ func (e *Engine) dropApp(op *Op) {
 		e.answer(op)
 		return nil
 	}})
+}
+
+// leave has nobody sync the namespace any more.
+func (n *namespace) leave() {
+	e := n.e
+	n.gone = true
+	n.save()
+	e.resync(func(*device) bool { return true })
+	for _, d := range e.devices {
+		d.forgetNamespace(n)
+	}
 }
 
 // prefer sets whether an application is synced, with one device or at all.

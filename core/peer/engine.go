@@ -26,7 +26,7 @@ func (e *Engine) reply(r Reply) {
 // answer replies to op when everything logged so far is durable.
 func (e *Engine) answer(op *Op) {
 	e.commits.next.strict = true
-	e.commits.next.ops = append(e.commits.next.ops, op.ID)
+	e.commits.next.ops = append(e.commits.next.ops, op)
 }
 
 // after has f done when everything logged so far is durable.
@@ -73,17 +73,18 @@ func (e *Engine) fail(code Code) {
 	}
 	e.state, e.err = failed, code
 	for _, op := range e.early {
-		e.reply(Reply{Op: op.ID, Err: code})
+		e.turnDown(op, code)
 	}
 	e.early = nil
 	for _, n := range e.namespaces {
 		for _, t := range n.queue {
-			t.fail(code)
+			t.fail(forReads(code, t.reads))
 		}
 		n.queue = nil
 	}
 	e.commits.fail(e, code)
 	e.trouble.fail(e, code)
+	e.fullness.fail(e, code)
 	if p := e.pairing; p != nil {
 		p.end(code)
 	}
@@ -92,6 +93,20 @@ func (e *Engine) fail(code Code) {
 	}
 	e.devices = nil
 	clear(e.conns)
+}
+
+// turnDown refuses an operation because the engine has stopped.
+func (e *Engine) turnDown(op *Op, code Code) {
+	e.reply(Reply{Op: op.ID, Err: forReads(code, op.Do.ID().reads())})
+}
+
+// forReads is why something is refused when the engine has stopped with code. Who reads needs no room: the last commit of an engine that was
+// shut down did.
+func forReads(code Code, reads bool) Code {
+	if reads && code == EQuota {
+		return EClosed
+	}
+	return code
 }
 
 func storageCode(err error) Code {

@@ -93,6 +93,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	if err != nil {
 		return err
 	}
+	f.repl.e.commits.next.adds = f.repl.e.commits.next.adds || withValue(recs)
 	f.lacking = f.lacking || !all
 	f.disowned = f.disowned || !all && f.namespace.rep.Disowns(recs)
 	f.namespace.came(f.repl.d, recs)
@@ -138,7 +139,7 @@ func (r *replication) onEnd(fields []byte) error {
 		r.take(len(fields) + wire.MessageHeader)
 		f.namespace.touch()
 		f.taken = 0
-		f.doubted = f.doubted || !all // an END says only what has changed since the last one
+		f.doubted = f.doubted || !all                                          // an END says only what has changed since the last one
 		f.endCursor(m.Position, !f.doubted && f.namespace.rep.Summed() != nil) // a sum is that of the vector alone
 		f.ackWhenDurable(m.Position)
 		r.e.after(func() { f.credit(f.credited(known)) }) // ACK says it, without a HAVE

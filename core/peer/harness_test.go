@@ -57,6 +57,7 @@ type node struct {
 	wakeAt     Millis
 	ahead      int64 // ms that its clock is wrong by
 	cut        bool  // it has no network
+	full       bool  // its disk has no room but the reserve
 	dials      int
 	status     Status
 	replies    map[uint64]Reply
@@ -251,6 +252,8 @@ func (n *node) act(life int, a Action) {
 		n.loaded = append(n.loaded, a.IDs...)
 		blocks, err := n.store.Load(a.IDs)
 		n.back(life, Loaded{Blocks: blocks, Err: err})
+	case Room:
+		n.back(life, Disk{Full: n.full})
 	case WakeAt:
 		if n.wakeAt = a.At; a.At != 0 {
 			n.wakeAt = uint64(int64(a.At) - n.ahead)

@@ -34,6 +34,7 @@ type Engine struct {
 
 	commits    commits
 	trouble    trouble
+	fullness   fullness
 	self       self
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
@@ -145,6 +146,7 @@ type namespace struct {
 	moving   bool    // it is being made another circle's: no sync until that is done
 	limit    uint64  // its quota in bytes; 0: what Config says
 	sweeping sweeping
+	owed     int    // what fullness.owed has of it
 	lacks    uint64 // bytes for which there was no room when this was last written to; 0: there was
 }
 

@@ -83,6 +83,7 @@ func (e *Engine) openNamespace(n *namespace) error {
 	if err != nil {
 		return err
 	}
+	n.rep.Tight(e.fullness.full)
 	sort.Slice(e.namespaces, func(i, j int) bool { return e.namespaces[i].num < e.namespaces[j].num })
 	return n.loadPeers()
 }
@@ -109,7 +110,8 @@ func (e *Engine) newNamespace(app, name string) (*namespace, Code) {
 	if name == "" {
 		name = app
 	}
-	n := &namespace{e: e, num: 1, app: app, name: roster.CleanName(name), on: true}
+	n := e.bareWhere(func(n *namespace) bool { return n.app == app }) // in trouble one that was never stored
+	n.num, n.app, n.name, n.on = 1, app, roster.CleanName(name), true
 	for _, o := range e.namespaces { // by number: the first that is free
 		if o.num == n.num {
 			n.num++

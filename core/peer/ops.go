@@ -83,7 +83,7 @@ func (e *Engine) op(op *Op) {
 		e.reply(Reply{Op: op.ID, Err: EValue})
 		return
 	}
-	if e.trouble.holds(e, op) {
+	if e.trouble.holds(e, op) || e.fullness.holds(op) {
 		return
 	}
 	verbs[id].do(e, op)
@@ -229,7 +229,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 		run: func() error {
 			if may, err := n.mayWrite(writes, replaces); err != nil {
 				return err
-			} else if !may {
+			} else if !may || n.overstrains(writes) {
 				n.refuse(op, EQuota)
 				return nil
 			}
@@ -241,6 +241,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 			if err != nil {
 				return err
 			}
+			n.e.commits.next.adds = n.e.commits.next.adds || adds(op)
 			n.own = n.rep.Position()
 			n.notify(changes, op.Client, "")
 			n.touch()
@@ -249,6 +250,7 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 		},
 		fail:  func(c Code) { n.refuse(op, c) },
 		probe: func() { _, _, _ = n.rep.Get(writes[0].Key) },
+		op:    op,
 	})
 }
 

@@ -14,6 +14,7 @@ type task struct {
 	fail  func(Code)
 	probe func() // asks for the blocks that run will want; may be nil
 	reads bool   // it changes nothing that is stored, and outlives trouble
+	op    *Op    // what it does if that changes something; nil: nobody asked for it
 }
 
 // probeAhead is for how many waiting operations blocks are asked for at once.
@@ -31,7 +32,7 @@ func (n *namespace) run() {
 	}
 	n.wake()
 	done := 0
-	for done < len(n.queue) && n.e.state == open {
+	for done < len(n.queue) && n.e.state == open && !n.strained() {
 		err := n.queue[done].run()
 		if errors.Is(err, ledger.ErrWait) {
 			for _, t := range n.queue[done+1 : min(len(n.queue), done+probeAhead)] {

@@ -92,7 +92,10 @@ func sizeOf(writes []replica.Write) (n int) {
 func (f *flow) fits(recs []wire.Record, size int) (bool, error) {
 	n := f.namespace
 	if f.refused == 0 {
-		over, err := n.over(size+replica.VersionRoom*len(recs), func() (int, error) { return n.rep.RoomForRecords(recs, f.source()) })
+		over, err := n.holdsBack(recs, size), error(nil)
+		if over == 0 {
+			over, err = n.over(size+replica.VersionRoom*len(recs), func() (int, error) { return n.rep.RoomForRecords(recs, f.source()) })
+		}
 		if err != nil || over == 0 {
 			return err == nil, err
 		}
@@ -132,7 +135,7 @@ func (r *replication) hasRoom() bool {
 	}
 	for _, f := range r.flows {
 		n := f.namespace
-		room := f.refused > 0 && n.left(f.refused) || f.stopped && n.rep.Stored() < f.stored
+		room := f.refused > 0 && !r.e.fullness.full && n.left(f.refused) || f.stopped && n.rep.Stored() < f.stored
 		if room && r.e.clock.Due(f.fullAt+fullRetry) {
 			return true
 		}

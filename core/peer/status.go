@@ -36,6 +36,9 @@ func (e *Engine) reportStatus() {
 func (e *Engine) overall() Status {
 	s := Status{Self: Device{ID: deviceID(e.publicIK()), Name: e.self.name, Kind: e.kind(), Online: true}}
 	s.Sync, s.Err = e.syncState(), e.syncErr
+	if e.fullness.full {
+		s.Err = EQuota
+	}
 	if e.trouble.code != OK {
 		s.Err = e.trouble.code
 	}

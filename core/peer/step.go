@@ -44,7 +44,7 @@ func (e *Engine) Step(now Millis, ev Event, out *Actions) {
 func (e *Engine) take(ev Event) {
 	if e.state == failed {
 		if op, ok := ev.(*Op); ok {
-			e.reply(Reply{Op: op.ID, Err: e.err})
+			e.turnDown(op, e.err)
 		}
 		if all, ok := ev.(Events); ok {
 			for _, x := range all {
@@ -81,6 +81,8 @@ func (e *Engine) take(ev Event) {
 		e.committed(ev.Err)
 	case Loaded:
 		e.loaded(ev)
+	case Disk:
+		e.disk(ev.Full)
 	case Offline:
 		e.setOnline(false)
 	case Online:
@@ -115,13 +117,14 @@ func (e *Engine) settle() {
 	}
 	if e.state == open {
 		e.refreshStale()
-		e.trouble.timers(e)
 		e.absences()
+		e.fullness.timers(e)
 		e.runNamespaces()
 		if e.quiet() {
 			e.timers()
 			e.runNamespaces()
 		}
+		e.trouble.timers(e)
 		e.tendNow()
 		for _, d := range e.devices {
 			d.pump()
@@ -201,6 +204,7 @@ func (e *Engine) start(blocks []storage.ID) {
 		return
 	}
 	e.led = ledger.New(vault.New(e.cfg.Key, e.rand), blocks, ledger.Options{})
+	e.led.Tight(e.fullness.full)
 	e.state = opening
 }
 

@@ -11,6 +11,7 @@ type trouble struct {
 	trying bool         // it is being tried
 	held   []*Op        // a write that waits for the outcome, and what came behind it
 	denied []func(Code) // to be told the code once it is known what is stored
+	spared spared       // what is not refused though the commit failed
 	parked []*namespace // the namespaces as they were, while the engine opens again
 	rest   Millis       // until when no checkpoint is taken that can wait, because one failed
 }
@@ -28,9 +29,12 @@ const (
 func (e *Engine) takeBack(code Code) {
 	t := &e.trouble
 	t.failed(code, e)
-	for _, b := range []*batch{&e.commits.flight, &e.commits.next} {
-		for _, id := range b.ops {
-			t.deny(e, id)
+	t.spared.begin(code)
+	for _, op := range append(e.commits.flight.ops, e.commits.next.ops...) {
+		if t.spared.takes(op) {
+			t.spared.again = append(t.spared.again, op)
+		} else {
+			t.deny(e, op.ID)
 		}
 	}
 	e.commits = commits{}
@@ -40,7 +44,7 @@ func (e *Engine) takeBack(code Code) {
 	e.part(code)
 	t.parked = append(t.parked, e.namespaces...)
 	e.namespaces, e.apps, e.awake, e.circle = nil, nil, nil, nil
-	e.syncErr, e.late, e.tendAt, e.places.given = OK, false, 0, false
+	e.syncErr, e.late, e.tendAt, e.places.given, e.fullness.owed = OK, false, 0, false, 0
 	e.led.Recover()
 	e.state = opening
 }
@@ -58,7 +62,11 @@ func (t *trouble) failed(code Code, e *Engine) {
 		t.rest = now + troubleLong
 	}
 	for _, op := range t.held {
-		t.deny(e, op.ID)
+		if op.Do.ID().reads() {
+			e.early = append(e.early, op) // it reads what there is when that is known
+		} else {
+			t.deny(e, op.ID)
+		}
 	}
 	t.held = nil
 }
@@ -82,14 +90,17 @@ func (e *Engine) part(code Code) {
 	}
 }
 
-// takeBack leaves of what waits the reads. What was shown and is not stored is set right when the namespace is open again.
+// takeBack leaves of what waits the reads, and what is spared. What was shown and is not stored is set right when the namespace is open again.
 func (n *namespace) takeBack() {
 	t := &n.e.trouble
 	var kept []task
 	for _, x := range n.queue {
-		if x.reads {
+		switch {
+		case x.reads:
 			kept = append(kept, x)
-		} else {
+		case x.op != nil && t.spared.takes(x.op):
+			kept = append(kept, n.spare(x))
+		default:
 			t.denied = append(t.denied, x.fail)
 		}
 	}
@@ -100,20 +111,27 @@ func (n *namespace) takeBack() {
 
 // bare is a namespace of which nothing is read yet. What waits for it and who watches it outlive trouble.
 func (e *Engine) bare(num uint16) *namespace {
+	n := e.bareWhere(func(n *namespace) bool { return n.num == num })
+	n.num = num
+	return n
+}
+
+func (e *Engine) bareWhere(is func(*namespace) bool) *namespace {
 	parked := e.trouble.parked
 	for i, n := range parked {
-		if n.num == num {
+		if is(n) {
 			e.trouble.parked = append(parked[:i], parked[i+1:]...)
-			*n = namespace{e: e, num: num, queue: n.queue, watches: n.watches, wrong: n.wrong, was: n.rep}
+			*n = namespace{e: e, queue: n.queue, watches: n.watches, wrong: n.wrong, was: n.rep}
 			return n
 		}
 	}
-	return &namespace{e: e, num: num}
+	return &namespace{e: e}
 }
 
 // reopened goes on, with what storage has.
 func (e *Engine) reopened() {
 	e.openDevices()
+	e.doAgain()
 	for _, n := range e.namespaces {
 		n.queue = append([]task{{run: n.setRight, fail: func(Code) {}, reads: true}}, n.queue...)
 	}
@@ -125,7 +143,11 @@ func (e *Engine) reopened() {
 func (t *trouble) refuse(code Code) {
 	for _, n := range t.parked { // which were never stored
 		for _, x := range n.queue {
-			t.denied = append(t.denied, x.fail)
+			if x.reads { // there is nothing to read
+				x.fail(EApp)
+			} else {
+				t.denied = append(t.denied, x.fail)
+			}
 		}
 	}
 	denied := t.denied
@@ -138,9 +160,12 @@ func (t *trouble) refuse(code Code) {
 // fail is refuse for good.
 func (t *trouble) fail(e *Engine, code Code) {
 	for _, op := range t.held {
-		t.deny(e, op.ID)
+		e.turnDown(op, code)
 	}
-	t.held = nil
+	for _, op := range t.spared.again {
+		e.turnDown(op, code)
+	}
+	t.held, t.spared = nil, spared{}
 	t.refuse(code)
 }
 
@@ -168,10 +193,10 @@ func (v VerbID) reads() bool {
 
 // timers tries storage when its time has come, by a commit of what little there is.
 func (t *trouble) timers(e *Engine) {
-	if t.code == OK || t.trying {
+	if t.code == OK || t.trying || t.spared.waits(e) {
 		return
 	}
-	wanted := len(t.held) > 0
+	wanted := len(t.held) > 0 || len(t.spared.ops) > 0
 	if wanted && t.tries < troubleTries || wanted && e.clock.Due(t.at+troubleShort) || e.clock.Due(t.next) {
 		t.trying = true
 		e.led.Write()
@@ -185,11 +210,13 @@ func (t *trouble) over(e *Engine) {
 		return
 	}
 	held := t.held
-	t.code, t.trying, t.held = OK, false, nil
+	t.code, t.trying, t.held, t.spared = OK, false, nil, spared{}
 	e.moveData()
 	e.touch()
 	for _, op := range held {
-		verbs[op.Do.ID()].do(e, op)
+		if !e.fullness.holds(op) {
+			verbs[op.Do.ID()].do(e, op)
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ const (
 
 // NeedsCheckpoint reports whether enough is in memory for a checkpoint.
 func (r *Replica) NeedsCheckpoint() bool {
-	return r.must || r.tidy || r.sweep || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords
+	return r.must || r.tidy || r.sweep || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords || r.strained()
 }
 
 // MustCheckpoint reports whether nothing may be committed before a checkpoint.
@@ -137,7 +137,7 @@ func (c *checkpoint) chooseVictims() error {
 	segs := c.r.segs
 	chosen := make([]bool, len(segs))
 	choose := func(i int, yes bool) {
-		if s := segs[i]; yes && !chosen[i] && total+int(s.live) <= compactBytes && (s.count == 0 || !c.r.sum.unsummed.meets(s)) {
+		if s := segs[i]; yes && !chosen[i] && total+int(s.live) <= c.r.tightly(compactBytes) && (s.count == 0 || !c.r.sum.unsummed.meets(s)) {
 			chosen[i] = true
 			total += int(s.live)
 		}

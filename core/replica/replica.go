@@ -59,6 +59,7 @@ type Replica struct {
 	arrivals []*version            // by position, superseded ones included
 	alive    uint64                // of arrivals, how many are not
 	memBytes int
+	owes     owes
 	doubts   int // how many came by hearsay
 
 	revision uint64 // of writers
@@ -66,6 +67,7 @@ type Replica struct {
 	past  map[uint64]bool // what this run wrote as before the writer that it has
 	freed int             // bytes of what was superseded since the last checkpoint
 	tidy  bool            // a checkpoint is due, to clear that away
+	tight bool            // a checkpoint has little room
 
 	begun       bool   // the last stretch is of this run
 	must        bool   // a checkpoint is due before anything else is committed
@@ -234,6 +236,7 @@ func (r *Replica) reset() {
 func (r *Replica) forgetMemory() {
 	clear(r.mem)
 	r.keys, r.late, r.arrivals, r.alive, r.memBytes, r.doubts, r.freed, r.tidy, r.sweep = nil, nil, nil, 0, 0, 0, 0, false, false
+	r.owes = owes{}
 }
 
 func (r *Replica) random(b []byte) {

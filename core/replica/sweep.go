@@ -88,7 +88,7 @@ func (c *checkpoint) sweep() (missing error) {
 		if _, ok := c.touched[i]; ok || ref.looked || ref.tombs == 0 {
 			continue
 		}
-		if total += int(ref.bytes); total > sweepBytes {
+		if total += int(ref.bytes); total > r.tightly(sweepBytes) {
 			return missing
 		}
 		p, err := r.page(i)

@@ -439,11 +439,14 @@ func (r *Replica) arrive(vs []*version, size int) []byte {
 	return item
 }
 
+const versionBytes = 80 // of a version in memory and in the log, besides its key, value and context
+
 // remember puts a version into memory, over those in memory that it has seen.
 func (r *Replica) remember(v *version) {
 	old, ok := r.mem[v.key]
 	if !ok {
 		r.late = append(r.late, v.key)
+		r.owe(v.key)
 	}
 	r.work.Versions += uint64(len(old))
 	kept := make([]*version, 0, len(old)+1)
@@ -462,5 +465,5 @@ func (r *Replica) remember(v *version) {
 	r.mem[v.key] = append(kept, v)
 	r.arrivals = append(r.arrivals, v)
 	r.alive++
-	r.memBytes += len(v.key) + len(v.value) + 80 + 16*len(v.ctx)
+	r.memBytes += len(v.key) + len(v.value) + versionBytes + 16*len(v.ctx)
 }

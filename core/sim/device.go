@@ -22,6 +22,7 @@ type device struct {
 	stray *proc // an older one that was frozen and does not know that another took over
 
 	opens   int
+	filled  int  // how often its disk was filled
 	cutOff  bool // no network
 	offline bool // it says that it has none, which need not be so
 	shaky   bool // its disk was brought back to an older state: what it wrote since may be lost or come again
@@ -74,6 +75,7 @@ func (d *device) open() {
 	}
 	d.run, p.rival = p, d.stray != nil
 	p.event(peer.Start{Blocks: ids})
+	p.tellRoom(false)
 	if d.offline {
 		p.event(peer.Offline{})
 	}

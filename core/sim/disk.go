@@ -13,11 +13,14 @@ import (
 type Disk struct {
 	// Room is how many bytes of blocks it holds; a commit that would exceed it fails with storage.ErrQuota. 0: no limit.
 	Room int
+	// Reserve is how many of these are for what deletes and what is small; 0: none. See Full.
+	Reserve int
 
 	stable blocks           // what a power cut leaves
 	undos  []undo           // of the last commits in it, in order
 	loose  []storage.Commit // acknowledged after it, in order, not stable yet
 	seen   blocks           // stable with loose
+	owed   int              // what the last commit said
 	closed bool
 }
 
@@ -73,7 +76,11 @@ func (d *Disk) Commit(g storage.Commit, durability storage.Durability) error {
 		}
 	}
 	g = cloneCommit(g)
-	if d.Room > 0 {
+	if d.Reserve > 0 {
+		if d.refuses(g) {
+			return storage.ErrQuota
+		}
+	} else if d.Room > 0 {
 		after := maps.Clone(d.seen)
 		after.apply(g)
 		if after.bytes() > d.Room {
@@ -81,6 +88,7 @@ func (d *Disk) Commit(g storage.Commit, durability storage.Durability) error {
 		}
 	}
 	d.seen.apply(g)
+	d.owed = g.Owes
 	d.loose = append(d.loose, g)
 	if durability == storage.Strict {
 		d.Flush()
@@ -96,7 +104,7 @@ func cloneCommit(g storage.Commit) storage.Commit {
 		}
 		return out
 	}
-	return storage.Commit{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels)}
+	return storage.Commit{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels), Frees: g.Frees, Owes: g.Owes}
 }
 
 // Load implements storage.Store.

@@ -55,7 +55,7 @@ func (w *simulation) newProfile() (p profile) {
 	}
 	network := []fault{dropLink, dropLink, silenceLink, cutOff, cutOff, sayOffline, restartServer, slowDown, flipBit}
 	programs := []fault{doom, doom, kill, kill, powerCut, powerCut, shutDown, shutDown, sleep, takeOver}
-	disks := []fault{doom, loseAlone, powerCut, powerCut, diskFull, diskError, takeOver}
+	disks := []fault{doom, loseAlone, powerCut, powerCut, diskFull, diskError, fullDisk, takeOver}
 	kind := w.rng.IntN(9)
 	if w.opt.Backups {
 		kind = 6

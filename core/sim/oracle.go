@@ -63,6 +63,7 @@ func (w *simulation) heal() {
 			d.stray = nil
 		}
 		d.reconnect()
+		d.makeRoom()
 		if p := d.run; p != nil {
 			p.fault = nil
 			p.wake()

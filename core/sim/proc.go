@@ -29,6 +29,8 @@ type proc struct {
 	spare  int    // a commit of no more bytes goes through; 0: none does
 	doom   int    // it dies at this one of its next commits; 0: at none
 	last   bool   // the last commit failed, of an engine that shuts down
+	full   bool   // it has been told that its disk is full
+	fullAt uint64 // and when
 
 	lastOp  uint64
 	calls   map[uint64]*call
@@ -178,6 +180,8 @@ func (p *proc) act(a peer.Action) {
 		p.commit(a)
 	case peer.Load:
 		p.load(a)
+	case peer.Room:
+		p.room()
 	case peer.WakeAt:
 		p.wakeAt(a.At)
 	case peer.Failed:
@@ -281,6 +285,7 @@ func (p *proc) committed(c peer.Commit) {
 		p.fault = nil
 	}
 	p.w.log(p.name(), "committed", uint64(len(c.Changes.Adds)+len(c.Changes.Puts)), commitText(c.Changes), err)
+	p.tellRoom(false)
 	p.event(peer.Committed{Err: err})
 	p.last = err != nil && p.closing
 	if err != nil && p == p.d.run && !p.closing {
@@ -290,6 +295,9 @@ func (p *proc) committed(c peer.Commit) {
 
 // fails has commits fail: the next one, or all for some time, or those that are large.
 func (p *proc) fails(err error) {
+	if p.d.disk.Reserve != 0 { // which is trouble enough
+		return
+	}
 	p.fault, p.mends, p.spare = err, p.w.now, 0
 	if p.w.chance(0.5) {
 		p.mends += p.w.around(30 * second)
@@ -348,11 +356,23 @@ func onData(v peer.Verb) bool {
 	return false
 }
 
+// reads reports whether a verb needs no room.
+func reads(v peer.Verb) bool {
+	switch v.(type) {
+	case peer.Get, peer.List, peer.Conflicts, peer.Count, peer.Watch, peer.Unwatch:
+		return true
+	}
+	return false
+}
+
 func (p *proc) replied(r peer.Reply) {
 	c := p.calls[r.Op]
 	if c == nil || c.reply == nil {
 		p.illegal("a second Reply, or one to nothing")
 		return
+	}
+	if r.Err == peer.EQuota && reads(c.op.Do) {
+		p.w.failf("%s: %T is refused with %q", p.name(), c.op.Do, r.Err)
 	}
 	f := c.reply
 	c.reply = nil

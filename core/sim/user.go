@@ -295,18 +295,28 @@ func (w *simulation) key(i int) string {
 
 // writeKeys writes the keys as one batch. mark is told each write.
 func (u *user) writeKeys(p *proc, app string, keys []string, mark func(*write)) {
+	u.writeAs(p, app, keys, u.kind, mark)
+}
+
+// kind is the kind of a write.
+func (u *user) kind() wire.Kind {
+	kind := wire.JSON
+	if u.w.chance(0.1) {
+		kind = wire.Bytes
+	}
+	if u.w.chance(u.w.profile.deletes) {
+		kind = wire.Deleted
+		u.w.did("delete")
+	}
+	return kind
+}
+
+// writeAs is writeKeys with writes of these kinds.
+func (u *user) writeAs(p *proc, app string, keys []string, kind func() wire.Kind, mark func(*write)) {
 	var batch []*write
 	var calls []call
 	for _, key := range keys {
-		kind := wire.JSON
-		if u.w.chance(0.1) {
-			kind = wire.Bytes
-		}
-		if u.w.chance(u.w.profile.deletes) {
-			kind = wire.Deleted
-			u.w.did("delete")
-		}
-		x := u.w.book.add(u.d, key, kind, u.size())
+		x := u.w.book.add(u.d, key, kind(), u.size())
 		mark(x)
 		batch = append(batch, x)
 		calls = append(calls, u.reads(app, x)...)
@@ -353,7 +363,18 @@ func (u *user) put(p *proc, app string, batch []*write, before []call, strict bo
 	do := peer.Batch{Relaxed: !strict, Writes: asked(batch)}
 	u.w.did(map[bool]string{false: "write", true: "batch"}[len(batch) > 1])
 	u.w.log(u.d.name, "write", uint64(len(batch)), "first ", batch[0], ", strict ", strict)
-	p.do(append(before, u.asks(app, batch, do, strict))...)
+	fullness := p.fullness()
+	ask := u.asks(app, batch, do, strict)
+	reply := ask.reply
+	ask.reply = func(r peer.Reply) {
+		p.checkFull(fullness, batch, r.Err)
+		reply(r)
+	}
+	calls := append(before, ask)
+	if u.w.chance(0.3) { // who reads behind a write that is refused is answered all the same
+		calls = append(calls, call{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: batch[0].key}}, reply: func(r peer.Reply) { u.refused(r.Err) }})
+	}
+	p.do(calls...)
 }
 
 // asked is a batch as the engine is asked for it.

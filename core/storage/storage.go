@@ -40,6 +40,10 @@ type Commit struct {
 	Adds []Block // must not exist yet: if one does, nothing of the commit is written and Commit returns ErrExists
 	Puts []Block // replace what is there
 	Dels []ID    // may be missing
+
+	// What follows is for a Store that holds room back. Others need not look at it.
+	Frees bool // it brings nothing but what deletes, and what the engine notes for itself: it may use that room
+	Owes  int  // bytes that the checkpoint of all that the log has then writes besides that
 }
 
 // Empty reports whether the commit has nothing to do.

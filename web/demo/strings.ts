@@ -330,7 +330,7 @@ export const en = {
 
   // Errors: one sentence that says what to do
   E_TOOBIG: 'It is too long: 1 MB is the most. Split it into several notes.',
-  E_QUOTA: 'The storage is full. Make room on this device.',
+  E_QUOTA: 'The storage is full. Delete something, or make room on this device.',
   E_STORAGE: 'The browser does not keep data here. Leave private browsing, or allow this site to store data.',
   E_DAMAGED: 'The stored notes cannot be read. Clear this site’s data; your other devices still have theirs.',
   E_VERSION: 'Another version of Notes is open. Reload all its tabs.',
@@ -692,7 +692,7 @@ export const fr: Like<typeof en> = {
   p_revokedText: 'Il ne peut pas créer d’invitation. Créez-en une sur un autre appareil, et ouvrez-la ici.',
 
   E_TOOBIG: 'Elle est trop longue : 1 Mo au plus. Partagez-la en plusieurs notes.',
-  E_QUOTA: 'L’espace est plein. Libérez de la place sur cet appareil.',
+  E_QUOTA: 'L’espace est plein. Supprimez quelque chose, ou libérez de la place sur cet appareil.',
   E_STORAGE:
     'Le navigateur ne garde pas de données ici. Quittez la navigation privée, ou autorisez ce site à enregistrer des données.',
   E_DAMAGED:

@@ -159,6 +159,14 @@ func gone(ctx context.Context) error {
 // whatToDo is what to do about a store's code on the command line, "" where the store's own sentence says it.
 func whatToDo(code string) string { return localstore.WordsOf(peer.Code(code)).Command }
 
+// inWords is a store's code with what it means, where that is something that has stopped.
+func inWords(code string) string {
+	if words := localstore.WordsOf(peer.Code(code)).Stopped; words != "" {
+		return words + " (" + code + ")"
+	}
+	return code
+}
+
 // misused are the codes for what was typed: no store would take it at any time.
 var misused = map[string]bool{"E_KEY": true, "E_VALUE": true, "E_LINK": true, "E_TOOBIG": true}
 

@@ -167,7 +167,7 @@ func (d *doctor) store(ctx context.Context, c *client) {
 	}
 	d.listens = s.Port
 	if s.Error != "" {
-		d.bad("engine", whatToDo(s.Error), "the store says %s", s.Error)
+		d.bad("engine", whatToDo(s.Error), "the store says %s", inWords(s.Error))
 	}
 	d.differing(&s)
 	d.overdue(&s)

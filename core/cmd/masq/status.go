@@ -73,7 +73,7 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 		{"data", fmt.Sprintf("%d entries, %s", r.Entries, size(r.Bytes))},
 	}
 	if r.Error != "" {
-		lines = append(lines, [2]string{"error", strings.TrimSpace(r.Error + " " + whatToDo(r.Error))})
+		lines = append(lines, [2]string{"error", strings.TrimSuffix(inWords(r.Error)+": "+whatToDo(r.Error), ": ")})
 	}
 	for _, d := range s.overdue() {
 		lines = append(lines, [2]string{"overdue", d.overdueText()})

@@ -71,6 +71,7 @@ func startDrive(opt driveOptions) (*drive, error) {
 	d.timer = time.AfterFunc(time.Hour, func() { d.tell(peer.Tick{}) })
 	d.timer.Stop()
 	d.tell(peer.Start{Blocks: ids})
+	d.tellRoom(false)
 	d.jobs.add(d.size())
 	d.storing.Go(d.jobs.run)
 	d.running.Go(d.run)
@@ -170,8 +171,14 @@ func (d *drive) act(action any) {
 		d.conns[a.Conn].hangup()
 		delete(d.conns, a.Conn)
 	case peer.Commit:
-		d.jobs.add(func() { d.tell(peer.Committed{Err: d.opt.Store.Commit(a.Changes, a.Durability)}) })
+		d.jobs.add(func() {
+			err := d.opt.Store.Commit(a.Changes, a.Durability)
+			d.tellRoom(false)
+			d.tell(peer.Committed{Err: err})
+		})
 		d.jobs.add(d.size())
+	case peer.Room:
+		d.jobs.add(func() { d.tellRoom(true) })
 	case peer.Load:
 		d.jobs.add(func() {
 			blocks, err := d.opt.Store.Load(a.IDs)
@@ -194,6 +201,8 @@ func (d *drive) reopen() {
 		return
 	}
 	d.tell(peer.Start{Blocks: ids})
+	d.jobs.full = false // as the engine believes that begins now
+	d.tellRoom(false)
 }
 
 func (d *drive) wakeAt(at peer.Millis) {
@@ -206,6 +215,18 @@ func (d *drive) wakeAt(at peer.Millis) {
 		wait = time.Duration(min(at-now, uint64(maxWait/time.Millisecond))) * time.Millisecond
 	}
 	d.timer.Reset(wait)
+}
+
+// tellRoom tells whether storage has no room but its reserve, where that has changed or was asked.
+func (d *drive) tellRoom(asked bool) {
+	s, ok := d.opt.Store.(interface{ Full() bool })
+	if !ok {
+		return
+	}
+	if full := s.Full(); asked || full != d.jobs.full {
+		d.jobs.full = full
+		d.tell(peer.Disk{Full: full})
+	}
 }
 
 // size is a job that says how large storage is, where that has changed.
@@ -261,6 +282,7 @@ type jobs struct {
 	done bool
 
 	size uint64 // of storage, when it was last told; the jobs' own
+	full bool   // the same of whether it has no room but its reserve
 }
 
 func (j *jobs) add(f func()) {

@@ -14,6 +14,8 @@
 // answered early and written with the next: then a program that is killed would lose what it said the system had, and a
 // last commit would wait for one that never comes. The engine returns relaxed puts itself, before it commits, so
 // that only few wait for this.
+//
+// A reserve is held on the disk, so that what deletes goes through when another program has filled it.
 package bolt
 
 import (
@@ -55,6 +57,8 @@ type Store struct {
 	file   *os.File // db's, to let go of it when db cannot be closed any more
 	closed bool
 	broken error // what a call failed with that nothing may follow
+	room   room
+	late   map[storage.ID]struct{} // see commit
 }
 
 var _ storage.Store = (*Store)(nil)
@@ -73,11 +77,23 @@ func Open(path string) (*Store, error) {
 	if err != nil {
 		return nil, explain(err)
 	}
-	if err := contain(s.checkFormat); err != nil {
+	if err := contain(s.begin); err != nil {
 		s.db.Close()
 		return nil, explain(err)
 	}
 	return s, nil
+}
+
+// begin checks the format, and holds the reserve if it can.
+func (s *Store) begin() error {
+	if err := s.checkFormat(); err != nil {
+		return err
+	}
+	if err := s.db.View(func(tx *bbolt.Tx) error { s.room.log = countLog(tx.Bucket(blocksBucket)); return nil }); err != nil {
+		return err
+	}
+	s.hold(0)
+	return nil
 }
 
 // create makes a database under another name and gives it its own when it is whole, so that a crash leaves none or one that
@@ -154,13 +170,12 @@ const lockTimeout = 150 * time.Millisecond
 
 // open has bbolt open the file, or fail soon if it is locked.
 func open(path string, readOnly bool) (*Store, error) {
-	s := &Store{}
+	s := &Store{late: map[storage.ID]struct{}{}}
 	err := contain(func() (err error) {
 		s.db, err = bbolt.Open(path, 0o600, &bbolt.Options{
 			Timeout:      lockTimeout,
 			ReadOnly:     readOnly,
 			FreelistType: bbolt.FreelistMapType,
-			NoStatistics: true,
 			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 				f, err := os.OpenFile(name, flag, mode)
 				s.file = f
@@ -205,20 +220,29 @@ func checkVersion(v []byte) error {
 }
 
 // Commit implements storage.Store. It is on stable storage when it returns. After storage.ErrQuota nothing is lost and the
-// Store goes on when there is room; after another error but storage.ErrExists every later call returns the same, because
-// nobody knows what the disk has.
+// Store goes on when there is room: what is large and deletes nothing fails when it would need the reserve. After another
+// error but storage.ErrExists every later call returns the same, because nobody knows what the disk has.
 func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 	return s.do(func() error {
 		if g.Empty() {
 			return nil // all earlier ones are durable
 		}
-		return s.db.Update(func(tx *bbolt.Tx) error { return write(tx.Bucket(blocksBucket), g) })
+		if err := s.makeRoom(g); err != nil {
+			return err
+		}
+		s.room.owed = int64(g.Owes)
+		if err := s.commit(g); err != nil {
+			return err
+		}
+		err := s.catchUp()
+		s.hold(0)
+		return err
 	})
 }
 
-func write(blocks *bbolt.Bucket, g storage.Commit) error {
+func (s *Store) write(blocks *bbolt.Bucket, g storage.Commit) error {
 	for _, b := range g.Adds {
-		if blocks.Get(keyOf(b.ID)) != nil {
+		if s.there(blocks, b.ID) {
 			return storage.ErrExists
 		}
 	}
@@ -245,7 +269,7 @@ func (s *Store) Load(ids []storage.ID) (out []storage.Block, err error) {
 		out = make([]storage.Block, len(ids))
 		for i, id := range ids {
 			out[i].ID = id
-			if v := blocks.Get(keyOf(id)); v != nil {
+			if v := blocks.Get(keyOf(id)); s.there(blocks, id) {
 				out[i].Data = append(make([]byte, 0, len(v)), v...) // an empty block stays one
 			}
 		}
@@ -264,7 +288,10 @@ func (s *Store) List() (ids []storage.ID, err error) {
 			if len(k) != 8 || v == nil {
 				return fmt.Errorf("%w (it has a block without number)", ErrDamaged)
 			}
-			ids = append(ids, storage.ID(binary.BigEndian.Uint64(k)))
+			id := storage.ID(binary.BigEndian.Uint64(k))
+			if _, late := s.late[id]; !late {
+				ids = append(ids, id)
+			}
 			return nil
 		})
 	})

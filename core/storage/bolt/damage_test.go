@@ -17,7 +17,7 @@ import (
 
 const pageSize = 4096
 
-// written returns the file of a store with branches, leaves, overflowing values, free pages and both meta pages in use.
+// written returns the file of a store with branches, leaves, overflowing values, free pages and both meta pages in use, without the reserve behind it.
 func written(t testing.TB) []byte {
 	path := filepath.Join(t.TempDir(), "masq.db")
 	s := open(t, path)
@@ -34,7 +34,11 @@ func written(t testing.TB) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return file
+	pages := uint64(0)
+	for _, meta := range [][]byte{file[16:80], file[pageSize+16 : pageSize+80]} {
+		pages = max(pages, binary.NativeEndian.Uint64(meta[40:]))
+	}
+	return file[:pages*pageSize]
 }
 
 // resealed returns file with the checksums of its meta pages made to fit what they say.

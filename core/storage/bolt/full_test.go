@@ -34,8 +34,12 @@ func TestFullDisk(t *testing.T) {
 
 // TestFileLimit does it in a process of its own that may not write files longer than 1 MiB, until it raises its limit.
 func TestFileLimit(t *testing.T) {
+	below(t)
+}
+
+func below(t *testing.T, env ...string) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^$")
-	cmd.Env = append(os.Environ(), "MASQ_BOLT_FILL="+filepath.Join(t.TempDir(), "masq.db"))
+	cmd.Env = append(append(os.Environ(), "MASQ_BOLT_FILL="+filepath.Join(t.TempDir(), "masq.db")), env...)
 	if out, err := cmd.CombinedOutput(); err != nil || string(out) != "filled\n" {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -43,7 +47,11 @@ func TestFileLimit(t *testing.T) {
 
 func TestMain(m *testing.M) {
 	if path := os.Getenv("MASQ_BOLT_FILL"); path != "" {
-		if err := fillBelowLimit(path); err != nil {
+		test := fillBelowLimit
+		if os.Getenv("MASQ_BOLT_RESERVE") != "" {
+			test = reserveBelowLimit
+		}
+		if err := test(path); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}

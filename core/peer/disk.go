@@ -1,0 +1,142 @@
+package peer
+
+import (
+	"slices"
+
+	"github.com/masqdev/masq/core/replica"
+	"github.com/masqdev/masq/core/wire"
+)
+
+// fullness is what follows from a disk that has no room but a reserve. Nothing that adds is written, whether it comes from here or from another device.
+// Reads go on, and so does what deletes, and what this device has to note for itself. Storage is asked now and then whether there is room, and
+// whenever somebody wants to write.
+type fullness struct {
+	full  bool
+	asked bool   // storage has not answered yet
+	next  Millis // when it is asked though nobody wants to write
+	held  []*Op  // a write that waits for the answer, and what came behind it
+	owed  int    // bytes that the next checkpoint writes besides what the log has
+}
+
+// fullAgain is how often storage is asked, in ms.
+const fullAgain = 5_000
+
+// disk takes in whether storage has but its reserve.
+func (e *Engine) disk(full bool) {
+	f := &e.fullness
+	held, was := f.held, f.full
+	f.full, f.asked, f.held, f.next = full, false, nil, e.clock.In(fullAgain)
+	if full != was {
+		e.tighten()
+		e.touch()
+	}
+	for _, op := range held {
+		if full && adds(op) {
+			e.reply(Reply{Op: op.ID, Err: EQuota})
+		} else {
+			e.op(op)
+		}
+	}
+}
+
+// tighten has checkpoints need little room at a time while there is little.
+func (e *Engine) tighten() {
+	if e.led == nil {
+		return
+	}
+	e.led.Tight(e.fullness.full)
+	for _, n := range e.namespaces {
+		n.rep.Tight(e.fullness.full)
+		n.wake() // a checkpoint may be due
+	}
+}
+
+// holds reports whether an operation has to wait until it is known whether there is room.
+func (f *fullness) holds(op *Op) bool {
+	if !f.full || len(f.held) == 0 && !adds(op) || op.Do.ID() == VerbShutdown {
+		return false
+	}
+	f.held = append(f.held, op)
+	return true
+}
+
+// adds reports whether an operation brings something to be stored that somebody could do without.
+func adds(op *Op) bool {
+	switch do := op.Do.(type) {
+	case Batch:
+		return slices.ContainsFunc(do.Writes, func(w Write) bool { return w.Kind != wire.Deleted })
+	case Import:
+		return len(do.Writes) > 0
+	}
+	return false
+}
+
+// timers asks storage when that is due.
+func (f *fullness) timers(e *Engine) {
+	if f.full && !f.asked && (len(f.held) > 0 || e.clock.Due(f.next)) {
+		f.asked = true
+		e.out.add(Room{})
+	}
+}
+
+// fail refuses what waits, for good.
+func (f *fullness) fail(e *Engine, code Code) {
+	held := f.held
+	f.held = nil
+	for _, op := range held {
+		e.turnDown(op, code)
+	}
+}
+
+// holdsBack is how many bytes records bring for which there is no room but the reserve.
+func (n *namespace) holdsBack(recs []wire.Record, size int) uint64 {
+	if n.e.fullness.full && (withValue(recs) || n.strain(keysOf(recs, func(r wire.Record) string { return r.Key })) > maxStrain) {
+		return uint64(size)
+	}
+	return 0
+}
+
+// maxStrain is how much room deletions may need, with their checkpoint. It is so much less than the reserve that even then an application can be removed.
+const maxStrain = 768 << 10
+
+// overstrains reports whether there is no room for writes but the reserve, and they are not for that, or are too many for it.
+func (n *namespace) overstrains(writes []replica.Write) bool {
+	return n.e.fullness.full && (slices.ContainsFunc(writes, func(w replica.Write) bool { return w.Kind != wire.Deleted }) ||
+		n.strain(keysOf(writes, func(w replica.Write) string { return w.Key })) > maxStrain)
+}
+
+// strain is how much room is needed for what is in memory and for deletions of these keys.
+func (n *namespace) strain(keys []string) int {
+	need := n.rep.Strain(keys...)
+	for _, o := range n.e.namespaces {
+		if o != n {
+			need += o.rep.Strain()
+		}
+	}
+	return need
+}
+
+func keysOf[T any](list []T, key func(T) string) []string {
+	out := make([]string, len(list))
+	for i := range list {
+		out[i] = key(list[i])
+	}
+	return out
+}
+
+// withValue reports whether one of the records is no deletion.
+func withValue(recs []wire.Record) bool {
+	return slices.ContainsFunc(recs, func(r wire.Record) bool { return r.Kind != wire.Deleted })
+}
+
+// owes notes how many bytes the next checkpoint writes for the namespace besides what the log has.
+func (n *namespace) owes() {
+	f := &n.e.fullness
+	f.owed += n.rep.Owes() - n.owed
+	n.owed = n.rep.Owes()
+}
+
+// strained reports whether a checkpoint has to come before more is done in a namespace: with more it might not find room any more.
+func (n *namespace) strained() bool {
+	return n.e.fullness.full && n.rep.NeedsCheckpoint() && n.e.needsCheckpoint()
+}

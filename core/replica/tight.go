@@ -1,0 +1,65 @@
+package replica
+
+// Where there is little room, a checkpoint must not need much of it: what it writes is there beside what that replaces, until that goes. A page is
+// written as a whole for each key of it that has changed, so that few changes can need much.
+
+const (
+	tightBytes = 128 << 10 // in memory, with the pages to be written for it: then a checkpoint is due
+	tightRest  = 128 << 10 // of segments, and of pages, that a checkpoint rewrites besides
+	tightAll   = 640 << 10 // with what is in memory; if that is more, it rewrites nothing besides
+)
+
+// Tight has checkpoints come sooner and write less.
+func (r *Replica) Tight(yes bool) { r.tight = yes }
+
+// tightly is how much of what a checkpoint has at most it has now.
+func (r *Replica) tightly(most int) int {
+	if r.tight {
+		return min(most, tightRest, max(0, tightAll-r.Strain()))
+	}
+	return most
+}
+
+// strained reports whether enough is in memory for a checkpoint where there is little room.
+func (r *Replica) strained() bool { return r.tight && r.memBytes+r.owes.bytes > tightBytes }
+
+// owes is which pages the next checkpoint has to write for what is in memory.
+type owes struct {
+	pages map[int]struct{}
+	bytes int
+}
+
+// owe notes that a key is in memory.
+func (r *Replica) owe(key string) {
+	i := r.pageOf(key)
+	if _, ok := r.owes.pages[i]; ok || i < 0 {
+		return
+	}
+	if r.owes.pages == nil {
+		r.owes.pages = map[int]struct{}{}
+	}
+	r.owes.pages[i] = struct{}{}
+	r.owes.bytes += int(r.pages[i].bytes)
+}
+
+// Strain is how much room is needed for what is in memory, most of it by the next checkpoint, and for deletions of these keys: the log has it, the
+// checkpoint writes it once more, and it writes the pages.
+func (r *Replica) Strain(keys ...string) int {
+	size, pages := r.memBytes, map[int]struct{}{}
+	need := r.owes.bytes
+	for _, key := range keys {
+		size += len(key) + versionBytes
+		i := r.pageOf(key)
+		if _, ok := r.owes.pages[i]; ok || i < 0 {
+			continue
+		}
+		if _, ok := pages[i]; !ok {
+			pages[i] = struct{}{}
+			need += int(r.pages[i].bytes)
+		}
+	}
+	return 2*size + need
+}
+
+// Owes is how many bytes of pages the next checkpoint writes for what is in memory.
+func (r *Replica) Owes() int { return r.owes.bytes }
