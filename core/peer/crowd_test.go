@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// newCrowd is so many devices of one circle that have met, early in a turn. With more devices than places, each meets some of the others.
-func newCrowd(t testing.TB, count int) *harness {
+// newMet is so many devices of one circle that have met, early in a turn. With more devices than places, each meets some of the others.
+func newMet(t testing.TB, count int) *harness {
 	h := newHarness(t, "D0")
 	for i := 1; i < count; i++ {
 		h.pair(h.nodes[0], h.add(fmt.Sprint("D", i), testApp))
@@ -24,7 +24,7 @@ func newCrowd(t testing.TB, count int) *harness {
 // and is told once of all others. Nobody else has to say anything, so only the writer's sessions are renewed for it.
 func TestFramesOfAPut(t *testing.T) {
 	for _, devices := range []int{3, 10, 17} {
-		h := newCrowd(t, devices)
+		h := newMet(t, devices)
 		idle := h.during(func() { h.wait(30_000) })
 		put := h.during(func() { h.nodes[1].put("k", "1") })
 		h.wait(5_000)
@@ -58,7 +58,7 @@ func (n *node) knowsThatAllHave(t *testing.T, value string) {
 
 // With more devices than places a write goes through several hands. What is known of others is not told again when sessions are renewed for it.
 func TestBytesOfAPutInACrowd(t *testing.T) {
-	h := newCrowd(t, 50)
+	h := newMet(t, 50)
 	idle := h.during(func() { h.wait(30_000) })
 	put := h.during(func() {
 		h.nodes[1].put("k", "1")

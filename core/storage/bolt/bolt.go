@@ -84,16 +84,12 @@ func Open(path string) (*Store, error) {
 	return s, nil
 }
 
-// begin checks the format, and holds the reserve if it can.
+// begin checks the format. It changes nothing: what is stored may be of a later version.
 func (s *Store) begin() error {
 	if err := s.checkFormat(); err != nil {
 		return err
 	}
-	if err := s.db.View(func(tx *bbolt.Tx) error { s.room.log = countLog(tx.Bucket(blocksBucket)); return nil }); err != nil {
-		return err
-	}
-	s.hold(0)
-	return nil
+	return s.db.View(func(tx *bbolt.Tx) error { s.room.log = countLog(tx.Bucket(blocksBucket)); return nil })
 }
 
 // create makes a database under another name and gives it its own when it is whole, so that a crash leaves none or one that

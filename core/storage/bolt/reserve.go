@@ -24,14 +24,16 @@ const (
 
 // room is what a Store knows of the room that it has.
 type room struct {
-	end  int64 // below it the system has given the file all that it is long
-	log  int64 // bytes of log records
-	owed int64 // that a checkpoint writes besides
-	full bool  // less is held than should be
-	want int64 // bytes of the last commit that was refused for that, until there is room for it
+	begun bool  // there was a commit
+	end   int64 // below it the system has given the file all that it is long
+	log   int64 // bytes of log records
+	owed  int64 // that a checkpoint writes besides
+	full  bool  // less is held than should be
+	want  int64 // bytes of the last commit that was refused for that, until there is room for it
 }
 
 // Full reports whether storage has no room but the reserve, which is for what deletes or is small. If it had none it looks whether there is some now.
+// Before the first commit it does not know.
 func (s *Store) Full() bool {
 	if s.room.full {
 		_ = s.do(func() error { // what is wrong shows at the next commit
@@ -45,6 +47,10 @@ func (s *Store) Full() bool {
 
 // makeRoom sees to it that a commit leaves the reserve as it is, unless the reserve is for such a commit.
 func (s *Store) makeRoom(g storage.Commit) error {
+	if !s.room.begun {
+		s.room.begun = true
+		s.hold(0)
+	}
 	size := int64(0)
 	for _, puts := range [][]storage.Block{g.Adds, g.Puts} {
 		for _, b := range puts {

@@ -128,6 +128,9 @@ func useReserve(path string, fill, makeRoom func() error) error {
 		if s, err = bolt.Open(path); err != nil {
 			return fmt.Errorf("opening when there is no room: %w", err)
 		}
+		if err := record(1000); err != nil {
+			return fmt.Errorf("round %d: the first record of a start: %w", round, err)
+		}
 		if !s.Full() {
 			return errors.New("opened again it does not know that the disk is full")
 		}
