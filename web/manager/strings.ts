@@ -330,7 +330,8 @@ export const en = {
   E_EXPIRED: 'Too late: this is over. Begin again.',
   E_INTERNAL: 'Something went wrong. Reload this page and try again.',
   E_LINK: 'That is not a pairing link of Masq. Copy the whole link.',
-  E_QUOTA: 'No room is left for this: on the disk, for the application, or in the list of devices. Make room, or remove something.',
+  E_QUOTA:
+    'No room is left for this: on the disk, for the application, or in the list of devices. Make room, or remove something.',
   E_STORAGE: 'The disk does not work as it should. Run “masq doctor” in a terminal.',
   E_SYNC: 'The Sync Server cannot be reached. Check the connection to the internet.',
   E_VALUE: 'The store does not take that. Check what you typed.',
@@ -715,8 +716,7 @@ export const fr: Like<typeof en> = {
 
   E_AWAY: 'Le dépôt n’est pas lancé. Lancez « masq store » dans un terminal.',
   E_AUTH: 'Les chiffres étaient faux. Recommencez avec un nouveau lien.',
-  E_APPS:
-    'Il y a déjà 1 000 applications ici, et plus de place pour une autre. Supprimez-en une avec ses données.',
+  E_APPS: 'Il y a déjà 1 000 applications ici, et plus de place pour une autre. Supprimez-en une avec ses données.',
   E_BUSY: 'Une autre association est en cours. Terminez-la ou annulez-la d’abord.',
   E_CIRCLE: 'Cet ordinateur appartient déjà à un groupe d’appareils.',
   E_DATA: 'Choisissez d’abord ce que deviennent les données de cet ordinateur.',
@@ -724,7 +724,8 @@ export const fr: Like<typeof en> = {
   E_EXPIRED: 'Trop tard : c’est terminé. Recommencez.',
   E_INTERNAL: 'Quelque chose n’a pas marché. Rechargez cette page et réessayez.',
   E_LINK: 'Ce n’est pas un lien d’association de Masq. Copiez le lien entier.',
-  E_QUOTA: 'Il n’y a plus de place pour cela : sur le disque, pour l’application ou dans la liste des appareils. Libérez de la place, ou supprimez quelque chose.',
+  E_QUOTA:
+    'Il n’y a plus de place pour cela : sur le disque, pour l’application ou dans la liste des appareils. Libérez de la place, ou supprimez quelque chose.',
   E_STORAGE: 'Le disque ne fonctionne pas normalement. Lancez « masq doctor » dans un terminal.',
   E_SYNC: 'Le serveur de synchronisation est injoignable. Vérifiez la connexion à internet.',
   E_VALUE: 'Le dépôt ne l’accepte pas. Vérifiez ce que vous avez tapé.',
