@@ -292,6 +292,8 @@ type flow struct {
 	ownSumAt   Millis    // and since when
 	weighed    bool      // these two have been compared
 	saidSum    wire.Sum  // the last own sum that the other was told, or that was found to be its own
+	toldSum    wire.Sum  // the last that was told itself
+	asked      bool      // the other side told its sum again
 }
 
 type sentEnd struct {

@@ -20,6 +20,7 @@ func (f *flow) compared() bool {
 // are not known here is not this device's.
 func (f *flow) heardSum(v wire.Vector, s *wire.Sum) {
 	known := f.namespace.rep.Within(v)
+	f.asked = f.asked || s != nil && len(v) == 0
 	if f.theirSaid = f.theirSaid.Join(known); s == nil || !f.compared() || len(known) != len(v) {
 		return
 	}
@@ -63,10 +64,16 @@ func (f *flow) verdict(same bool) {
 	}
 }
 
-// owesSum reports whether the other side is to be told the sum though it knows the vector.
+// owesSum reports whether the other side is to be told the sum though it knows the vector. It asks for that by telling its own again: it may have
+// heard from a third device what this one has before it heard an older sum, and so take that for another's.
 func (f *flow) owesSum() bool {
 	own := f.ownSum
-	if own == nil || *own == f.saidSum || !f.compared() {
+	switch {
+	case own == nil || !f.compared():
+		return false
+	case f.asked && *own != f.toldSum:
+		return true
+	case *own == f.saidSum:
 		return false
 	}
 	if f.p.differing == 0 && f.vouched(own) {
@@ -82,6 +89,6 @@ func (f *flow) sumOf(v wire.Vector) *wire.Sum {
 	if s == nil || !f.compared() || !v.Same(f.namespace.rep.DurableVector()) {
 		return nil
 	}
-	f.saidSum = *s
+	f.saidSum, f.toldSum, f.asked = *s, *s, false
 	return s
 }
