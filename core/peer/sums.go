@@ -34,8 +34,11 @@ func (f *flow) compare() {
 		f.ownSum, f.ownSumAt, f.weighed = own, f.repl.e.clock.Now(), false
 	}
 	if own != nil && f.theirSum != nil && !f.weighed {
-		if f.weighed = true; f.theirSumOf.Same(f.namespace.rep.DurableVector()) {
-			f.verdict(*own == *f.theirSum)
+		v := f.namespace.rep.DurableVector()
+		same := *own == *f.theirSum
+		// Of what a third device said, the other's sum may have been before: then the two only seem to differ.
+		if f.weighed = true; f.theirSumOf.Same(v) && (same || f.theirSaid.CoversAll(v)) {
+			f.verdict(same)
 		}
 	}
 	switch clock := &f.repl.e.clock; {

@@ -191,6 +191,7 @@ func (p *proc) act(a peer.Action) {
 
 func (p *proc) took(s peer.Status) {
 	p.status = s
+	p.checkAlike()
 	if p == p.d.run && s.Self.ID != "" {
 		p.d.id = s.Self.ID
 	}

@@ -778,7 +778,7 @@ export const fr: Like<typeof en> = {
     'Un autre de vos appareils l’a exclu. Ce qui est enregistré ici y reste et les applications continuent de marcher, mais plus rien n’est synchronisé.',
   S_E_QUOTA: 'Le disque est plein',
   S_E_QUOTA_text:
-    'Ce qui était enregistré est à l’abri et reste lisible, mais rien de nouveau ne peut l’être. Libérez de la place sur le disque, ou supprimez quelque chose ici : ensuite tout reprend de soi-même.',
+    'Ce qui était enregistré est à l’abri et reste lisible, mais rien de nouveau ne peut l’être. Libérez de la place sur le disque, ou supprimez quelque chose ici : ensuite tout reprend de soi-même.',
   S_E_DAMAGED: 'Des données enregistrées sont illisibles',
   S_E_DAMAGED_text: 'N’effacez rien. Lancez « masq doctor » dans un terminal : il dit quoi faire.',
   S_E_STORAGE: 'Le disque ne fonctionne pas normalement',
