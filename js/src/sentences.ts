@@ -32,6 +32,6 @@ export const sentences = {
   E_STORE_AWAY: 'The local store cannot be reached. Start it, or install Masq on this computer.',
   E_REVOKED: 'This device was shut out by another of the user’s devices. Pair it anew.',
   E_APP: 'The local store does not know this application. Call useLocalStore() from a click.',
-  E_APPS: 'The local store has no room for this application. Remove one there.',
+  E_APPS: 'The local store is full. Remove an application there.',
   E_INTERNAL: 'A bug in Masq: the console says where. Reload the page.',
 } as const
