@@ -178,7 +178,7 @@ func (e *Engine) checkpoint() (missing error) {
 			missing = err
 		}
 		n.wake()
-		n.recount()
+		n.touch()
 	}
 	if missing != nil {
 		return missing

@@ -118,6 +118,25 @@ func TestStatusIsKept(t *testing.T) {
 	}
 }
 
+// What a checkpoint clears away is told, though nothing comes behind it.
+func TestStatusAfterACheckpoint(t *testing.T) {
+	h := newStores(t, "Laptop")
+	laptop := h.nodes[0]
+	laptop.addApp(notes, "Notes")
+	for i := range longTail / 2 {
+		laptop.putIn(notes, "k", fmt.Sprint(i))
+	}
+	h.wait(30_000)
+	before := laptop.status.Apps[0].Bytes
+	laptop.e.namespaces[0].rep.Tidy()
+	laptop.e.namespaces[0].wake()
+	laptop.step(Tick{})
+	h.wait(2 * statusEvery)
+	if told, now := laptop.status.Apps, laptop.e.LookAnew().Apps; !reflect.DeepEqual(told, now) || now[0].Bytes >= before {
+		t.Fatalf("told %+v, it is %+v; before, %d bytes", told, now, before)
+	}
+}
+
 // There is a limit to applications, and who meets it is told that.
 func TestTooManyApplications(t *testing.T) {
 	n := newStores(t, "Laptop").nodes[0]
