@@ -161,6 +161,7 @@ type device struct {
 	pair   *session.Pair
 	adds   *pendingAdd // it is being paired: its ADD is signed when the first session stands
 	place  bool        // see places
+	claims bool        // it was reachable when places were given
 	family [32]byte    // the ik of the application peer through which it came in; else its own
 	crowd  float64     // how many others of its family have such a claim, and it
 	number float64     // in the turn, see byTurn

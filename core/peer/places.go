@@ -35,7 +35,8 @@ func (e *Engine) givePlaces() {
 	}
 	now := e.dayTime()
 	e.clock.Need(e.clock.In(turnMillis - now%turnMillis))
-	if turn := now / turnMillis; !e.places.given || turn != e.places.turn {
+	other := slices.ContainsFunc(e.devices, func(d *device) bool { return d.claims != d.reachable() })
+	if turn := now / turnMillis; !e.places.given || turn != e.places.turn || other {
 		e.places = places{given: true, turn: turn}
 		chosen := e.claims(turn).choose()
 		for _, d := range e.devices {
@@ -57,8 +58,9 @@ func (e *Engine) claims(turn uint64) claims {
 	c := claims{turn: turn}
 	for _, d := range e.devices {
 		d.family = d.domain.roster.Family(d.ik) // who lets many in has no better claim by it
+		d.claims = d.reachable()
 		switch {
-		case !d.reachable():
+		case !d.claims:
 		case d.adds != nil, e.pairing != nil && e.pairing.step == Paired && e.pairing.nk == d.nk:
 			c.paired = append(c.paired, d)
 		case !d.member():

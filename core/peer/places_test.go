@@ -61,6 +61,28 @@ func TestInventedDevicesGetNoSockets(t *testing.T) {
 	h.until("one that is paired", func() bool { return tablet.get("k") == "1" })
 }
 
+// Who may be met has a place at once, when there are more devices than places, too: a device whose data is being moved to the circle meets
+// nobody until that is done, and an application that is not synced has no devices.
+func TestPlacesOfThoseThatCameBack(t *testing.T) {
+	h := newStores(t, "Laptop")
+	laptop := h.nodes[0]
+	laptop.addApp(notes, "Notes")
+	phone := h.add("Phone", notes)
+	h.pairFor(laptop, phone, forPhone)
+	phone.invent(40)
+	tablet := h.add("Tablet", notes)
+	for i := range 4 * longTail { // more than is at hand
+		tablet.put(fmt.Sprint("k", i%1000), fmt.Sprint(i))
+	}
+	tablet.crash()
+	h.wait(5000)
+	h.pairFor(laptop, tablet, forPhone)
+	for _, on := range []bool{false, true} {
+		laptop.must(Op{App: notes, Do: Prefer{On: on}})
+		h.until(fmt.Sprint("on: ", on), func() bool { return (phone.to(laptop) != nil) == on })
+	}
+}
+
 // Devices that are out keep nobody from meeting, however many they are, and hear in the end that they are out.
 func TestDevicesThatAreOutGetPlacesLast(t *testing.T) {
 	h := newStores(t, "Laptop", "Desktop")
