@@ -17,6 +17,7 @@ type lie struct {
 	who    liars                               // who can tell it
 	data   func(t *talk, f *liarFlow) [][]byte // messages about a namespace that both have
 	member func(t *talk) [][]byte              // messages about members and sessions
+	frames bool                                // it is frames that are no messages: member has sent them
 }
 
 type liars uint8
@@ -58,7 +59,7 @@ var lies = []lie{
 	{name: "replay", weight: 3, member: replay},
 	{name: "unknown", weight: 1, member: unknownMessage},
 	{name: "bye", weight: 1, member: bye},
-	{name: "handshakes", weight: 1, member: handshakes},
+	{name: "handshakes", weight: 1, member: handshakes, frames: true},
 	{name: "vector", who: inPassing},
 	{name: "silence", who: inPassing},
 	{name: "relay-drop", who: relayOnly},
@@ -114,7 +115,7 @@ func (t *talk) lie() {
 	case l.data != nil && len(t.flows) > 0 && t.out < wire.CreditWindow:
 		msgs = l.data(t, pick(t.l.w, t.flows))
 	}
-	if len(msgs) > 0 {
+	if len(msgs) > 0 || l.frames {
 		t.l.w.did(l.name)
 		t.l.w.log(t.l.h.d.name, "lies", uint64(len(msgs)), l.name, " to ", t.with.Name)
 	}

@@ -368,6 +368,7 @@ func (w *simulation) checkStatus() {
 	}
 	for _, d := range w.honest() {
 		d.checkTold(true)
+		d.checkDiffering()
 		s := d.run.status
 		w.did("status")
 		entries := s.Entries
@@ -440,9 +441,10 @@ func (w *simulation) reopenAlone(all []*content) {
 	}
 }
 
-// checkAlike has nobody be said to hold something else: nobody does, but a disk that was put back, and who was told something else by a liar.
+// checkAlike has nobody be said to hold something else: nobody does, but a disk that was put back, and who was told something else by a liar. See
+// checkDiffering.
 func (p *proc) checkAlike() {
-	if p.w.opt.Backups || p.w.hostile != nil && !p.w.calm {
+	if p.w.opt.Backups || p.w.hostile != nil {
 		return
 	}
 	for _, x := range p.others() {

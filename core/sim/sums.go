@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"math/big"
+	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/replica"
@@ -82,6 +83,29 @@ func (w *simulation) checkSum(d *device, app string, h *holding, others []*holdi
 		}
 		if w.did("equal vectors"); o.tame != h.tame && !w.opt.Backups {
 			w.failf("%s: another holds something else of %s with the same vector", d.name, app)
+		}
+	}
+}
+
+// checkDiffering has a device be said to hold something else only if it does: a liar can tell two devices different things under one dot.
+func (d *device) checkDiffering() {
+	w := d.w
+	for _, x := range d.run.others() {
+		i := slices.IndexFunc(w.honest(), func(o *device) bool { return o.id == x.ID })
+		if !x.Differs || i < 0 {
+			continue
+		}
+		same := true
+		for _, app := range w.lookedAt() {
+			mine, err := d.holding(app)
+			theirs, e := w.honest()[i].holding(app)
+			if err = errors.Join(err, e); err != nil {
+				w.failf("%s: a disk cannot be read: %v", d.name, err)
+			}
+			same = same && (mine == nil || theirs == nil || mine.all == theirs.all)
+		}
+		if same {
+			w.failf("%s: the status says that %s holds something else, and it does not", d.name, x.Name)
 		}
 	}
 }
