@@ -191,7 +191,10 @@ func (r *replication) onHave(fields []byte) error {
 		d.in(f.namespace).has(known)
 		if d == r.d {
 			f.peer = f.peer.Join(known)
-			f.heardSum(m.Vector, m.Sum)
+			f.later(func() error { // behind the END that came before it
+				f.heardSum(m.Vector, m.Sum)
+				return nil
+			})
 		} else {
 			f.hearOf(d.flow(f.namespace), known)
 		}

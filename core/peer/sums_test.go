@@ -106,3 +106,34 @@ func TestSumsAreComparedAfterWritesAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestSumsAreHeardInOrder: the sum that was told last counts, whatever it came with: END waits until what came before it is applied, and HAVE must not
+// overtake it.
+func TestSumsAreHeardInOrder(t *testing.T) {
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	a.put("k", `1`)
+	h.until("both have it", func() bool { return h.converged() && b.get("k") == `1` })
+	h.wait(20_000)
+	told := func(first byte) *wire.Sum { return &wire.Sum{first} }
+	end := func(s byte) {
+		a.to(b).sendCounted(wire.AppendEnd(nil, &wire.End{Number: 1, Position: a.to(b).flows[0].pos, Sum: told(s)}))
+	}
+	have := func(s byte) {
+		a.to(b).send(wire.AppendHave(nil, &wire.Have{Number: 1, NK: a.e.publicNK(), Sum: told(s)}))
+	}
+	for name, say := range map[string]func(){
+		"END, HAVE":       func() { end(1); have(2) },
+		"HAVE, END":       func() { have(1); end(2) },
+		"END, HAVE, END":  func() { end(1); have(3); end(2) },
+		"HAVE, END, HAVE": func() { have(3); end(1); have(2) },
+	} {
+		say()
+		a.step(Tick{})
+		h.wait(100)
+		if f := b.to(a).flows[0]; f.theirSum == nil || *f.theirSum != *told(2) {
+			t.Errorf("%s: %x counts", name, f.theirSum)
+		}
+	}
+}
