@@ -250,7 +250,7 @@ func (f *flow) pumpAll() {
 		return
 	}
 	f.repl.e.pumps++
-	if !f.stopped {
+	if !f.stopped && !f.namespace.rep.Renewing() {
 		f.pump()
 	}
 	f.compare()

@@ -32,8 +32,9 @@ func (f *flow) source() replica.Source {
 	return replica.Source{Session: r.id, NK: r.d.nk, Full: r.d.full(), Met: f.met}
 }
 
-// announceOwn signs what there is to be announced of this device's own writer.
+// announceOwn signs what there is to be announced of this device's own writers.
 func (n *namespace) announceOwn() {
+	n.rep.SignOwn(n.sign)
 	w := n.rep.Own()
 	if w == nil {
 		return
@@ -41,8 +42,12 @@ func (n *namespace) announceOwn() {
 	if o := n.rep.Writer(w.ID); o != nil && o.Block == w.Block && o.Reserved == w.Reserved {
 		return
 	}
-	copy(w.Sig[:], ed25519.Sign(n.e.self.ik, w.Signed(n.ns())))
+	n.sign(w)
 	n.rep.Announce(w)
+}
+
+func (n *namespace) sign(w *wire.Writer) {
+	copy(w.Sig[:], ed25519.Sign(n.e.self.ik, w.Signed(n.ns())))
 	n.wake()
 }
 

@@ -46,9 +46,13 @@ func (r *Replica) Announce(w *wire.Writer) bool {
 		a != nil && (a.Reserved > w.Reserved || a.Reserved == w.Reserved && a.Block >= w.Block):
 		return false
 	}
+	r.keepWriter(w)
+	return true
+}
+
+func (r *Replica) keepWriter(w *wire.Writer) {
 	r.setWriter(w)
 	r.led.Append(r.ns, wire.AppendWriter([]byte{itemWriter}, w))
-	return true
 }
 
 func (r *Replica) setWriter(w *wire.Writer) {
@@ -104,15 +108,10 @@ func (r *Replica) Within(v wire.Vector) wire.Vector {
 // Own is what there is to be announced of the writer that this replica writes as, less the signature. It is nil before its first write,
 // and before the numbers are reserved in storage for good.
 func (r *Replica) Own() *wire.Writer {
-	n := &r.seen.now
-	reserved := n.reservedSeq >> wire.BlockBits
-	if len(r.runs) == 0 || n.writer != r.writer.id || reserved <= r.runs[len(r.runs)-1].block {
-		return nil
+	if n := &r.seen.now; n.writer == r.writer.id {
+		return r.announcement(n.reservedSeq >> wire.BlockBits)
 	}
-	last := r.runs[len(r.runs)-1]
-	return &wire.Writer{
-		ID: r.writer.id, NK: r.cfg.Owner, Nonce: r.writer.nonce, Block: last.block, Opening: last.opening, Reserved: reserved,
-	}
+	return nil
 }
 
 // Foreign reports whether an announcement that this replica's own device has signed is of a run, or of numbers, that this replica knows

@@ -28,6 +28,7 @@ type writerState struct {
 // newWriter takes a writer that nobody knows. Import, RecoverFork and Reissue write as one of their own.
 func (r *Replica) newWriter() {
 	if r.writer.id != 0 {
+		r.closeWriter()
 		r.past[r.writer.id] = true
 		r.leave()
 	}
@@ -43,6 +44,40 @@ func (r *Replica) newWriter() {
 		}
 	}
 }
+
+// closeWriter announces the writer that another one takes the place of, up to the last number that it may have used: others take no record of it
+// beyond that. The announcement is signed when it is told, see SignOwn.
+func (r *Replica) closeWriter() {
+	if w := r.announcement(r.writer.reserved); w != nil {
+		r.Announce(w)
+	}
+}
+
+// announcement is what there is to say of the own writer with these blocks reserved; nil if it has written nothing.
+func (r *Replica) announcement(reserved uint64) *wire.Writer {
+	if len(r.runs) == 0 || r.writer.nonce == 0 || reserved <= r.runs[len(r.runs)-1].block {
+		return nil
+	}
+	last := r.runs[len(r.runs)-1]
+	return &wire.Writer{
+		ID: r.writer.id, NK: r.cfg.Owner, Nonce: r.writer.nonce, Block: last.block, Opening: last.opening, Reserved: reserved,
+	}
+}
+
+// SignOwn has the announcements of earlier own writers signed that are not.
+func (r *Replica) SignOwn(sign func(*wire.Writer)) {
+	for _, a := range r.writers {
+		if a.NK == r.cfg.Owner && a.Sig == [64]byte{} {
+			w := *a.Writer
+			sign(&w)
+			r.keepWriter(&w)
+		}
+	}
+}
+
+// Renewing reports whether this replica has taken another writer, and that is not in storage for good. Until then no other device may learn of
+// what the one before has reserved.
+func (r *Replica) Renewing() bool { return len(r.past) > 0 && r.seen.now.writer != r.writer.id }
 
 // nextDot gives the next dot to use. It opens and reserves blocks, in the ledger's next commit, as they are needed.
 func (r *Replica) nextDot() wire.Dot {
