@@ -23,7 +23,7 @@ const (
 	maxNamed      = 1024      // and one of another's: that may know others
 	maxTails      = 1100      // of one element
 	maxVector     = 256 << 10 // bytes of the own vector
-	maxShare      = 32 << 10  // and how many of these the writers of one device take: each session begins with all of them
+	maxShare      = 16 << 10  // and how many of these the writers of one device take: each session begins with all of them
 	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
 	maxOldWriters = 256       // and how many writers it may have then
 	maxSiblings   = 4         // versions of a key that one writer has, none of which has seen another
