@@ -270,6 +270,7 @@ type Status struct {
 	Self        Device
 	Devices     []Device // the circle's other devices; in an application peer, those of its namespace
 	Err         Code     // why sync has stopped, if it has: EVersion, another device runs another version of Masq; ERevoked
+	Copied      bool     // another copy of this device runs, as it seems: its data was copied
 	Relays      []string // local store: the Sync Servers in force
 	Apps        []AppStatus
 	Left        int // how many more entries of its own this device has places for in its roster, at most EnoughLeft

@@ -201,7 +201,10 @@ func (c *channel) slack() Millis {
 	return 0
 }
 
-func (c *channel) lost(uint16, bool) bool {
+func (c *channel) lost(code uint16, stood bool) bool {
+	if stood && code == wire.RelayEReplaced.CloseCode() {
+		c.d.replaced()
+	}
 	c.sessionDown()
 	c.endSession()
 	return true

@@ -85,6 +85,7 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	if fits, err := f.fits(recs, size); err != nil || !fits {
 		return err
 	}
+	own := f.namespace.ownElsewhere(recs)
 	changes, all, err := f.namespace.rep.Apply(recs, f.source())
 	if errors.Is(err, replica.ErrLie) {
 		f.repl.lied()
@@ -96,6 +97,9 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	f.repl.e.commits.next.adds = f.repl.e.commits.next.adds || withValue(recs)
 	f.lacking = f.lacking || !all
 	f.disowned = f.disowned || !all && f.namespace.rep.Disowns(recs)
+	if own {
+		f.elsewhere()
+	}
 	f.namespace.came(f.repl.d, recs)
 	name := f.repl.d.name
 	if name == "" {
@@ -122,7 +126,7 @@ func (r *replication) onEnd(fields []byte) error {
 		return err
 	}
 	f.later(func() error {
-		if r.dead || f.refused > 0 {
+		if r.dead || f.refused > 0 || f.retracted {
 			f.passOver(len(fields) + wire.MessageHeader)
 			return nil // the next session's END says it again
 		}
@@ -143,7 +147,7 @@ func (r *replication) onEnd(fields []byte) error {
 		f.endCursor(m.Position, !f.doubted && f.namespace.rep.Summed() != nil) // a sum is that of the vector alone
 		f.ackWhenDurable(m.Position)
 		r.e.after(func() { f.credit(f.credited(known)) }) // ACK says it, without a HAVE
-		f.p.heard = true
+		f.p.heard, f.p.whole = true, true
 		f.namespace.settleOld()
 		return nil
 	})

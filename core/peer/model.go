@@ -35,6 +35,7 @@ type Engine struct {
 	commits    commits
 	trouble    trouble
 	fullness   fullness
+	copies     copies
 	self       self
 	circle     *domain      // nil: this device is by itself, or an application peer
 	namespaces []*namespace // by number
@@ -166,7 +167,8 @@ type device struct {
 	crowd  float64     // how many others of its family have such a claim, and it
 	number float64     // in the turn, see byTurn
 
-	outdated bool // it said so when it was last met
+	outdated   bool   // it said so when it was last met
+	replacedAt Millis // when a socket to it was last replaced
 
 	channels []*channel   // at most two: today's channel and, near the change of day, its neighbour
 	repl     *replication // while one of the channels has a session
@@ -189,6 +191,7 @@ type progress struct {
 	have      wire.Vector // what it is known to have durably
 	acked     uint64      // position in this device's log up to which it has everything durably
 	heard     bool        // it has sent all that it has since this start
+	whole     bool        // and since this device has the writer that it has: see elsewhere
 	theirs    bool        // it syncs it with this device, as it said last
 	full      bool        // it has no room for more of it, as it said in the last session
 	unsaved   bool
@@ -260,6 +263,7 @@ type flow struct {
 	disowned  bool              // it sent a record in this device's name that this device has not written
 	lacking   bool              // something that came was not believed: the cursor stays where it is
 	doubted   bool              // nor was all of some END
+	retracted bool              // this side has told it a vector that is no longer true
 
 	busy  bool        // it is in the session's busy
 	ready bool        // the other's VECTOR is here: sending may begin

@@ -47,6 +47,7 @@ func (e *Engine) overall() Status {
 	}
 	s.Entries = e.looks.entries
 	home := e.home()
+	s.Copied = e.copies.shown
 	if s.Left = EnoughLeft; home != nil {
 		s.Left = home.roster.Left(e.publicIK())
 	}
@@ -130,7 +131,7 @@ const (
 // differs compares two statuses without their applications.
 func (s *Status) differs(o *Status) difference {
 	switch {
-	case s.Sync != o.Sync || s.Err != o.Err || s.Left != o.Left || s.RecoverySet != o.RecoverySet || s.Self != o.Self ||
+	case s.Sync != o.Sync || s.Err != o.Err || s.Copied != o.Copied || s.Left != o.Left || s.RecoverySet != o.RecoverySet || s.Self != o.Self ||
 		!slices.EqualFunc(s.Devices, o.Devices, sameDevice) || !slices.Equal(s.Relays, o.Relays):
 		return inState
 	case s.Entries != o.Entries || !slices.Equal(s.Devices, o.Devices):

@@ -118,6 +118,7 @@ func (e *Engine) settle() {
 	if e.state == open {
 		e.refreshStale()
 		e.absences()
+		e.copies.find(e)
 		e.fullness.timers(e)
 		e.runNamespaces()
 		if e.quiet() {

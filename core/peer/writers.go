@@ -157,6 +157,7 @@ func (f *flow) takeWriter(w *wire.Writer, marks wire.Marks) error {
 	case !ed25519.Verify(ik[:], w.Signed(n.ns()), w.Sig[:]):
 		return f.unless(w.NK != d.nk)
 	case w.NK == n.e.publicNK():
+		f.elsewhere()
 		n.ours(w, marks)
 		return nil
 	case n.rep.Writer(w.ID) == nil && !n.room(w, full):
@@ -273,7 +274,7 @@ func (n *namespace) recoverFork(marks wire.Marks, proof *wire.Writer) error {
 	if done, err := n.rep.RecoverFork(marks, proof); err != nil || !done {
 		return err
 	}
-	n.e.after(func() { n.e.resync(func(d *device) bool { return d.shares(n) }) })
+	n.retract()
 	return nil
 }
 

@@ -1,0 +1,114 @@
+package peer
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/masqdev/masq/core/wire"
+)
+
+// level reports whether devices have equal vectors of an application in storage for good.
+func level(app string, nodes ...*node) bool {
+	of := func(n *node) wire.Vector { return n.e.namespaceOf(app).rep.DurableVector() }
+	for _, n := range nodes {
+		if !of(n).Same(of(nodes[0])) {
+			return false
+		}
+	}
+	return true
+}
+
+// A store drops an application when another device, or an application peer, has just got its last records, or some of them, or not what it says behind
+// them. What the others have then they have alike once they have met.
+func TestOthersAreLevelAfterADrop(t *testing.T) {
+	for _, peers := range []bool{false, true} {
+		for _, again := range []bool{false, true} {
+			for frames := range 12 {
+				t.Run(fmt.Sprintf("peers %v, added again %v, behind %d frames", peers, again, frames), func(t *testing.T) {
+					h := newStores(t, "Writer")
+					a := h.nodes[0]
+					a.addApp(notes, "Notes")
+					var b, c *node
+					if peers {
+						b = h.add("Phone", notes)
+						h.pairFor(a, b, forPhone)
+					} else {
+						b = h.add("Desk", "")
+						b.addApp(notes, "Notes")
+						h.pair(a, b)
+					}
+					c = h.add("Attic", "")
+					c.addApp(notes, "Notes")
+					h.pair(a, c)
+					a.putIn(notes, "k", "1")
+					h.untilIn(b, notes, "k=1")
+					h.untilIn(c, notes, "k=1")
+					h.wait(60_000)
+					h.cutOff(c, true)
+					left := frames
+					h.tap = func(from *node, data []byte) []byte {
+						if f, err := wire.ParseRelay(data); from == a && err == nil && f.Type == wire.RelayData {
+							if left--; left < 0 {
+								return nil
+							}
+						}
+						return data
+					}
+					for i := range 10 {
+						a.putIn(notes, fmt.Sprint("l", i), "2")
+					}
+					a.must(Op{App: notes, Do: DropApp{}})
+					h.silence(a)
+					h.tap = nil
+					h.cutOff(c, false)
+					h.wait(120_000)
+					x, y := b.in(notes), c.in(notes)
+					if x != y {
+						t.Errorf("before it is added again: %q against %q", x, y)
+					}
+					who := []*node{b, c}
+					if again {
+						a.addApp(notes, "Notes")
+						who = h.nodes
+					}
+					h.wait(180_000)
+					for _, n := range who {
+						if got := n.in(notes); got != x {
+							t.Errorf("%s has %q, not %q", n.name, got, x)
+						}
+					}
+					if !level(notes, who...) {
+						for _, n := range who {
+							t.Errorf("%s: %+v", n.name, n.e.namespaceOf(notes).rep.DurableVector())
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+// An application that is added again while it is still being dropped, for what there is of it is not loaded, comes back from the others.
+func TestAddedWhileItIsDropped(t *testing.T) {
+	h := newStores(t, "Laptop", "Desk")
+	a, b := h.nodes[0], h.nodes[1]
+	a.addApp(notes, "Notes")
+	h.pair(a, b)
+	for i := range 20 {
+		a.putIn(notes, fmt.Sprint(i), "1")
+	}
+	h.until("both have it", func() bool { return a.in(notes) == b.in(notes) })
+	h.wait(10_000)
+	want := a.in(notes)
+	b.e.namespaces[0].rep.Tidy()
+	b.putIn(notes, "19", "1")
+	h.wait(10_000)
+	b.crash()
+	h.wait(10_000)
+	b.back(b.life, &Op{ID: 1000, App: notes, Do: DropApp{}})
+	b.back(b.life, &Op{ID: 1001, App: notes, Do: AddApp{Name: "Notes"}})
+	h.wait(60_000)
+	if x, y := a.in(notes), b.in(notes); x != want || y != want {
+		t.Errorf("%q and %q, not %q", x, y, want)
+	}
+}
