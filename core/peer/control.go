@@ -47,9 +47,16 @@ func (e *Engine) dropApp(op *Op) {
 	}
 	n.leave()
 	n.enqueue(task{op: op, fail: func(c Code) { n.refuse(op, c) }, run: func() error {
+		left := n.abandoned()
 		changes, err := n.rep.Drop()
 		if err != nil {
 			return err
+		}
+		for _, w := range left {
+			n.rep.Announce(w)
+		}
+		if !n.gone { // it was added again meanwhile
+			n.retract()
 		}
 		n.notify(changes, op.Client, "")
 		e.touch()

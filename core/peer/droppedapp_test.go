@@ -2,6 +2,7 @@ package peer
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/masqdev/masq/core/wire"
@@ -69,13 +70,21 @@ func TestOthersAreLevelAfterADrop(t *testing.T) {
 					who := []*node{b, c}
 					if again {
 						a.addApp(notes, "Notes")
-						who = h.nodes
+						h.wait(10_000)
+						a.putIn(notes, "back", "1")
+						x, who = "back=1 "+x, h.nodes
+						h.wait(10_000)
 					}
-					h.wait(180_000)
-					for _, n := range who {
-						if got := n.in(notes); got != x {
-							t.Errorf("%s has %q, not %q", n.name, got, x)
+					for range 30 {
+						h.wait(20_000)
+						for _, n := range who {
+							if got := n.in(notes); got != x && h.now > 0 {
+								t.Errorf("%s has %q, not %q", n.name, got, x)
+							}
 						}
+					}
+					if peers { // which is believed about itself alone
+						who = slices.DeleteFunc(slices.Clone(who), func(n *node) bool { return n == b })
 					}
 					if !level(notes, who...) {
 						for _, n := range who {
@@ -104,9 +113,18 @@ func TestAddedWhileItIsDropped(t *testing.T) {
 	b.putIn(notes, "19", "1")
 	h.wait(10_000)
 	b.crash()
+	b.slowLoads = true
 	h.wait(10_000)
 	b.back(b.life, &Op{ID: 1000, App: notes, Do: DropApp{}})
 	b.back(b.life, &Op{ID: 1001, App: notes, Do: AddApp{Name: "Notes"}})
+	h.wait(10_000)
+	if len(b.unloaded) == 0 {
+		t.Fatal("it does not wait for anything")
+	}
+	b.slowLoads = false
+	for _, finish := range b.unloaded {
+		finish()
+	}
 	h.wait(60_000)
 	if x, y := a.in(notes), b.in(notes); x != want || y != want {
 		t.Errorf("%q and %q, not %q", x, y, want)

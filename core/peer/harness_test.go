@@ -71,6 +71,8 @@ type node struct {
 	slow       bool   // its next commit is not done until it is finished
 	unfinished func() // what does that
 	loaded     []storage.ID
+	slowLoads  bool // its loads are not done until they are finished
+	unloaded   []func()
 	lastInvite uint64
 	play       func(Event) // who speaks for the device in the place of an engine; nil: nobody
 }
@@ -251,7 +253,12 @@ func (n *node) act(life int, a Action) {
 	case Load:
 		n.loaded = append(n.loaded, a.IDs...)
 		blocks, err := n.store.Load(a.IDs)
-		n.back(life, Loaded{Blocks: blocks, Err: err})
+		finish := func() { n.back(life, Loaded{Blocks: blocks, Err: err}) }
+		if n.slowLoads {
+			n.unloaded = append(n.unloaded, finish)
+			break
+		}
+		finish()
 	case Room:
 		n.back(life, Disk{Full: n.full})
 	case WakeAt:
