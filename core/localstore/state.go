@@ -128,6 +128,7 @@ type state struct {
 	Relays   []string       `json:"relays"`
 	Bytes    uint64         `json:"bytes,omitempty"`
 	Recovery bool           `json:"recovery"`
+	Copied   bool           `json:"copied,omitempty"`
 	Left     *int           `json:"left,omitempty"`
 	Requests []stateRequest `json:"requests"`
 	Blocked  []stateBlocked `json:"blocked"`
@@ -262,7 +263,7 @@ func (s *Store) trouble() peer.Code {
 func (s *Store) state() state {
 	st := state{
 		Version: s.cfg.Version, Port: s.cfg.Port, Name: s.status.Self.Name, Sync: syncName(s.status.Sync), Error: s.trouble(),
-		Relays: append([]string{}, s.status.Relays...), Bytes: s.disk, Recovery: s.status.RecoverySet,
+		Relays: append([]string{}, s.status.Relays...), Bytes: s.disk, Recovery: s.status.RecoverySet, Copied: s.status.Copied,
 		Requests: []stateRequest{}, Blocked: []stateBlocked{}, Apps: []stateApp{}, Devices: stateDevices(s.status.Devices),
 		Self: stateSelf{s.status.Self.ID, s.status.Self.Name},
 	}

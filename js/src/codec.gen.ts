@@ -4,7 +4,7 @@
 import { CodecError, readBody, type Message, type Reader, type Writer } from './codec.js'
 
 /** The codec's version, which two tabs must have in common. */
-export const CODEC_VERSION = 7
+export const CODEC_VERSION = 8
 
 export const KEY_BYTES_MAX = 1024
 export const VALUE_BYTES_MAX = 1048576
@@ -202,6 +202,7 @@ export interface StatusAction {
   type: ActionType.Status
   sync: number
   recovery: boolean
+  copied: boolean
   entries: number
   code: string
   self: RawDevice
@@ -443,6 +444,7 @@ function tabAction(type: number, r: Reader): TabAction | StatusAction {
         type: ActionType.Status,
         sync: r.u8(),
         recovery: r.bool(),
+        copied: r.bool(),
         entries: r.u64(),
         code: r.text8(),
         self: readRawDevice(r),

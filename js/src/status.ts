@@ -84,6 +84,11 @@ export interface Status extends Keeping {
   readonly full: 'here' | 'there' | undefined
   /** Whether a recovery phrase has been set. */
   readonly recovery: boolean
+  /**
+   * Whether another copy of this device runs, as it seems: its browser profile was copied. The two take turns at the Sync Server. Delete
+   * this site's data in one of them, once it has nothing to send, and pair that one anew. `revoke` would shut out both.
+   */
+  readonly copied: boolean
   /** This device. With a local store it has neither id nor name. */
   readonly self: Device
   /** The user's other devices, in an embedded store. A local store tells applications how many there are, not which. */
@@ -120,6 +125,7 @@ export function blank(store: Status['store']): StoreStatus {
       toReceive: false,
       full: undefined,
       recovery: false,
+      copied: false,
       self,
     },
     ...{ devices: [], counts: { devices: 0, online: 0, upToDate: 0 } },
@@ -140,6 +146,7 @@ export function readStatus(s: StatusAction): StoreStatus {
     toReceive: devices.some((d) => d.toReceive),
     full: devices.some((d) => d.full) ? 'there' : undefined,
     recovery: s.recovery,
+    copied: s.copied,
     self: device({ ...s.self, online: true }, true),
     devices,
     counts: {

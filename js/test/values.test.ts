@@ -96,7 +96,15 @@ test('a device is named after its browser', () => {
 
 test('a status sums up its devices', () => {
   const d = { id: 'x', name: 'X', online: false, toReceive: false, full: false, overdue: true, lastHeard: 0, toSend: 0 }
-  const s = { type: ActionType.Status, sync: 3, recovery: false, entries: 4, code: 'E_VERSION', self: d } as const
+  const s = {
+    type: ActionType.Status,
+    sync: 3,
+    recovery: false,
+    copied: true,
+    entries: 4,
+    code: 'E_VERSION',
+    self: d,
+  } as const
   const got = readStatus({
     ...s,
     devices: [
@@ -105,8 +113,8 @@ test('a status sums up its devices', () => {
     ],
   })
   assert.deepEqual(
-    [got.sync, got.toSend, got.toReceive, got.error, got.self.online, got.devices[0]?.overdue],
-    ['online', 5, true, 'E_VERSION', true, true],
+    [got.sync, got.toSend, got.toReceive, got.error, got.copied, got.self.online, got.devices[0]?.overdue],
+    ['online', 5, true, 'E_VERSION', true, true, true],
   )
   const alone = readStatus({ ...s, code: '', sync: 99, devices: [] })
   assert.deepEqual([alone.sync, alone.toSend, alone.toReceive, alone.error], ['off', 0, false, undefined])

@@ -6,7 +6,8 @@ import { knowsOverdue, overdue, toldOverdue } from './overdue.js'
 import { t } from './words.js'
 
 /** NoticeKind names what is told. */
-export type NoticeKind = 'cleared' | 'revoked' | 'newer' | 'version' | 'stopped' | 'low' | 'temporary' | 'overdue'
+export type NoticeKind =
+  'cleared' | 'revoked' | 'newer' | 'version' | 'stopped' | 'low' | 'temporary' | 'copied' | 'overdue'
 
 // Errors that have a notice of their own: that data was cleared is told by the notebook.
 const told = ['E_REVOKED', 'E_VERSION', 'E_CLEARED']
@@ -21,6 +22,7 @@ export function kinds(status: Status): NoticeKind[] {
     ['stopped', !!error && !told.includes(error)],
     ['low', low],
     ['temporary', temporary && store === 'embedded' && status.devices.length === 0],
+    ['copied', status.copied],
     ['overdue', overdue(status) > 0],
   ]
   return all.filter(([, wanted]) => wanted).map(([kind]) => kind)

@@ -147,6 +147,8 @@ export const en = {
   n_low: 'There is little room left for this browser’s data. Free some on this device, or new notes may not be saved.',
   n_temporary:
     'This looks like a private window: its notes go when you close it. Add a device to keep them elsewhere, too.',
+  n_copied:
+    'Another copy of this browser’s data is in use, and the two take turns. When all is in sync, clear this site’s data in one of them, and connect that one anew. Do not remove the device: that would remove both.',
   n_overdue: {
     one: 'One of your devices has not been heard for more than 30 days. If it is not coming back, remove it.',
     other: '{n} of your devices have not been heard for more than 30 days. If they are not coming back, remove them.',
@@ -500,6 +502,8 @@ export const fr: Like<typeof en> = {
     'Il reste peu de place pour les données de ce navigateur. Libérez-en sur cet appareil, sinon de nouvelles notes risquent de ne pas être enregistrées.',
   n_temporary:
     'Cette fenêtre semble privée : ses notes disparaissent quand vous la fermez. Ajoutez un appareil pour les garder aussi ailleurs.',
+  n_copied:
+    'Une autre copie des données de ce navigateur est utilisée, et les deux se relaient. Quand tout est synchronisé, effacez les données de ce site dans l’une des deux, puis reliez-la à nouveau. Ne retirez pas l’appareil : les deux seraient retirées.',
   n_overdue: {
     one: 'Pas de nouvelles d’un de vos appareils depuis plus de 30 jours. S’il ne doit pas revenir, retirez-le.',
     other:

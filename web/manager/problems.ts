@@ -38,9 +38,9 @@ export function pairingProblem(code: string, side: 'host' | 'joiner', message = 
 /** codeOf is the code of an error. */
 export const codeOf = (error: unknown): string => (error instanceof StoreError ? error.code : 'E_INTERNAL')
 
-/** syncProblem is what keeps the store from syncing or storing, if something does. */
-export function syncProblem({ error }: State): Problem | undefined {
-  if (!error) return undefined
+/** syncProblem is what keeps the store from syncing or storing, or from doing so by itself, if something does. */
+export function syncProblem({ error, copied }: State): Problem | undefined {
+  if (!error) return copied ? { title: t('copied'), text: t('copiedText') } : undefined
   const title = say(`S_${error}`) ?? t('S_failed', { code: error })
   return { title, text: say(`S_${error}_text`) ?? t('S_failed_text') }
 }

@@ -10,6 +10,7 @@ export interface State {
   relays: string[]
   bytes?: number
   recovery: boolean
+  copied?: boolean // another copy of this store runs
   /** How many more devices this computer can let in; undefined if they are many. */
   left?: number
   requests: Request[]

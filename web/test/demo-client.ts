@@ -32,6 +32,7 @@ const usual = {
     toReceive: false,
     full: undefined,
     recovery: false,
+    copied: false,
   },
   ...{ newer: false, asking: undefined, persistent: undefined, room: undefined, low: false, temporary: false },
   ...{ self: device('self', 'Desk', true), devices: [], counts: { devices: 0, online: 0, upToDate: 0 } },

@@ -169,6 +169,7 @@ func (d *doctor) store(ctx context.Context, c *client) {
 	if s.Error != "" {
 		d.bad("engine", whatToDo(s.Error), "the store says %s", inWords(s.Error))
 	}
+	d.copied(&s)
 	d.differing(&s)
 	d.overdue(&s)
 	d.durable(ctx, c)

@@ -30,3 +30,17 @@ func TestDoctorNamesOverdueDevices(t *testing.T) {
 		t.Errorf("%d failed, %v: %s", d.failed, d.err, text)
 	}
 }
+
+// The doctor says that the store was copied, and what is safe to do.
+func TestDoctorTellsOfCopies(t *testing.T) {
+	var out bytes.Buffer
+	d := &doctor{ui: &ui{stdout: &out}}
+	d.copied(&state{})
+	if d.failed != 0 || out.Len() != 0 {
+		t.Errorf("without a copy: %s", out.String())
+	}
+	d.copied(&state{Copied: true})
+	if text := out.String(); d.failed != 1 || d.err != nil || !strings.Contains(text, "another copy of this store runs") || !strings.Contains(text, "pair it anew") {
+		t.Errorf("%d failed, %v: %s", d.failed, d.err, text)
+	}
+}

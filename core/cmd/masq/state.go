@@ -17,6 +17,7 @@ type state struct {
 	Relays   []string   `json:"relays"`
 	Bytes    uint64     `json:"bytes"`
 	Recovery bool       `json:"recovery"`
+	Copied   bool       `json:"copied"`
 	Requests []request  `json:"requests"`
 	Blocked  []blocked  `json:"blocked"`
 	Apps     []appState `json:"apps"`

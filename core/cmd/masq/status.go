@@ -12,7 +12,7 @@ func statusCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "say how the store and its sync are", Category: "store",
 		Description: withJSON(`{"version", "name", "sync": "off", "connecting", "waiting" or "online", "error", "syncServers", "apps", "requests",
-"devices", "online", "entries", "bytes", "toSend", "recovery", "overdue"}.`),
+"devices", "online", "entries", "bytes", "toSend", "recovery", "overdue", "copied"}.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, status),
 	}
@@ -34,6 +34,7 @@ type statusJSON struct {
 	ToSend      uint64   `json:"toSend"`
 	Recovery    bool     `json:"recovery"`
 	Overdue     int      `json:"overdue"` // devices that were not heard for long
+	Copied      bool     `json:"copied"`  // another copy of this store runs
 }
 
 var syncs = map[string]string{
@@ -51,6 +52,7 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	r := statusJSON{
 		Version: s.Version, Name: s.Name, Sync: s.Sync, Error: s.Error, SyncServers: orEmpty(s.Relays),
 		Apps: len(s.Apps), Requests: len(s.Requests), Devices: len(s.Devices), Overdue: len(s.overdue()), Bytes: s.Bytes, Recovery: s.Recovery,
+		Copied: s.Copied,
 	}
 	for _, a := range s.Apps {
 		r.Entries += a.Entries
@@ -74,6 +76,9 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	}
 	if r.Error != "" {
 		lines = append(lines, [2]string{"error", strings.TrimSuffix(inWords(r.Error)+": "+whatToDo(r.Error), ": ")})
+	}
+	if r.Copied {
+		lines = append(lines, [2]string{"copies", copiedText}, [2]string{"", copiedHint})
 	}
 	for _, d := range s.overdue() {
 		lines = append(lines, [2]string{"overdue", d.overdueText()})

@@ -86,7 +86,7 @@ func appendChange(b []byte, c *peer.Change) []byte {
 }
 
 func appendStatus(b []byte, s *peer.Status) []byte {
-	b = wire.AppendU64(appendBool(append(b, byte(s.Sync)), s.RecoverySet), s.Entries)
+	b = wire.AppendU64(appendBool(appendBool(append(b, byte(s.Sync)), s.RecoverySet), s.Copied), s.Entries)
 	b = appendDevice(appendText8(b, string(s.Err)), &s.Self)
 	b = wire.AppendU16(b, uint16(len(s.Devices)))
 	for i := range s.Devices {
