@@ -171,6 +171,7 @@ func (r *replication) onAck(fields []byte) error {
 	r.credit.heard, r.via.moved = r.e.clock.Now(), true
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
 		f.acked(f.ends[0].vec)
+		f.theirSaid = f.theirSaid.Join(f.ends[0].vec)
 		f.ends = f.ends[1:]
 	}
 	if m.Position <= f.pos {

@@ -290,15 +290,16 @@ type flow struct {
 	taken     int              // bytes since the cursor was last saved
 	theirLog  wire.Incarnation // the incarnation of the other's log
 
-	theirSum   *wire.Sum   // what the other said last that it holds; nil: nothing yet
-	theirSumOf wire.Vector // with what vector
-	theirSaid  wire.Vector
-	ownSum     *wire.Sum // what this side held when that was last looked at
-	ownSumAt   Millis    // and since when
-	weighed    bool      // these two have been compared
-	saidSum    wire.Sum  // the last own sum that the other was told, or that was found to be its own
-	toldSum    wire.Sum  // the last that was told itself
-	asked      bool      // the other side told its sum again
+	theirSum     *wire.Sum   // what the other said last that it holds; nil: nothing yet
+	theirSumOf   wire.Vector // with what vector
+	theirSaid    wire.Vector // what it has said of itself in this session, by ACK, too
+	theirSumSaid wire.Vector // what that was then
+	ownSum       *wire.Sum   // what this side held when that was last looked at
+	ownSumAt     Millis      // and since when
+	weighed      bool        // these two have been compared
+	saidSum      wire.Sum    // the last own sum that the other was told, or that was found to be its own
+	toldSum      wire.Sum    // the last that was told itself
+	asked        bool        // the other side told its sum again
 }
 
 type sentEnd struct {

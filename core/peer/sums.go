@@ -24,7 +24,7 @@ func (f *flow) heardSum(v wire.Vector, s *wire.Sum) {
 	if f.theirSaid = f.theirSaid.Join(known); s == nil || !f.compared() || len(known) != len(v) {
 		return
 	}
-	f.theirSum, f.theirSumOf, f.weighed = s, f.p.have.Join(f.theirSaid), false
+	f.theirSum, f.theirSumOf, f.theirSumSaid, f.weighed = s, f.p.have.Join(f.theirSaid), f.theirSaid, false
 }
 
 // compare compares what both hold, when both have the same durably.
@@ -37,7 +37,7 @@ func (f *flow) compare() {
 		v := f.namespace.rep.DurableVector()
 		same := *own == *f.theirSum
 		// Of what a third device said, the other's sum may have been before: then the two only seem to differ.
-		if f.weighed = true; f.theirSumOf.Same(v) && (same || f.theirSaid.CoversAll(v)) {
+		if f.weighed = true; f.theirSumOf.Same(v) && (same || f.theirSumSaid.CoversAll(v)) {
 			f.verdict(same)
 		}
 	}
@@ -59,6 +59,8 @@ func (f *flow) verdict(same bool) {
 	case same && p.differing != 0:
 		p.differing, p.differs = 0, false
 		f.namespace.touch()
+		f.saidSum = wire.Sum{} // the other side may not know
+		return
 	case !same && p.differing == 0:
 		p.differing = f.repl.e.clock.Now()
 	}

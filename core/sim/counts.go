@@ -38,7 +38,7 @@ var rows = []Row{
 
 var (
 	hostileRows = []Row{{"lies", Lies()}, {"of liars", []string{"overheard message"}}}
-	backupRows  = []Row{{"backups", []string{"backup", "restore", "copy", "lost strict commits"}}}
+	backupRows  = []Row{{"backups", []string{"backup", "restore", "copy", "told of a copy", "lost strict commits"}}}
 )
 
 // Rows are what a simulation with these options counts, what must happen over many seeds first.

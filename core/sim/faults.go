@@ -257,11 +257,15 @@ func copyDisk(w *simulation) {
 	twin.user.filled = true
 	twin.disk.Restore(d.disk.Snapshot())
 	w.twin, d.shaky = twin, true
+	if w.copied == nil {
+		w.copied = map[int]bool{}
+	}
+	w.copied[d.n] = true
 	w.did("copy")
 	w.log(twin.name, "copied", 0)
 	twin.open()
 	w.after(w.around(5*second), twin.user.live)
-	w.after(w.around(2*minute), twin.vanish)
+	w.after(w.around(4*minute), twin.vanish)
 }
 
 // vanish ends a copy. What it wrote may go with it.

@@ -190,6 +190,7 @@ func (p *proc) act(a peer.Action) {
 }
 
 func (p *proc) took(s peer.Status) {
+	p.checkCopied(&s)
 	p.status = s
 	p.checkAlike()
 	if p == p.d.run && s.Self.ID != "" {

@@ -75,8 +75,9 @@ type simulation struct {
 	net     network
 	servers []*server
 	devices []*device
-	twin    *device  // a copy of one of them that runs beside it
-	hostile *hostile // the one of them that lies; nil: none does
+	twin    *device      // a copy of one of them that runs beside it
+	copied  map[int]bool // by their numbers, of which one ever ran
+	hostile *hostile     // the one of them that lies; nil: none does
 	book    book
 	pairing *pairing
 	lost    []string // the ids of devices that are never heard again
