@@ -40,7 +40,7 @@ export const codeOf = (error: unknown): string => (error instanceof StoreError ?
 
 /** syncProblem is what keeps the store from syncing or storing, or from doing so by itself, if something does. */
 export function syncProblem({ error, copied }: State): Problem | undefined {
-  if (!error) return copied ? { title: t('copied'), text: t('copiedText') } : undefined
+  if (!error) return copied ? { title: t('copyRuns'), text: t('copyRunsText') } : undefined
   const title = say(`S_${error}`) ?? t('S_failed', { code: error })
   return { title, text: say(`S_${error}_text`) ?? t('S_failed_text') }
 }

@@ -376,8 +376,8 @@ export const en = {
   // What keeps the store from working
   S_failed: 'The store has a problem ({code})',
   S_failed_text: 'Run “masq doctor” in a terminal: it says what to do.',
-  copied: 'Another copy of this store runs',
-  copiedText:
+  copyRuns: 'Another copy of this store runs',
+  copyRunsText:
     'Its data directory was copied, and the two take turns. On one of them, once it has nothing to send, end the store, move its data directory away, and pair it anew. Do not remove the device: that would remove both.',
   S_E_VERSION: 'Sync has stopped: your devices run different versions of Masq',
   S_E_VERSION_text: 'Update Masq on all of them. Applications go on working here meanwhile.',
@@ -773,8 +773,8 @@ export const fr: Like<typeof en> = {
 
   S_failed: 'Le dépôt a un problème ({code})',
   S_failed_text: 'Lancez « masq doctor » dans un terminal : il dit quoi faire.',
-  copied: 'Une autre copie de ce dépôt est en marche',
-  copiedText:
+  copyRuns: 'Une autre copie de ce dépôt est en marche',
+  copyRunsText:
     'Son dossier de données a été copié, et les deux se relaient. Pour l’un des deux, quand il n’a plus rien à envoyer, arrêtez le dépôt, déplacez son dossier de données, puis associez-le à nouveau. Ne retirez pas l’appareil : les deux seraient retirés.',
   S_E_VERSION: 'La synchronisation est arrêtée : vos appareils ont des versions différentes de Masq',
   S_E_VERSION_text:
