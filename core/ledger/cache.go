@@ -26,7 +26,7 @@ type cache struct {
 	blocks map[storage.ID]*Block
 	wanted []storage.ID            // to be asked for
 	asked  map[storage.ID]struct{} // wanted or on their way
-	lost   map[storage.ID]struct{} // storage does not have them
+	lost   map[storage.ID]struct{} // storage does not have them, or they do not open
 }
 
 func newCache(limit int) cache {
@@ -61,7 +61,7 @@ func (c *cache) takeWanted() []storage.ID {
 
 func (c *cache) loaded(id storage.ID) { delete(c.asked, id) }
 
-// missing notes that storage has no such block: damage if anybody still wants it, not if it was deleted on the way.
+// missing notes that there is no such block that opens: damage if anybody still wants it, not if it was deleted on the way.
 func (c *cache) missing(id storage.ID) {
 	c.loaded(id)
 	c.lost[id] = struct{}{}

@@ -202,6 +202,10 @@ func (l *Ledger) Loaded(blocks []storage.Block) error {
 			l.reread.manifest = slices.Clone(b.Data)
 		}
 		plain, err := l.v.Open(b.ID, b.Data)
+		if err != nil && l.opened && b.ID.Class() == storage.Segment {
+			l.cache.missing(b.ID) // whoever wants it is told; the manifest can be read, so that no newer version has written here
+			continue
+		}
 		if err != nil {
 			return err
 		}

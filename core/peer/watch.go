@@ -75,13 +75,13 @@ func (n *namespace) watch(op *Op) {
 // tellAll tells a watch all that there is, a page at a time. Where it has got to outlives a wait for blocks.
 func (n *namespace) tellAll(w *watch, q *replica.Query) error {
 	for more := true; more; {
-		page, others, err := n.rep.Page(*q)
+		page, next, err := n.rep.Page(*q)
 		if err != nil {
 			return err
 		}
 		told := Changed{Watch: w.id, Position: nowhere, Changes: n.changes(w, page, 0, "")}
-		if more = others; more {
-			q.After = page[len(page)-1].Key
+		if more = next != ""; more {
+			q.After = next
 		} else {
 			told.Position = n.rep.Mark()
 		}

@@ -97,7 +97,7 @@ func (c *checkpoint) touchVoided() (err error) {
 			continue
 		}
 		for i := range p.recs {
-			if !s.isDead(uint32(i)) && c.r.voided(p.recs[i].Dot, p.pos[i]) {
+			if !s.isDead(p.ord(i)) && c.r.voided(p.recs[i].Dot, p.pos[i]) {
 				c.touch(p.recs[i].Key)
 			}
 		}
@@ -137,7 +137,7 @@ func (c *checkpoint) chooseVictims() error {
 	segs := c.r.segs
 	chosen := make([]bool, len(segs))
 	choose := func(i int, yes bool) {
-		if s := segs[i]; yes && !chosen[i] && total+int(s.live) <= c.r.tightly(compactBytes) && (s.count == 0 || !c.r.sum.unsummed.meets(s)) {
+		if s := segs[i]; yes && !chosen[i] && (!s.hurt || s.count == 0) && total+int(s.live) <= c.r.tightly(compactBytes) && (s.count == 0 || !c.r.sum.unsummed.meets(s)) {
 			chosen[i] = true
 			total += int(s.live)
 		}
@@ -159,15 +159,15 @@ func (c *checkpoint) chooseVictims() error {
 	return missing
 }
 
-// sacrifice makes a segment a victim.
+// sacrifice makes a segment a victim, unless it is damaged: what cannot be read is not written again.
 func (c *checkpoint) sacrifice(s *segment) error {
 	if s.count == 0 {
 		c.victims = append(c.victims, victim{s, &parsedSegment{}})
 		return nil
 	}
-	p, err := c.r.recordsOf(s)
+	p, err := c.r.wholeOf(s)
 	if err != nil {
-		return err
+		return lostOr(c.r.segmentError(s.id, err), nil)
 	}
 	c.victims = append(c.victims, victim{s, p})
 	for i := range p.recs {

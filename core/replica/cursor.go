@@ -19,9 +19,9 @@ const prefetch = 4
 //
 // A record of this replica's own is not given out before it is in storage for good: so all that is anywhere of its writing is here, too.
 // Another's is not, before its position is reserved there: after a crash another one could have that. While a checkpoint is being
-// written nothing is: what it has left out may be there again after a crash.
+// written nothing is: what it has left out may be there again after a crash. Nor is anything behind damage before that is noted in storage for good.
 func (r *Replica) Next(peer wire.Vector, from uint32, pos uint64, maxBytes int) (recs []byte, next uint64, end bool, err error) {
-	if r.checkpoints != r.seen.now.checkpoints {
+	if r.checkpoints != r.seen.now.checkpoints || r.damage.marks != r.seen.now.marks {
 		return nil, pos, false, nil
 	}
 	c := cursor{r: r, peer: peer, from: from, max: maxBytes, next: pos}
@@ -65,7 +65,7 @@ func (c *cursor) segments() (stop bool, err error) {
 			}
 			return true, err
 		}
-		if c.segment(s, p) {
+		if c.r.damage.marks != c.r.seen.now.marks || c.segment(s, p) {
 			return true, nil
 		}
 		c.next = s.behind
@@ -85,7 +85,7 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 		}
 		var batch []*wire.Record
 		for k := i; k < j; k++ {
-			if rec := &p.recs[k]; !s.isDead(uint32(k)) && c.lacks(rec, p.pos[k]) {
+			if rec := &p.recs[k]; !p.isLost(k) && !s.isDead(p.ord(k)) && c.lacks(rec, p.pos[k]) {
 				batch = append(batch, rec)
 			}
 		}
@@ -102,8 +102,7 @@ func (c *cursor) segment(s *segment, p *parsedSegment) (stop bool) {
 // lacks reports whether a stored record is to be sent: the other does not have it, and nothing has superseded it for good.
 func (c *cursor) lacks(rec *wire.Record, pos uint64) bool {
 	d := rec.Dot
-	return !c.peer.Covers(d) && !c.r.superseded(rec.Key, d, saw(rec), c.r.seen.now.pos) && !c.r.voided(d, pos) &&
-		!(rec.Hearsay && c.r.unheard(d, pos))
+	return !c.peer.Covers(d) && !c.r.superseded(rec.Key, d, saw(rec), c.r.seen.now.pos) && !c.r.endsHere(rec, pos)
 }
 
 // counts reports whether nothing has superseded a version in memory for good. What superseded it and is not in storage yet may be lost in
@@ -152,7 +151,7 @@ func (r *Replica) sendable(pos uint64, d wire.Dot) bool {
 	return pos < n.pos || pos < n.reservedPos && d.Writer != r.writer.id && !r.past[d.Writer]
 }
 
-// ChangesSince returns the keys written at position pos or behind it, each with what Get returns now.
+// ChangesSince returns the keys written at position pos or behind it, each with what Get returns now, less those whose value cannot be read.
 func (r *Replica) ChangesSince(pos uint64) ([]Change, error) {
 	keys := map[string]struct{}{}
 	var missing error

@@ -25,16 +25,21 @@ func (r *Replica) RecoverFork(marks wire.Marks, proof *wire.Writer) (done bool, 
 		from = min(from, min(proof.Block, r.unused())<<wire.BlockBits)
 	}
 	x := void{writer: r.writer.id, from: from, before: r.nextPos}
-	lost, values, err := r.ownFrom(x)
+	lost, values, unread, err := r.ownFrom(x)
 	st := r.stage(len(lost))
 	for _, v := range lost {
 		st.before(v.key)
+	}
+	for _, key := range unread {
+		st.before(key)
 	}
 	st.clear()
 	if err = worse(err, st.err); err != nil {
 		return false, err
 	}
 	r.voidFrom(x)
+	st.count -= r.unread(unread, lost)
+	r.count = st.count
 	r.newWriter()
 	r.random(r.incarnation[:]) // a log that was rolled back has given positions to others before
 	r.logFork(x)
@@ -83,8 +88,9 @@ func (r *Replica) issue(recs []*version) {
 	r.logRecords(item, recs[0].pos, r.wrote(d, item[itemHead:]))
 }
 
-// ownFrom finds the versions that a void takes away and that still count, in their order, with their values.
-func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
+// ownFrom finds the versions that a void takes away and that still count, in their order, with their values, and the keys of those whose values cannot be
+// read.
+func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, unread []string, err error) {
 	for _, s := range r.segs {
 		if !s.mayHave(x) {
 			continue
@@ -95,7 +101,11 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 		}
 		for i := range p.recs {
 			rec := &p.recs[i]
-			if s.isDead(uint32(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, saw(rec), ever) {
+			if s.isDead(p.ord(i)) || !x.hits(rec.Dot) || r.voided(rec.Dot, p.pos[i]) || r.superseded(rec.Key, rec.Dot, saw(rec), ever) {
+				continue
+			}
+			if p.isLost(i) {
+				unread = append(unread, rec.Key)
 				continue
 			}
 			v := versionOf(rec)
@@ -109,7 +119,19 @@ func (r *Replica) ownFrom(x void) (vs []*version, values [][]byte, err error) {
 			vs, values = append(vs, v), append(values, v.value)
 		}
 	}
-	return vs, values, err
+	return vs, values, unread, err
+}
+
+// unread is of how many of these keys a void has left nothing, because nothing could be read that is issued anew.
+func (r *Replica) unread(keys []string, issued []*version) (n uint64) {
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		again := slices.ContainsFunc(issued, func(v *version) bool { return v.key == key && v.kind != wire.Deleted })
+		if vs, err := r.lookup(key); err == nil && !again && winner(vs) == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // voidFrom makes the versions that x names count for nothing, and says that their dots are not here.
@@ -150,7 +172,7 @@ func (s *segment) mayHave(x void) bool {
 }
 
 // Reissue issues everything anew under a new writer, in an empty log, because this device enters another circle; tombstones are
-// dropped. A checkpoint is due before the next commit. ledger.ErrWait: blocks are missing, and nothing has changed.
+// dropped, and so is what cannot be read. A checkpoint is due before the next commit. ledger.ErrWait: blocks are missing, and nothing has changed.
 func (r *Replica) Reissue() error {
 	keys, more, err := r.find(&Query{})
 	if err != nil || more {
@@ -168,10 +190,11 @@ func (r *Replica) Reissue() error {
 			}
 		}
 	}
-	recs, err := r.records(vs, false)
+	recs, lost, err := r.records(vs, false)
 	if err != nil {
 		return err
 	}
+	vs = without(vs, lost)
 	r.reset()
 	r.begin()
 	for rank, left := 0, len(vs); left > 0; rank++ {
@@ -180,8 +203,18 @@ func (r *Replica) Reissue() error {
 		}
 		left -= r.reissueRank(vs, recs, rank)
 	}
-	r.count, r.must = uint64(len(keys)), true
+	r.count, r.must = countKeys(vs), true
 	return nil
+}
+
+// countKeys is how many keys versions have, of which those of a key are neighbours.
+func countKeys(vs []*version) (n uint64) {
+	for i, v := range vs {
+		if i == 0 || vs[i-1].key != v.key {
+			n++
+		}
+	}
+	return n
 }
 
 // reissueRank issues those versions anew that are the rank-th few of their key's: a key has few of one writer that stand beside each

@@ -9,7 +9,7 @@ import (
 	"github.com/masqdev/masq/core/wire"
 )
 
-// Get returns the version of a key that counts, and whether there is one.
+// Get returns the version of a key that counts, and whether there is one. ErrLost: there is, and its value cannot be read.
 func (r *Replica) Get(key string) (wire.Record, bool, error) {
 	vs, err := r.lookup(key)
 	if err != nil {
@@ -23,7 +23,7 @@ func (r *Replica) Get(key string) (wire.Record, bool, error) {
 	return w.record(value), err == nil, err
 }
 
-// Conflicts returns the versions of a key that Get does not choose, newest first; deletions are left out.
+// Conflicts returns the versions of a key that Get does not choose, newest first; deletions are left out. ErrLost: one of them cannot be read.
 func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
 	vs, err := r.lookup(key)
 	if err != nil {
@@ -32,29 +32,36 @@ func (r *Replica) Conflicts(key string) ([]wire.Record, error) {
 	w := winner(vs)
 	rest := slices.DeleteFunc(slices.Clone(visible(vs)), func(v *version) bool { return v == w || v.kind == wire.Deleted })
 	sort.Slice(rest, func(i, j int) bool { return later(rest[i], rest[j]) })
-	return r.records(rest, false)
+	recs, lost, err := r.records(rest, false)
+	if err == nil && len(lost) > 0 {
+		err = ErrLost
+	}
+	return recs, err
 }
 
-// records returns versions with their values. It asks for all that is missing at once.
-func (r *Replica) records(vs []*version, keysOnly bool) ([]wire.Record, error) {
-	out := make([]wire.Record, len(vs))
+// records returns versions with their values, and apart from them those whose value cannot be read. It asks for all that is missing at once.
+func (r *Replica) records(vs []*version, keysOnly bool) (out []wire.Record, lost []*version, missing error) {
+	out = make([]wire.Record, 0, len(vs))
 	values := valueReader{r: r}
-	var missing error
-	for i, v := range vs {
+	for _, v := range vs {
 		var value []byte
 		if !keysOnly {
 			b, err := values.of(v)
-			if err != nil && !errors.Is(err, ledger.ErrWait) {
-				return nil, err
-			}
-			if err != nil {
+			switch {
+			case err == nil:
+				value = b
+			case errors.Is(err, ErrLost):
+				lost = append(lost, v)
+				continue
+			case errors.Is(err, ledger.ErrWait):
 				missing = err
+			default:
+				return nil, nil, err
 			}
-			value = b
 		}
-		out[i] = v.record(value)
+		out = append(out, v.record(value))
 	}
-	return out, missing
+	return out, lost, missing
 }
 
 // Query selects keys: those with Prefix, ≥ Gte, < Lt (empty: no bound) and behind After (before it, when Reverse).
@@ -97,14 +104,36 @@ func prefixEnd(p string) string {
 	return ""
 }
 
-// Range returns the keys that q selects, in their order, with what Get returns for each, and whether there are more.
+// Range returns the keys that q selects, in their order, with what Get returns for each, and whether there are more. Those are left out whose
+// value cannot be read: Scan names them.
 func (r *Replica) Range(q Query) (recs []wire.Record, more bool, err error) {
+	s, err := r.Scan(q)
+	return s.Records, s.More, err
+}
+
+// A Scanned is what Scan has found.
+type Scanned struct {
+	Records []wire.Record
+	Lost    []string // keys whose value cannot be read
+	More    bool     // there are others behind Last
+	Last    string   // the last key of all these
+}
+
+// Scan is Range that says what it has left out.
+func (r *Replica) Scan(q Query) (out Scanned, err error) {
 	found, more, err := r.find(&q)
 	if err != nil {
-		return nil, false, err
+		return Scanned{}, err
 	}
-	recs, err = r.records(found, q.KeysOnly)
-	return recs, more, err
+	recs, lost, err := r.records(found, q.KeysOnly)
+	out = Scanned{Records: recs, More: more}
+	for _, v := range lost {
+		out.Lost = append(out.Lost, v.key)
+	}
+	if n := len(found); n > 0 {
+		out.Last = found[n-1].key
+	}
+	return out, err
 }
 
 // find returns the versions that q selects.

@@ -37,6 +37,7 @@ type Config struct {
 	Rand    io.Reader         // of cryptographic quality; nil: crypto/rand
 	Was     *Replica          // what it was in this run, before a commit failed: no number and no position is given again; nil: nothing
 	Watched func(string) bool // whether a change of this key needs its value before the change; nil: none does
+	Hurt    func()            // is called when damage is found; may be nil
 }
 
 // A Replica is one namespace. It is for one goroutine.
@@ -78,8 +79,9 @@ type Replica struct {
 	sweep    bool        // a checkpoint is due, to have them go
 	places   map[storage.ID]*segment
 
-	sum  sum
-	work Work
+	sum    sum
+	damage damage
+	work   Work
 }
 
 // state is what a namespace keeps besides its keys.
@@ -129,6 +131,7 @@ type saved struct {
 	writer      uint64
 	reservedSeq uint64 // of that writer
 	checkpoints uint64
+	marks       uint64 // of damage
 	vector      wire.Vector
 	sum         *wire.Sum // of what the vector covers; nil: it is not known
 }
@@ -164,6 +167,9 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	if cfg.Watched == nil {
 		cfg.Watched = func(string) bool { return false }
 	}
+	if cfg.Hurt == nil {
+		cfg.Hurt = func() {}
+	}
 	r := &Replica{led: l, ns: ns, cfg: cfg, mem: map[string][]*version{}, past: map[uint64]bool{}}
 	part, items := l.Part(ns)
 	if part == nil && items == nil {
@@ -189,6 +195,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	if part != nil || items != nil {
 		r.openSum()
 	}
+	r.openDamage()
 	r.nextPos = r.reservedPos // none is used twice, also none that was sent and never committed
 	if w := cfg.Was; w != nil {
 		if r.nextPos = max(r.nextPos, w.nextPos+1); r.nextPos > r.reservedPos {
@@ -230,6 +237,7 @@ func (r *Replica) reset() {
 	r.setSegments(nil)
 	r.forgetMemory()
 	r.sum = sum{unlogged: true}
+	r.damage = damage{unlogged: len(r.led.Meta(r.damageKey())) > 0}
 	r.seen = durable{} // nothing of what comes is in storage
 }
 
@@ -249,9 +257,10 @@ func (r *Replica) random(b []byte) {
 // storage.Strict when it reserves numbers or has a checkpoint.
 func (r *Replica) Begin(d storage.Durability) storage.Durability {
 	r.logSum()
+	r.logDamage()
 	r.snapshot()
 	n, m := &r.seen.next, &r.seen.now
-	if n.writer != m.writer || n.reservedSeq != m.reservedSeq || n.reservedPos != m.reservedPos || n.checkpoints != m.checkpoints {
+	if n.writer != m.writer || n.reservedSeq != m.reservedSeq || n.reservedPos != m.reservedPos || n.checkpoints != m.checkpoints || n.marks != m.marks {
 		d = storage.Strict
 	}
 	r.seen.strict = d == storage.Strict
@@ -270,7 +279,7 @@ func (r *Replica) Committed() {
 func (r *Replica) snapshot() {
 	r.seen.next = saved{
 		pos: r.nextPos, reservedPos: r.reservedPos, writer: r.writer.id, reservedSeq: r.writer.reserved << wire.BlockBits,
-		checkpoints: r.checkpoints, vector: r.vector, sum: r.summedAs(&r.seen.next),
+		checkpoints: r.checkpoints, marks: r.damage.marks, vector: r.vector, sum: r.summedAs(&r.seen.next),
 	}
 }
 

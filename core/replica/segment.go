@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"errors"
 	"math/bits"
 	"slices"
 
@@ -26,6 +27,9 @@ type segment struct {
 	count         uint32 // and how many those are; not stored
 	dead          []byte // a bit a record
 	writers       []writerRange
+
+	hurt bool           // it was found damaged: see damage
+	ruin *parsedSegment // what the index says of it then, once it was surveyed
 }
 
 // writerRange is which of a writer's sequence numbers a segment has, at most.
@@ -60,14 +64,12 @@ func (s *segment) countAfter(pos uint64) uint64 {
 
 // lackedBy reports whether a device with this vector may lack records of the segment.
 func (s *segment) lackedBy(v wire.Vector) bool {
-	for _, w := range s.writers {
-		e := v.Of(w.writer)
-		whole := e.Settled >= w.high || w.low>>wire.BlockBits == w.high>>wire.BlockBits && e.Covers(w.high)
-		if !whole {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.writers, func(w writerRange) bool { return w.lackedBy(v) })
+}
+
+func (w writerRange) lackedBy(v wire.Vector) bool {
+	e := v.Of(w.writer)
+	return e.Settled < w.high && (w.low>>wire.BlockBits != w.high>>wire.BlockBits || !e.Covers(w.high))
 }
 
 func (s *segment) append(b []byte) []byte {
@@ -104,6 +106,7 @@ func (r *Replica) setSegments(segs []*segment) {
 	for _, s := range segs {
 		r.places[s.id] = s
 	}
+	r.damage.recount(segs)
 }
 
 // segmentWriter gathers records into segments.
@@ -195,10 +198,21 @@ func (l location) value(b *ledger.Block) ([]byte, error) {
 type parsedSegment struct {
 	pos  []uint64
 	recs []wire.Record
+	ords []uint32 // which of the segment's they are; nil: all
+	lost []bool   // their values cannot be read; nil: they all can
 }
 
-// recordsOf reads all records of a segment.
-func (r *Replica) recordsOf(s *segment) (*parsedSegment, error) {
+func (p *parsedSegment) ord(i int) uint32 {
+	if p.ords == nil {
+		return uint32(i)
+	}
+	return p.ords[i]
+}
+
+func (p *parsedSegment) isLost(i int) bool { return p.lost != nil && p.lost[i] }
+
+// wholeOf reads all records of a segment.
+func (r *Replica) wholeOf(s *segment) (*parsedSegment, error) {
 	b, err := r.led.Block(s.id)
 	if err != nil {
 		return nil, err
@@ -215,6 +229,17 @@ func (r *Replica) recordsOf(s *segment) (*parsedSegment, error) {
 	}
 	r.led.Keep(b, p, 128*len(p.recs))
 	return p, nil
+}
+
+// segmentError is err as it is about a segment: damage is noted.
+func (r *Replica) segmentError(id storage.ID, err error) error {
+	if !errors.Is(err, ledger.ErrDamaged) {
+		return err
+	}
+	if s := r.segmentOf(id); s != nil {
+		r.hurts(s)
+	}
+	return ErrLost
 }
 
 func parseSegment(b []byte, first uint64) (*parsedSegment, error) {

@@ -124,12 +124,15 @@ func (r *Replica) readStretches(in *wire.Reader) {
 	}
 }
 
-// Now returns what Get returns for each of some keys, and how many versions Conflicts does.
+// Now returns what Get returns for each of some keys, and how many versions Conflicts does. Keys are left out whose value cannot be read.
 func (r *Replica) Now(keys []string) ([]Change, error) {
 	var missing error
 	out := make([]Change, 0, len(keys))
 	for _, key := range keys {
 		rec, _, err := r.Get(key)
+		if errors.Is(err, ErrLost) {
+			continue
+		}
 		if err != nil && !errors.Is(err, ledger.ErrWait) {
 			return nil, err
 		}
@@ -149,20 +152,24 @@ func (r *Replica) Now(keys []string) ([]Change, error) {
 	return out, nil
 }
 
-// Page is Range for who watches: it tells of each key as Now does.
-func (r *Replica) Page(q Query) (page []Change, more bool, err error) {
-	recs, more, err := r.Range(q)
+// Page is Range for who watches: it tells of each key as Now does. There is more behind the key next, unless that is empty.
+func (r *Replica) Page(q Query) (page []Change, next string, err error) {
+	s, err := r.Scan(q)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
-	for i := range recs {
-		others, err := r.others(recs[i].Key)
+	for i := range s.Records {
+		rec := &s.Records[i]
+		others, err := r.others(rec.Key)
 		if err != nil {
-			return nil, false, err
+			return nil, "", err
 		}
-		page = append(page, Change{Key: recs[i].Key, Kind: recs[i].Kind, Value: recs[i].Value, Others: others})
+		page = append(page, Change{Key: rec.Key, Kind: rec.Kind, Value: rec.Value, Others: others})
 	}
-	return page, more, nil
+	if s.More {
+		next = s.Last
+	}
+	return page, next, nil
 }
 
 // others is how many versions of a key that was looked up Conflicts returns.

@@ -95,9 +95,9 @@ func (s *sum) set(b wire.Sum) {
 func (s *sum) forget(below uint64) { s.hi, s.lo, s.unsummed, s.unlogged = 0, 0, zone{0, below}, true }
 
 // Summed is the sum of what this replica holds, nil while it is not known, or not that of the vector alone: something was applied that the vector
-// does not cover yet. Then two replicas with equal vectors may differ without anything being wrong.
+// does not cover yet. Then two replicas with equal vectors may differ without anything being wrong. With damage it is not known.
 func (r *Replica) Summed() *wire.Sum {
-	if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 {
+	if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 || r.damage.segments > 0 {
 		return nil
 	}
 	s := r.sum.bytes()
@@ -114,7 +114,12 @@ func (r *Replica) summedAs(before *saved) *wire.Sum {
 }
 
 // DurableSum belongs to DurableVector. It is nil where Summed was. It is another pointer when one of the two has changed.
-func (r *Replica) DurableSum() *wire.Sum { return r.seen.now.sum }
+func (r *Replica) DurableSum() *wire.Sum {
+	if r.damage.segments > 0 {
+		return nil
+	}
+	return r.seen.now.sum
+}
 
 // maxOpen is how many bytes of blocks with open records are told apart.
 const maxOpen = 32 << 10
@@ -326,7 +331,7 @@ func (c *checkpoint) scan() (missing error) {
 		if !c.r.sum.unsummed.meets(s) {
 			continue
 		}
-		p, err := c.r.recordsOf(s)
+		p, err := c.r.wholeOf(s)
 		if err != nil && !errors.Is(err, ledger.ErrWait) {
 			return missing
 		}

@@ -49,7 +49,7 @@ func (g *harness) scratch() (out wire.Sum) {
 					counted = append(counted, v)
 				}
 			}
-			recs, err := g.records(counted, false)
+			recs, _, err := g.records(counted, false)
 			if err != nil {
 				return err
 			}

@@ -261,7 +261,7 @@ func (r *Replica) pair(p wire.Dot) wire.Dot {
 	return p
 }
 
-// valueOf returns a version's value; ledger.ErrWait if its segment is not loaded.
+// valueOf returns a version's value; ledger.ErrWait if its segment is not loaded, ErrLost if that is damaged.
 func (r *Replica) valueOf(v *version) ([]byte, error) {
 	reader := valueReader{r: r}
 	return reader.of(v)
@@ -287,9 +287,13 @@ func (x *valueReader) of(v *version) ([]byte, error) {
 		x.block, x.err = x.r.segmentBlock(x.seg)
 	}
 	if x.err != nil {
-		return nil, x.err
+		return nil, x.r.segmentError(x.seg, x.err)
 	}
-	return v.loc.value(x.block)
+	value, err := v.loc.value(x.block)
+	if err != nil {
+		return nil, x.r.segmentError(x.seg, err)
+	}
+	return value, nil
 }
 
 // record is v as it goes to others, with its value.

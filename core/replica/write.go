@@ -57,8 +57,8 @@ func (r *Replica) Import(now uint64, writes []Write) ([]Change, error) {
 		known, mine := false, 0
 		for _, v := range st.after(w.Key) {
 			value, err := r.valueOf(v)
-			st.err = worse(st.err, err)
-			known = known || v.kind == w.Kind && bytes.Equal(value, w.Value)
+			st.err = worse(st.err, lostOr(err, nil))
+			known = known || err == nil && v.kind == w.Kind && bytes.Equal(value, w.Value)
 			if v.dot.Writer == r.writer.id {
 				mine++
 			}
@@ -185,9 +185,13 @@ func (a *arrivals) look(recs []wire.Record) error {
 			a.st.before(rec.Key)
 		}
 	}
-	for _, rec := range a.recs {
-		a.defend(rec)
-	}
+	a.recs = slices.DeleteFunc(a.recs, func(rec *wire.Record) bool {
+		if a.defend(rec) {
+			return false
+		}
+		a.all = false
+		return true
+	})
 	return a.st.err
 }
 
@@ -198,8 +202,9 @@ func (a *arrivals) refuse(rec *wire.Record) {
 	a.lied = a.lied || w != nil && w.NK == a.src.NK
 }
 
-// defend issues anew the own versions of a key that a record claims to have seen by naming numbers that nothing was written under.
-func (a *arrivals) defend(rec *wire.Record) {
+// defend issues anew the own versions of a key that a record claims to have seen by naming numbers that nothing was written under. It returns false if
+// one of them cannot be read: then the record must not supersede it.
+func (a *arrivals) defend(rec *wire.Record) bool {
 	r := a.r
 	for _, p := range rec.Context {
 		if p.Writer != r.writer.id || p.Seq&^wire.BlockOnly <= r.vector.Of(p.Writer).Last() {
@@ -207,17 +212,21 @@ func (a *arrivals) defend(rec *wire.Record) {
 		}
 		a.leap = true
 		for _, v := range a.st.after(rec.Key) {
-			if v.dot.Writer == p.Writer && versionOf(rec).supersedes(v.dot, v.saw()) {
-				a.issueAgain(v)
+			if v.dot.Writer == p.Writer && versionOf(rec).supersedes(v.dot, v.saw()) && !a.issueAgain(v) {
+				return false
 			}
 		}
 	}
+	return true
 }
 
-// issueAgain stages an own version anew, under a number that no context names.
-func (a *arrivals) issueAgain(v *version) {
+// issueAgain stages an own version anew, under a number that no context names. It returns false if its value cannot be read.
+func (a *arrivals) issueAgain(v *version) bool {
 	r := a.r
 	value, err := r.valueOf(v)
+	if errors.Is(err, ErrLost) {
+		return false
+	}
 	a.st.err = worse(a.st.err, err)
 	anew := *v
 	anew.dot = wire.Dot{Writer: r.writer.id, Seq: r.writer.reserved<<wire.BlockBits + uint64(len(a.again))}
@@ -225,6 +234,7 @@ func (a *arrivals) issueAgain(v *version) {
 	anew.value, anew.loc, anew.dead, anew.more, anew.from, anew.hearsay = value, location{}, 0, false, 0, false
 	a.again = append(a.again, &anew)
 	a.st.add(&anew)
+	return true
 }
 
 func (a *arrivals) take(rec *wire.Record) {
@@ -387,6 +397,9 @@ func (s *stage) changes() ([]Change, error) {
 			s.count--
 		}
 		c, err := s.r.change(x.key, was, is)
+		if errors.Is(err, ErrLost) {
+			continue // nobody can be told what there is now
+		}
 		s.err = worse(s.err, err)
 		c.Others = len(others)
 		out = append(out, c)
@@ -419,7 +432,9 @@ func (r *Replica) change(key string, was, is *version) (c Change, err error) {
 		c.PrevKind = was.kind
 		if watched {
 			var e error
-			c.Previous, e = r.valueOf(was)
+			if c.Previous, e = r.valueOf(was); errors.Is(e, ErrLost) {
+				c.PrevKind, e = wire.Deleted, nil // nobody can be told what there was
+			}
 			err = worse(err, e)
 		}
 	}
