@@ -148,8 +148,9 @@ type (
 		Err     Code
 		Entries []Entry
 		Text    string
-		More    bool   // List: there are others after these
-		Number  uint64 // Watch: how far this device's log has got
+		More    bool     // List: there are others after these
+		Number  uint64   // Watch: how far this device's log has got
+		Damaged []string // List: keys that are left out, because their values cannot be read
 	}
 	// Changed tells a Watch what has changed, in order. Several keys of one batch come together.
 	// What was shown and could not be stored is changed back.
@@ -273,7 +274,14 @@ type Status struct {
 	Copied      bool     // another copy of this device runs, as it seems: its data was copied
 	Relays      []string // local store: the Sync Servers in force
 	Apps        []AppStatus
-	Left        int // how many more entries of its own this device has places for in its roster, at most EnoughLeft
+	Left        int     // how many more entries of its own this device has places for in its roster, at most EnoughLeft
+	Damaged     Damaged // in an embedded store; a local store says it of each application
+}
+
+// Damaged is what of the stored values cannot be read. All else is served. A damaged key can be written and deleted.
+type Damaged struct {
+	Keys  int      // how many keys that are; about, while they are being looked for
+	Names []string // the first of these, at most replica.MaxNamed
 }
 
 // EnoughLeft is Status.Left of a device that does not near its quota of roster entries, such as devices that it lets in.
@@ -289,6 +297,7 @@ type AppStatus struct {
 	Stored  uint64 // of that, without what is yet to be cleared away: what counts for Quota
 	Quota   uint64 // how much may be Stored; 0: no limit
 	Full    bool   // something was refused for want of room, and would be again
+	Damaged Damaged
 	Devices []AppDevice
 	Peers   []Device // its application peers
 }

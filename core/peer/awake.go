@@ -36,7 +36,7 @@ func (n *namespace) begin(d storage.Durability) {
 func (e *Engine) storedAwake() {
 	for _, n := range e.awake {
 		n.committed()
-		if n.stored = n.begun; n.stored != n.happened || len(n.queue) > 0 || n.rep.NeedsCheckpoint() {
+		if n.stored = n.begun; n.stored != n.happened || len(n.queue) > 0 || n.rep.NeedsCheckpoint() || n.rep.Surveying() {
 			continue
 		}
 		n.waking = false
@@ -72,5 +72,5 @@ func (f *flow) rests() bool {
 	case f.ownSum != n.rep.DurableSum() || f.compared() && f.ownSum != nil && *f.ownSum != f.saidSum:
 		return false
 	}
-	return f.stopped || !f.dirty && f.pos == n.rep.Position() && f.peer.CoversAll(n.rep.Told())
+	return f.stopped || !f.dirty && f.pos == n.rep.Position() && f.peer.CoversAll(n.rep.ToldTo(f.peer))
 }

@@ -295,9 +295,10 @@ func (f *flow) pump() {
 
 // end says how far the other side now is, unless it knows.
 func (f *flow) end() {
-	v := f.namespace.rep.Told()
+	rep := f.namespace.rep
+	v := rep.ToldTo(f.peer)
 	if !f.dirty && f.peer.CoversAll(v) {
-		if len(f.ends) == 0 && f.p.acked < f.pos && f.p.have.CoversAll(v) { // all that came since came from there, and is in storage there
+		if len(f.ends) == 0 && f.p.acked < f.pos && f.p.have.CoversAll(rep.Told()) { // all that came since came from there, and is in storage there
 			f.p.reached(f.pos)
 			f.namespace.touch()
 		}
@@ -315,7 +316,7 @@ func (f *flow) holding() bool {
 	if n.foreign == 0 || f.pos < n.own || f.pos >= n.rep.Position() || f.repl.e.clock.Due(n.foreign+forwardAfter+n.lag) {
 		return false
 	}
-	if f.peer.CoversAll(n.rep.Told()) {
+	if f.peer.CoversAll(n.rep.ToldTo(f.peer)) {
 		return false // there is nothing to hold back
 	}
 	others := 0

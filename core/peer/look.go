@@ -10,6 +10,7 @@ type look struct {
 	stale   bool // it is to be looked at again
 	untold  bool // it may be another than was told last
 	entries uint64
+	damaged Damaged
 	app     AppStatus // in a local store
 	at      int       // its place in the status that was told last
 }
@@ -77,8 +78,8 @@ func (n *namespace) look() {
 	e.looks.count++
 	l.stale = false
 	e.looks.entries -= l.entries
-	if l.entries = 0; !n.gone {
-		l.entries = n.rep.Count()
+	if l.entries, l.damaged = 0, (Damaged{}); !n.gone {
+		l.entries, l.damaged = n.rep.Count(), n.damaged()
 	}
 	e.looks.entries += l.entries
 	for _, d := range e.devices {
@@ -101,7 +102,7 @@ func (d *device) stand(n *namespace) {
 	p, s := d.in(n), &d.standing
 	was := p.standing
 	if p.standing = (standing{}); n.wanted(d) {
-		p.standing = standing{n.rep.CountAfter(p.acked), one(d.receiving(n)), one(p.full), one(p.differs)}
+		p.standing = standing{n.toSend(p), one(d.receiving(n)), one(p.full), one(p.differs)}
 	}
 	now := &p.standing
 	s.toSend += now.toSend - was.toSend

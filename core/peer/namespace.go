@@ -78,7 +78,7 @@ func (e *Engine) openNamespace(n *namespace) error {
 	e.namespaces, e.apps[n.app] = append(e.namespaces, n), n
 	n.wake()
 	var err error
-	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Was: n.was, Watched: n.watched})
+	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Was: n.was, Watched: n.watched, Hurt: n.hurt})
 	n.was = nil
 	if err != nil {
 		return err

@@ -152,16 +152,16 @@ func (n *namespace) page(op *Op, q List) error {
 	if q.Limit != 0 {
 		limit = min(limit, int(q.Limit))
 	}
-	recs, more, err := n.rep.Range(replica.Query{
+	s, lost, err := n.scan(replica.Query{
 		Prefix: q.Prefix, Gte: q.Gte, Lt: q.Lt, After: q.After, Reverse: q.Reverse, KeysOnly: q.KeysOnly,
 		Limit: limit, MaxBytes: listBytes,
 	})
 	if err != nil {
 		return err
 	}
-	r := Reply{Op: op.ID, More: more && (q.Limit == 0 || len(recs) < int(q.Limit))}
-	r.Entries = make([]Entry, len(recs))
-	for i, rec := range recs {
+	r := Reply{Op: op.ID, More: s.More && (q.Limit == 0 || len(s.Records) < int(q.Limit)), Damaged: lost}
+	r.Entries = make([]Entry, len(s.Records))
+	for i, rec := range s.Records {
 		r.Entries[i] = Entry{Key: rec.Key, Kind: rec.Kind, Value: rec.Value}
 	}
 	n.e.reply(r)

@@ -46,6 +46,9 @@ func (e *Engine) overall() Status {
 		s.Err = EVersion
 	}
 	s.Entries = e.looks.entries
+	if !e.isStore() {
+		s.Damaged = e.namespaces[0].looked.damaged
+	}
 	home := e.home()
 	s.Copied = e.copies.shown
 	if s.Left = EnoughLeft; home != nil {
@@ -73,7 +76,7 @@ func (d *device) status(s *standing) Device {
 }
 
 func (n *namespace) status() AppStatus {
-	out := AppStatus{App: n.app, Name: n.name, On: n.on, Entries: n.rep.Count(), Bytes: n.rep.Bytes(), Stored: n.rep.Stored(), Quota: n.quota(), Full: n.full()}
+	out := AppStatus{App: n.app, Name: n.name, On: n.on, Entries: n.rep.Count(), Bytes: n.rep.Bytes(), Stored: n.rep.Stored(), Quota: n.quota(), Full: n.full(), Damaged: n.looked.damaged}
 	for _, d := range n.e.devices {
 		switch {
 		case !d.member():
@@ -82,7 +85,7 @@ func (n *namespace) status() AppStatus {
 		case d.domain == n.e.circle:
 			p := d.in(n)
 			out.Devices = append(out.Devices, AppDevice{
-				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.rep.CountAfter(p.acked), ToReceive: d.receiving(n), Full: p.full,
+				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.toSend(p), ToReceive: d.receiving(n), Full: p.full,
 				Differs: p.differs,
 			})
 		}
@@ -131,7 +134,8 @@ const (
 // differs compares two statuses without their applications.
 func (s *Status) differs(o *Status) difference {
 	switch {
-	case s.Sync != o.Sync || s.Err != o.Err || s.Copied != o.Copied || s.Left != o.Left || s.RecoverySet != o.RecoverySet || s.Self != o.Self ||
+	case s.Sync != o.Sync || s.Err != o.Err || s.Copied != o.Copied || !s.Damaged.same(&o.Damaged) || s.Left != o.Left ||
+		s.RecoverySet != o.RecoverySet || s.Self != o.Self ||
 		!slices.EqualFunc(s.Devices, o.Devices, sameDevice) || !slices.Equal(s.Relays, o.Relays):
 		return inState
 	case s.Entries != o.Entries || !slices.Equal(s.Devices, o.Devices):
@@ -156,7 +160,7 @@ func sameDevice(a, b Device) bool {
 }
 
 func (s *AppStatus) sameState(o *AppStatus) bool {
-	return s.App == o.App && s.Name == o.Name && s.On == o.On && s.Quota == o.Quota && s.Full == o.Full && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
+	return s.App == o.App && s.Name == o.Name && s.Damaged.same(&o.Damaged) && s.On == o.On && s.Quota == o.Quota && s.Full == o.Full && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
 		slices.EqualFunc(s.Devices, o.Devices, func(a, b AppDevice) bool {
 			return a.ID == b.ID && a.On == b.On && a.Theirs == b.Theirs && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full &&
 				a.Differs == b.Differs

@@ -121,6 +121,7 @@ func (e *Engine) settle() {
 		e.copies.find(e)
 		e.fullness.timers(e)
 		e.runNamespaces()
+		e.survey()
 		if e.quiet() {
 			e.timers()
 			e.runNamespaces()
