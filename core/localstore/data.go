@@ -42,6 +42,8 @@ func (s *Store) ask(k *call, op *peer.Op, then func(peer.Reply)) {
 	s.whenThere(k, op.App, func() {
 		s.do(op, func(r peer.Reply) {
 			switch b := k.batch; {
+			case r.Err == peer.EDamaged && len(r.Damaged) > 0:
+				k.answer(`,"error":`, appendDamaged(nil, r.Damaged[0]))
 			case r.Err != peer.OK:
 				k.fail(r.Err)
 			case b != nil && b.size > maxBatchAnswer && len(r.Entries) > 0:
@@ -105,6 +107,9 @@ func (s *Store) list(k *call, p *params) {
 		s.ask(k, &peer.Op{App: app, Do: do}, func(r peer.Reply) {
 			b := appendEntries([]byte{'{'}, r.Entries, do.KeysOnly)
 			b = strconv.AppendBool(append(b, `,"more":`...), r.More)
+			if len(r.Damaged) > 0 {
+				b = append(append(b, `,"damaged":`...), encode(r.Damaged)...)
+			}
 			k.result(append(b, '}'))
 		})
 	}

@@ -19,6 +19,7 @@ const (
 type Words struct {
 	Client  string // to an application in a browser: MasqError's message
 	Store   string // to who calls the store: "what is wrong: what to do"
+	Value   string // the same, behind the key that it is about alone
 	Command string // to who uses the command line: what to do
 	Pairing string // there: what ended a pairing
 	Stopped string // there: what stopped the store
@@ -38,6 +39,15 @@ var sentences = sync.OnceValue(func() map[peer.Code]Words {
 
 // WordsOf returns what is said of code, the zero Words if it is not known.
 func WordsOf(code peer.Code) Words { return sentences()[code] }
+
+// appendDamaged appends the error that one value cannot be read, which names its key.
+func appendDamaged(b []byte, key string) []byte {
+	b = strconv.AppendInt(append(b, `{"code":`...), rpcOther, 10)
+	b = appendString(append(b, `,"message":`...), "the value of "+strconv.Quote(key)+" "+WordsOf(peer.EDamaged).Value)
+	b = appendString(append(b, `,"data":{"code":`...), string(peer.EDamaged))
+	b = appendString(append(b, `,"key":`...), key)
+	return append(b, "}}"...)
+}
 
 // appendError appends an error object. name is the parameter that is wrong, if it is one.
 func appendError(b []byte, rpc int, code peer.Code, name string) []byte {

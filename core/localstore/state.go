@@ -21,11 +21,12 @@ type appStatus struct {
 	ToSend    uint64    `json:"toSend"` // to the device that lacks most
 	ToReceive bool      `json:"toReceive"`
 	Recovery  bool      `json:"recovery"`
-	Devices   int       `json:"devices"`   // others that sync this application with this computer
-	Online    int       `json:"online"`    // of them
-	UpToDate  int       `json:"upToDate"`  // of them: they have everything
-	Full      bool      `json:"full"`      // this store has no room for what they would send, or for what was written last
-	FullThere int       `json:"fullThere"` // of them: they have no room for what they lack
+	Devices   int       `json:"devices"`           // others that sync this application with this computer
+	Online    int       `json:"online"`            // of them
+	UpToDate  int       `json:"upToDate"`          // of them: they have everything
+	Full      bool      `json:"full"`              // this store has no room for what they would send, or for what was written last
+	FullThere int       `json:"fullThere"`         // of them: they have no room for what they lack
+	Damaged   int       `json:"damaged,omitempty"` // keys whose values cannot be read
 }
 
 type stateRequest struct {
@@ -81,6 +82,12 @@ type stateDevice struct {
 	Overdue   bool   `json:"overdue"`
 }
 
+// stateDamaged is what cannot be read of an application.
+type stateDamaged struct {
+	Keys  int      `json:"keys"`
+	Names []string `json:"names"`
+}
+
 type stateApp struct {
 	App         string           `json:"app"`
 	Name        string           `json:"name"`
@@ -94,6 +101,7 @@ type stateApp struct {
 	Stored      uint64           `json:"stored"`
 	Quota       uint64           `json:"quota"`
 	Full        bool             `json:"full"`
+	Damaged     *stateDamaged    `json:"damaged,omitempty"`
 	LastUsed    uint64           `json:"lastUsed"`
 	Connected   int              `json:"connected"`
 	Tokens      []stateToken     `json:"tokens"`
@@ -164,7 +172,7 @@ func (s *Store) appStatus(app string, named bool) []byte {
 		st.App = app
 	}
 	if a := s.appNow(app); a != nil {
-		st.Entries, st.Full = a.Entries, a.Full
+		st.Entries, st.Full, st.Damaged = a.Entries, a.Full, a.Damaged.Keys
 		if a.On {
 			st.Sync = syncName(s.status.Sync)
 		}
@@ -313,6 +321,9 @@ func (s *Store) stateApp(id string) stateApp {
 	if a := s.appNow(id); a != nil {
 		st.Name, st.On, st.Entries, st.Bytes, st.Peers = a.Name, a.On, a.Entries, a.Bytes, stateDevices(a.Peers)
 		st.Stored, st.Quota, st.Full = a.Stored, a.Quota, a.Full
+		if d := a.Damaged; d.Keys > 0 {
+			st.Damaged = &stateDamaged{Keys: d.Keys, Names: append([]string{}, d.Names...)}
+		}
 		for _, d := range a.Devices {
 			st.Devices = append(st.Devices, stateAppDevice(d))
 		}

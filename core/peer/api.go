@@ -150,7 +150,7 @@ type (
 		Text    string
 		More    bool     // List: there are others after these
 		Number  uint64   // Watch: how far this device's log has got
-		Damaged []string // List: keys that are left out, because their values cannot be read
+		Damaged []string // List: keys that are left out, because their values cannot be read. Get and Conflicts, with EDamaged: the key, if all else is served
 	}
 	// Changed tells a Watch what has changed, in order. Several keys of one batch come together.
 	// What was shown and could not be stored is changed back.

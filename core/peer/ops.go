@@ -127,7 +127,14 @@ func (n *namespace) readKey(op *Op, key string, read func() error) {
 		return
 	}
 	n.enqueue(task{
-		run:   read,
+		run: func() error {
+			err := read()
+			if errors.Is(err, replica.ErrLost) { // all else goes on
+				n.e.reply(Reply{Op: op.ID, Err: EDamaged, Damaged: []string{key}})
+				return nil
+			}
+			return err
+		},
 		reads: true,
 		fail:  func(c Code) { n.refuse(op, c) },
 		probe: func() { _, _, _ = n.rep.Get(key) },

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
-	"github.com/masqdev/masq/core/replica"
 )
 
 // task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing; it is
@@ -35,10 +34,6 @@ func (n *namespace) run() {
 	done := 0
 	for done < len(n.queue) && n.e.state == open && !n.strained() {
 		err := n.queue[done].run()
-		if errors.Is(err, replica.ErrLost) { // all else goes on
-			n.queue[done].fail(EDamaged)
-			err = nil
-		}
 		if errors.Is(err, ledger.ErrWait) {
 			for _, t := range n.queue[done+1 : min(len(n.queue), done+probeAhead)] {
 				if t.probe != nil {

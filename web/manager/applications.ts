@@ -149,6 +149,8 @@ function details(m: Page, state: State, app: App): Element {
       app.description && fact(t('saysOfItself'), foreign(app.description, { class: 'claimed-text' })),
     ),
     app.full && problem(t('fullText')),
+    app.damaged && problem(t('damagedText', { n: app.damaged.keys })),
+    app.damaged && h('ul', { class: 'names' }, ...app.damaged.names.map((name) => h('li', {}, foreign(name)))),
     devices(m, state, app),
     peers(m, app),
     app.allowed && tokens(m, app),

@@ -54,11 +54,18 @@ export interface App {
   stored: number // what counts for quota
   quota: number
   full: boolean // there is no room for what was to come
+  damaged?: Damaged
   lastUsed: number
   connected: number
   tokens: Token[]
   devices: AppDevice[]
   peers: Device[]
+}
+
+/** Damaged is the values that cannot be read, though all else is served. */
+export interface Damaged {
+  keys: number
+  names: string[] // the keys of the first of them
 }
 
 /** Token is one way in: a browser profile, or a program. */

@@ -120,6 +120,11 @@ export const en = {
     'holds something else than this computer, and syncing does not mend it: write what differs again on one of the two',
   fullText:
     'There is no room for more. What other devices have written waits there, and nothing is lost. Delete something in the application, or give it more room.',
+  damagedText: {
+    one: '{n} value cannot be read on this computer. Everything else works. Another device that had it has it still. Write it again in the application, or delete it.',
+    other:
+      '{n} values cannot be read on this computer. Everything else works. Other devices that had them have them still. Write them again in the application, or delete them.',
+  },
   changeQuota: 'Change how much {name} may store',
   quotaTitle: 'How much may {name} store on this computer?',
   quotaText: 'It has stored {stored}. What is stored already stays, whatever you choose.',
@@ -514,6 +519,11 @@ export const fr: Like<typeof en> = {
     'ne contient pas la même chose que cet ordinateur, et la synchronisation n’y change rien : réécrivez sur l’un des deux ce qui diffère',
   fullText:
     'Il n’y a plus de place. Ce que les autres appareils ont écrit y attend, et rien n’est perdu. Effacez quelque chose dans l’application, ou donnez-lui plus de place.',
+  damagedText: {
+    one: '{n} valeur est illisible sur cet ordinateur. Tout le reste fonctionne. Un autre appareil qui l’avait l’a toujours. Réécrivez-la dans l’application, ou effacez-la.',
+    other:
+      '{n} valeurs sont illisibles sur cet ordinateur. Tout le reste fonctionne. Les autres appareils qui les avaient les ont toujours. Réécrivez-les dans l’application, ou effacez-les.',
+  },
   changeQuota: 'Modifier la place de {name}',
   quotaTitle: 'Quelle place {name} peut-elle prendre sur cet ordinateur ?',
   quotaText: 'Elle a enregistré {stored}. Ce qui est enregistré le reste, quel que soit votre choix.',

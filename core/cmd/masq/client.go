@@ -57,6 +57,7 @@ type rpcError struct {
 	Message string `json:"message"`
 	Data    struct {
 		Code string `json:"code"`
+		Key  string `json:"key"` // which it is about alone
 	} `json:"data"`
 }
 
@@ -176,7 +177,7 @@ func withHint(e *rpcError) error {
 	if i := strings.LastIndex(sentence, ": "); i > 0 {
 		sentence, todo = sentence[:i], sentence[i+2:]
 	}
-	if h := whatToDo(e.Data.Code); h != "" {
+	if h := whatToDo(e.Data.Code); h != "" && e.Data.Key == "" {
 		todo = h
 	}
 	if misused[e.Data.Code] {

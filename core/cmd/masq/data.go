@@ -199,6 +199,7 @@ func del(ctx context.Context, _ *ui, c *client, cmd *cli.Command) error {
 
 func ls(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	left, after := cmd.Int("limit"), ""
+	lost := &damaged{}
 	for {
 		p := params{"app": cmd.String("app"), "prefix": cmd.String("prefix"), "keysOnly": cmd.Bool("keys")}
 		if after != "" {
@@ -208,8 +209,9 @@ func ls(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 			p["limit"] = left
 		}
 		var page struct {
-			Entries []entry `json:"entries"`
-			More    bool    `json:"more"`
+			Entries []entry  `json:"entries"`
+			More    bool     `json:"more"`
+			Damaged []string `json:"damaged"`
 		}
 		if err := c.call(ctx, "list", p, &page); err != nil {
 			return err
@@ -220,8 +222,9 @@ func ls(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 			}
 			after = e.Key
 		}
+		lost.add(page.Damaged)
 		if left -= len(page.Entries); !page.More || len(page.Entries) == 0 || cmd.Int("limit") > 0 && left <= 0 {
-			return nil
+			return lost.err(cmd.String("app"))
 		}
 	}
 }

@@ -170,6 +170,7 @@ func (d *doctor) store(ctx context.Context, c *client) {
 		d.bad("engine", whatToDo(s.Error), "the store says %s", inWords(s.Error))
 	}
 	d.copied(&s)
+	d.damaged(&s)
 	d.differing(&s)
 	d.overdue(&s)
 	d.durable(ctx, c)

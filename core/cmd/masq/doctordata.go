@@ -33,6 +33,10 @@ func (d *doctor) data(why error) {
 		d.bad(check, "put the file masq.key back, or move the data away to begin anew", "there is data but no key to it; its %d blocks are in order", c.Blocks)
 	case c.Locked != nil:
 		d.bad(check, hintOf(hintFor(c.Locked)), "%v; its %d blocks are in order", hintFor(c.Locked), c.Blocks)
+	case len(c.Damaged) > 0:
+		for _, x := range c.Damaged {
+			d.bad(check, damagedHint, "%s", (&damaged{x.Keys, x.Names}).in(x.App))
+		}
 	default:
 		d.ok(check, "%s, all of it can be read", counted(c))
 	}

@@ -52,6 +52,7 @@ type appState struct {
 	Stored    uint64   `json:"stored"`
 	Quota     uint64   `json:"quota"`
 	Full      bool     `json:"full"`
+	Damaged   *damaged `json:"damaged,omitempty"`
 	LastUsed  uint64   `json:"lastUsed"`
 	Connected int      `json:"connected"`
 	Peers     []device `json:"peers"`

@@ -12,7 +12,7 @@ func statusCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "status", Usage: "say how the store and its sync are", Category: "store",
 		Description: withJSON(`{"version", "name", "sync": "off", "connecting", "waiting" or "online", "error", "syncServers", "apps", "requests",
-"devices", "online", "entries", "bytes", "toSend", "recovery", "overdue", "copied"}.`),
+"devices", "online", "entries", "bytes", "toSend", "recovery", "overdue", "copied", "damaged"}.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, status),
 	}
@@ -35,6 +35,7 @@ type statusJSON struct {
 	Recovery    bool     `json:"recovery"`
 	Overdue     int      `json:"overdue"` // devices that were not heard for long
 	Copied      bool     `json:"copied"`  // another copy of this store runs
+	Damaged     int      `json:"damaged"` // keys whose values cannot be read
 }
 
 var syncs = map[string]string{
@@ -56,6 +57,9 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	}
 	for _, a := range s.Apps {
 		r.Entries += a.Entries
+		if a.Damaged != nil {
+			r.Damaged += a.Damaged.Keys
+		}
 	}
 	for _, d := range s.Devices {
 		r.ToSend = max(r.ToSend, d.ToSend)
@@ -85,6 +89,14 @@ func status(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	}
 	if r.Overdue > 0 {
 		lines = append(lines, [2]string{"", overdueHint})
+	}
+	for _, a := range s.Apps {
+		if a.Damaged != nil {
+			lines = append(lines, [2]string{"damaged", a.Damaged.in(a.App)})
+		}
+	}
+	if r.Damaged > 0 {
+		lines = append(lines, [2]string{"", damagedHint})
 	}
 	for _, l := range lines {
 		fmt.Fprintf(u.stdout, "%-14s%s\n", l[0], l[1])

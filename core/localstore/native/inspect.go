@@ -20,6 +20,15 @@ type Contents struct {
 	Locked error // why the key is not to be had; then nothing more is known
 	Apps   int
 	Keys   int // in all of them
+
+	Damaged []Damaged // what of them cannot be read, though all else can
+}
+
+// Damaged is what cannot be read of an application.
+type Damaged struct {
+	App   string
+	Keys  int
+	Names []string // the first of them
 }
 
 // Inspect goes through all the data in a data directory while no store serves it. It makes no file, changes none and keeps no store from
@@ -62,6 +71,8 @@ type inspection struct {
 	wake    peer.Millis
 	answer  []byte // to the call
 	failed  error
+
+	lastDamaged string // key of an application
 }
 
 const inspector = 1 // the connection's number
@@ -83,6 +94,27 @@ func (in *inspection) run() error {
 	return nil
 }
 
+// damaged notes that values of an application cannot be read. Keys ascend, and a page may begin with what the last one has ended with.
+func (in *inspection) damaged(app string, names []string) {
+	for _, name := range names {
+		n := len(in.Damaged)
+		switch {
+		case n == 0 || in.Damaged[n-1].App != app:
+			in.Damaged = append(in.Damaged, Damaged{App: app})
+		case name <= in.lastDamaged:
+			continue
+		}
+		d := &in.Damaged[len(in.Damaged)-1]
+		d.Keys++
+		if in.lastDamaged = name; len(d.Names) < mostNamed {
+			d.Names = append(d.Names, name)
+		}
+	}
+}
+
+// mostNamed is how many keys are named that cannot be read.
+const mostNamed = 16
+
 // read reads every entry of an application.
 func (in *inspection) read(app string) error {
 	p := map[string]any{"app": app}
@@ -90,11 +122,13 @@ func (in *inspection) read(app string) error {
 		var page struct {
 			Entries []struct{ Key string }
 			More    bool
+			Damaged []string
 		}
 		if err := in.call("list", p, &page); err != nil {
 			return err
 		}
 		in.Keys += len(page.Entries)
+		in.damaged(app, page.Damaged)
 		if !page.More || len(page.Entries) == 0 {
 			return nil
 		}
