@@ -298,3 +298,17 @@ func (r *Replica) ToldTo(peer wire.Vector) wire.Vector {
 	}
 	return slices.DeleteFunc(slices.Clone(out), func(e wire.Element) bool { _, yes := held[e.Writer]; return yes })
 }
+
+// with is a version whose value is lost, with that value.
+func (v *version) with(value []byte) *version {
+	c := *v
+	c.value, c.loc, c.more, c.from = value, location{}, false, 0
+	return &c
+}
+
+// mend writes versions again that are here, and whose values were lost. Nothing else about them changes.
+func (r *Replica) mend(vs []*version) {
+	for _, v := range vs {
+		r.logRecords(r.arrive([]*version{v}, 0), v.pos, nil)
+	}
+}

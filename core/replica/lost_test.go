@@ -110,6 +110,15 @@ func TestServedBesideDamage(t *testing.T) {
 			{"a lost key imported", func(g *harness) {
 				g.do(func() error { _, err := g.Import(3, []Write{set("k5", "n")}); return err })
 			}, "[k4 k5 k6 k7]", strings.Replace(strings.Replace(before, " -k5", "", 1), "k8", "k5=n k8", 1)},
+			{"a lost key imported as it was", func(g *harness) {
+				g.do(func() error {
+					_, err := g.Import(3, []Write{set("k5", "v5"), set("k1", "v1"), set("k6", "v6")})
+					return err
+				})
+			}, "[k4 k7]", strings.Replace(strings.Replace(before, " -k5 -k6", "", 1), "k8", "k5=v5 k6=v6 k8", 1)},
+			{"a lost key imported as it was, with others", func(g *harness) {
+				g.do(func() error { _, err := g.Import(3, []Write{set("k5", "v5"), set("n", "new")}); return err })
+			}, "[k4 k6 k7]", strings.Replace(strings.Replace(before, " -k5", "", 1), "k8=v8 k9=v9", "k5=v5 k8=v8 k9=v9 n=new", 1)},
 			{"a lost key written by another", func(g *harness) {
 				g.apply(2, over5(g.recordOf("k5", "").Dot))
 			}, "[k4 k6 k7]", strings.Replace(strings.Replace(before, " -k5", "", 1), "k8", "k5=n k8", 1)},
@@ -151,6 +160,9 @@ func TestServedBesideDamage(t *testing.T) {
 					}
 					if d := g.survey(); fmt.Sprint(d.Names) != c.names || d.Keys != len(d.Names) {
 						t.Errorf("%s it says %+v, want %s", when, d, c.names)
+					}
+					if when == "in blocks" && !g.survey().Any && g.Summed() == nil {
+						t.Errorf("%s: there is no sum", when)
 					}
 					if n := uint64(strings.Count(g.shown(), " ") + 1); g.Count() != n {
 						t.Errorf("%s: counted %d of %d", when, g.Count(), n)

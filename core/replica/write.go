@@ -45,13 +45,15 @@ func (r *Replica) Write(now uint64, writes []Write) ([]Change, error) {
 }
 
 // Import takes a batch of writes that were made elsewhere, by somebody who had seen nothing of what is here: a key's other values stay
-// beside the new one. A value that is here already is left out, so that an import that was cut can be made again. Else it is as Write.
+// beside the new one. A value that is here already is left out, so that an import that was cut can be made again.
+// What is here and lost is there again if the import has it. Else it is as Write.
 //
 // A key has few versions of one writer that stand beside each other: so when there are enough, a new writer is taken.
 func (r *Replica) Import(now uint64, writes []Write) ([]Change, error) {
 	st := r.stage(len(writes))
 	var fresh []Write
 	beside := false // the own writer has enough versions of one of the keys
+	var mended []*version
 	for _, w := range writes {
 		st.before(w.Key)
 		known, mine := false, 0
@@ -59,6 +61,9 @@ func (r *Replica) Import(now uint64, writes []Write) ([]Change, error) {
 			value, err := r.valueOf(v)
 			st.err = worse(st.err, lostOr(err, nil))
 			known = known || err == nil && v.kind == w.Kind && bytes.Equal(value, w.Value)
+			if errors.Is(err, ErrLost) && v.kind == w.Kind && v.termOf(w.Value) == v.term {
+				mended, known = append(mended, v.with(w.Value)), true
+			}
 			if v.dot.Writer == r.writer.id {
 				mine++
 			}
@@ -68,10 +73,25 @@ func (r *Replica) Import(now uint64, writes []Write) ([]Change, error) {
 			beside = beside || mine >= maxSiblings-1
 		}
 	}
-	if st.err != nil || len(fresh) == 0 {
+	if st.err != nil || len(fresh)+len(mended) == 0 {
 		return nil, st.err
 	}
-	return r.write(st, now, fresh, false, beside)
+	for _, v := range mended {
+		st.add(v)
+	}
+	if len(fresh) > 0 {
+		changes, err := r.write(st, now, fresh, false, beside)
+		if err == nil {
+			r.mend(mended)
+		}
+		return changes, err
+	}
+	changes, err := st.changes()
+	if err == nil {
+		r.turn(st)
+		r.mend(mended)
+	}
+	return changes, err
 }
 
 // write writes what is staged, as a new writer if asked for. Unless it replaces what is there, its contexts are empty.

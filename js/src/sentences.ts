@@ -12,7 +12,7 @@ export const sentences = {
   E_WORKER: 'The Worker could not be started. With a strict Content-Security-Policy, set the `worker` option.',
   E_STORAGE: 'The browser does not keep data here. Leave private browsing, or allow this site to store data.',
   E_QUOTA: 'The storage is full. Delete something, or make room on this device.',
-  E_DAMAGED: 'The stored data cannot be read. Clear this site’s data; other devices still have theirs.',
+  E_DAMAGED: 'Stored data cannot be read. Write it anew, or clear this site’s data; other devices still have theirs.',
   E_CLEARED: 'This site’s data was deleted in this browser. Pair with another device again.',
   E_RESET: 'A watch was reset: this is no change. List the range anew.',
   E_VERSION: 'Another version of Masq is in use, here or on the other device. Reload all tabs, and update.',
