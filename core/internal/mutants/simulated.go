@@ -33,7 +33,8 @@ var months = []planted{
 	{mutant{"an import has the time of what is there", writeGo, "for !replaces && st.has(time, writes) {", "for false {"}, nil},
 	// Vector and cursor.
 	{mutant{"what another has is said before it is stored", flow, "	v := f.namespace.rep.DurableVector()\n", "	v := f.namespace.rep.Vector()\n"}, nil},
-	{mutant{"END says more of the own writer than is stored", flow, "	v := f.namespace.rep.Told()\n", "	v := f.namespace.rep.Vector()\n"}, nil},
+	{mutant{"END says more of the own writer than is stored", flow, "	v := rep.ToldTo(f.peer)\n", "	v := rep.Vector()\n"}, nil},
+	{mutant{"END says what could not be sent", flow, "	v := rep.ToldTo(f.peer)\n", "	v := rep.Told()\n"}, nil},
 	{mutant{"a record leaves before it is stored", cursorGo, "return pos < n.pos || pos < n.reservedPos && d.Writer != r.writer.id && !r.past[d.Writer]", "return pos < n.reservedPos"}, nil},
 	{mutant{"what is superseded for now alone is left out", cursorGo, "return v.dead == 0 || v.dead >= r.seen.now.pos }", "return v.dead == 0 }"}, nil},
 	{mutant{"a message that is full loses the rest of a segment", cursorGo, "		c.next = p.pos[j-1] + 1\n", "		c.next = p.pos[len(p.pos)-1] + 1\n"}, nil},
@@ -43,7 +44,7 @@ var months = []planted{
 	// The sum.
 	{mutant{"the sum forgets the value", sumGo, "	h.Write(value)\n", "	_ = value\n"}, nil},
 	{mutant{"the sum keeps what was replaced", sumGo, "				r.sum.sub(v.term)\n", "				_ = v.term\n"}, nil},
-	{mutant{"a sum is told of what the vector does not cover", sumGo, "if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 {", "if r.closeOpen(); !r.sum.unsummed.empty() {"}, nil},
+	{mutant{"a sum is told of what the vector does not cover", sumGo, "if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 || r.damage.segments > 0 {", "if r.closeOpen(); !r.sum.unsummed.empty() || r.damage.segments > 0 {"}, nil},
 	// Batches.
 	{mutant{"a batch is sent in pieces", cursorGo, "		out.More = i < len(batch)-1\n", "		out.More = i < 0\n"}, nil},
 	// Reservations and starts.
@@ -63,7 +64,7 @@ var months = []planted{
 	// Acknowledgements.
 	{mutant{"a message is acknowledged before it is stored", flow, "	f.ackWhenDurable(pos)\n	return nil\n}\n\nfunc (r *replication) onEnd", "	ack{f, pos}.send()\n	return nil\n}\n\nfunc (r *replication) onEnd"}, nil},
 	{mutant{"ACK counts for ENDs behind it", flow, "for len(f.ends) > 0 && f.ends[0].pos <= m.Position {", "for len(f.ends) > 0 {"}, nil},
-	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked < f.pos && f.p.have.CoversAll(v) {", "f.p.acked < f.pos {"}, nil},
+	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked < f.pos && f.p.have.CoversAll(rep.Told()) {", "f.p.acked < f.pos {"}, nil},
 	// Paging.
 	{mutant{"a page begins with the last key of the one before", readGo, `lo = max(lo, q.After+"\x00")`, "lo = max(lo, q.After)"}, nil},
 	{mutant{"a deletion is counted as a key", writeGo, "		case is == nil:\n			s.count--\n", "		case is == nil:\n"}, nil},
