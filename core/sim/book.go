@@ -91,6 +91,7 @@ func (x *write) sees(s *write) {
 
 // content is what a device shows: for each key the values that it has, the one that get returns first.
 type content struct {
+	lost   map[string][]*write // keys that may be unreadable
 	keys   []string
 	values map[string][]*write
 }
@@ -113,6 +114,9 @@ func (c *content) has(x *write) bool {
 	}
 	return false
 }
+
+// loses reports whether the key may be unreadable.
+func (c *content) loses(key string) bool { _, yes := c.lost[key]; return yes }
 
 // conflicting is how many keys have several values.
 func (c *content) conflicting() (n int) {
@@ -157,7 +161,7 @@ func (c *content) missingOf(x *write) *write {
 	}
 	for _, y := range x.batch {
 		switch {
-		case !y.exact():
+		case !y.exact() || c.loses(y.key):
 		case y.kind == wire.Deleted && !y.rewritten && c.replacedBy(y) != nil:
 			return y
 		case y.kind != wire.Deleted && len(y.after) == 0 && !c.has(y):

@@ -23,7 +23,7 @@ var rows = []Row{
 	}},
 	{"faults", []string{
 		"drop", "silent line", "cut off", "say offline", "restart server", "slow", "flip", "lose", "frame twice", "frame late", "kill",
-		"power cut", "lost commits", "lost strict commits, alone",
+		"power cut", "lost commits", "lost strict commits, alone", "damaged block",
 		"commit got through", "death at a commit", "take over", "sleep", "disk full", "full disk", "disk error", "slow commit", "jump", "jump by years",
 		"night", "switch off", "drop application",
 		"start over", "lose device", "months",
@@ -31,7 +31,7 @@ var rows = []Row{
 	{"checks", []string{
 		"sum", "equal vectors", "mirror", "mirror after crash", "prefix mirror", "change", "prefix change", "reset", "content",
 		"conflicting content", "winner", "delivered", "status made anew", "bytes", "content aside",
-		"durable write", "status", "overdue", "growth", "shut out", "swept namespace", "forgotten by server", "reopened", "deletion on a full disk",
+		"durable write", "status", "overdue", "growth", "shut out", "named", "swept namespace", "forgotten by server", "reopened", "deletion on a full disk",
 		"write on a full disk",
 	}},
 }

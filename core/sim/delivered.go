@@ -69,7 +69,7 @@ func (w *simulation) checkWinners(all []*content) {
 		}
 		values := map[string][]*wire.Record{}
 		for n := range h.recs {
-			if rec := &h.recs[n]; rec.Kind != wire.Deleted && !w.wild(rec.Key) {
+			if rec := &h.recs[n]; rec.Kind != wire.Deleted && !w.wild(rec.Key) && !d.loses(rec.Key) {
 				values[rec.Key] = append(values[rec.Key], rec)
 			}
 		}

@@ -27,10 +27,11 @@ type device struct {
 	offline bool // it says that it has none, which need not be so
 	shaky   bool // its disk was brought back to an older state: what it wrote since may be lost or come again
 	backup  *Snapshot
-	id      string // as others know it, once it is known
-	dropped bool   // its data of the application was deleted
-	lost    bool   // it is never heard again
-	diary   *diary // while months pass
+	id      string              // as others know it, once it is known
+	dropped bool                // its data of the application was deleted
+	lost    bool                // it is never heard again
+	diary   *diary              // while months pass
+	hurt    map[string][]*write // keys whose values were damaged, with what they had
 }
 
 func newDevice(w *simulation, n int) *device {

@@ -376,6 +376,7 @@ func (p *proc) replied(r peer.Reply) {
 	if r.Err == peer.EQuota && reads(c.op.Do) {
 		p.w.failf("%s: %T is refused with %q", p.name(), c.op.Do, r.Err)
 	}
+	p.checkNamed(c, r)
 	f := c.reply
 	c.reply = nil
 	if c.pair == nil || r.Err != "" {

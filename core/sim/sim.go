@@ -75,6 +75,7 @@ type simulation struct {
 	net     network
 	servers []*server
 	devices []*device
+	hurt    *device      // one of them, of which a block was damaged
 	twin    *device      // a copy of one of them that runs beside it
 	copied  map[int]bool // by their numbers, of which one ever ran
 	hostile *hostile     // the one of them that lies; nil: none does

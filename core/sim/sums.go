@@ -137,12 +137,12 @@ func (d *device) read(l *ledger.Ledger, num uint16) (*holding, error) {
 		return nil, err
 	}
 	h := &holding{vector: r.Vector(), sum: r.Summed()}
-	r.Begin(storage.Strict)
-	l.Begin()
-	l.Committed()
-	r.Committed()
 	all, tame := new(big.Int), new(big.Int)
 	for pos, end := uint64(0), false; !end; {
+		r.Begin(storage.Strict)
+		l.Begin()
+		l.Committed()
+		r.Committed()
 		var raw []byte
 		raw, pos, end, err = r.Next(nil, 0, pos, 1<<20)
 		if errors.Is(err, ledger.ErrWait) {
@@ -166,6 +166,9 @@ func (d *device) read(l *ledger.Ledger, num uint16) (*holding, error) {
 				tame.Add(tame, x)
 			}
 		}
+	}
+	if r.Damaged().Any {
+		h.sum = nil
 	}
 	h.all, h.tame = sumOf(all), sumOf(tame)
 	return h, nil

@@ -54,7 +54,7 @@ func (u *user) ranges(p *proc) {
 			u.w.did("range backwards")
 		}
 		p.do(call{op: &peer.Op{Client: me, Do: do}, reply: func(r peer.Reply) {
-			if !u.refused(r.Err) && p == u.d.run && u.whole {
+			if !u.refused(r.Err) && p == u.d.run && u.whole && u.d.hurt == nil {
 				u.compareRange(do, r)
 			}
 		}})

@@ -136,13 +136,15 @@ func (u *user) compare(entries []peer.Entry, inside func(string) bool) {
 	u.w.did("mirror")
 	n := 0
 	for key := range u.mirror {
-		if inside(key) {
+		if inside(key) && !u.d.loses(key) {
 			n++
 		}
 	}
 	for _, e := range entries {
 		m, ok := u.mirror[e.Key]
-		if !ok || m.kind != e.Kind || !bytes.Equal(m.value, e.Value) {
+		if u.d.loses(e.Key) {
+			n++
+		} else if !ok || m.kind != e.Kind || !bytes.Equal(m.value, e.Value) {
 			u.w.failf("%s: List shows %s, the watch did not tell", u.d.name, u.describe(e.Key, e.Kind, e.Value))
 			return
 		}
@@ -169,7 +171,7 @@ func (u *user) changed(c peer.Changed, catchUp bool) {
 	u.w.counted("change", len(c.Changes))
 	for _, x := range c.Changes {
 		before, had := u.mirror[x.Key]
-		if u.whole && !catchUp && (had != x.HadValue || had && (before.kind != x.PrevKind || !bytes.Equal(before.value, x.Previous))) {
+		if u.whole && !catchUp && !u.d.loses(x.Key) && (had != x.HadValue || had && (before.kind != x.PrevKind || !bytes.Equal(before.value, x.Previous))) {
 			u.w.failf("%s: Changed says of %s that it had %v %s, the mirror %v %s", u.d.name, x.Key,
 				x.HadValue, u.describe(x.Key, x.PrevKind, x.Previous), had, u.describe(x.Key, before.kind, before.value))
 		}
@@ -204,7 +206,7 @@ func (u *user) refused(code peer.Code) bool {
 	case peer.OK:
 		return false
 	case peer.EDamaged:
-		if u.d.stray == nil && !u.d.hostile() {
+		if u.d.stray == nil && !u.d.hostile() && u.d.hurt == nil {
 			u.w.stopf("%s: an operation was refused with %s", u.d.name, code)
 		}
 	case peer.EClosed, peer.EFenced, peer.EQuota, peer.EStorage:
@@ -326,7 +328,10 @@ func (u *user) writeAs(p *proc, app string, keys []string, kind func() wire.Kind
 
 // reads are the calls that read what a write has seen.
 func (u *user) reads(app string, x *write) []call {
-	see := func(r peer.Reply) {
+	see := func(r peer.Reply, conflicts bool) {
+		if r.Err == peer.EDamaged {
+			u.d.unread(x, conflicts)
+		}
 		for _, e := range r.Entries {
 			if s := u.genuine(e.Key, e.Kind, e.Value); s != nil && r.Err == "" {
 				x.sees(s)
@@ -334,8 +339,8 @@ func (u *user) reads(app string, x *write) []call {
 		}
 	}
 	return []call{
-		{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: x.key}}, reply: see},
-		{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: x.key}}, reply: see},
+		{op: &peer.Op{App: app, Client: me, Do: peer.Get{Key: x.key}}, reply: func(r peer.Reply) { see(r, false) }},
+		{op: &peer.Op{App: app, Client: me, Do: peer.Conflicts{Key: x.key}}, reply: func(r peer.Reply) { see(r, true) }},
 	}
 }
 
@@ -403,7 +408,7 @@ func (u *user) asks(app string, batch []*write, do peer.Verb, strict bool) call 
 // look compares what the device shows, conflicts included, with the mirror and with what may be seen together.
 func (u *user) look(p *proc) {
 	u.w.did("look")
-	var c content
+	c := content{lost: u.d.hurt}
 	calls := []call{{op: &peer.Op{Client: me, Do: peer.List{Prefix: "k/"}}, reply: func(r peer.Reply) {
 		if u.refused(r.Err) || r.More || p != u.d.run {
 			c.values = nil

@@ -109,12 +109,14 @@ func (x *watcher) compare(entries []peer.Entry, inside func(string) bool) {
 	x.u.w.did("prefix mirror")
 	n := 0
 	for key := range x.mirror {
-		if inside(key) {
+		if inside(key) && !x.u.d.loses(key) {
 			n++
 		}
 	}
 	for _, e := range entries {
-		if m, ok := x.mirror[e.Key]; !ok || m.kind != e.Kind || !bytes.Equal(m.value, e.Value) {
+		if m, ok := x.mirror[e.Key]; x.u.d.loses(e.Key) {
+			n++
+		} else if !ok || m.kind != e.Kind || !bytes.Equal(m.value, e.Value) {
 			x.u.w.failf("%s: List shows %s, the watch of %q does not", x.u.d.name, x.u.describe(e.Key, e.Kind, e.Value), x.prefix)
 			return
 		}
