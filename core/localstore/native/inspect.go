@@ -216,12 +216,21 @@ func blockNames(ids []storage.ID) (names string) {
 		if i > 0 {
 			names += ", "
 		}
-		names += fmt.Sprintf("%x", uint64(id))
+		names += blockName(id)
 	}
 	if len(ids) > most {
 		names += fmt.Sprintf(" and %d more", len(ids)-most)
 	}
 	return names
+}
+
+// blockName says what a block is, and its number.
+func blockName(id storage.ID) string {
+	kind := map[storage.ID]string{storage.Log: "log record", storage.Segment: "values", storage.Page: "index page"}[id.Class()]
+	if id == storage.Manifest || kind == "" {
+		return "manifest"
+	}
+	return fmt.Sprintf("%s %d", kind, id.N())
 }
 
 // commit keeps in memory what the engine writes: at its start it takes the data over, as every start does.
