@@ -64,10 +64,13 @@ func (r *Replica) recordsOf(s *segment) (*parsedSegment, error) {
 	if err == nil || !errors.Is(r.segmentError(s.id, err), ErrLost) {
 		return p, err
 	}
-	for s.ruin == nil {
+	for s.ruin == nil && s.count > 0 {
 		if err := r.Survey(); err != nil {
 			return nil, err
 		}
+	}
+	if s.count == 0 {
+		return &parsedSegment{}, nil
 	}
 	return s.ruin, nil
 }

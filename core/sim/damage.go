@@ -69,8 +69,23 @@ func (d *device) damage(id storage.ID) {
 			d.hurt[rec.Key] = append(d.hurt[rec.Key], w.book.find(rec.Key, rec.Kind, rec.Value))
 		}
 	}
+	for _, o := range w.devices {
+		if w.profile.newcomer && o != d && o.user.joined() {
+			o.cut(w.between(2*minute, 4*minute))
+		}
+	}
 	w.did("damaged block")
 	w.log(d.name, "damaged", uint64(len(lost)), uint64(id))
+}
+
+// isNewcomer reports whether it is the device that meets a damaged one first, while those are away that could tell it the rest.
+func (w *simulation) isNewcomer(d *device) bool {
+	return w.profile.newcomer && d == w.devices[len(w.devices)-1]
+}
+
+// comesLate reports whether the device is not to be paired yet.
+func (w *simulation) comesLate(d *device) bool {
+	return w.isNewcomer(d) && w.hurt == nil && !w.calm && w.now < w.profile.trouble*3/4
 }
 
 // without is what h has and o has not.

@@ -19,6 +19,7 @@ type profile struct {
 	keys      int      // that users fight over
 	bulk      int      // keys that each user has besides
 	heavy     int      // and values of 100 to 300 KiB
+	newcomer  bool     // the last device comes late, and meets a damaged one first
 	longRun   bool     // somebody writes more in one run than a block has numbers
 	apps      []string // that local stores have besides
 	servers   int      // Sync Servers
@@ -360,8 +361,14 @@ func cutOff(w *simulation) { w.cutOff(w.around(40 * second)) }
 func goAway(w *simulation) { w.cutOff(w.between(3*minute, 8*minute)) }
 
 func (w *simulation) cutOff(long uint64) {
-	d := w.running()
-	if d == nil || d.cutOff {
+	if d := w.running(); d != nil {
+		d.cut(long)
+	}
+}
+
+func (d *device) cut(long uint64) {
+	w := d.w
+	if d.cutOff {
 		return
 	}
 	d.cutOff = true

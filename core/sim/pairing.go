@@ -47,7 +47,7 @@ func (w *simulation) pairNext() bool {
 		if !joined {
 			left++
 		}
-		if d.run == nil || d.run.closing || d.run.asleep > w.now {
+		if d.run == nil || d.run.closing || d.run.asleep > w.now || w.comesLate(d) {
 			continue
 		}
 		if joined {
@@ -70,7 +70,9 @@ func (w *simulation) pairNext() bool {
 		in = slices.DeleteFunc(in, func(d *device) bool { return !d.isStore() })
 	}
 	in = slices.DeleteFunc(in, (*device).hostile) // whom that lets in is not honest either
-	if len(in) > 0 {
+	if len(in) > 0 && w.isNewcomer(joiner) && slices.Contains(in, w.hurt) {
+		w.pair(w.hurt, joiner)
+	} else if len(in) > 0 {
 		w.pair(pick(w, in), joiner)
 	}
 	return true

@@ -38,7 +38,8 @@ func (w *simulation) addRare(p *profile) {
 	case 9:
 		p.longRun = true
 	case 5, 15:
-		p.devices, p.bulk, p.large, p.pairing = max(p.devices, 3), max(p.bulk, 250), max(p.large, 0.1), 90*second
+		p.devices, p.bulk, p.large, p.pairing = min(max(p.devices, 3), 4), max(p.bulk, 250), 0.05, 20*second
+		p.newcomer = true
 		p.calamity, p.faults = min(p.calamity, 20*second), append(p.faults, damageBlock, damageBlock, damageBlock, damageBlock)
 	case 19:
 		p.devices, p.bulk, p.heavy, p.bandwidth = 2, max(p.bulk, 250), 60, max(p.bandwidth, 500<<10)
