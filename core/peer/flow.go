@@ -125,6 +125,7 @@ func (r *replication) onEnd(fields []byte) error {
 	if err := r.credit.came(len(fields) + wire.MessageHeader); err != nil {
 		return err
 	}
+	f.heardSum(m.Vector, m.Sum)
 	f.later(func() error {
 		if r.dead || f.refused > 0 || f.retracted {
 			f.passOver(len(fields) + wire.MessageHeader)
@@ -135,7 +136,6 @@ func (r *replication) onEnd(fields []byte) error {
 			return err
 		}
 		f.doubts(m.Vector)
-		f.heardSum(m.Vector, m.Sum)
 		f.namespace.notify(changes, 0, unnamed)
 		known := f.namespace.rep.Within(m.Vector)
 		f.peer = f.peer.Join(known)
@@ -196,10 +196,7 @@ func (r *replication) onHave(fields []byte) error {
 		d.in(f.namespace).has(known)
 		if d == r.d {
 			f.peer = f.peer.Join(known)
-			f.later(func() error { // behind the END that came before it
-				f.heardSum(m.Vector, m.Sum)
-				return nil
-			})
+			f.heardSum(m.Vector, m.Sum)
 		} else {
 			f.hearOf(d.flow(f.namespace), known)
 		}

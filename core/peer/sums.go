@@ -17,7 +17,8 @@ func (f *flow) compared() bool {
 }
 
 // heardSum notes the other side's sum, and of which vector it is: what END or HAVE says, and all that was said before. One with writers that
-// are not known here is not this device's.
+// are not known here is not this device's. It is noted in the order in which it comes, though END waits for the records before it: HAVE and ACK do
+// not, and say more.
 func (f *flow) heardSum(v wire.Vector, s *wire.Sum) {
 	known := f.namespace.rep.Within(v)
 	f.asked = f.asked || s != nil && len(v) == 0

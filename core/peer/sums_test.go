@@ -107,8 +107,7 @@ func TestSumsAreComparedAfterWritesAtOnce(t *testing.T) {
 	}
 }
 
-// TestSumsAreHeardInOrder: the sum that was told last counts, whatever it came with: END waits until what came before it is applied, and HAVE must not
-// overtake it.
+// TestSumsAreHeardInOrder: the sum that was told last counts, whatever it came with, though END waits until what came before it is applied.
 func TestSumsAreHeardInOrder(t *testing.T) {
 	h := newHarness(t, "Laptop", "Phone")
 	a, b := h.nodes[0], h.nodes[1]
