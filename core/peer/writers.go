@@ -157,8 +157,9 @@ func (f *flow) takeWriter(w *wire.Writer, marks wire.Marks) error {
 	case !ed25519.Verify(ik[:], w.Signed(n.ns()), w.Sig[:]):
 		return f.unless(w.NK != d.nk)
 	case w.NK == n.e.publicNK():
-		f.elsewhere()
-		n.ours(w, marks)
+		if n.ours(w, marks) {
+			f.elsewhere()
+		}
 		return nil
 	case n.rep.Writer(w.ID) == nil && !n.room(w, full):
 		return f.unless(w.NK != d.nk)
@@ -209,13 +210,13 @@ func (n *namespace) countWriters(nk [32]byte) (own, family int) {
 	return own, family
 }
 
-// ours takes an announcement that this device has signed itself. One that it does not know is a copy's.
-func (n *namespace) ours(w *wire.Writer, marks wire.Marks) {
+// ours takes an announcement that this device has signed itself, and reports whether it is news. One that it does not know is a copy's.
+func (n *namespace) ours(w *wire.Writer, marks wire.Marks) (news bool) {
 	if !n.rep.Foreign(w) {
-		n.rep.Announce(w) // of an earlier writer: what a copy wrote as it is taken like another's
-		return
+		return n.rep.Announce(w) // of an earlier writer: what a copy wrote as it is taken like another's
 	}
 	n.recover(marks, w)
+	return true
 }
 
 // lacks has this device take a new writer if a full device has more of a block of its own than it has. That is not proven: it is heeded as often
