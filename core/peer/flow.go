@@ -125,7 +125,7 @@ func (r *replication) onEnd(fields []byte) error {
 	if err := r.credit.came(len(fields) + wire.MessageHeader); err != nil {
 		return err
 	}
-	f.heardSum(m.Vector, m.Sum)
+	f.claimsSum(m.Vector, m.Sum)
 	f.later(func() error {
 		if r.dead || f.refused > 0 || f.retracted {
 			f.passOver(len(fields) + wire.MessageHeader)

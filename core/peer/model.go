@@ -292,7 +292,8 @@ type flow struct {
 
 	theirSum     *wire.Sum   // what the other said last that it holds; nil: nothing yet
 	theirSumOf   wire.Vector // with what vector
-	theirSaid    wire.Vector // what it has said of itself in this session, by ACK, too
+	theirClaims  wire.Vector // what its ENDs have said, stored there or not
+	theirSaid    wire.Vector // what it has said in this session that it has stored, by ACK, too
 	theirSumSaid wire.Vector // what that was then
 	ownSum       *wire.Sum   // what this side held when that was last looked at
 	ownSumAt     Millis      // and since when

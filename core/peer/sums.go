@@ -16,7 +16,16 @@ func (f *flow) compared() bool {
 	return f.repl.d.full() && (home == nil || !home.guest())
 }
 
-// heardSum notes the other side's sum, and of which vector it is: what END or HAVE says, and all that was said before. One with writers that
+// claimsSum notes what END says. Its vector is one of what is stored there only if it comes with a sum; what earlier ENDs said is then, too.
+func (f *flow) claimsSum(v wire.Vector, s *wire.Sum) {
+	f.theirClaims = f.theirClaims.Join(f.namespace.rep.Within(v))
+	if s != nil {
+		f.theirSaid = f.theirSaid.Join(f.theirClaims)
+		f.heardSum(v, s)
+	}
+}
+
+// heardSum notes the other side's sum, and of which vector it is: what HAVE or END says, and all that was said before. One with writers that
 // are not known here is not this device's. It is noted in the order in which it comes, though END waits for the records before it: HAVE and ACK do
 // not, and say more.
 func (f *flow) heardSum(v wire.Vector, s *wire.Sum) {
