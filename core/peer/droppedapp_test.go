@@ -130,3 +130,17 @@ func TestAddedWhileItIsDropped(t *testing.T) {
 		t.Errorf("%q and %q, not %q", x, y, want)
 	}
 }
+
+// TestDroppedAlone: a store that dropped an application before it had a circle announces its writers to those that it meets then.
+func TestDroppedAlone(t *testing.T) {
+	h := newStores(t, "Laptop", "Desktop")
+	laptop, desktop := h.nodes[0], h.nodes[1]
+	laptop.addApp(notes, "Notes")
+	laptop.putIn(notes, "k", "1")
+	laptop.must(Op{App: notes, Do: DropApp{}})
+	h.wait(5000)
+	laptop.addApp(notes, "Notes")
+	laptop.putIn(notes, "l", "1")
+	h.pair(laptop, desktop)
+	h.untilIn(desktop, notes, "l=1")
+}

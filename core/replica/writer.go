@@ -28,7 +28,7 @@ type writerState struct {
 // newWriter takes a writer that nobody knows. Import, RecoverFork and Reissue write as one of their own.
 func (r *Replica) newWriter() {
 	if r.writer.id != 0 {
-		r.closeWriter()
+		r.CloseWriter()
 		r.past[r.writer.id] = true
 		r.leave()
 	}
@@ -45,9 +45,9 @@ func (r *Replica) newWriter() {
 	}
 }
 
-// closeWriter announces the writer that another one takes the place of, up to the last number that it may have used: others take no record of it
+// CloseWriter announces the own writer, of which nothing more is to be written, up to the last number that it may have used: others take no record of it
 // beyond that. The announcement is signed when it is told, see SignOwn.
-func (r *Replica) closeWriter() {
+func (r *Replica) CloseWriter() {
 	if w := r.announcement(r.writer.reserved); w != nil {
 		r.Announce(w)
 	}
