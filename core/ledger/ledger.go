@@ -283,6 +283,13 @@ func (l *Ledger) Part(ns uint16) (part []byte, items [][]byte) {
 	return l.parts[ns], items
 }
 
+// Forget drops a namespace: its part, and what the log has for it. Its blocks are its own to delete, if it was opened.
+func (l *Ledger) Forget(ns uint16) {
+	delete(l.parts, ns)
+	delete(l.items, ns)
+	delete(l.asleep, ns)
+}
+
 // Refer says that a namespace's blocks name id. What nobody names is deleted at the first checkpoint.
 func (l *Ledger) Refer(id storage.ID) { l.refs[id] = struct{}{} }
 

@@ -16,6 +16,7 @@ var managerMethods = map[string]method{
 	"unblock":     {forManaging, (*Store).unblock},
 	"setSync":     {forManaging, (*Store).setSync},
 	"setQuota":    {forManaging, (*Store).setQuota},
+	"mend":        {forManaging, (*Store).mend},
 	"removeApp":   {forManaging, (*Store).removeApp},
 	"removeToken": {forManaging, (*Store).removeToken},
 	"rename":      {forManaging, (*Store).rename},
@@ -43,6 +44,11 @@ func (s *Store) setSync(k *call, p *params) {
 func (s *Store) setQuota(k *call, p *params) {
 	app, bytes := p.needText("app"), p.quota("bytes")
 	s.manage(k, p, &peer.Op{App: app, Do: peer.SetQuota{Bytes: bytes}})
+}
+
+// mend has a fresh copy of an application's data taken from another device.
+func (s *Store) mend(k *call, p *params) {
+	s.manage(k, p, &peer.Op{App: p.needText("app"), Do: peer.Mend{}})
 }
 
 // quota is a number of bytes that an application may store.

@@ -194,6 +194,19 @@ func TestPairing(t *testing.T) {
 		return got == `{"store":"local","sync":"online","entries":2,"toSend":0,"toReceive":false,"recovery":false,"devices":1,"online":1,"upToDate":1,"full":false,"fullThere":0}`
 	})
 
+	// A fresh copy. Who watches is told all anew.
+	joiner.must("mend", fmt.Sprintf(`{"app":%q}`, notes))
+	if !b.state().Apps[0].Mending {
+		t.Error("no fresh copy is taken")
+	}
+	n.until("mended", func() bool { return !b.state().Apps[0].Mending })
+	if got := strings.Join(second.told("changed"), " "); strings.Count(got, `"reset":true`) != 1 || !strings.Contains(got, "note/2") {
+		t.Errorf("told %s", got)
+	}
+	if got := second.must("get", `{"key":"note/1"}`); got != `{"value":"from the desk"}` {
+		t.Errorf("mended: %s", got)
+	}
+
 	// Preferences, one by one and all in all.
 	device := a.state().Devices[0].ID
 	host.must("setSync", fmt.Sprintf(`{"app":%q,"device":%q,"on":false}`, notes, device))

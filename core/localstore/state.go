@@ -100,6 +100,8 @@ type stateApp struct {
 	Bytes       uint64           `json:"bytes"`
 	Stored      uint64           `json:"stored"`
 	Quota       uint64           `json:"quota"`
+	Mending     bool             `json:"mending"`
+	Restored    bool             `json:"restored"`
 	Full        bool             `json:"full"`
 	Damaged     *stateDamaged    `json:"damaged,omitempty"`
 	LastUsed    uint64           `json:"lastUsed"`
@@ -324,6 +326,7 @@ func (s *Store) stateApp(id string) stateApp {
 		if d := a.Damaged; d.Keys > 0 {
 			st.Damaged = &stateDamaged{Keys: d.Keys, Names: append([]string{}, d.Names...)}
 		}
+		st.Mending, st.Restored = a.Mending, a.Restored
 		for _, d := range a.Devices {
 			st.Devices = append(st.Devices, stateAppDevice(d))
 		}

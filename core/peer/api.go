@@ -297,9 +297,12 @@ type AppStatus struct {
 	Stored  uint64 // of that, without what is yet to be cleared away: what counts for Quota
 	Quota   uint64 // how much may be Stored; 0: no limit
 	Full    bool   // something was refused for want of room, and would be again
-	Damaged Damaged
-	Devices []AppDevice
-	Peers   []Device // its application peers
+	Mending bool   // a fresh copy is being taken from another device
+	// Restored: what is stored proved to be an older state than this device had once, and nothing has mended that since.
+	Restored bool
+	Damaged  Damaged
+	Devices  []AppDevice
+	Peers    []Device // its application peers
 }
 
 // AppDevice is how an application stands with another device of the circle.

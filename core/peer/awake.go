@@ -3,6 +3,7 @@ package peer
 import (
 	"slices"
 
+	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/storage"
 )
 
@@ -36,7 +37,7 @@ func (n *namespace) begin(d storage.Durability) {
 func (e *Engine) storedAwake() {
 	for _, n := range e.awake {
 		n.committed()
-		if n.stored = n.begun; n.stored != n.happened || len(n.queue) > 0 || n.rep.NeedsCheckpoint() || n.rep.Surveying() {
+		if n.stored = n.begun; n.stored != n.happened || len(n.queue) > 0 || n.some((*replica.Replica).NeedsCheckpoint) || n.rep.Surveying() {
 			continue
 		}
 		n.waking = false
@@ -65,8 +66,8 @@ func (f *flow) rests() bool {
 	n := f.namespace
 	v := n.rep.DurableVector()
 	switch {
-	case !f.ready:
-		return true // until VECTOR comes
+	case !f.ready || f.rep != n.rep:
+		return true // until VECTOR comes; and a copy sends nothing
 	case len(n.queue) > 0 || f.p.differing != 0 || !f.told.CoversAll(v):
 		return false
 	case f.ownSum != n.rep.DurableSum() || f.compared() && f.ownSum != nil && *f.ownSum != f.saidSum:

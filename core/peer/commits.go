@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/masqdev/masq/core/ledger"
+	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/storage"
 )
 
@@ -56,12 +57,10 @@ func (e *Engine) commit() {
 		d = storage.Strict
 	}
 	for _, n := range e.awake {
-		if n.rep.Begin(d) == storage.Strict {
-			d = storage.Strict
-		}
+		n.each(func(r *replica.Replica) { d = min(d, r.Begin(d)) })
 	}
 	for _, n := range e.awake {
-		n.rep.Begin(d) // they all know how it is committed
+		n.each(func(r *replica.Replica) { r.Begin(d) }) // they all know how it is committed
 		n.begin(d)
 	}
 	for _, n := range e.awake {
@@ -169,14 +168,19 @@ func (e *Engine) maintain() {
 // written its memory already writes it again, with what has come meanwhile.
 func (e *Engine) checkpoint() (missing error) {
 	for _, n := range e.namespaces {
-		if n.rep.Quiet() {
+		if !n.some(func(r *replica.Replica) bool { return !r.Quiet() }) {
 			continue
 		}
 		n.collect()
-		e.commits.held = e.commits.held || n.rep.MustCheckpoint()
-		if err := n.rep.Checkpoint(); err != nil && (missing == nil || !errors.Is(err, ledger.ErrWait)) {
-			missing = err
-		}
+		n.each(func(r *replica.Replica) {
+			e.commits.held = e.commits.held || r.MustCheckpoint()
+			if r.Quiet() {
+				return
+			}
+			if err := r.Checkpoint(); err != nil && (missing == nil || !errors.Is(err, ledger.ErrWait)) {
+				missing = err
+			}
+		})
 		n.wake()
 		n.touch()
 	}
@@ -184,18 +188,18 @@ func (e *Engine) checkpoint() (missing error) {
 		return missing
 	}
 	for _, n := range e.namespaces {
-		n.rep.HandIn()
+		n.each((*replica.Replica).HandIn)
 	}
 	return nil
 }
 
 func (e *Engine) mustCheckpoint() bool {
-	return e.commits.held || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.rep.MustCheckpoint() })
+	return e.commits.held || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.some((*replica.Replica).MustCheckpoint) })
 }
 
 func (e *Engine) needsCheckpoint() bool {
 	if e.trouble.code != OK || e.trouble.rest != 0 && !e.clock.Due(e.trouble.rest) {
 		return false
 	}
-	return e.led.Tail() >= longTail || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.rep.NeedsCheckpoint() })
+	return e.led.Tail() >= longTail || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.some((*replica.Replica).NeedsCheckpoint) })
 }

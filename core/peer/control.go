@@ -47,13 +47,9 @@ func (e *Engine) dropApp(op *Op) {
 	}
 	n.leave()
 	n.enqueue(task{op: op, fail: func(c Code) { n.refuse(op, c) }, run: func() error {
-		left := n.abandoned()
 		changes, err := n.rep.Drop()
 		if err != nil {
 			return err
-		}
-		for _, w := range left {
-			n.rep.Announce(w)
 		}
 		if !n.gone { // it was added again meanwhile
 			n.retract()
@@ -68,8 +64,10 @@ func (e *Engine) dropApp(op *Op) {
 // leave has nobody sync the namespace any more.
 func (n *namespace) leave() {
 	e := n.e
+	n.stopMending()
 	n.gone = true
 	n.save()
+	n.setRestored(false)
 	e.resync(func(*device) bool { return true })
 	for _, d := range e.devices {
 		d.forgetNamespace(n)

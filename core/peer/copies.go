@@ -6,7 +6,7 @@ import "github.com/masqdev/masq/core/wire"
 // turns. Both go on, and keep what they have. Which of the two is to go nobody but the user can say, so all that follows is that the status says so.
 //
 // There are two signs, and it takes both. The Sync Server says E_REPLACED; but it may lie, and a frozen tab that thaws has it, too. A full device
-// brings what this device's keys have written elsewhere; but so it does after a restore. See core/PROTOCOL.md, R6.41.
+// brings what this device's keys have written elsewhere; but so it does after a restore. See core/PROTOCOL.md, R6.47.
 
 const copiedFor = 3600_000 // ms that a sign counts
 

@@ -162,7 +162,9 @@ func (f *flow) hearOf(third *flow, v wire.Vector) {
 		third.by, third.byHas = f, nil
 	}
 	third.byHas = third.byHas.Join(v)
-	third.peer = third.peer.Join(third.fresh(v))
+	if third.begun { // else it may be a fresh copy, which others know nothing of
+		third.peer = third.peer.Join(third.fresh(v))
+	}
 }
 
 // fresh are the elements of v that are not older than the other side's VECTOR: it had what this device had then, and they say more. An older

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/masqdev/masq/core/roster"
 	"github.com/masqdev/masq/core/session"
@@ -43,7 +44,9 @@ func (d *device) meta() string { return metaPeer + string(d.nk[:]) }
 
 func (d *device) metaIn(n *namespace) string { return d.meta() + "/" + n.number() }
 
-func (d *device) cursorIn(n *namespace) string { return "cursor/" + n.number() + "/" + string(d.nk[:]) }
+func (d *device) cursorIn(num uint16) string { return cursorsIn(num) + string(d.nk[:]) }
+
+func cursorsIn(num uint16) string { return "cursor/" + strconv.Itoa(int(num)) + "/" }
 
 // load reads what was known. If that cannot be read, the next session brings it again.
 func (d *device) load() {
@@ -98,7 +101,7 @@ func (d *device) forget() {
 }
 
 func (d *device) forgetNamespace(n *namespace) {
-	for _, key := range []string{d.metaIn(n), d.cursorIn(n)} {
+	for _, key := range []string{d.metaIn(n), d.cursorIn(n.num)} {
 		if d.e.led.Meta(key) != nil {
 			d.e.led.SetMeta(key, nil)
 		}

@@ -46,7 +46,7 @@ func (e *Engine) tighten() {
 	}
 	e.led.Tight(e.fullness.full)
 	for _, n := range e.namespaces {
-		n.rep.Tight(e.fullness.full)
+		n.each(func(r *replica.Replica) { r.Tight(e.fullness.full) })
 		n.wake() // a checkpoint may be due
 	}
 }
@@ -109,9 +109,11 @@ func (n *namespace) overstrains(writes []replica.Write) bool {
 func (n *namespace) strain(keys []string) int {
 	need := n.rep.Strain(keys...)
 	for _, o := range n.e.namespaces {
-		if o != n {
-			need += o.rep.Strain()
-		}
+		o.each(func(r *replica.Replica) {
+			if r != n.rep {
+				need += r.Strain()
+			}
+		})
 	}
 	return need
 }
@@ -131,12 +133,13 @@ func withValue(recs []wire.Record) bool {
 
 // owes notes how many bytes the next checkpoint writes for the namespace besides what the log has.
 func (n *namespace) owes() {
-	f := &n.e.fullness
-	f.owed += n.rep.Owes() - n.owed
-	n.owed = n.rep.Owes()
+	f, owed := &n.e.fullness, 0
+	n.each(func(r *replica.Replica) { owed += r.Owes() })
+	f.owed += owed - n.owed
+	n.owed = owed
 }
 
 // strained reports whether a checkpoint has to come before more is done in a namespace: with more it might not find room any more.
 func (n *namespace) strained() bool {
-	return n.e.fullness.full && n.rep.NeedsCheckpoint() && n.e.needsCheckpoint()
+	return n.e.fullness.full && n.some((*replica.Replica).NeedsCheckpoint) && n.e.needsCheckpoint()
 }

@@ -2,7 +2,6 @@ package peer
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 
 	"github.com/masqdev/masq/core/wire"
@@ -19,80 +18,68 @@ func level(app string, nodes ...*node) bool {
 	return true
 }
 
-// A store drops an application when another device, or an application peer, has just got its last records, or some of them, or not what it says behind
-// them. What the others have then they have alike once they have met.
+// A store drops an application when another device has just got its last records, or some of them, or not what it says behind them. What the others
+// have then they have alike once they have met.
 func TestOthersAreLevelAfterADrop(t *testing.T) {
-	for _, peers := range []bool{false, true} {
-		for _, again := range []bool{false, true} {
-			for frames := range 12 {
-				t.Run(fmt.Sprintf("peers %v, added again %v, behind %d frames", peers, again, frames), func(t *testing.T) {
-					h := newStores(t, "Writer")
-					a := h.nodes[0]
+	for _, again := range []bool{false, true} {
+		for frames := range 12 {
+			t.Run(fmt.Sprintf("added again %v, behind %d frames", again, frames), func(t *testing.T) {
+				h := newStores(t, "Writer")
+				a := h.nodes[0]
+				a.addApp(notes, "Notes")
+				b, c := h.add("Desk", ""), h.add("Attic", "")
+				b.addApp(notes, "Notes")
+				h.pair(a, b)
+				c.addApp(notes, "Notes")
+				h.pair(a, c)
+				a.putIn(notes, "k", "1")
+				h.untilIn(b, notes, "k=1")
+				h.untilIn(c, notes, "k=1")
+				h.wait(60_000)
+				h.cutOff(c, true)
+				left := frames
+				h.tap = func(from *node, data []byte) []byte {
+					if f, err := wire.ParseRelay(data); from == a && err == nil && f.Type == wire.RelayData {
+						if left--; left < 0 {
+							return nil
+						}
+					}
+					return data
+				}
+				for i := range 10 {
+					a.putIn(notes, fmt.Sprint("l", i), "2")
+				}
+				a.must(Op{App: notes, Do: DropApp{}})
+				h.silence(a)
+				h.tap = nil
+				h.cutOff(c, false)
+				h.wait(120_000)
+				x, y := b.in(notes), c.in(notes)
+				if x != y {
+					t.Errorf("before it is added again: %q against %q", x, y)
+				}
+				who := []*node{b, c}
+				if again {
 					a.addApp(notes, "Notes")
-					var b, c *node
-					if peers {
-						b = h.add("Phone", notes)
-						h.pairFor(a, b, forPhone)
-					} else {
-						b = h.add("Desk", "")
-						b.addApp(notes, "Notes")
-						h.pair(a, b)
-					}
-					c = h.add("Attic", "")
-					c.addApp(notes, "Notes")
-					h.pair(a, c)
-					a.putIn(notes, "k", "1")
-					h.untilIn(b, notes, "k=1")
-					h.untilIn(c, notes, "k=1")
-					h.wait(60_000)
-					h.cutOff(c, true)
-					left := frames
-					h.tap = func(from *node, data []byte) []byte {
-						if f, err := wire.ParseRelay(data); from == a && err == nil && f.Type == wire.RelayData {
-							if left--; left < 0 {
-								return nil
-							}
-						}
-						return data
-					}
-					for i := range 10 {
-						a.putIn(notes, fmt.Sprint("l", i), "2")
-					}
-					a.must(Op{App: notes, Do: DropApp{}})
-					h.silence(a)
-					h.tap = nil
-					h.cutOff(c, false)
-					h.wait(120_000)
-					x, y := b.in(notes), c.in(notes)
-					if x != y {
-						t.Errorf("before it is added again: %q against %q", x, y)
-					}
-					who := []*node{b, c}
-					if again {
-						a.addApp(notes, "Notes")
-						h.wait(10_000)
-						a.putIn(notes, "back", "1")
-						x, who = "back=1 "+x, h.nodes
-						h.wait(10_000)
-					}
-					for range 30 {
-						h.wait(20_000)
-						for _, n := range who {
-							if got := n.in(notes); got != x && h.now > 0 {
-								t.Errorf("%s has %q, not %q", n.name, got, x)
-							}
+					h.wait(10_000)
+					a.putIn(notes, "back", "1")
+					x, who = "back=1 "+x, h.nodes
+					h.wait(10_000)
+				}
+				for range 30 {
+					h.wait(20_000)
+					for _, n := range who {
+						if got := n.in(notes); got != x && h.now > 0 {
+							t.Errorf("%s has %q, not %q", n.name, got, x)
 						}
 					}
-					if peers { // which is believed about itself alone
-						who = slices.DeleteFunc(slices.Clone(who), func(n *node) bool { return n == b })
+				}
+				if !level(notes, who...) {
+					for _, n := range who {
+						t.Errorf("%s: %+v", n.name, n.e.namespaceOf(notes).rep.DurableVector())
 					}
-					if !level(notes, who...) {
-						for _, n := range who {
-							t.Errorf("%s: %+v", n.name, n.e.namespaceOf(notes).rep.DurableVector())
-						}
-					}
-				})
-			}
+				}
+			})
 		}
 	}
 }
@@ -129,18 +116,4 @@ func TestAddedWhileItIsDropped(t *testing.T) {
 	if x, y := a.in(notes), b.in(notes); x != want || y != want {
 		t.Errorf("%q and %q, not %q", x, y, want)
 	}
-}
-
-// TestDroppedAlone: a store that dropped an application before it had a circle announces its writers to those that it meets then.
-func TestDroppedAlone(t *testing.T) {
-	h := newStores(t, "Laptop", "Desktop")
-	laptop, desktop := h.nodes[0], h.nodes[1]
-	laptop.addApp(notes, "Notes")
-	laptop.putIn(notes, "k", "1")
-	laptop.must(Op{App: notes, Do: DropApp{}})
-	h.wait(5000)
-	laptop.addApp(notes, "Notes")
-	laptop.putIn(notes, "l", "1")
-	h.pair(laptop, desktop)
-	h.untilIn(desktop, notes, "l=1")
 }

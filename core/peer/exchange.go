@@ -257,10 +257,11 @@ func (r *replication) match(n *namespace) {
 		delete(r.via.said.of, n)
 		return
 	}
-	f := &flow{repl: r, namespace: n, p: p, number: l.Number, met: n.rep.Position()}
+	rep := n.replicaFor(r.d)
+	f := &flow{repl: r, namespace: n, rep: rep, p: p, number: l.Number, met: rep.Position()}
 	r.add(f)
 	r.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
-		Number: n.num, Vector: n.rep.Told(), Incarnation: n.rep.Incarnation(), Cursor: f.loadCursor(),
+		Number: n.num, Vector: rep.Told(), Incarnation: rep.Incarnation(), Cursor: f.loadCursor(),
 	}))
 }
 

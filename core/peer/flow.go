@@ -34,13 +34,23 @@ func (r *replication) onVector(fields []byte) error {
 	if err != nil || f == nil || f.ready {
 		return wire.ErrMalformed
 	}
-	if f.p.startsAnew(m.Vector) && len(r.via.said.of[f.namespace]) > 0 { // what it was told of others is lost, too
+	if f.stale() {
+		return nil
+	}
+	if f.anew = f.p.startsAnew(m.Vector); f.anew && len(r.via.said.of[f.namespace]) > 0 { // what it was told of others is lost, too
 		delete(r.via.said.of, f.namespace)
 		r.listOthers(f.namespace)
 	}
 	f.ready, f.peer, f.theirLog = true, m.Vector, m.Incarnation
-	f.base, f.spread = f.namespace.rep.Told(), f.p.have
-	if m.Cursor.Incarnation == f.namespace.rep.Incarnation() {
+	switch {
+	case !f.copying():
+	case f.anew:
+		f.namespace.copy.part(r.d)
+	case f.rep.Vector().CoversAll(m.Vector): // then the other sends no END
+		f.endCopy()
+	}
+	f.base, f.spread = f.rep.Told(), f.p.have
+	if m.Cursor.Incarnation == f.rep.Incarnation() {
 		f.pos = m.Cursor.Position
 	}
 	r.unready--
@@ -82,11 +92,15 @@ func (f *flow) later(run func() error) {
 }
 
 func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
+	if f.closed() {
+		f.passOver(size)
+		return nil
+	}
 	if fits, err := f.fits(recs, size); err != nil || !fits {
 		return err
 	}
 	own := f.namespace.ownElsewhere(recs)
-	changes, all, err := f.namespace.rep.Apply(recs, f.source())
+	changes, all, err := f.rep.Apply(recs, f.source())
 	if errors.Is(err, replica.ErrLie) {
 		f.repl.lied()
 		return nil
@@ -96,17 +110,12 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 	}
 	f.repl.e.commits.next.adds = f.repl.e.commits.next.adds || withValue(recs)
 	f.lacking = f.lacking || !all
-	f.disowned = f.disowned || !all && f.namespace.rep.Disowns(recs)
 	if own {
 		f.elsewhere()
 	}
-	f.namespace.came(f.repl.d, recs)
-	name := f.repl.d.name
-	if name == "" {
-		name = unnamed
+	if !f.copying() {
+		f.arrived(changes, recs, all)
 	}
-	f.namespace.notify(changes, 0, name)
-	f.namespace.touch()
 	f.repl.take(size)
 	if f.taken += size; f.taken >= cursorEvery && !f.lacking {
 		f.taken = 0
@@ -127,24 +136,31 @@ func (r *replication) onEnd(fields []byte) error {
 	}
 	f.claimsSum(m.Vector, m.Sum)
 	f.later(func() error {
-		if r.dead || f.refused > 0 || f.retracted {
+		if r.dead || f.refused > 0 || f.retracted || f.closed() {
 			f.passOver(len(fields) + wire.MessageHeader)
 			return nil // the next session's END says it again
 		}
-		changes, all, err := f.namespace.rep.Join(m.Vector, f.source())
+		changes, all, err := f.rep.Join(m.Vector, f.source())
 		if err != nil {
 			return err
 		}
 		f.doubts(m.Vector)
+		if f.copying() {
+			f.endCopy()
+			f.receiving = false
+			r.take(len(fields) + wire.MessageHeader)
+			f.ackWhenDurable(m.Position)
+			return nil
+		}
 		f.namespace.notify(changes, 0, unnamed)
-		known := f.namespace.rep.Within(m.Vector)
+		known := f.rep.Within(m.Vector)
 		f.peer = f.peer.Join(known)
 		f.receiving = false
 		r.take(len(fields) + wire.MessageHeader)
 		f.namespace.touch()
 		f.taken = 0
-		f.doubted = f.doubted || !all                                          // an END says only what has changed since the last one
-		f.endCursor(m.Position, !f.doubted && f.namespace.rep.Summed() != nil) // a sum is that of the vector alone
+		f.doubted = f.doubted || !all                                // an END says only what has changed since the last one
+		f.endCursor(m.Position, !f.doubted && f.rep.Summed() != nil) // a sum is that of the vector alone
 		f.ackWhenDurable(m.Position)
 		r.e.after(func() { f.credit(f.credited(known)) }) // ACK says it, without a HAVE
 		f.p.heard, f.p.whole = true, true
@@ -152,6 +168,18 @@ func (r *replication) onEnd(fields []byte) error {
 		return nil
 	})
 	return nil
+}
+
+// arrived tells of what has come into the namespace.
+func (f *flow) arrived(changes []replica.Change, recs []wire.Record, all bool) {
+	f.disowned = f.disowned || !all && f.rep.Disowns(recs)
+	f.namespace.came(f.repl.d, recs)
+	name := f.repl.d.name
+	if name == "" {
+		name = unnamed
+	}
+	f.namespace.notify(changes, 0, name)
+	f.namespace.touch()
 }
 
 func (r *replication) onCredit(fields []byte) error {
@@ -169,6 +197,9 @@ func (r *replication) onAck(fields []byte) error {
 		return wire.ErrMalformed
 	}
 	r.credit.heard, r.via.moved = r.e.clock.Now(), true
+	if f.stale() {
+		return nil
+	}
 	for len(f.ends) > 0 && f.ends[0].pos <= m.Position {
 		f.acked(f.ends[0].vec)
 		f.theirSaid = f.theirSaid.Join(f.ends[0].vec)
@@ -192,7 +223,7 @@ func (r *replication) onHave(fields []byte) error {
 		return nil // of a namespace that this device does not have, or before VECTOR
 	}
 	if d := r.e.deviceOf(m.NK); d != nil && d.shares(f.namespace) && (d == r.d || r.d.full()) {
-		known := f.namespace.rep.Within(m.Vector)
+		known := f.rep.Within(m.Vector)
 		d.in(f.namespace).has(known)
 		if d == r.d {
 			f.peer = f.peer.Join(known)
@@ -219,6 +250,9 @@ func (f *flow) ackWhenDurable(pos uint64) {
 }
 
 func (a ack) send() {
+	if a.f.stale() {
+		return
+	}
 	a.f.repl.returnCredit()
 	a.f.repl.send(wire.AppendAck(nil, &wire.Ack{Number: a.f.namespace.num, Position: a.pos}))
 	if a.f.disowned { // END behind ACK tells the other that there is no such record
@@ -248,7 +282,7 @@ func (d *device) pump() {
 
 // pumpAll sends and tells what there is of one namespace.
 func (f *flow) pumpAll() {
-	if !f.ready {
+	if !f.ready || f.rep != f.namespace.rep {
 		return
 	}
 	f.repl.e.pumps++
@@ -260,7 +294,7 @@ func (f *flow) pumpAll() {
 }
 
 func (f *flow) pump() {
-	r, rep := f.repl, f.namespace.rep
+	r, rep := f.repl, f.rep
 	f.announce()
 	for r.credit.open() && !f.holding() {
 		recs, next, end, err := rep.Next(f.peer, r.id, f.pos, dataMessage)
@@ -292,10 +326,10 @@ func (f *flow) pump() {
 
 // end says how far the other side now is, unless it knows.
 func (f *flow) end() {
-	rep := f.namespace.rep
-	v := rep.ToldTo(f.peer)
+	f.begun = true
+	v := f.rep.ToldTo(f.peer)
 	if !f.dirty && f.peer.CoversAll(v) {
-		if len(f.ends) == 0 && f.p.acked < f.pos && f.p.have.CoversAll(rep.Told()) { // all that came since came from there, and is in storage there
+		if len(f.ends) == 0 && f.p.acked < f.pos && f.p.have.CoversAll(f.rep.Told()) { // all that came since came from there, and is in storage there
 			f.p.reached(f.pos)
 			f.namespace.touch()
 		}
@@ -323,7 +357,7 @@ func (f *flow) holding() bool {
 
 // tell says HAVE when the other side does not know what this one has durably, or what that amounts to.
 func (f *flow) tell() {
-	v := f.namespace.rep.DurableVector()
+	v := f.rep.DurableVector()
 	if !f.told.CoversAll(v) {
 		f.spare()
 	}
@@ -351,7 +385,13 @@ func (f *flow) endCursor(pos uint64, all bool) {
 	}
 }
 
-func (f *flow) cursorKey() string { return f.repl.d.cursorIn(f.namespace) }
+func (f *flow) cursorKey() string {
+	num := f.namespace.num
+	if f.copying() {
+		num = f.namespace.copy.num()
+	}
+	return f.repl.d.cursorIn(num)
+}
 
 func (f *flow) saveCursor(pos uint64) {
 	var b []byte

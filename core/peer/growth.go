@@ -11,6 +11,16 @@ func (e *Engine) Growth() []replica.Growth {
 	return out
 }
 
+// Mending is how many namespaces take a fresh copy. The simulator cuts some.
+func (e *Engine) Mending() (n int) {
+	for _, x := range e.namespaces {
+		if x.copy != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // Tombstones is how many deletions each namespace keeps. The simulator has them go.
 func (e *Engine) Tombstones() []int {
 	var out []int

@@ -114,16 +114,19 @@ type domain struct {
 
 // namespace is a namespace on this device: its replica, what waits to be done to it, and who watches it.
 type namespace struct {
-	e     *Engine
-	num   uint16
-	app   string
-	name  string     // the application's, for people
-	on    bool       // it is synced at all
-	gone  bool       // it was dropped: there is no data, and nothing is synced until the application is added again
-	off   [][32]byte // the iks of devices of the circle that it is not synced with
-	rep   *replica.Replica
-	was   *replica.Replica // before trouble, while the engine opens again
-	peers *domain          // its application peers; nil if there never were any
+	e       *Engine
+	num     uint16
+	app     string
+	name    string     // the application's, for people
+	on      bool       // it is synced at all
+	gone    bool       // it was dropped: there is no data, and nothing is synced until the application is added again
+	off     [][32]byte // the iks of devices of the circle that it is not synced with
+	rep     *replica.Replica
+	copy    *freshCopy         // that is being taken; nil: none
+	was     []*replica.Replica // before trouble, while the engine opens again
+	retired *replica.Replica   // the one before a copy took its place, until that is in storage
+	untrue  bool               // a copy took its place, which was told, and taken back
+	peers   *domain            // its application peers; nil if there never were any
 
 	named   [32]byte // its name among devices of the circle namedBy
 	namedBy *domain
@@ -254,8 +257,9 @@ type replication struct {
 type flow struct {
 	repl      *replication
 	namespace *namespace
-	p         *progress // of the other device
-	number    uint16    // the other's number for it
+	rep       *replica.Replica // the namespace's when the session began, or a fresh copy
+	p         *progress        // of the other device
+	number    uint16           // the other's number for it
 
 	announced uint64            // the revision of the writers that the other side has been told of
 	said      map[uint64]uint64 // and of each, below which block its numbers are; nil: none yet
@@ -267,6 +271,8 @@ type flow struct {
 
 	busy  bool        // it is in the session's busy
 	ready bool        // the other's VECTOR is here: sending may begin
+	begun bool        // the other has been sent all that there was
+	anew  bool        // it lacks what it was known to have
 	peer  wire.Vector // what the other has, or will have once it has taken what was sent
 	pos   uint64      // the cursor
 	dirty bool        // DATA went out since the last END

@@ -21,6 +21,7 @@ func (e *Engine) moveData() {
 }
 
 func (n *namespace) move(choice byte) error {
+	n.stopMending()
 	if choice == moveBring {
 		if err := n.rep.Reissue(); err != nil {
 			return err
@@ -33,6 +34,7 @@ func (n *namespace) move(choice byte) error {
 		n.notify(changes, 0, "")
 	}
 	n.moving = false
+	n.setRestored(false)
 	n.e.led.SetMeta(metaMoving+n.number(), nil)
 	return nil
 }

@@ -78,12 +78,16 @@ func (e *Engine) openNamespace(n *namespace) error {
 	e.namespaces, e.apps[n.app] = append(e.namespaces, n), n
 	n.wake()
 	var err error
-	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Was: n.was, Watched: n.watched, Hurt: n.hurt})
+	was := n.was
 	n.was = nil
+	n.rep, err = replica.Open(e.led, n.num, replica.Config{Owner: e.publicNK(), Rand: e.rand, Was: was, Watched: n.watched, Hurt: n.hurt})
 	if err != nil {
 		return err
 	}
 	n.rep.Tight(e.fullness.full)
+	if err := n.openCopy(was); err != nil {
+		return err
+	}
 	sort.Slice(e.namespaces, func(i, j int) bool { return e.namespaces[i].num < e.namespaces[j].num })
 	return n.loadPeers()
 }

@@ -47,6 +47,7 @@ var verbs = [...]verb{
 	VerbKept:      {"kept", localStore, (*Engine).kept},
 	VerbRevokeOf:  {"revokeOf", localStore, (*Engine).revokeOf},
 	VerbSetQuota:  {"setQuota", localStore, onNamespace((*namespace).setQuota)},
+	VerbMend:      {"mend", anyStore, onNamespace((*namespace).asksToMend)},
 }
 
 // String returns the verb's name, "" if there is no such verb.

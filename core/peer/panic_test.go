@@ -16,7 +16,11 @@ func TestSuspect(t *testing.T) {
 	h.wait(5000)
 	suspect, known := [32]byte{}, false
 	h.tap = func(from *node, data []byte) []byte {
-		laptop.e.namespaceOf(notes).rep = nil // what is sent now is the first that needs it
+		n := laptop.e.namespaceOf(notes)
+		n.rep = nil // what is sent now is the first that needs it
+		for _, d := range laptop.e.devices {
+			d.flow(n).rep = nil
+		}
 		return data
 	}
 	func() {

@@ -93,7 +93,7 @@ func (f *flow) fits(recs []wire.Record, size int) (bool, error) {
 	n := f.namespace
 	if f.refused == 0 {
 		over, err := n.holdsBack(recs, size), error(nil)
-		if over == 0 {
+		if over == 0 && !f.copying() { // a copy is there for a while only
 			over, err = n.over(size+replica.VersionRoom*len(recs), func() (int, error) { return n.rep.RoomForRecords(recs, f.source()) })
 		}
 		if err != nil || over == 0 {
@@ -122,7 +122,7 @@ func (r *replication) onFull(fields []byte) error {
 	}
 	if !f.stopped {
 		f.stopped, f.p.full, r.wantsRoom = true, true, true
-		f.stored, f.fullAt = f.namespace.rep.Stored(), r.e.clock.Now()
+		f.stored, f.fullAt = f.rep.Stored(), r.e.clock.Now()
 		f.namespace.touch()
 	}
 	return nil
@@ -135,7 +135,7 @@ func (r *replication) hasRoom() bool {
 	}
 	for _, f := range r.flows {
 		n := f.namespace
-		room := f.refused > 0 && !r.e.fullness.full && n.left(f.refused) || f.stopped && n.rep.Stored() < f.stored
+		room := f.refused > 0 && !r.e.fullness.full && n.left(f.refused) || f.stopped && f.rep.Stored() < f.stored
 		if room && r.e.clock.Due(f.fullAt+fullRetry) {
 			return true
 		}

@@ -19,7 +19,7 @@ func (n *namespace) distrust() {
 		if p := d.byName[n]; p != nil {
 			p.whole = false
 		}
-		if key := d.cursorIn(n); len(n.e.led.Meta(key)) != 0 {
+		if key := d.cursorIn(n.num); len(n.e.led.Meta(key)) != 0 {
 			n.e.led.SetMeta(key, nil)
 		}
 	}

@@ -62,6 +62,7 @@ func (e *Engine) renewSelf() {
 	e.self.name = name
 	e.saveName()
 	for _, n := range e.namespaces {
+		n.stopMending()
 		n.rep.SetOwner(e.publicNK())
 		n.wake()
 	}

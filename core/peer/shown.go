@@ -28,7 +28,7 @@ func (n *namespace) show(changes []replica.Change) {
 
 // committed notes that the commit in flight is in storage.
 func (n *namespace) committed() {
-	n.rep.Committed()
+	n.each((*replica.Replica).Committed)
 	rest := copy(n.shown, n.shown[n.flying:])
 	clear(n.shown[rest:])
 	n.shown, n.flying = n.shown[:rest], 0

@@ -76,7 +76,8 @@ func (d *device) status(s *standing) Device {
 }
 
 func (n *namespace) status() AppStatus {
-	out := AppStatus{App: n.app, Name: n.name, On: n.on, Entries: n.rep.Count(), Bytes: n.rep.Bytes(), Stored: n.rep.Stored(), Quota: n.quota(), Full: n.full(), Damaged: n.looked.damaged}
+	out := AppStatus{App: n.app, Name: n.name, On: n.on, Entries: n.rep.Count(), Bytes: n.rep.Bytes(), Stored: n.rep.Stored(), Quota: n.quota(), Full: n.full(),
+		Mending: n.copy != nil, Restored: n.restored(), Damaged: n.looked.damaged}
 	for _, d := range n.e.devices {
 		switch {
 		case !d.member():
@@ -160,7 +161,8 @@ func sameDevice(a, b Device) bool {
 }
 
 func (s *AppStatus) sameState(o *AppStatus) bool {
-	return s.App == o.App && s.Name == o.Name && s.Damaged.same(&o.Damaged) && s.On == o.On && s.Quota == o.Quota && s.Full == o.Full && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
+	return s.App == o.App && s.Name == o.Name && s.Damaged.same(&o.Damaged) && s.On == o.On && s.Quota == o.Quota && s.Full == o.Full &&
+		s.Mending == o.Mending && s.Restored == o.Restored && slices.EqualFunc(s.Peers, o.Peers, sameDevice) &&
 		slices.EqualFunc(s.Devices, o.Devices, func(a, b AppDevice) bool {
 			return a.ID == b.ID && a.On == b.On && a.Theirs == b.Theirs && (a.ToSend == 0) == (b.ToSend == 0) && a.ToReceive == b.ToReceive && a.Full == b.Full &&
 				a.Differs == b.Differs

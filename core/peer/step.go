@@ -198,6 +198,7 @@ func (e *Engine) timers() {
 	e.dropPending()
 	for _, n := range e.namespaces {
 		n.sweep()
+		n.keepCopy()
 	}
 }
 

@@ -18,7 +18,7 @@ func (f *flow) compared() bool {
 
 // claimsSum notes what END says. Its vector is one of what is stored there only if it comes with a sum; what earlier ENDs said is then, too.
 func (f *flow) claimsSum(v wire.Vector, s *wire.Sum) {
-	f.theirClaims = f.theirClaims.Join(f.namespace.rep.Within(v))
+	f.theirClaims = f.theirClaims.Join(f.rep.Within(v))
 	if s != nil {
 		f.theirSaid = f.theirSaid.Join(f.theirClaims)
 		f.heardSum(v, s)
@@ -29,7 +29,7 @@ func (f *flow) claimsSum(v wire.Vector, s *wire.Sum) {
 // are not known here is not this device's. It is noted in the order in which it comes, though END waits for the records before it: HAVE and ACK do
 // not, and say more.
 func (f *flow) heardSum(v wire.Vector, s *wire.Sum) {
-	known := f.namespace.rep.Within(v)
+	known := f.rep.Within(v)
 	f.asked = f.asked || s != nil && len(v) == 0
 	if f.theirSaid = f.theirSaid.Join(known); s == nil || !f.compared() || len(known) != len(v) {
 		return
@@ -39,12 +39,12 @@ func (f *flow) heardSum(v wire.Vector, s *wire.Sum) {
 
 // compare compares what both hold, when both have the same durably.
 func (f *flow) compare() {
-	p, own := f.p, f.namespace.rep.DurableSum()
+	p, own := f.p, f.rep.DurableSum()
 	if own != f.ownSum {
 		f.ownSum, f.ownSumAt, f.weighed = own, f.repl.e.clock.Now(), false
 	}
 	if own != nil && f.theirSum != nil && !f.weighed {
-		v := f.namespace.rep.DurableVector()
+		v := f.rep.DurableVector()
 		same := *own == *f.theirSum
 		// Of what a third device said, the other's sum may have been before: then the two only seem to differ.
 		if f.weighed = true; f.theirSumOf.Same(v) && (same || f.theirSumSaid.CoversAll(v)) {
@@ -100,8 +100,8 @@ func (f *flow) owesSum() bool {
 
 // sumOf is the sum that is told with a vector, nil if there is none of just that.
 func (f *flow) sumOf(v wire.Vector) *wire.Sum {
-	s := f.namespace.rep.DurableSum()
-	if s == nil || !f.compared() || !v.Same(f.namespace.rep.DurableVector()) {
+	s := f.rep.DurableSum()
+	if s == nil || !f.compared() || !v.Same(f.rep.DurableVector()) {
 		return nil
 	}
 	f.saidSum, f.toldSum, f.asked = *s, *s, false

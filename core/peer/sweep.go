@@ -59,6 +59,10 @@ func (n *namespace) collect() {
 	if n.rep.Tombstones() == 0 {
 		return
 	}
+	if n.copy != nil { // which may have been sent what they delete, and not them
+		n.rep.Collect(nil)
+		return
+	}
 	var all wire.Vector
 	first := true
 	for _, d := range n.e.devices {

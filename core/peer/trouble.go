@@ -121,7 +121,7 @@ func (e *Engine) bareWhere(is func(*namespace) bool) *namespace {
 	for i, n := range parked {
 		if is(n) {
 			e.trouble.parked = append(parked[:i], parked[i+1:]...)
-			*n = namespace{e: e, queue: n.queue, watches: n.watches, wrong: n.wrong, was: n.rep}
+			*n = namespace{e: e, queue: n.queue, watches: n.watches, wrong: n.wrong, was: n.hadReplicas(), untrue: n.untrue || n.retired != nil}
 			return n
 		}
 	}
@@ -133,7 +133,11 @@ func (e *Engine) reopened() {
 	e.openDevices()
 	e.doAgain()
 	for _, n := range e.namespaces {
-		n.queue = append([]task{{run: n.setRight, fail: func(Code) {}, reads: true}}, n.queue...)
+		right := n.setRight
+		if n.untrue {
+			n.untrue, n.wrong, right = false, nil, n.reset()
+		}
+		n.queue = append([]task{{run: right, fail: func(Code) {}, reads: true}}, n.queue...)
 	}
 	e.trouble.refuse(e.trouble.code)
 	e.touch()

@@ -45,6 +45,7 @@ const (
 	VerbKept      VerbID = 37
 	VerbRevokeOf  VerbID = 38
 	VerbSetQuota  VerbID = 39
+	VerbMend      VerbID = 40
 )
 
 // The verbs, with what each returns in Reply behind the arrow.
@@ -125,6 +126,8 @@ type (
 	RevokeOf struct{}
 	// SetQuota → nothing. What is stored already stays, however little App may have.
 	SetQuota struct{ Bytes uint64 } // 0: what Config says
+	// Mend → nothing: a fresh copy of App is taken from another device, now or when one is there.
+	Mend struct{}
 )
 
 // ID returns the verb's number.
@@ -151,6 +154,7 @@ func (Keep) ID() VerbID      { return VerbKeep }
 func (Kept) ID() VerbID      { return VerbKept }
 func (RevokeOf) ID() VerbID  { return VerbRevokeOf }
 func (SetQuota) ID() VerbID  { return VerbSetQuota }
+func (Mend) ID() VerbID      { return VerbMend }
 
 // Write is one put (JSON or Bytes) or deletion of a batch. A batch has each key at most once; the last one counts.
 type Write struct {

@@ -35,7 +35,10 @@ func (f *flow) source() replica.Source {
 // announceOwn signs what there is to be announced of this device's own writers.
 func (n *namespace) announceOwn() {
 	n.rep.SignOwn(n.sign)
-	w := n.rep.Own()
+	n.announces(n.rep.Own())
+}
+
+func (n *namespace) announces(w *wire.Writer) {
 	if w == nil {
 		return
 	}
@@ -54,7 +57,7 @@ func (n *namespace) sign(w *wire.Writer) {
 // announce tells of the writers that the other side has not been told of. It comes before every record of theirs.
 func (f *flow) announce() {
 	f.namespace.announceOwn()
-	rep := f.namespace.rep
+	rep := f.rep
 	if revision := rep.WritersRevision(); f.said != nil && f.announced == revision {
 		return
 	} else {
@@ -82,7 +85,7 @@ func (f *flow) announce() {
 func (f *flow) marks(list []*wire.Writer) (out []wire.Marks) {
 	for _, w := range list {
 		if w.NK == f.repl.d.nk {
-			if tails := f.namespace.rep.Marks(w.ID); len(tails) > 0 {
+			if tails := f.rep.Marks(w.ID); len(tails) > 0 {
 				out = append(out, wire.Marks{Writer: w.ID, Tails: tails})
 			}
 		}
@@ -96,7 +99,7 @@ func (f *flow) credible(v wire.Vector) (out wire.Vector) {
 		return v
 	}
 	for _, e := range v {
-		if w := f.namespace.rep.Writer(e.Writer); w != nil && w.NK == f.namespace.e.publicNK() {
+		if w := f.rep.Writer(e.Writer); w != nil && w.NK == f.namespace.e.publicNK() {
 			out = append(out, e)
 		}
 	}
@@ -106,7 +109,7 @@ func (f *flow) credible(v wire.Vector) (out wire.Vector) {
 // credited is what the other side takes ACK to say of what its END said: what is durable here, and of an application peer's only what is of its
 // own writers.
 func (f *flow) credited(v wire.Vector) (out wire.Vector) {
-	rep, d := f.namespace.rep, f.repl.d
+	rep, d := f.rep, f.repl.d
 	for _, e := range v {
 		w := rep.Writer(e.Writer)
 		if (d.full() || w != nil && w.NK == d.nk) && rep.DurableVector().CoversAll(wire.Vector{e}) {
@@ -128,6 +131,9 @@ func (r *replication) onWriters(fields []byte) error {
 	if err != nil || f == nil {
 		return wire.ErrMalformed
 	}
+	if f.stale() {
+		return nil
+	}
 	for _, w := range m.List {
 		i := slices.IndexFunc(m.Marks, func(x wire.Marks) bool { return x.Writer == w.ID })
 		marks := wire.Marks{Writer: w.ID, Tails: f.peer.Of(w.ID).Tails} // of a device that sends none
@@ -143,11 +149,13 @@ func (r *replication) onWriters(fields []byte) error {
 
 // takeWriter takes an announcement. One of a device that nobody knows, or that cannot be, is left out; of the sender's own that is an error.
 func (f *flow) takeWriter(w *wire.Writer, marks wire.Marks) error {
-	n, d := f.namespace, f.repl.d
+	n, d, rep := f.namespace, f.repl.d, f.rep
 	if w.NK == n.e.publicNK() {
 		f.lacks(marks)
+		rep = n.rep // it is for the namespace to know its own, and a copy knows no other
 	}
-	if o := n.rep.Writer(w.ID); o != nil && o.Reserved >= w.Reserved && o.Block >= w.Block && o.Opening == w.Opening {
+	if o := rep.Writer(w.ID); o != nil && o.Reserved >= w.Reserved && o.Block >= w.Block && o.Opening == w.Opening {
+		f.rep.Announce(o)
 		return nil
 	}
 	ik, full, ok := n.owner(w.NK)
@@ -160,11 +168,14 @@ func (f *flow) takeWriter(w *wire.Writer, marks wire.Marks) error {
 		if n.ours(w, marks) {
 			f.elsewhere()
 		}
+		if f.rep != n.rep {
+			f.rep.Announce(w)
+		}
 		return nil
-	case n.rep.Writer(w.ID) == nil && !n.room(w, full):
+	case rep.Writer(w.ID) == nil && !n.room(rep, w, full):
 		return f.unless(w.NK != d.nk)
 	}
-	n.rep.Announce(w)
+	rep.Announce(w)
 	return nil
 }
 
@@ -177,8 +188,8 @@ func (f *flow) unless(passedOn bool) error {
 }
 
 // room reports whether the device of a new writer may have another one.
-func (n *namespace) room(w *wire.Writer, full bool) bool {
-	own, family := n.countWriters(w.NK)
+func (n *namespace) room(rep *replica.Replica, w *wire.Writer, full bool) bool {
+	own, family := n.countWriters(rep, w.NK)
 	ik, _, _ := n.owner(w.NK)
 	switch {
 	case full:
@@ -190,10 +201,10 @@ func (n *namespace) room(w *wire.Writer, full bool) bool {
 }
 
 // countWriters returns how many writers a device has, and how many all those have that came in by the same application peer.
-func (n *namespace) countWriters(nk [32]byte) (own, family int) {
+func (n *namespace) countWriters(rep *replica.Replica, nk [32]byte) (own, family int) {
 	sponsor := n.sponsor(nk)
 	same := map[[32]byte]bool{}
-	n.rep.EachWriter(func(o *wire.Writer) {
+	rep.EachWriter(func(o *wire.Writer) {
 		in, seen := same[o.NK]
 		if !seen {
 			ik, _, _ := n.owner(o.NK)
@@ -213,7 +224,8 @@ func (n *namespace) countWriters(nk [32]byte) (own, family int) {
 // ours takes an announcement that this device has signed itself, and reports whether it is news. One that it does not know is a copy's.
 func (n *namespace) ours(w *wire.Writer, marks wire.Marks) (news bool) {
 	if !n.rep.Foreign(w) {
-		return n.rep.Announce(w) // of an earlier writer: what a copy wrote as it is taken like another's
+		current := n.rep.Own()
+		return n.rep.Announce(w) && (current == nil || current.ID != w.ID) // of an earlier writer: what a copy wrote as it is taken like another's
 	}
 	n.recover(marks, w)
 	return true
@@ -275,6 +287,7 @@ func (n *namespace) recoverFork(marks wire.Marks, proof *wire.Writer) error {
 	if done, err := n.rep.RecoverFork(marks, proof); err != nil || !done {
 		return err
 	}
+	n.setRestored(true)
 	n.retract()
 	return nil
 }

@@ -123,12 +123,12 @@ func (r *Replica) Foreign(w *wire.Writer) bool {
 	if w.Reserved > r.writer.reserved {
 		return true
 	}
-	for _, x := range r.runs {
-		if x.block == w.Block && x.opening == w.Opening {
-			return false
-		}
-	}
-	return len(r.runs) < maxRuns || w.Block > r.runs[0].block
+	return !r.knowsRun(w) && (len(r.runs) < maxRuns || w.Block > r.runs[0].block)
+}
+
+// knowsRun reports whether an announcement of the own writer is of a run that this replica remembers.
+func (r *Replica) knowsRun(w *wire.Writer) bool {
+	return slices.Contains(r.runs, run{w.Block, w.Opening})
 }
 
 // verdict says what becomes of a record.

@@ -129,6 +129,9 @@ func (r *Replica) openDamage() {
 	r.damage.recount(r.segs)
 }
 
+// Hurt reports whether a value that counts cannot be read, as far as that was found.
+func (r *Replica) Hurt() bool { return r.damage.segments > 0 }
+
 // Surveying reports whether there is damage that Survey has yet to find names for.
 func (r *Replica) Surveying() bool {
 	return r.damage.segments > 0 && slices.ContainsFunc(r.segs, func(s *segment) bool { return s.hurts() && s.ruin == nil })

@@ -21,6 +21,8 @@ func (r *Replica) RecoverFork(marks wire.Marks, proof *wire.Writer) (done bool, 
 	switch {
 	case proof == nil && !r.Behind(marks), proof != nil && !r.Foreign(proof):
 		return false, nil
+	case proof != nil && r.knowsRun(proof): // what was before that run is the same, and of its own block as much as marks say
+		from = max(from, proof.Block<<wire.BlockBits)
 	case proof != nil:
 		from = min(from, min(proof.Block, r.unused())<<wire.BlockBits)
 	}

@@ -28,7 +28,7 @@ type harness struct {
 	durability storage.Durability // of what is written next
 	loads      int                // bytes that were loaded
 	fetched    int                // blocks that were
-	was        *Replica           // see Config
+	was        []*Replica         // see Config
 }
 
 // newHarness makes an empty replica. cold keeps nothing opened that need not be, and checks that ErrWait changes nothing.
@@ -59,7 +59,7 @@ func (g *harness) reopen() {
 // again opens it in the same run, as after a commit that failed.
 func (g *harness) again() {
 	g.t.Helper()
-	g.was = g.Replica
+	g.was = []*Replica{g.Replica}
 	if err := g.tryReopen(); err != nil {
 		g.t.Fatalf("open again: %v", err)
 	}

@@ -35,7 +35,7 @@ import (
 type Config struct {
 	Owner   [32]byte          // the device's nk, to which its writers are bound
 	Rand    io.Reader         // of cryptographic quality; nil: crypto/rand
-	Was     *Replica          // what it was in this run, before a commit failed: no number and no position is given again; nil: nothing
+	Was     []*Replica        // what it may have been in this run, before a commit failed: no number and no position is given again
 	Watched func(string) bool // whether a change of this key needs its value before the change; nil: none does
 	Hurt    func()            // is called when damage is found; may be nil
 }
@@ -197,7 +197,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	}
 	r.openDamage()
 	r.nextPos = r.reservedPos // none is used twice, also none that was sent and never committed
-	if w := cfg.Was; w != nil {
+	for _, w := range cfg.Was {
 		if r.nextPos = max(r.nextPos, w.nextPos+1); r.nextPos > r.reservedPos {
 			r.reservedPos = (r.nextPos>>positionBits + 1) << positionBits
 			r.logReserved()
@@ -206,7 +206,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 			r.writer.reserved = max(r.writer.reserved, w.writer.reserved)
 		}
 	}
-	if len(r.stretches) == 0 || r.stretch().mark == 0 || cfg.Was != nil {
+	if len(r.stretches) == 0 || r.stretch().mark == 0 || len(cfg.Was) > 0 {
 		r.begin()
 	}
 	r.cfg.Was = nil
@@ -227,12 +227,7 @@ func (r *Replica) reset() {
 	}
 	r.random(r.incarnation[:])
 	r.newWriter()
-	for _, p := range r.pages {
-		r.led.DelBlock(p.id)
-	}
-	for _, s := range r.segs {
-		r.led.DelBlock(s.id)
-	}
+	r.dropBlocks()
 	r.pages = nil
 	r.setSegments(nil)
 	r.forgetMemory()

@@ -19,26 +19,26 @@ var rows = []Row{
 	{"operations", []string{
 		"write", "batch", "burst", "import", "import again", "delete", "large value", "bulk", "heavy", "second block", "aside",
 		"other application", "move circle", "revoke", "look", "count", "list", "conflicts", "new name", "watch", "watch on",
-		"unwatch", "clear out", "range", "range after a key", "range backwards", "invite", "join", "pair", "bring", "discard", "leave", "open",
+		"unwatch", "clear out", "range", "range after a key", "range backwards", "invite", "join", "pair", "bring", "discard", "leave", "open", "fresh copy",
 	}},
 	{"faults", []string{
 		"drop", "silent line", "cut off", "say offline", "restart server", "slow", "flip", "lose", "frame twice", "frame late", "kill",
 		"power cut", "lost commits", "lost strict commits, alone", "damaged block",
 		"commit got through", "death at a commit", "take over", "sleep", "disk full", "full disk", "disk error", "slow commit", "jump", "jump by years",
 		"night", "switch off", "drop application",
-		"start over", "lose device", "months",
+		"start over", "lose device", "months", "copy cut off", "copy killed",
 	}},
 	{"checks", []string{
 		"sum", "equal vectors", "mirror", "mirror after crash", "prefix mirror", "change", "prefix change", "reset", "content",
 		"conflicting content", "winner", "delivered", "status made anew", "bytes", "content aside",
 		"durable write", "status", "overdue", "growth", "shut out", "named", "swept namespace", "forgotten by server", "reopened", "deletion on a full disk",
-		"write on a full disk",
+		"write on a full disk", "mended device",
 	}},
 }
 
 var (
 	hostileRows = []Row{{"lies", Lies()}, {"of liars", []string{"overheard message"}}}
-	backupRows  = []Row{{"backups", []string{"backup", "restore", "copy", "told of a copy", "lost strict commits"}}}
+	backupRows  = []Row{{"backups", []string{"backup", "restore", "copy", "told of a copy", "lost strict commits", "restored device"}}}
 )
 
 // Rows are what a simulation with these options counts, what must happen over many seeds first.

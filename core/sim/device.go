@@ -29,6 +29,7 @@ type device struct {
 	backup  *Snapshot
 	id      string              // as others know it, once it is known
 	dropped bool                // its data of the application was deleted
+	copies  int                 // how often it was asked to take a fresh copy
 	lost    bool                // it is never heard again
 	diary   *diary              // while months pass
 	hurt    map[string][]*write // keys whose values were damaged, with what they had

@@ -90,8 +90,10 @@ func (w *simulation) newProfile() (p profile) {
 			p.faults = append(append(network, programs...), jump, night, night)
 			break
 		}
-		// No deletions: a backup from before a deletion that everyone had, and forgot, brings back what nobody else takes in.
-		p.name, p.deletes = "backups", 0
+		p.name = "backups"
+		if w.res.Seed%2 == 0 { // what comes back is not deleted again
+			p.deletes = 0
+		}
 		p.faults = append([]fault{restoreBackup, restoreBackup, makeBackup, makeBackup, makeBackup, makeBackup, copyDisk, loseStrict}, programs...)
 	case 7:
 		p.name, p.stores = "stores", true

@@ -32,6 +32,7 @@ func (w *simulation) verify() {
 	}
 	w.passMonths()
 	w.waitQuiet()
+	w.mendRestored()
 	w.checkSwept()
 	all := w.contents()
 	w.compareAll(all)
@@ -148,6 +149,8 @@ func (w *simulation) quiet() string {
 			return d.name + " has not answered everything"
 		case p.flight != nil:
 			return d.name + " is committing"
+		case len(w.honest()) > 1 && p.mending():
+			return d.name + " takes a fresh copy"
 		case len(w.honest()) > 1 && p.status.Sync != peer.SyncOnline:
 			return d.name + " is not online"
 		case len(p.others()) != len(w.honest())-1:

@@ -14,6 +14,9 @@ import (
 // addRare adds it, by the seed's last digits.
 func (w *simulation) addRare(p *profile) {
 	p.apps, p.servers = []string{aside}, 1
+	if w.takesCopies() {
+		p.faults = append(p.faults, askForCopy, askForCopy, askForCopy)
+	}
 	if w.opt.Hostile || w.opt.Backups {
 		return
 	}

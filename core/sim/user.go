@@ -156,13 +156,16 @@ func (u *user) compare(entries []peer.Entry, inside func(string) bool) {
 
 // changed brings the mirror up to date, and has it agree with what the change says was there before.
 func (u *user) changed(c peer.Changed, catchUp bool) {
-	if c.Position < u.position {
+	if c.Position < u.position && !c.Reset {
 		u.w.failf("%s: Changed went back from position %d to %d", u.d.name, u.position, c.Position)
 	}
 	u.position = c.Position
 	if c.Reset { // which only who comes back is told, first
-		if !catchUp {
+		if !catchUp && !u.d.mayReset() {
 			u.w.failf("%s: a watch was reset on the way", u.d.name)
+		}
+		if !catchUp {
+			u.w.did("mended device")
 		}
 		u.w.log(u.d.name, "reset", uint64(len(u.mirror)))
 		u.w.did("reset")

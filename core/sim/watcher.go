@@ -62,14 +62,14 @@ func (x *watcher) end(p *proc) {
 func (x *watcher) changed(c peer.Changed, first bool) {
 	w := x.u.w
 	if c.Reset {
-		if !first {
+		if !first && !x.u.d.mayReset() {
 			w.failf("%s: a watch of %q was reset on the way", x.u.d.name, x.prefix)
 		}
 		w.log(x.u.d.name, "reset", uint64(len(x.mirror)), x.prefix)
 		w.did("reset")
 		x.mirror = map[string]entry{}
 	}
-	if c.Position < x.position && !first {
+	if c.Position < x.position && !first && !c.Reset {
 		w.failf("%s: a watch of %q went back from position %d to %d", x.u.d.name, x.prefix, x.position, c.Position)
 	}
 	x.position = c.Position

@@ -151,6 +151,7 @@ function details(m: Page, state: State, app: App): Element {
     app.full && problem(t('fullText')),
     app.damaged && problem(t('damagedText', { n: app.damaged.keys })),
     app.damaged && h('ul', { class: 'names' }, ...app.damaged.names.map((name) => h('li', {}, foreign(name)))),
+    ...mends(m, app),
     devices(m, state, app),
     peers(m, app),
     app.allowed && tokens(m, app),
@@ -160,6 +161,16 @@ function details(m: Page, state: State, app: App): Element {
       button(t(app.allowed ? 'removeApp' : 'deleteHere'), remove, { class: 'danger', icon: 'trash' }),
     ),
   )
+}
+
+// What there is to say of a fresh copy of the application's data.
+function mends(m: Page, app: App): Child[] {
+  if (app.mending) return [h('p', {}, t('mending'))]
+  if (!app.devices.some((d) => d.differs)) return []
+  return [
+    problem(t(app.restored ? 'mendRestored' : 'mendText')),
+    button(t('mend'), () => void m.act('mend', { app: app.app })),
+  ]
 }
 
 // With which of the user's computers an application is synced.

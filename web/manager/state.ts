@@ -55,6 +55,8 @@ export interface App {
   quota: number
   full: boolean // there is no room for what was to come
   damaged?: Damaged
+  mending: boolean // a fresh copy is being taken from another device
+  restored: boolean // what is stored proved to be an older state
   lastUsed: number
   connected: number
   tokens: Token[]

@@ -116,8 +116,13 @@ export const en = {
   ofQuota: '{stored} of {quota}',
   full: 'Full: {stored}',
   fullThere: 'has no room for more',
-  differs:
-    'holds something else than this computer, and syncing does not mend it: write what differs again on one of the two',
+  differs: 'holds something else than this computer, and syncing does not mend it',
+  mendText:
+    'Another device holds something else, and syncing does not mend it. Take a fresh copy on the one that was put back to an older state, as from a backup. What only that one has is kept.',
+  mendRestored:
+    'This computer was put back to an older state, as from a backup, and shows what was deleted since. A fresh copy from another device mends that. What only this computer has is kept.',
+  mend: 'Take a fresh copy',
+  mending: 'A fresh copy is being taken from another device. Reading and writing go on.',
   fullText:
     'There is no room for more. What other devices have written waits there, and nothing is lost. Delete something in the application, or give it more room.',
   damagedText: {
@@ -515,8 +520,13 @@ export const fr: Like<typeof en> = {
   ofQuota: '{stored} sur {quota}',
   full: 'Plein : {stored}',
   fullThere: 'n’a plus de place',
-  differs:
-    'ne contient pas la même chose que cet ordinateur, et la synchronisation n’y change rien : réécrivez sur l’un des deux ce qui diffère',
+  differs: 'ne contient pas la même chose que cet ordinateur, et la synchronisation n’y change rien',
+  mendText:
+    'Un autre appareil ne contient pas la même chose, et la synchronisation n’y change rien. Reprenez une copie sur celui qui a été remis dans un état plus ancien, comme par une sauvegarde. Ce que lui seul contient est gardé.',
+  mendRestored:
+    'Cet ordinateur a été remis dans un état plus ancien, comme par une sauvegarde, et montre ce qui a été effacé depuis. Une copie reprise d’un autre appareil y remédie. Ce que lui seul contient est gardé.',
+  mend: 'Reprendre une copie',
+  mending: 'Une copie est reprise d’un autre appareil. La lecture et l’écriture continuent.',
   fullText:
     'Il n’y a plus de place. Ce que les autres appareils ont écrit y attend, et rien n’est perdu. Effacez quelque chose dans l’application, ou donnez-lui plus de place.',
   damagedText: {

@@ -37,6 +37,8 @@ export const app = (address: string, name: string, more: Partial<App> = {}): App
     stored: 3_100_000,
     quota: 1_073_741_824,
     full: false,
+    mending: false,
+    restored: false,
     lastUsed: now - 9 * minute,
     connected: 0,
   },

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -13,7 +14,7 @@ import (
 func appsCommand(u *ui) *cli.Command {
 	return &cli.Command{
 		Name: "apps", Usage: "list the applications, and say which may use the store", Category: "store",
-		Description: withJSON(`{"apps": [{"app", "name", "allowed", "on", "entries", "bytes", "stored", "quota", "full", "lastUsed", "connected", "peers"}], "requests":
+		Description: withJSON(`{"apps": [{"app", "name", "allowed", "on", "entries", "bytes", "stored", "quota", "full", "mending", "restored", "lastUsed", "connected", "peers"}], "requests":
 [{"request", "app", "origin", "program", "name", "again", "digits", "typing", "expires"}], "blocked": [{"app"}]}. Times are Unix milliseconds.`),
 		Flags:  []cli.Flag{dataFlag(), jsonFlag()},
 		Action: u.store(nothing, appsList),
@@ -40,6 +41,12 @@ func appsCommand(u *ui) *cli.Command {
 				Name: "quota", Usage: "say how much an application may store on this computer", ArgsUsage: "APP SIZE",
 				Description: "SIZE is a number of bytes, or one with a unit: 500M, 2G, 1.5G. At first it is 1G. What is stored already stays.",
 				Flags:       []cli.Flag{dataFlag(), jsonFlag()}, Action: first(quotaTakes, u.silent(two, appsQuota)),
+			},
+			{
+				Name: "mend", Usage: "take a fresh copy of an application's data from another device", ArgsUsage: "APP",
+				Description: `For a computer that was put back to an older state, as from a backup, and goes on showing what was deleted since: what the other
+device has counts, and what only this computer has is kept. Until it is done, "masq apps" says so; the other device has to be online.`,
+				Flags: []cli.Flag{dataFlag(), jsonFlag()}, Action: u.silent(one, appsMend),
 			},
 			{
 				Name: "remove", Usage: "take an application's access away", ArgsUsage: "APP",
@@ -90,7 +97,7 @@ func appsList(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 	}
 	return u.table("APPLICATION\tNAME\tMAY USE IT\tSYNCED\tENTRIES\tSTORED\tOF\tLAST USED", func(row func(...any)) {
 		for _, a := range s.Apps {
-			row(oneLine(a.App), orDash(oneLine(a.Name)), yesNo(a.Allowed), yesNo(a.On), a.Entries, size(a.Stored)+full(a.Full), size(a.Quota), when(a.LastUsed))
+			row(oneLine(a.App), orDash(oneLine(a.Name)), yesNo(a.Allowed), yesNo(a.On), a.Entries, size(a.Stored)+full(a.Full)+mending(a.Mending), size(a.Quota), when(a.LastUsed))
 		}
 	})
 }
@@ -98,6 +105,13 @@ func appsList(ctx context.Context, u *ui, c *client, cmd *cli.Command) error {
 func full(yes bool) string {
 	if yes {
 		return ", full"
+	}
+	return ""
+}
+
+func mending(yes bool) string {
+	if yes {
+		return ", takes a fresh copy"
 	}
 	return ""
 }
@@ -209,6 +223,15 @@ func quotaTakes(cmd *cli.Command) error {
 func appsQuota(ctx context.Context, _ *ui, c *client, cmd *cli.Command) error {
 	bytes, _ := parseSize(cmd.Args().Get(1))
 	return c.call(ctx, "setQuota", params{"app": cmd.Args().First(), "bytes": bytes}, nil)
+}
+
+func appsMend(ctx context.Context, _ *ui, c *client, cmd *cli.Command) error {
+	err := c.call(ctx, "mend", params{"app": cmd.Args().First()}, nil)
+	var refused *rpcError
+	if errors.As(err, &refused) && refused.Data.Code == "E_VALUE" {
+		return hint(errors.New("there is no other device to take a fresh copy from"), "it has to be a local store of yours that syncs the application with this one")
+	}
+	return err
 }
 
 // parseSize reads a number of bytes, maybe with a unit of powers of 1,024.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -184,10 +185,13 @@ func (d *doctor) store(ctx context.Context, c *client) {
 
 // differing names the devices that hold something else though nothing is left to be sent.
 func (d *doctor) differing(s *state) {
+	hint := `"masq apps mend APP" takes a fresh copy: run it on the one of the two that was put back to an older state, as from a backup`
+	if slices.ContainsFunc(s.Apps, func(a appState) bool { return a.Restored }) {
+		hint = `this store was put back to an older state, as from a backup: "masq apps mend APP" takes a fresh copy`
+	}
 	for _, x := range s.Devices {
 		if x.Differs {
-			d.bad("devices", "write or delete again on one of the two what differs; one of them may have been put back to an older state",
-				"%s holds something else than this store, and syncing does not mend it", oneLine(x.Name))
+			d.bad("devices", hint, "%s holds something else than this store, and syncing does not mend it", oneLine(x.Name))
 		}
 	}
 }

@@ -53,6 +53,8 @@ type appState struct {
 	Quota     uint64   `json:"quota"`
 	Full      bool     `json:"full"`
 	Damaged   *damaged `json:"damaged,omitempty"`
+	Mending   bool     `json:"mending"`
+	Restored  bool     `json:"restored"`
 	LastUsed  uint64   `json:"lastUsed"`
 	Connected int      `json:"connected"`
 	Peers     []device `json:"peers"`

@@ -21,6 +21,8 @@ const (
 	sinceGo      = "core/replica/since.go"
 	sumGo        = "core/replica/sum.go"
 	writerGo     = "core/replica/writer.go"
+	freshGo      = "core/replica/fresh.go"
+	peerFresh    = "core/peer/fresh.go"
 	shownGo      = "core/peer/shown.go"
 	places       = "core/roster/places.go"
 	peerPlaces   = "core/peer/places.go"
@@ -100,7 +102,7 @@ var rights = []mutant{
 
 	// What a device says of writers.
 	{"an announcement is its device's", writers, "case !ed25519.Verify(ik[:], w.Signed(n.ns()), w.Sig[:]):", "case len(ik) == 0:"},
-	{"a device has so many writers", writers, " && !n.room(w, full):", " && false && full:"},
+	{"a device has so many writers", writers, " && !n.room(rep, w, full):", " && false && full:"},
 	{"a mere word makes a new writer so often", writers, "	if count >= limit {", "	if false && count >= limit {"},
 	{"who lies about its own writing is cut off", flow, "	if errors.Is(err, replica.ErrLie) {", "	if false && errors.Is(err, replica.ErrLie) {"},
 	{"a peer's word counts for its own writers", belief, "case !own && !src.Full,", "case false && own,"},

@@ -15,7 +15,7 @@ var lied = []planted{
 	{mutant{"a context names what is not reserved", belief, "		if !r.reserved(wire.Dot{Writer: p.Writer, Seq: number(p)}) {\n			wrong", "		if false {\n			wrong"}, hostile},
 	{mutant{"a version supersedes what it names alone", versions, "\treturn wire.ContextReaches(v.ctx, other) || v.abridged && wire.ReachesNamed(v.ctx, other) && !wire.Sees(other, v.dot)\n", "\treturn true\n"}, hostile},
 	{mutant{"HAVE about the own writer makes a new one", flow, "	if d := r.e.deviceOf(m.NK); d != nil &&",
-		"	if f.namespace.rep.Heard(m.Vector) {\n		f.namespace.rep.Renew()\n	}\n	if d := r.e.deviceOf(m.NK); d != nil &&"}, hostile},
+		"	if f.rep.Heard(m.Vector) {\n		f.rep.Renew()\n	}\n	if d := r.e.deviceOf(m.NK); d != nil &&"}, hostile},
 	{mutant{"a roster keeps what came first", places, "	keep := r.place()\n",
 		"	keep := r.all\n	for i := wire.MaxRoster - 2; i < len(r.entries); i++ {\n		keep.drop(i)\n	}\n	r.counting = keep\n"}, hostile},
 	{mutant{"a writer has any number of versions of a key", writeGo, "siblings >= maxSiblings && (", "false && ("}, hostile},
@@ -32,9 +32,9 @@ var months = []planted{
 	{mutant{"what a page has is not superseded by what came since", versions, "if !r.gone(v) && !r.superseded(key, v.dot, v.saw(), ever) {", "if !r.gone(v) && (v.kind == wire.Bytes || !r.superseded(key, v.dot, v.saw(), ever)) {"}, nil},
 	{mutant{"an import has the time of what is there", writeGo, "for !replaces && st.has(time, writes) {", "for false {"}, nil},
 	// Vector and cursor.
-	{mutant{"what another has is said before it is stored", flow, "	v := f.namespace.rep.DurableVector()\n", "	v := f.namespace.rep.Vector()\n"}, nil},
-	{mutant{"END says more of the own writer than is stored", flow, "	v := rep.ToldTo(f.peer)\n", "	v := rep.Vector()\n"}, nil},
-	{mutant{"END says what could not be sent", flow, "	v := rep.ToldTo(f.peer)\n", "	v := rep.Told()\n"}, nil},
+	{mutant{"what another has is said before it is stored", flow, "	v := f.rep.DurableVector()\n", "	v := f.rep.Vector()\n"}, nil},
+	{mutant{"END says more of the own writer than is stored", flow, "	v := f.rep.ToldTo(f.peer)\n", "	v := f.rep.Vector()\n"}, nil},
+	{mutant{"END says what could not be sent", flow, "	v := f.rep.ToldTo(f.peer)\n", "	v := f.rep.Told()\n"}, nil},
 	{mutant{"a record leaves before it is stored", cursorGo, "return pos < n.pos || pos < n.reservedPos && d.Writer != r.writer.id && !r.past[d.Writer]", "return pos < n.reservedPos"}, nil},
 	{mutant{"what is superseded for now alone is left out", cursorGo, "return v.dead == 0 || v.dead >= r.seen.now.pos }", "return v.dead == 0 }"}, nil},
 	{mutant{"a message that is full loses the rest of a segment", cursorGo, "		c.next = p.pos[j-1] + 1\n", "		c.next = p.pos[len(p.pos)-1] + 1\n"}, nil},
@@ -54,6 +54,10 @@ var months = []planted{
 	{mutant{"what is committed relaxed counts as stored", replicaGo, "	if r.seen.strict {\n", "	if r.seen.strict || true {\n"}, nil},
 	// Copies and backups.
 	{mutant{"a copy goes on as the same writer", writers, "	n.recover(marks, w)\n", "	_ = marks\n"}, backups},
+	// Fresh copies.
+	{mutant{"a fresh copy leaves behind what only the old replica has", freshGo, "r.Apply(t.others, src)", "r.Apply(t.others[:0], src)"}, nil},
+	{mutant{"a fresh copy puts what is issued anew beside what others have", freshGo, "		v.ctx, v.abridged = over(vs[i])\n", "		v.ctx = nil\n"}, nil},
+	{mutant{"the old writer's numbers are not announced", peerFresh, "	n.rep.CloseWriter() // which tells", "	// which tells"}, nil},
 	// Compaction.
 	{mutant{"compaction takes what has died for living", checkpointGo, "v != nil && !x.seg.isDead(uint32(i)) {", "v == nil && x.seg.isDead(uint32(i)) {"}, nil},
 	{mutant{"compaction leaves pages as they are", checkpointGo, "		if !s.isDead(uint32(i)) {\n			c.touch(p.recs[i].Key)\n		}\n	}\n	return nil", "		_ = i\n	}\n	return nil"}, nil},
@@ -64,7 +68,7 @@ var months = []planted{
 	// Acknowledgements.
 	{mutant{"a message is acknowledged before it is stored", flow, "	f.ackWhenDurable(pos)\n	return nil\n}\n\nfunc (r *replication) onEnd", "	ack{f, pos}.send()\n	return nil\n}\n\nfunc (r *replication) onEnd"}, nil},
 	{mutant{"ACK counts for ENDs behind it", flow, "for len(f.ends) > 0 && f.ends[0].pos <= m.Position {", "for len(f.ends) > 0 {"}, nil},
-	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked < f.pos && f.p.have.CoversAll(rep.Told()) {", "f.p.acked < f.pos {"}, nil},
+	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked < f.pos && f.p.have.CoversAll(f.rep.Told()) {", "f.p.acked < f.pos {"}, nil},
 	// Paging.
 	{mutant{"a page begins with the last key of the one before", readGo, `lo = max(lo, q.After+"\x00")`, "lo = max(lo, q.After)"}, nil},
 	{mutant{"a deletion is counted as a key", writeGo, "		case is == nil:\n			s.count--\n", "		case is == nil:\n"}, nil},
