@@ -51,6 +51,7 @@ func (e *Engine) dropApp(op *Op) {
 		if err != nil {
 			return err
 		}
+		n.begunAnew()
 		if !n.gone { // it was added again meanwhile
 			n.retract()
 		}

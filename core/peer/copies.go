@@ -43,10 +43,25 @@ func (d *device) replaced() {
 }
 
 // elsewhere notes that the other side has brought news of what this device's keys have written elsewhere, if that is news there, too: it has sent
-// all that it had since this device has the writer that it has.
+// all that it had since this device has the writer that it has. It counts once what follows from it is stored: an engine that another one has taken
+// over from hears of that one's writing, and can store nothing.
 func (f *flow) elsewhere() {
-	if f.p.whole && f.repl.d.full() {
-		f.repl.e.copies.wrote = f.repl.e.clock.Now()
+	if !f.p.whole || !f.repl.d.full() {
+		return
+	}
+	e := f.repl.e
+	f.later(func() error {
+		e.after(func() { e.copies.wrote = e.clock.Now() })
+		return nil
+	})
+}
+
+// begunAnew notes that this device has forgotten what it has written in the namespace, or part of it: it comes back from the others, and is no news.
+func (n *namespace) begunAnew() {
+	for _, d := range n.e.devices {
+		if p := d.byName[n]; p != nil {
+			p.whole = false
+		}
 	}
 }
 

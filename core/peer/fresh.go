@@ -160,7 +160,7 @@ func (n *namespace) hadReplicas() (out []*replica.Replica) {
 // may have been forgotten meanwhile that the first had not sent.
 func (n *namespace) keepCopy() {
 	if n.copy == nil && n.rep.Hurt() && slices.ContainsFunc(n.e.devices, func(d *device) bool { return d.repl != nil && n.mayMend(d) && n.hasLost(d) }) {
-		n.mend(true)
+		n.mend(false)
 	}
 	c := n.copy
 	if c == nil || n.gone || n.moving || c.ended {
@@ -197,7 +197,7 @@ func (n *namespace) keepCopy() {
 // serves reports whether the device is there to take the copy from, and does not take one itself.
 func (c *freshCopy) serves(d *device) bool {
 	f := d.flow(c.n)
-	return c.n.mayMend(d) && f != nil && !f.anew && (!c.damaged || c.n.hasLost(d))
+	return c.n.mayMend(d) && f != nil && !f.anew && c.n.hasLost(d)
 }
 
 // hasLost reports whether a device has all that cannot be read here.
@@ -289,6 +289,7 @@ func (n *namespace) takeOver() (done bool, err error) {
 			p.acked, p.differing, p.differs, p.unsaved = 0, 0, false, true
 		}
 	}
+	n.begunAnew()
 	e.tallied()
 	e.after(func() {
 		n.retired = nil

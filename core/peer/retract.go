@@ -12,12 +12,10 @@ func (n *namespace) retract() {
 }
 
 func (n *namespace) distrust() {
+	n.begunAnew()
 	for _, d := range n.e.devices {
 		if f := d.flow(n); f != nil {
 			f.retracted, f.lacking = true, true
-		}
-		if p := d.byName[n]; p != nil {
-			p.whole = false
 		}
 		if key := d.cursorIn(n.num); len(n.e.led.Meta(key)) != 0 {
 			n.e.led.SetMeta(key, nil)

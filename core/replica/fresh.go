@@ -13,22 +13,22 @@ import (
 
 // TakeOver makes this replica, a fresh copy that has been brought to another device's END, the namespace in the place of old, in the same ledger:
 //
-//   - What old can read of other devices' writers and this vector does not cover is taken as the records that they are. What old wrote itself is
-//     issued anew.
+//   - What old can read and this vector does not cover is taken as the records that they are. What old wrote itself, and the vector will not cover,
+//     is issued anew.
 //   - If old is whole, so that it has what its vector covers, that is joined, less what lies in segments that cannot be read.
 //   - A deletion that old has holds here, too, whatever the vector covers. The other device may have let it go while it sent what it deletes.
 //   - Positions go on behind those of old, and no mark until now is followed.
 //
 // A checkpoint is due before the next commit, and old must not be used again. ledger.ErrWait: blocks are missing, and nothing has changed.
 func (r *Replica) TakeOver(old *Replica, whole bool) error {
-	t, err := r.lookOver(old)
+	t, err := r.lookOver(old, whole)
 	if err != nil {
 		return err
 	}
 	r.goBehind(old)
 	old.EachWriter(func(w *wire.Writer) { r.Announce(w) })
 	src := Source{NK: r.cfg.Owner, Full: true}
-	_, _, err = r.Apply(t.others, src)
+	_, _, err = r.Apply(t.records, src)
 	for i := range t.deletions {
 		err = worse(err, r.bring(t.deletions[i:i+1], false))
 	}
@@ -73,14 +73,14 @@ func (r *Replica) goBehind(old *Replica) {
 
 // takeover is what a fresh copy takes from the old replica.
 type takeover struct {
-	others    []wire.Record // of other devices' writers, in the order of the log
+	records   []wire.Record // in the order of the log
 	own       []*version    // to be issued anew
 	deletions []*version    // that the vector covers
 	covered   wire.Vector   // what old has of what it covers
 }
 
 // lookOver finds what is to be taken from old. When it returns no error, all is loaded that taking it needs.
-func (r *Replica) lookOver(old *Replica) (t takeover, err error) {
+func (r *Replica) lookOver(old *Replica, whole bool) (t takeover, err error) {
 	st := r.stage(fewKeys + 1)
 	t.covered = old.vector
 	lost := func(s *segment) {
@@ -92,11 +92,7 @@ func (r *Replica) lookOver(old *Replica) (t takeover, err error) {
 	}
 	missing := old.beyond(r.vector, lost, func(rec *wire.Record) {
 		st.before(rec.Key)
-		if old.mine(rec.Dot.Writer) {
-			t.own = append(t.own, versionOf(rec))
-		} else {
-			t.others = append(t.others, *rec)
-		}
+		t.records = append(t.records, *rec)
 	})
 	missing = worse(missing, old.tombstones(func(v *version) {
 		if r.vector.Covers(v.dot) {
@@ -113,6 +109,13 @@ func (r *Replica) lookOver(old *Replica) (t takeover, err error) {
 	if err := worse(missing, st.err); err != nil {
 		return t, err
 	}
+	t.records = slices.DeleteFunc(t.records, func(rec wire.Record) bool {
+		anew := old.mine(rec.Dot.Writer) && !(whole && t.covered.Covers(rec.Dot))
+		if anew {
+			t.own = append(t.own, versionOf(&rec))
+		}
+		return anew
+	})
 	t.own = slices.DeleteFunc(t.own, func(v *version) bool { return st.news(v, [32]byte{}) == known })
 	t.deletions = slices.DeleteFunc(t.deletions, func(v *version) bool { return !v.deletes(st.after(v.key)) })
 	return t, nil

@@ -90,4 +90,4 @@ func (p *proc) mending() bool {
 }
 
 // mayReset reports whether a watch may be reset on the way: a fresh copy has taken the namespace's place.
-func (d *device) mayReset() bool { return d.copies > 0 }
+func (d *device) mayReset() bool { return d.copies > 0 || d.hurt != nil }
