@@ -151,8 +151,10 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 		wire.Sees(rec.Context, rec.Dot), !a.possible(rec.Dot):
 		return refused
 	}
-	if ctx, stripped := r.strip(rec.Context); stripped {
-		rec.Context, rec.Abridged = ctx, true
+	if _, stripped := r.strip(rec.Context, nil); stripped {
+		a.st.before(rec.Key)
+		rec.Context, stripped = r.strip(rec.Context, a.st.after(rec.Key))
+		rec.Abridged = rec.Abridged || stripped
 	}
 	unknown := 0
 	for _, p := range rec.Context {
@@ -170,11 +172,12 @@ func (a *arrivals) weigh(rec *wire.Record) verdict {
 func (r *Replica) settles(id uint64) bool { return id == r.writer.id || slices.Contains(r.old, id) }
 
 // strip leaves out of a context the writers of which it names more than there can be, and reports whether there were any. Whose record it is need not
-// have known that: a device inherits what others have named, and may not know the writer.
-func (r *Replica) strip(ctx []wire.Dot) (out []wire.Dot, stripped bool) {
+// have known that: a device inherits what others have named, and may not know the writer. What is named may be there all the same, as one of these
+// versions of the key, if it came before its writer was announced: then it has been seen.
+func (r *Replica) strip(ctx []wire.Dot, versions []*version) (out []wire.Dot, stripped bool) {
 	var wrong []uint64 // ascending
 	for _, p := range ctx {
-		if !r.reserved(wire.Dot{Writer: p.Writer, Seq: number(p)}) {
+		if d := (wire.Dot{Writer: p.Writer, Seq: number(p)}); !r.reserved(d) && !has(versions, d) {
 			wrong = append(wrong, p.Writer)
 		}
 	}
@@ -185,6 +188,11 @@ func (r *Replica) strip(ctx []wire.Dot) (out []wire.Dot, stripped bool) {
 		_, found := slices.BinarySearch(wrong, p.Writer)
 		return found
 	}), true
+}
+
+// has reports whether one of these versions is the write d.
+func has(versions []*version, d wire.Dot) bool {
+	return slices.ContainsFunc(versions, func(v *version) bool { return v.dot == d })
 }
 
 // knows reports whether anything is known of a writer.

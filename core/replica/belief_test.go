@@ -604,3 +604,21 @@ func TestHearsayOfOwnWriting(t *testing.T) {
 		t.Errorf("%d keys: %s", n, got)
 	}
 }
+
+// TestSeenBeforeItWasAnnounced: what is written over a version replaces it, also if its writer announces later that it has not got as far.
+func TestSeenBeforeItWasAnnounced(t *testing.T) {
+	c := newTrio(t)
+	late := liarsWriter(2)
+	for _, g := range []*harness{c.w, c.x} {
+		g.applyFrom(c.p, record(late.ID, 5*block, "k", "lie"), record(late.ID, 5*block, "l", "lie"))
+		g.Announce(late)
+	}
+	c.w.put(5, "k", "mine")
+	c.x.put(5, "l", "mine")
+	sync(c.w, c.x)
+	for _, g := range []*harness{c.w, c.x} {
+		if got := g.all(); got != "a=0 k=mine l=mine" {
+			t.Errorf("%q", got)
+		}
+	}
+}

@@ -162,7 +162,7 @@ func (r *Replica) contextOf(vs []*version) (out []wire.Dot, abridged bool) {
 		out = append(out, r.pair(v.pair()))
 	}
 	r.work.Pairs += uint64(len(out))
-	out, stripped := r.strip(mergePairs(out))
+	out, stripped := r.strip(mergePairs(out), vs)
 	abridged = abridged || stripped
 	unknown := 0
 	for i, p := range out {

@@ -114,7 +114,7 @@ var rights = []mutant{
 	{"nobody writes what this device has yet to", belief, "rec.Dot.Writer == r.writer.id && rec.Dot.Seq>>wire.BlockBits >= r.unused(),", "false,"},
 	{"a record has not seen itself", belief, "		wire.Sees(rec.Context, rec.Dot), ", "		"},
 	{"a record has a number that there can be", belief, "!a.possible(rec.Dot):", "false:"},
-	{"a context reaches numbers that there can be", belief, "if !r.reserved(wire.Dot{Writer: p.Writer, Seq: number(p)}) {", "if false && p.Writer == 0 {"},
+	{"a context reaches numbers that there can be", belief, "!r.reserved(d) && !has(versions, d) {", "false && !has(versions, d) {"},
 	{"writers that nobody has announced are few", belief, "w == nil && (size > maxOld || len(r.vector)+len(out) >= maxOldWriters),", "false,"},
 	{"a peer brings so many writers that nobody has announced", belief, "!a.src.Full && n >= maxStrays ||", "false ||"},
 	{"what a peer brings of others is hearsay", belief, "return rec.Hearsay || !src.Full", "return rec.Hearsay"},

@@ -12,7 +12,7 @@ var lied = []planted{
 	{mutant{"writers that nobody has announced are joined without bound", belief,
 		"case w == nil && (size > maxOld || len(r.vector)+len(out) >= maxOldWriters), size", "case size"}, hostile},
 	{mutant{"an application peer says what others have written", belief, "case !own && !src.Full, len(e.Tails)", "case own && false, len(e.Tails)"}, hostile},
-	{mutant{"a context names what is not reserved", belief, "		if !r.reserved(wire.Dot{Writer: p.Writer, Seq: number(p)}) {\n			wrong", "		if false {\n			wrong"}, hostile},
+	{mutant{"a context names what is not reserved", belief, "!r.reserved(d) && !has(versions, d) {", "false && !has(versions, d) {"}, hostile},
 	{mutant{"a version supersedes what it names alone", versions, "\treturn wire.ContextReaches(v.ctx, other) || v.abridged && wire.ReachesNamed(v.ctx, other) && !wire.Sees(other, v.dot)\n", "\treturn true\n"}, hostile},
 	{mutant{"HAVE about the own writer makes a new one", flow, "	if d := r.e.deviceOf(m.NK); d != nil &&",
 		"	if f.rep.Heard(m.Vector) {\n		f.rep.Renew()\n	}\n	if d := r.e.deviceOf(m.NK); d != nil &&"}, hostile},
