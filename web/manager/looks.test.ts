@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../test/looks.js'
 import { Failure, type ScriptedStore, Harness, type Tab } from '../test/manager.js'
-import { app, asking, empty, full, hostile, link, many, overdue, pairing, usual } from '../test/manager-states.js'
+import { app, asking, empty, full, hostile, link, many, mending, overdue, pairing, usual } from '../test/manager-states.js'
 import type { State } from './state.js'
 
 let harness: Harness
@@ -76,6 +76,9 @@ const scenes: Record<string, Scene> = {
   'applications-elsewhere': { state: usual, act: (page) => page.locator('.opener').nth(3).click() },
   'applications-full': { state: full, act: go('.opener') },
   'applications-full-there': { state: full, act: (page) => page.locator('.opener').nth(1).click() },
+  damaged: { state: mending, act: go('.opener') },
+  restored: { state: mending, act: (page) => page.locator('.opener').nth(1).click() },
+  mending: { state: mending, act: (page) => page.locator('.opener').nth(2).click() },
   quota: { state: full, act: go('.opener', '.details .facts button') },
   asking: { state: asking },
   hostile: { state: hostile, act: async (page) => page.locator('.opener').nth(2).click() },

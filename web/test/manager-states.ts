@@ -150,6 +150,18 @@ export function overdue(): State {
   return state
 }
 
+/** mending is a store of which a copy runs: values of one application cannot be read, and another is being mended, or differs. */
+export function mending(): State {
+  const state = usual()
+  const [notes, recipes, third] = state.apps
+  Object.assign(state, { copied: true })
+  Object.assign(notes!, { damaged: { keys: 2, names: ['notes/2026-03-01', 'notes/2026-03-02'] } })
+  const devices = notes!.devices.map((d) => ({ ...d, differs: true }))
+  Object.assign(recipes!, { on: true, devices, restored: true })
+  if (third) Object.assign(third, { mending: true })
+  return state
+}
+
 /** asking has requests of each kind. */
 export const asking = (): State => ({
   ...usual(),
