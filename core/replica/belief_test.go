@@ -302,7 +302,7 @@ func TestVectorFits(t *testing.T) {
 // What a device says of its own writers takes a share of the vector, and what all say fits.
 func TestShareOfAVector(t *testing.T) {
 	g := newHarness(t, 1, false)
-	for device := range 10 {
+	for device := range 20 {
 		src, v := Source{Session: 1, NK: [32]byte{byte(device + 1)}, Full: device%2 == 0}, wire.Vector(nil)
 		for i := range 6 {
 			e := wire.Element{Writer: wire.WriterID(src.NK, uint64(i+1))}

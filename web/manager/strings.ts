@@ -126,9 +126,9 @@ export const en = {
   fullText:
     'There is no room for more. What other devices have written waits there, and nothing is lost. Delete something in the application, or give it more room.',
   damagedText: {
-    one: '{n} value cannot be read on this computer. Everything else works. Another device that had it has it still. Write it again in the application, or delete it.',
+    one: '{n} value cannot be read on this computer. Everything else works. It comes back as soon as another device that has it is online. Else write it again in the application, or delete it.',
     other:
-      '{n} values cannot be read on this computer. Everything else works. Other devices that had them have them still. Write them again in the application, or delete them.',
+      '{n} values cannot be read on this computer. Everything else works. They come back as soon as another device that has them is online. Else write them again in the application, or delete them.',
   },
   changeQuota: 'Change how much {name} may store',
   quotaTitle: 'How much may {name} store on this computer?',
@@ -530,9 +530,9 @@ export const fr: Like<typeof en> = {
   fullText:
     'Il n’y a plus de place. Ce que les autres appareils ont écrit y attend, et rien n’est perdu. Effacez quelque chose dans l’application, ou donnez-lui plus de place.',
   damagedText: {
-    one: '{n} valeur est illisible sur cet ordinateur. Tout le reste fonctionne. Un autre appareil qui l’avait l’a toujours. Réécrivez-la dans l’application, ou effacez-la.',
+    one: '{n} valeur est illisible sur cet ordinateur. Tout le reste fonctionne. Elle revient dès qu’un autre appareil qui l’a est en ligne. Sinon, réécrivez-la dans l’application, ou effacez-la.',
     other:
-      '{n} valeurs sont illisibles sur cet ordinateur. Tout le reste fonctionne. Les autres appareils qui les avaient les ont toujours. Réécrivez-les dans l’application, ou effacez-les.',
+      '{n} valeurs sont illisibles sur cet ordinateur. Tout le reste fonctionne. Elles reviennent dès qu’un autre appareil qui les a est en ligne. Sinon, réécrivez-les dans l’application, ou effacez-les.',
   },
   changeQuota: 'Modifier la place de {name}',
   quotaTitle: 'Quelle place {name} peut-elle prendre sur cet ordinateur ?',
