@@ -156,8 +156,8 @@ func (n *namespace) hadReplicas() (out []*replica.Replica) {
 	return out
 }
 
-// keepCopy begins a copy where something is damaged and somebody is there to take it from, and finds a source for it. It stays with one while that is there, and a minute longer. From another one the copy begins again: a deletion
-// may have been forgotten meanwhile that the first had not sent.
+// keepCopy begins a copy where values cannot be read and a device that has them is online, and finds a source for it. It stays with one while that is
+// there, and a minute longer. From another one the copy begins again: a deletion may have been forgotten meanwhile that the first had not sent.
 func (n *namespace) keepCopy() {
 	if n.copy == nil && n.rep.Hurt() && slices.ContainsFunc(n.e.devices, func(d *device) bool { return d.repl != nil && n.mayMend(d) && n.hasLost(d) }) {
 		n.mend(false)
