@@ -19,15 +19,17 @@ type Source struct {
 // Limits of what others make a replica keep.
 const (
 	maxStrays     = 64        // writers that nobody has announced and that application peers brought
-	maxUnknown    = 64        // writers that a context of this device's names, and nobody here knows
-	maxNamed      = 1024      // and one of another's: that may know others
+	maxOldWriters = 256       // how many writers a vector may have where one more is joined that nobody has announced
+	maxOld        = 128 << 10 // and how many of its bytes may be in use
+	maxNamed      = 1024      // writers that a context of another device's names, and nobody here knows
 	maxTails      = 1100      // of one element
 	maxVector     = 256 << 10 // bytes of the own vector
 	maxShare      = 16 << 10  // and how many of these the writers of one device take: each session begins with all of them
-	maxOld        = 128 << 10 // how many may be in use where one more writer is joined that nobody has announced
-	maxOldWriters = 256       // and how many writers it may have then
 	maxSiblings   = 4         // versions of a key that one writer has, none of which has seen another
 	maxKeyBytes   = 6 << 20   // of all versions of a key in its page: it has to fit a block
+
+	// Writers that a context of this device's names, and nobody here knows. Others may not know those that it knows, either.
+	maxUnknown = maxNamed - maxOldWriters
 )
 
 // ErrLie says that a device claims of its own writing what cannot be: its session is to end.

@@ -413,6 +413,64 @@ func TestMadeUpNames(t *testing.T) {
 	}
 }
 
+// TestNamesWithoutRoom: a device has no room for the writers that nobody announced and others have. What it writes over their writes names them all the
+// same, so that it replaces what those had replaced.
+func TestNamesWithoutRoom(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		pairs, each int // of devices that have the same
+		full        bool
+	}{
+		{"one pair", 1, maxStrays, false},
+		{"two pairs", 2, maxStrays, false},
+		{"eight pairs", 8, maxStrays, false},
+		{"one pair, told by a full device", 1, maxOldWriters - 4, true},
+		{"three pairs, told by a full device", 3, maxOldWriters - 4, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seed, made := byte(1), uint64(0)
+			device := func(strays []wire.Record) *harness {
+				g := newHarness(t, seed, true)
+				g.guest, seed = !c.full, seed+1
+				g.do(func() error {
+					_, _, err := g.Apply(strays, Source{Session: 90, NK: [32]byte{liar}, Full: c.full})
+					return err
+				})
+				return g
+			}
+			some := func() (out []wire.Record) {
+				for range c.each {
+					made++
+					out = append(out, record(1<<40+made, block, "k", "lie"))
+				}
+				return out
+			}
+			last := device(some())
+			all := []*harness{last}
+			for range c.pairs {
+				strays := some()
+				silent, writer := device(strays), device(strays)
+				writer.put(5, "k", "over them")
+				sync(writer, last)
+				all = append(all, silent, writer)
+			}
+			last.put(6, "k", "last")
+			for range 2 {
+				for i := range all { // the silent ones hear of that before they hear of what it has seen
+					for _, g := range all[:i] {
+						sync(g, all[i])
+					}
+				}
+			}
+			for i, g := range all {
+				if got := g.all(); got != "k=last" {
+					t.Errorf("device %d: %.100q", i, got)
+				}
+			}
+		})
+	}
+}
+
 // A writer that is not announced here is one of which others may leave out what a context says.
 func TestNamesThatOthersLeaveOut(t *testing.T) {
 	for name, beyond := range map[string]uint64{"a number": 1 << 60, "one block alone": 1<<60 | wire.BlockOnly} {

@@ -24,6 +24,7 @@ type harness struct {
 	rand       *rand.ChaCha8
 	cache      int                // the ledger's bound
 	strict     bool               // check that ErrWait changes nothing
+	guest      bool               // an application peer, for whom it gives to
 	flight     *storage.Commit    // being written
 	durability storage.Durability // of what is written next
 	loads      int                // bytes that were loaded
@@ -335,10 +336,10 @@ func (g *harness) giveNow(to *harness, from uint32) (n int) {
 	peer, pos := to.Vector(), uint64(0)
 	for {
 		recs, next, end := g.next(peer, 0, pos, 4<<10)
-		to.applyFrom(g.source(from, true), recs...)
+		to.applyFrom(g.source(from, !g.guest), recs...)
 		n += len(recs)
 		if end {
-			to.do(func() error { _, _, err := to.Join(g.ToldTo(to.Vector()), g.source(from, true)); return err })
+			to.do(func() error { _, _, err := to.Join(g.ToldTo(to.Vector()), g.source(from, !g.guest)); return err })
 			return n
 		}
 		if next == pos && g.damage.marks == g.seen.now.marks {

@@ -6,7 +6,19 @@ import { after, before, describe, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { accessible, overflowing, shot } from '../test/looks.js'
 import { Failure, type ScriptedStore, Harness, type Tab } from '../test/manager.js'
-import { app, asking, empty, full, hostile, link, many, mending, overdue, pairing, usual } from '../test/manager-states.js'
+import {
+  app,
+  asking,
+  empty,
+  full,
+  hostile,
+  link,
+  many,
+  mending,
+  overdue,
+  pairing,
+  usual,
+} from '../test/manager-states.js'
 import type { State } from './state.js'
 
 let harness: Harness
