@@ -117,3 +117,29 @@ func TestAddedWhileItIsDropped(t *testing.T) {
 		t.Errorf("%q and %q, not %q", x, y, want)
 	}
 }
+
+// A store writes, an application peer alone gets that, and the store drops the application. No other store takes the peer's word that this is all there
+// was of it. The peer shows nothing to send all the same, when they have its records.
+func TestPeerOfAStoreThatDroppedHasNothingToSend(t *testing.T) {
+	h, laptop, phone := withPhone(t)
+	desk := h.add("Desk", "")
+	h.pair(laptop, desk)
+	desk.addApp(notes, "Notes")
+	h.untilIn(desk, notes, "k=1")
+	h.wait(120_000)
+	h.cutOff(laptop, true)
+	desk.putIn(notes, "last", "2")
+	h.until("the phone has it", func() bool { return phone.get("last") == "2" })
+	h.silence(desk)
+	desk.must(Op{App: notes, Do: DropApp{}})
+	h.cutOff(laptop, false)
+	h.untilIn(laptop, notes, "k=1 last=2")
+	laptop.putIn(notes, "k", "3")
+	h.until("a change", func() bool { return phone.get("k") == "3" })
+	h.wait(60_000)
+	for _, d := range phone.status.Devices {
+		if d.Name == "Laptop" && d.ToSend != 0 {
+			t.Errorf("%d to send to %s", d.ToSend, d.Name)
+		}
+	}
+}

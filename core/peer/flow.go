@@ -329,7 +329,7 @@ func (f *flow) end() {
 	f.begun = true
 	v := f.rep.ToldTo(f.peer)
 	if !f.dirty && f.peer.CoversAll(v) {
-		if len(f.ends) == 0 && f.p.acked < f.pos && f.p.have.CoversAll(f.rep.Told()) { // all that came since came from there, and is in storage there
+		if len(f.ends) == 0 && f.p.acked < f.pos && f.standsThere() {
 			f.p.reached(f.pos)
 			f.namespace.touch()
 		}
@@ -339,6 +339,21 @@ func (f *flow) end() {
 	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: news, Sum: f.sumOf(v)}))
 	f.dirty, f.ended, f.peer = false, v, f.peer.Join(news)
 	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(news)})
+}
+
+// standsThere reports whether all that came since the other side's last ACK came from there, or is in storage there. The vectors alone do not tell where the
+// other side does not believe all of this one's, as a store does not believe an application peer.
+func (f *flow) standsThere() bool {
+	if f.p.have.CoversAll(f.rep.Told()) {
+		return true
+	}
+	for pos := f.p.acked; ; {
+		recs, next, end, err := f.rep.Next(f.p.have, f.repl.id, pos, 1)
+		if err != nil || len(recs) > 0 || end || next == pos {
+			return err == nil && len(recs) == 0 && end
+		}
+		pos = next
+	}
 }
 
 // holding reports whether everything new came from other devices just now. They send it to the other side themselves.
