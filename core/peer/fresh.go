@@ -14,9 +14,8 @@ import (
 // the old replica. When the copy has reached END it takes what only the old one has, and its place. See core/PROTOCOL.md, "The fresh copy".
 
 const (
-	// metaMend and the namespace's number: the source's nk(32), zeros if there is none yet ‖ flags u8. It is there while a copy is taken.
-	metaMend    = "mend/"
-	flagDamaged = 1 // the old replica lacks what its vector covers
+	// metaMend and the namespace's number: the source's nk(32), zeros if there is none yet. It is there while a copy is taken.
+	metaMend = "mend/"
 
 	// metaRestored and the namespace's number are there if its replica proved to have been put back, and nothing has mended it since.
 	metaRestored = "restored/"
@@ -30,21 +29,20 @@ const (
 
 // freshCopy is the copy that is being taken of a namespace.
 type freshCopy struct {
-	n       *namespace
-	rep     *replica.Replica // nil: there is no source yet
-	source  [32]byte         // its nk
-	damaged bool
-	seen    Millis // when the source was last there
-	rests   Millis // until when none is looked for
-	ended   bool   // all that the source had is here: nothing more is taken from it
+	n      *namespace
+	rep    *replica.Replica // nil: there is no source yet
+	source [32]byte         // its nk
+	seen   Millis           // when the source was last there
+	rests  Millis           // until when none is looked for
+	ended  bool             // all that the source had is here: nothing more is taken from it
 }
 
-// mend begins a fresh copy unless one is being taken. damaged: the old replica lacks what its vector covers.
-func (n *namespace) mend(damaged bool) {
+// mend begins a fresh copy unless one is being taken.
+func (n *namespace) mend() {
 	if n.copy != nil || n.gone || n.moving {
 		return
 	}
-	n.copy = &freshCopy{n: n, damaged: damaged}
+	n.copy = &freshCopy{n: n}
 	n.copy.save()
 	n.touch()
 }
@@ -55,7 +53,7 @@ func (n *namespace) asksToMend(op *Op) {
 		n.refuse(op, EValue)
 		return
 	}
-	n.mend(false)
+	n.mend()
 	n.e.answer(op)
 }
 
@@ -67,28 +65,20 @@ func (n *namespace) mayMend(d *device) bool {
 	return d.member() && d.shares(n) && n.wanted(d) && (d.full() || n.e.guest())
 }
 
-func (c *freshCopy) save() {
-	flags := byte(0)
-	if c.damaged {
-		flags |= flagDamaged
-	}
-	c.n.e.led.SetMeta(metaMend+c.n.number(), append(slices.Clone(c.source[:]), flags))
-}
+func (c *freshCopy) save() { c.n.e.led.SetMeta(metaMend+c.n.number(), slices.Clone(c.source[:])) }
 
 // openCopy opens the copy that was being taken when the engine ended. One that is damaged is begun again.
 func (n *namespace) openCopy(was []*replica.Replica) error {
 	in := wire.NewReader(n.e.led.Meta(metaMend + n.number()))
 	c := &freshCopy{n: n, seen: n.e.clock.Now()}
 	copy(c.source[:], in.Bytes(32))
-	c.damaged = in.U8()&flagDamaged != 0
-	if in.Done() != nil || c.source == [32]byte{} {
-		n.e.led.Forget(c.num())
-	}
 	if in.Done() != nil {
+		n.e.led.Forget(c.num())
 		return nil
 	}
 	n.copy = c
 	if c.source == [32]byte{} {
+		n.e.led.Forget(c.num())
 		return nil
 	}
 	err := c.open(was)
@@ -160,7 +150,7 @@ func (n *namespace) hadReplicas() (out []*replica.Replica) {
 // there, and a minute longer. From another one the copy begins again: a deletion may have been forgotten meanwhile that the first had not sent.
 func (n *namespace) keepCopy() {
 	if n.copy == nil && n.rep.Hurt() && slices.ContainsFunc(n.e.devices, func(d *device) bool { return d.repl != nil && n.mayMend(d) && n.hasLost(d) }) {
-		n.mend(false)
+		n.mend()
 	}
 	c := n.copy
 	if c == nil || n.gone || n.moving || c.ended {
@@ -275,7 +265,7 @@ func (n *namespace) takeOver() (done bool, err error) {
 		return false, nil
 	}
 	n.rep.CloseWriter() // which tells what contexts may name
-	if err := c.rep.TakeOver(n.rep, !c.damaged); err != nil {
+	if err := c.rep.TakeOver(n.rep); err != nil {
 		return false, err
 	}
 	n.retired, n.rep, n.copy = n.rep, c.rep, nil

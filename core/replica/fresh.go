@@ -15,13 +15,13 @@ import (
 //
 //   - What old can read and this vector does not cover is taken as the records that they are. What old wrote itself, and the vector will not cover,
 //     is issued anew.
-//   - If old is whole, so that it has what its vector covers, that is joined, less what lies in segments that cannot be read.
+//   - What old's vector covers is joined, less what lies in segments that cannot be read.
 //   - A deletion that old has holds here, too, whatever the vector covers. The other device may have let it go while it sent what it deletes.
 //   - Positions go on behind those of old, and no mark until now is followed.
 //
 // A checkpoint is due before the next commit, and old must not be used again. ledger.ErrWait: blocks are missing, and nothing has changed.
-func (r *Replica) TakeOver(old *Replica, whole bool) error {
-	t, err := r.lookOver(old, whole)
+func (r *Replica) TakeOver(old *Replica) error {
+	t, err := r.lookOver(old)
 	if err != nil {
 		return err
 	}
@@ -32,10 +32,8 @@ func (r *Replica) TakeOver(old *Replica, whole bool) error {
 	for i := range t.deletions {
 		err = worse(err, r.bring(t.deletions[i:i+1], false))
 	}
-	if whole {
-		_, _, e := r.Join(t.covered, src)
-		err = worse(err, e)
-	}
+	_, _, e := r.Join(t.covered, src)
+	err = worse(err, e)
 	if err = worse(err, r.bringOwn(t.own)); err != nil {
 		return err
 	}
@@ -80,7 +78,7 @@ type takeover struct {
 }
 
 // lookOver finds what is to be taken from old. When it returns no error, all is loaded that taking it needs.
-func (r *Replica) lookOver(old *Replica, whole bool) (t takeover, err error) {
+func (r *Replica) lookOver(old *Replica) (t takeover, err error) {
 	st := r.stage(fewKeys + 1)
 	t.covered = old.vector
 	lost := func(s *segment) {
@@ -110,7 +108,7 @@ func (r *Replica) lookOver(old *Replica, whole bool) (t takeover, err error) {
 		return t, err
 	}
 	t.records = slices.DeleteFunc(t.records, func(rec wire.Record) bool {
-		anew := old.mine(rec.Dot.Writer) && !(whole && t.covered.Covers(rec.Dot))
+		anew := old.mine(rec.Dot.Writer) && !t.covered.Covers(rec.Dot)
 		if anew {
 			t.own = append(t.own, versionOf(&rec))
 		}

@@ -55,9 +55,9 @@ func (c *copying) take(from *harness) {
 }
 
 // over has the copy take the old one's place, and opens it again.
-func (c *copying) over(whole bool) {
+func (c *copying) over() {
 	c.t.Helper()
-	c.takeOver(whole)
+	c.takeOver()
 	c.save()
 	shown := c.all()
 	c.reopen()
@@ -69,9 +69,9 @@ func (c *copying) over(whole bool) {
 	}
 }
 
-func (c *copying) takeOver(whole bool) {
+func (c *copying) takeOver() {
 	c.t.Helper()
-	c.do(func() error { return c.fresh.TakeOver(c.Replica, whole) })
+	c.do(func() error { return c.fresh.TakeOver(c.Replica) })
 	c.Replica = c.fresh
 }
 
@@ -134,44 +134,40 @@ func TestFreshCopy(t *testing.T) {
 		}, nil, "k=9/8/7/6/5/4/3/2/1/0"},
 	}
 	for _, cold := range []bool{false, true} {
-		for _, whole := range []bool{true, false} {
-			for _, c := range cases {
-				t.Run(fmt.Sprint(c.name, cold, whole), func(t *testing.T) {
-					small(t, 200)
-					w, s, z := newHarness(t, 1, cold), newHarness(t, 2, false), newHarness(t, 3, false)
-					if c.before != nil {
-						c.before(w, s, z)
+		for _, c := range cases {
+			t.Run(fmt.Sprint(c.name, cold), func(t *testing.T) {
+				small(t, 200)
+				w, s, z := newHarness(t, 1, cold), newHarness(t, 2, false), newHarness(t, 3, false)
+				if c.before != nil {
+					c.before(w, s, z)
+				}
+				w.save()
+				copy := w.copying()
+				copy.take(s)
+				if c.during != nil {
+					c.during(w, s, z)
+				}
+				copy.commit()
+				copy.take(s)
+				mark, pos := w.Mark(), w.Position()
+				copy.over()
+				if got := w.all(); got != c.want {
+					t.Errorf("it shows %q", got)
+				}
+				if w.Follows(mark) || w.Position() <= pos {
+					t.Errorf("a mark from before is followed, or positions go back from %d to %d", pos, w.Position())
+				}
+				z.give(w, 1) // covers what is of Z's
+				for range 2 {
+					sync(w, s)
+					sync(w, z)
+				}
+				for name, o := range map[string]*harness{"S": s, "Z": z} {
+					if o.all() != w.all() || o.Summed() == nil || w.Summed() == nil || *o.Summed() != *w.Summed() || !o.Vector().Same(w.Vector()) {
+						t.Errorf("W has %s with %v, %s %s with %v", w.all(), w.Vector(), name, o.all(), o.Vector())
 					}
-					w.save()
-					copy := w.copying()
-					copy.take(s)
-					if c.during != nil {
-						c.during(w, s, z)
-					}
-					copy.commit()
-					copy.take(s)
-					mark, pos := w.Mark(), w.Position()
-					copy.over(whole)
-					if got := w.all(); got != c.want {
-						t.Errorf("it shows %q", got)
-					}
-					if w.Follows(mark) || w.Position() <= pos {
-						t.Errorf("a mark from before is followed, or positions go back from %d to %d", pos, w.Position())
-					}
-					if whole {
-						z.give(w, 1) // covers what is of Z's
-					}
-					for range 2 {
-						sync(w, s)
-						sync(w, z)
-					}
-					for name, o := range map[string]*harness{"S": s, "Z": z} {
-						if o.all() != w.all() || o.Summed() == nil || w.Summed() == nil || *o.Summed() != *w.Summed() || !o.Vector().Same(w.Vector()) {
-							t.Errorf("W has %s with %v, %s %s with %v", w.all(), w.Vector(), name, o.all(), o.Vector())
-						}
-					}
-				})
-			}
+				}
+			})
 		}
 	}
 }
@@ -195,13 +191,13 @@ func TestFreshCopyIsCut(t *testing.T) {
 			c.led.Checkpoint()
 			c.commit()
 		}
-		c.takeOver(true) // and no commit
+		c.takeOver() // and no commit
 		c.reopen()
 		c.open()
 		if w.all() != shown {
 			t.Errorf("the old one has %s", w.all())
 		}
-		c.over(true)
+		c.over()
 		if n := len(strings.Fields(w.all())); n != 21 {
 			t.Errorf("it has %s", w.all())
 		}
