@@ -4,7 +4,7 @@
 import { CodecError, readBody, type Message, type Reader, type Writer } from './codec.js'
 
 /** The codec's version, which two tabs must have in common. */
-export const CODEC_VERSION = 8
+export const CODEC_VERSION = 9
 
 export const KEY_BYTES_MAX = 1024
 export const VALUE_BYTES_MAX = 1048576
@@ -204,6 +204,7 @@ export interface StatusAction {
   recovery: boolean
   copied: boolean
   entries: number
+  damaged: number
   code: string
   self: RawDevice
   devices: RawDevice[]
@@ -446,6 +447,7 @@ function tabAction(type: number, r: Reader): TabAction | StatusAction {
         recovery: r.bool(),
         copied: r.bool(),
         entries: r.u64(),
+        damaged: r.u32(),
         code: r.text8(),
         self: readRawDevice(r),
         devices: r.list(r.u16(), 22, readRawDevice),

@@ -13,6 +13,7 @@ export function readStatus(s: Json, blank: StoreStatus): StoreStatus {
     sync: String(s.sync) as SyncState,
     error: (s.error as Status['error']) || undefined,
     entries: n('entries'),
+    damaged: n('damaged'),
     toSend: n('toSend'),
     toReceive: Boolean(s.toReceive),
     full: s.full ? 'here' : s.fullThere ? 'there' : undefined,

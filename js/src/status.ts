@@ -72,6 +72,11 @@ export interface Status extends Keeping {
   readonly newer: boolean
   /** How many keys have a value. */
   readonly entries: number
+  /**
+   * How many keys have a value that cannot be read: `get` rejects with E_DAMAGED, `list` leaves them out. They come back by themselves from a
+   * device that has them. A put or `del` of the key ends it, too.
+   */
+  readonly damaged: number
   /** Entries still to go out, to the device that lacks most. */
   readonly toSend: number
   /** Whether any device is sending what this one lacks. */
@@ -121,6 +126,7 @@ export function blank(store: Status['store']): StoreStatus {
       error: undefined,
       newer: false,
       entries: 0,
+      damaged: 0,
       toSend: 0,
       toReceive: false,
       full: undefined,
@@ -136,12 +142,11 @@ export function blank(store: Status['store']): StoreStatus {
 export function readStatus(s: StatusAction): StoreStatus {
   const devices = s.devices.map((d) => device(d, false))
   return {
-    newer: false,
-    store: 'embedded',
-    asking: undefined,
+    ...blank('embedded'),
     sync: syncStates[s.sync] ?? 'off',
     error: (s.code as MasqErrorCode) || undefined,
     entries: s.entries,
+    damaged: s.damaged,
     toSend: Math.max(0, ...devices.map((d) => d.toSend)),
     toReceive: devices.some((d) => d.toReceive),
     full: devices.some((d) => d.full) ? 'there' : undefined,

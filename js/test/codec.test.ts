@@ -169,6 +169,7 @@ const actions: Record<string, Action> = {
     recovery: true,
     copied: true,
     entries: 2700,
+    damaged: 2,
     code: 'E_VERSION',
     self: { ...nobody, id: 'me', name: 'Laptop' },
     devices: [
@@ -190,6 +191,7 @@ const actions: Record<string, Action> = {
     recovery: false,
     copied: false,
     entries: 0,
+    damaged: 0,
     code: '',
     self: nobody,
     devices: [],
@@ -200,6 +202,7 @@ const actions: Record<string, Action> = {
     recovery: false,
     copied: false,
     entries: 0,
+    damaged: 0,
     code: '',
     self: nobody,
     devices: [],

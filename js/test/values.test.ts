@@ -102,6 +102,7 @@ test('a status sums up its devices', () => {
     recovery: false,
     copied: true,
     entries: 4,
+    damaged: 1,
     code: 'E_VERSION',
     self: d,
   } as const
@@ -113,8 +114,8 @@ test('a status sums up its devices', () => {
     ],
   })
   assert.deepEqual(
-    [got.sync, got.toSend, got.toReceive, got.error, got.copied, got.self.online, got.devices[0]?.overdue],
-    ['online', 5, true, 'E_VERSION', true, true, true],
+    [got.sync, got.toSend, got.toReceive, got.error, got.copied, got.damaged, got.self.online, got.devices[0]?.overdue],
+    ['online', 5, true, 'E_VERSION', true, 1, true, true],
   )
   const alone = readStatus({ ...s, code: '', sync: 99, devices: [] })
   assert.deepEqual([alone.sync, alone.toSend, alone.toReceive, alone.error], ['off', 0, false, undefined])

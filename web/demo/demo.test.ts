@@ -107,7 +107,17 @@ const device = (name: string, more: Partial<Device> = {}): Device => ({
 })
 
 const status = (sync: Status['sync'], devices: Device[], error?: Status['error']): Status => ({
-  ...{ store: 'embedded', sync, error, entries: 0, recovery: false, copied: false, self: device('me'), devices },
+  ...{
+    store: 'embedded',
+    sync,
+    error,
+    entries: 0,
+    damaged: 0,
+    recovery: false,
+    copied: false,
+    self: device('me'),
+    devices,
+  },
   ...{ newer: false, asking: undefined, persistent: true, room: 1e9, low: false, temporary: false },
   counts: { devices: devices.length, online: 0, upToDate: 0 },
   toSend: Math.max(0, ...devices.map((d) => d.toSend)),
@@ -182,6 +192,7 @@ test('a notice tells what concerns everything, the most urgent first', () => {
     [{ ...status('online', pad), temporary: true }, []],
     [status('online', [device('Pad'), device('Old', { overdue: true })]), ['overdue']],
     [{ ...status('online', [device('Old', { overdue: true })]), copied: true }, ['copied', 'overdue']],
+    [{ ...status('online', []), damaged: 2, low: true }, ['damaged', 'low']],
     [{ ...status('off', []), temporary: true, store: 'local' }, []],
   ]
   for (const [s, want] of cases) assert.deepEqual(kinds(s), want)

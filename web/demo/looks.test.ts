@@ -182,6 +182,7 @@ const scenes: Record<string, Scene> = {
 
   devices: { script: usual(), act: [devices] },
   'devices-overdue': { script: overdue(), act: [devices] },
+  'notice-damaged': { script: usual({ damaged: 3 }), act: [seen('#notice p')] },
   'notice-overdue': { script: overdue(), act: [seen('#notice p')] },
   'devices-many': { script: many(), act: [devices] },
   'devices-alone': { script: alone(), act: [devices, click('summary')] },

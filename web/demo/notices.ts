@@ -7,7 +7,7 @@ import { t } from './words.js'
 
 /** NoticeKind names what is told. */
 export type NoticeKind =
-  'cleared' | 'revoked' | 'newer' | 'version' | 'stopped' | 'low' | 'temporary' | 'copied' | 'overdue'
+  'cleared' | 'revoked' | 'newer' | 'version' | 'stopped' | 'damaged' | 'low' | 'temporary' | 'copied' | 'overdue'
 
 // Errors that have a notice of their own: that data was cleared is told by the notebook.
 const told = ['E_REVOKED', 'E_VERSION', 'E_CLEARED']
@@ -20,6 +20,7 @@ export function kinds(status: Status): NoticeKind[] {
     ['newer', newer],
     ['version', error === 'E_VERSION'],
     ['stopped', !!error && !told.includes(error)],
+    ['damaged', status.damaged > 0],
     ['low', low],
     ['temporary', temporary && store === 'embedded' && status.devices.length === 0],
     ['copied', status.copied],
@@ -84,6 +85,7 @@ export class Notices {
     if (kind === 'cleared') return this.#cleared > 0 ? t('n_cleared', { n: this.#cleared }) : t('n_clearedEmpty')
     if (kind === 'revoked') return t(store === 'embedded' ? 'n_revoked' : 'n_revokedStore')
     if (kind === 'overdue') return t('n_overdue', { n: overdue(status) })
+    if (kind === 'damaged') return t('n_damaged', { n: status.damaged })
     return kind === 'stopped' ? t('n_stopped', { why: sentence(error ?? '') }) : t(`n_${kind}`)
   }
 
@@ -94,7 +96,7 @@ export class Notices {
     if (kind === 'cleared') return this.#cleared > 0 ? this.#restoring() : [devices, button(t('dismiss'), away)]
     if (kind === 'revoked') return [devices]
     if (kind === 'newer' || kind === 'version') return [reload]
-    return kind === 'overdue' || (kind === 'temporary' && store === 'embedded')
+    return kind === 'overdue' || kind === 'damaged' || (kind === 'temporary' && store === 'embedded')
       ? [devices, button(t('dismiss'), away)]
       : [button(t('dismiss'), away)]
   }

@@ -147,6 +147,11 @@ export const en = {
   n_low: 'There is little room left for this browser’s data. Free some on this device, or new notes may not be saved.',
   n_temporary:
     'This looks like a private window: its notes go when you close it. Add a device to keep them elsewhere, too.',
+  n_damaged: {
+    one: 'One note cannot be read any more: this browser has lost a part of what it stored. It comes back by itself when a device that has it is connected.',
+    other:
+      '{n} notes cannot be read any more: this browser has lost a part of what it stored. They come back by themselves when a device that has them is connected.',
+  },
   n_copied:
     'Another copy of this browser’s data is in use, and the two take turns. When all is in sync, clear this site’s data in one of them, and connect that one anew. Do not remove the device: that would remove both.',
   n_overdue: {
@@ -502,6 +507,11 @@ export const fr: Like<typeof en> = {
     'Il reste peu de place pour les données de ce navigateur. Libérez-en sur cet appareil, sinon de nouvelles notes risquent de ne pas être enregistrées.',
   n_temporary:
     'Cette fenêtre semble privée : ses notes disparaissent quand vous la fermez. Ajoutez un appareil pour les garder aussi ailleurs.',
+  n_damaged: {
+    one: 'Une note ne peut plus être lue : ce navigateur a perdu une partie de ce qu’il avait enregistré. Elle revient d’elle-même quand un appareil qui l’a est connecté.',
+    other:
+      '{n} notes ne peuvent plus être lues : ce navigateur a perdu une partie de ce qu’il avait enregistré. Elles reviennent d’elles-mêmes quand un appareil qui les a est connecté.',
+  },
   n_copied:
     'Une autre copie des données de ce navigateur est utilisée, et les deux se relaient. Quand tout est synchronisé, effacez les données de ce site dans l’une des deux, puis reliez-la à nouveau. Ne retirez pas l’appareil : les deux seraient retirées.',
   n_overdue: {

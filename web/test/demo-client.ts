@@ -28,6 +28,7 @@ const usual = {
     sync: 'off',
     error: undefined,
     entries: 0,
+    damaged: 0,
     toSend: 0,
     toReceive: false,
     full: undefined,

@@ -87,6 +87,7 @@ func appendChange(b []byte, c *peer.Change) []byte {
 
 func appendStatus(b []byte, s *peer.Status) []byte {
 	b = wire.AppendU64(appendBool(appendBool(append(b, byte(s.Sync)), s.RecoverySet), s.Copied), s.Entries)
+	b = wire.AppendU32(b, uint32(s.Damaged.Keys))
 	b = appendDevice(appendText8(b, string(s.Err)), &s.Self)
 	b = wire.AppendU16(b, uint16(len(s.Devices)))
 	for i := range s.Devices {

@@ -28,7 +28,7 @@ import (
 
 // Version is the codec's, which two tabs must have in common: they may run two versions of a page. It is raised with
 // every change of a message or verb.
-const Version = 8
+const Version = 9
 
 // MaxSync is how many relay URLs a Config has.
 const MaxSync = 8
@@ -83,7 +83,7 @@ var TabActions = []Message{
 
 // Status is the action for every tab.
 var Status = Message{
-	"Status", 3, "sync u8, recovery bool, copied bool, entries u64, code text8, self RawDevice, devices RawDevice[u16]",
+	"Status", 3, "sync u8, recovery bool, copied bool, entries u64, damaged u32, code text8, self RawDevice, devices RawDevice[u16]",
 }
 
 // WorkerActions are for the Worker.
