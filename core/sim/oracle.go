@@ -388,6 +388,9 @@ func (w *simulation) checkStatus() {
 			if a.App == notes {
 				entries = a.Entries
 			}
+			if w.did("never put back"); a.Restored && !d.shaky && w.hostile == nil {
+				w.failf("%s: the status says that %s was put back to an older state, and its disk was not", d.name, a.App)
+			}
 		}
 		if int(entries) != len(d.user.mirror) && d.hurt == nil {
 			w.failf("%s: the status counts %d entries of %d", d.name, entries, len(d.user.mirror))

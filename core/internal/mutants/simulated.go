@@ -28,7 +28,6 @@ var lied = []planted{
 var months = []planted{
 	// Merging.
 	{mutant{"a write sees one version of several", writeGo, "r.contextOf(seen)", "r.contextOf(seen[:min(len(seen), 1)])"}, nil},
-	{mutant{"a context claims earlier blocks that were not seen", versions, "if p.Writer == r.writer.id || block <= r.vector.Of(p.Writer).Settled>>wire.BlockBits+1 {", "if block > 0 {"}, nil},
 	{mutant{"what a page has is not superseded by what came since", versions, "if !r.gone(v) && !r.superseded(key, v.dot, v.saw(), ever) {", "if !r.gone(v) && (v.kind == wire.Bytes || !r.superseded(key, v.dot, v.saw(), ever)) {"}, nil},
 	{mutant{"an import has the time of what is there", writeGo, "for !replaces && st.has(time, writes) {", "for false {"}, nil},
 	// Vector and cursor.
@@ -46,11 +45,10 @@ var months = []planted{
 	{mutant{"the sum keeps what was replaced", sumGo, "				r.sum.sub(v.term)\n", "				_ = v.term\n"}, nil},
 	{mutant{"a sum is told of what the vector does not cover", sumGo, "if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 || r.damage.segments > 0 {", "if r.closeOpen(); !r.sum.unsummed.empty() || r.damage.segments > 0 {"}, nil},
 	// Batches.
-	{mutant{"a batch is sent in pieces", cursorGo, "		out.More = i < len(batch)-1\n", "		out.More = i < 0\n"}, nil},
+	{mutant{"a batch is sent in pieces", cursorGo, "		for j < len(all) && all[j].dot == all[i].dot {\n", "		for false {\n"}, nil},
 	// Reservations and starts.
 	{mutant{"numbers are given again after a crash", writerGo, "	w.block = w.reserved\n	w.reserved++\n", "	w.block = max(1, w.reserved-1)\n	w.reserved = w.block + 1\n"}, nil},
 	{mutant{"positions are given again after a crash", replicaGo, "	r.nextPos = r.reservedPos // none is used twice", "	r.nextPos = max(1<<positionBits, r.nextPos) // none is used twice"}, nil},
-	{mutant{"a reservation is committed relaxed", replicaGo, "		d = storage.Strict\n	}\n	r.seen.strict", "		_ = d\n	}\n	r.seen.strict"}, nil},
 	{mutant{"what is committed relaxed counts as stored", replicaGo, "	if r.seen.strict {\n", "	if r.seen.strict || true {\n"}, nil},
 	// Copies and backups.
 	{mutant{"a copy goes on as the same writer", writers, "	n.recover(marks, w)\n", "	_ = marks\n"}, backups},
