@@ -29,6 +29,7 @@ func (d *device) in(n *namespace) *progress {
 	}
 	p := &progress{namespace: n}
 	p.load(d.e.led.Meta(d.metaIn(n)))
+	p.declined = d.e.led.Meta(d.metaDeclined(n)) != nil
 	if d.byName == nil {
 		d.byName = map[*namespace]*progress{}
 	}
@@ -43,6 +44,24 @@ const metaPeer = "peer/"
 func (d *device) meta() string { return metaPeer + string(d.nk[:]) }
 
 func (d *device) metaIn(n *namespace) string { return d.meta() + "/" + n.number() }
+
+// metaDeclined is there if the device does not sync the namespace with this one, as it said last.
+func (d *device) metaDeclined(n *namespace) string { return d.metaIn(n) + "/declined" }
+
+// syncs notes whether the device syncs a namespace with this one, as it says.
+func (d *device) syncs(n *namespace, on bool) {
+	p := d.in(n)
+	p.theirs, p.full = on, false
+	switch {
+	case p.declined != on:
+	case on:
+		d.e.led.SetMeta(d.metaDeclined(n), nil)
+	default:
+		d.e.led.SetMeta(d.metaDeclined(n), []byte{1})
+	}
+	p.declined = !on
+	n.touch()
+}
 
 func (d *device) cursorIn(num uint16) string { return cursorsIn(num) + string(d.nk[:]) }
 
@@ -101,7 +120,7 @@ func (d *device) forget() {
 }
 
 func (d *device) forgetNamespace(n *namespace) {
-	for _, key := range []string{d.metaIn(n), d.cursorIn(n.num)} {
+	for _, key := range []string{d.metaIn(n), d.metaDeclined(n), d.cursorIn(n.num)} {
 		if d.e.led.Meta(key) != nil {
 			d.e.led.SetMeta(key, nil)
 		}

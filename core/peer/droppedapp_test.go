@@ -143,3 +143,44 @@ func TestPeerOfAStoreThatDroppedHasNothingToSend(t *testing.T) {
 		}
 	}
 }
+
+// A store that has dropped an application, or does not sync it, is sent nothing of it, and the others do not show it as one that lacks something. An
+// application peer does not hear of that: the store meets it no more.
+func TestNothingToSendToWhoDropped(t *testing.T) {
+	for name, stop := range map[string]func(desk *node){
+		"dropped":      func(desk *node) { desk.must(Op{App: notes, Do: DropApp{}}) },
+		"switched off": func(desk *node) { desk.must(Op{App: notes, Do: Prefer{}}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, laptop, phone := withPhone(t)
+			desk := h.add("Desk", "")
+			h.pair(laptop, desk)
+			desk.addApp(notes, "Notes")
+			h.untilIn(desk, notes, "k=1")
+			h.wait(120_000)
+			stop(desk)
+			h.wait(10_000)
+			laptop.putIn(notes, "l", "2")
+			h.until("a change", func() bool { return phone.get("l") == "2" })
+			check := func(when string) {
+				t.Helper()
+				h.wait(60_000)
+				for _, d := range laptop.status.Devices {
+					if d.ToSend != 0 || d.ToReceive {
+						t.Errorf("%s: %d to send to %s", when, d.ToSend, d.Name)
+					}
+				}
+			}
+			check("then")
+			laptop.crash()
+			phone.crash()
+			check("after a start")
+			h.cutOff(desk, true)
+			laptop.crash()
+			phone.crash()
+			laptop.putIn(notes, "m", "3")
+			h.until("a change", func() bool { return phone.get("m") == "3" })
+			check("after a start without it")
+		})
+	}
+}

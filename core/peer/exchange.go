@@ -250,15 +250,13 @@ func (r *replication) match(n *namespace) {
 		}
 		r.send(wire.AppendNamespaceHeads(nil, &m))
 	}
-	p := r.d.in(n)
-	p.theirs, p.full = l.On, false
-	n.touch()
+	r.d.syncs(n, l.On)
 	if !l.On || !n.wanted(r.d) {
 		delete(r.via.said.of, n)
 		return
 	}
 	rep := n.replicaFor(r.d)
-	f := &flow{repl: r, namespace: n, rep: rep, p: p, number: l.Number, met: rep.Position()}
+	f := &flow{repl: r, namespace: n, rep: rep, p: r.d.in(n), number: l.Number, met: rep.Position()}
 	r.add(f)
 	r.send(wire.AppendVectorMsg(nil, &wire.VectorMsg{
 		Number: n.num, Vector: rep.Told(), Incarnation: rep.Incarnation(), Cursor: f.loadCursor(),

@@ -101,7 +101,7 @@ func (n *namespace) look() {
 func (d *device) stand(n *namespace) {
 	p, s := d.in(n), &d.standing
 	was := p.standing
-	if p.standing = (standing{}); n.wanted(d) {
+	if p.standing = (standing{}); n.wanted(d) && !p.declined {
 		p.standing = standing{n.toSend(p), one(d.receiving(n)), one(p.full), one(p.differs)}
 	}
 	now := &p.standing

@@ -195,7 +195,8 @@ type progress struct {
 	acked     uint64      // position in this device's log up to which it has everything durably
 	heard     bool        // it has sent all that it has since this start
 	whole     bool        // and since this device has the writer that it has: see elsewhere
-	theirs    bool        // it syncs it with this device, as it said last
+	theirs    bool        // it syncs it with this device, as it said since this start
+	declined  bool        // it does not, as it said last: nothing of it is to be sent there
 	full      bool        // it has no room for more of it, as it said in the last session
 	unsaved   bool
 	savedAt   Millis   // in this run

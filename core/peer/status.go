@@ -86,7 +86,7 @@ func (n *namespace) status() AppStatus {
 		case d.domain == n.e.circle:
 			p := d.in(n)
 			out.Devices = append(out.Devices, AppDevice{
-				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: n.toSend(p), ToReceive: d.receiving(n), Full: p.full,
+				ID: d.id(), On: n.wanted(d), Theirs: p.theirs, ToSend: p.standing.toSend, ToReceive: d.receiving(n), Full: p.full,
 				Differs: p.differs,
 			})
 		}
