@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"encoding/binary"
 	"os"
 	"reflect"
@@ -8,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/chacha20poly1305"
 )
 
 // keys are the beginnings of keys, hidden so that the list is not itself what a search of the memory finds.
@@ -68,6 +71,24 @@ func memory(t *testing.T) (out [][]byte) {
 
 // keyOf is the key that a direction seals or opens its next frame with.
 func keyOf(c *oneWay) []byte { return reflect.ValueOf(c.aead).Elem().Field(0).Bytes() }
+
+// What erase goes by: the cipher is a pointer to a struct that has the key and nothing else.
+func TestErasedKey(t *testing.T) {
+	key := [chacha20poly1305.KeySize]byte{0: 1, 31: 32}
+	aead := newAEAD(key[:])
+	if s := reflect.TypeOf(aead); s.Kind() != reflect.Pointer || s.Elem().NumField() != 1 || s.Elem().Field(0).Type != reflect.TypeOf(key) {
+		t.Fatalf("%v is not a pointer to a key", s)
+	}
+	c := oneWay{aead: aead}
+	if !bytes.Equal(keyOf(&c), key[:]) {
+		t.Fatalf("the cipher keeps %x, not its key", keyOf(&c))
+	}
+	c.erase()
+	if !bytes.Equal(keyOf(&c), zeros[:]) {
+		t.Errorf("the cipher keeps %x", keyOf(&c))
+	}
+	erase(nil)
+}
 
 // Spent keys of frames are overwritten, but for what calls have left on the stack. Of the first keys the Noise library keeps copies that
 // cannot be reached.

@@ -28,10 +28,52 @@ const end = "\x00"
 
 // The client runs without any of this. What core/internal/floors checks is linked says that it stays out.
 var patches = []patch{
-	// 88 kB of multiples of P-256's base point, which cannot be compressed. crypto/ecdh, of which Masq uses X25519 alone, brings
-	// them along. Nothing may generate P-256 keys then.
-	{"crypto/internal/fips140/nistec", "p256_table.go", "ba494ee6fc933a189b5dad8cff8d86b8b19786cfdb27929453a4c851cfdc802b", []edit{
-		{"// p256PrecomputedEmbed is", end, "var p256PrecomputedEmbed [43 * 32 * 2 * 32]byte\n"},
+	// The curves of NIST: crypto/ecdh is there for X25519 alone. P-256 has 88 kB of multiples of its base point, which cannot be compressed.
+	{"crypto/ecdh", "nist.go", "1c4f8e4e6d809ab78d22a2255b237cfddb2e957b57c07927ef7fb414ff622953", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/ecdh", "ecdh.go", "63e3e45ac9791f633e28bebeed63cee570a1868f2aa1064741e8a302ffc79ec8", []edit{
+		{"\t\"crypto/internal/fips140/ecdh\"\n", "", ""},
+		{"\tfips      *ecdh.PublicKey\n", "", ""},
+		{"\tfips       *ecdh.PrivateKey\n", "", ""},
+	}},
+	// AES's modes: of crypto/cipher, ChaCha20-Poly1305 needs the interfaces only.
+	{"crypto/cipher", "cbc.go", "044961bab9631d5c9a558dbc6e4fd4199c362d60f4887599b119ab296388c9c7", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/cipher", "ctr.go", "eab2ecce91dc7ba343ba116709c5656e5cab61bbf96fb359b3908bfd83343fb0", []edit{
+		{"import (", end, "const streamBufferSize = 512 // for OFB\n"},
+	}},
+	{"crypto/cipher", "gcm.go", "8931e5cb0850b287f8910dd848019b7a6cc417f7be8556554f088afe29085c6f", []edit{
+		{"import (", end, ""},
+	}},
+	// The random generator of FIPS 140, made of AES, with its self-test. Go refuses to start in that mode on WebAssembly. What is left is
+	// what runs outside of it: the browser's generator.
+	{"crypto/internal/fips140/drbg", "rand.go", "51f50927a7e45df77ddacc2fd7b5206f25ed52e0e9896eaa6fa62b677514025f", []edit{
+		{"\t\"sync\"\n\t\"sync/atomic\"\n", "", ""},
+		{"// getEntropy is very slow", "// Read fills b", ""},
+		{"\tif !fips140.Enabled", "var testingReader", "\tsysrand.Read(b)\n}\n\n"},
+	}},
+	{"crypto/internal/fips140/drbg", "cast.go", "ad39245b1fb02b68daec596472085fb5c3a2e28f567a528a71278bc5cb084f92", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/internal/fips140/drbg", "ctrdrbg.go", "b9c7a312c89a1d91490ccc871dce6a3971044a87119978dfd0fd737a71b46990", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/internal/fips140/drbg", "entropy_wasm.go", "a15bb33e7ba472cfaea9791b6cba64f52814719319cb97e172ddf133f6fd10eb", []edit{
+		{"func getEntropy", end, ""},
+	}},
+	// The file /dev/urandom brings os along, and a timer for a generator that blocks time. The browser's is neither.
+	{"crypto/internal/sysrand", "rand.go", "76792623691f632274ea7996011bcfd90ddb52a83151f75fe149c255bb69cc1c", []edit{
+		{"import (", ")", "import (\n\t_ \"unsafe\"\n"},
+		{"var firstUse", "// fatal is", ""},
+		{"\tif firstUse", "\tif err := read", ""},
+		{"// The urandom fallback", end, ""},
+	}},
+	// Read, Write and Size take any value, by reflect. Masq has bytes to read and to write, and uses the byte orders.
+	{"encoding/binary", "binary.go", "fc4fab16ee184c5eaafb75c2e2b8728c9dd04228f96ec8d394c9d3110f9c91df", []edit{
+		{"\t\"io\"\n\t\"math\"\n\t\"reflect\"\n\t\"slices\"\n\t\"sync\"\n", "", ""},
+		{"// Read reads structured", end, ""},
 	}},
 	// Int and Prime bring math/big along, and that fmt.
 	{"crypto/rand", "util.go", "109920499d49126f14b7d78469d4863035da5c5ad3e4737bf5056a9123fb172c", []edit{
