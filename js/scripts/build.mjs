@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { declarations } from './declarations.mjs'
 import { joinSegments } from './segments.mjs'
+import { packTables } from './tables.mjs'
 import { buildTesting } from './testing.mjs'
 
 const js = join(dirname(fileURLToPath(import.meta.url)), '..')
@@ -132,7 +133,19 @@ function wasm() {
     env: { ...process.env, GOOS: 'js', GOARCH: 'wasm' },
     stdio: 'inherit',
   })
-  writeFileSync(file, joinSegments(readFileSync(file)))
+  const linked = readFileSync(file)
+  const packed = joinSegments(packTables(linked))
+  if (!startMemory(packed).equals(startMemory(linked)))
+    throw new Error('packed, masq.wasm has other bytes in its memory')
+  writeFileSync(file, packed)
+}
+
+/** What a client's memory has before its first instruction. */
+function startMemory(code) {
+  const module = new WebAssembly.Module(code)
+  const imports = {}
+  for (const { module: from, name } of WebAssembly.Module.imports(module)) (imports[from] ??= {})[name] = () => {}
+  return Buffer.from(new WebAssembly.Instance(module, imports).exports.mem.buffer)
 }
 
 /** The flags that leave out what others' packages link and Masq never runs: core/internal/slim says what, and why. */

@@ -63,6 +63,22 @@ var patches = []patch{
 	{"crypto/internal/fips140/drbg", "entropy_wasm.go", "a15bb33e7ba472cfaea9791b6cba64f52814719319cb97e172ddf133f6fd10eb", []edit{
 		{"func getEntropy", end, ""},
 	}},
+	// The self-tests of FIPS 140: they run in its mode only. Published vectors of the algorithms are among the tests, see core/internal/vectors.
+	{"crypto/internal/fips140/hkdf", "cast.go", "6579c46eb9886a6f423bc3b55ff8564c2d46aeb1b5358da4a5d00dad140acef6", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/internal/fips140/hmac", "cast.go", "7fc2170a9524b86a66f66ef4be5f77d58f5e5f237de4c703599096d1e23a9bb9", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/internal/fips140/sha256", "cast.go", "69d07cca38c33f57bd7f6baa36a4d0c69b21aa4d6a1c1ed9d32dedd196b97b2f", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/internal/fips140/sha3", "cast.go", "4fd14d4f9c5265e93ca01389533ff21029a7fa9f6cd4d354db099afa1c591c48", []edit{
+		{"import (", end, ""},
+	}},
+	{"crypto/internal/fips140/sha512", "cast.go", "636a680a20fab95604ac603e337230c7f5ebc06563dda40aa2fdc13d8235c55f", []edit{
+		{"import (", end, ""},
+	}},
 	// The file /dev/urandom brings os along, and a timer for a generator that blocks time. The browser's is neither.
 	{"crypto/internal/sysrand", "rand.go", "76792623691f632274ea7996011bcfd90ddb52a83151f75fe149c255bb69cc1c", []edit{
 		{"import (", ")", "import (\n\t_ \"unsafe\"\n"},
@@ -78,6 +94,18 @@ var patches = []patch{
 	// Int and Prime bring math/big along, and that fmt.
 	{"crypto/rand", "util.go", "109920499d49126f14b7d78469d4863035da5c5ad3e4737bf5056a9123fb172c", []edit{
 		{"import (", end, ""},
+	}},
+	// Decimal floats, with a table of powers of ten, for println and panic alone: what is printed is the number's bits. See what the
+	// client prints: no floats but in traces that $GODEBUG asks for.
+	{"runtime", "print.go", "28e2bbcd7e43215d955849acc00e9d65e7007ab12e061d853835cfb670ea2810", []edit{
+		{"\tvar buf [float64Bytes]byte\n", "}", "\tprinthex(float64bits(v))\n"},
+		{"\tvar buf [float32Bytes]byte\n", "}", "\tprintfloat64(float64(v))\n"},
+		{"\tvar buf [complex128Bytes]byte\n", "}", "\tprintfloat64(real(c))\n\tprintfloat64(imag(c))\n"},
+		{"\tvar buf [complex64Bytes]byte\n", "}", "\tprintcomplex128(complex128(c))\n"},
+	}},
+	// Quote knows all of Unicode that can be printed, for the error of a text that is no number.
+	{"strconv", "number.go", "dda43e8c91d95f9dea0c46b2fec6637e5520cae099e40c5965dca0e41bbaab9e", []edit{
+		{"Quote(e.Num)", "", "`\"` + e.Num + `\"`"},
 	}},
 	// Settings of $GODEBUG, which a browser does not have, that hold for some call stacks only, and counters of their use.
 	{"internal/godebug", "godebug.go", "cd492e76ae63872ac4310fc09b2e097229588dbf114d14d713be3f027b0233c8", []edit{

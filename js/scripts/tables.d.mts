@@ -1,0 +1,1 @@
+export function packTables(module: Uint8Array): Uint8Array
