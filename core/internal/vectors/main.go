@@ -1,6 +1,7 @@
 // Command vectors runs the vectors of core/testdata/vectors: by the packages that make them, natively and in a browser, and by the
 // second implementation, in Python. It also runs the published ones: those of core/testdata/published by the packages that do as they
-// say, and Wycheproof's by the module core/testdata/wycheproof. `make vectors` calls it at the module's root.
+// say, and Wycheproof's by the module core/testdata/wycheproof: natively, and in the browser with what core/internal/slim leaves of Go's
+// packages. `make vectors` calls it at the module's root.
 package main
 
 import (
@@ -14,6 +15,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -36,9 +38,10 @@ const (
 
 // A runner checks all vectors. Its output has a line for each file: "vectors: N in FILE, M failed".
 type runner struct {
-	name string
-	env  []string
-	args []string
+	name  string
+	env   []string
+	args  []string
+	brief bool // print no line for each file
 
 	out []byte // what it said, and how it ended
 	err error
@@ -69,7 +72,7 @@ func main() {
 	test := append([]string{"go", "test", "-count", "1", "-v", "-run", "^TestVectors$", "-timeout", "2m"}, packages...)
 	runners := []runner{
 		{name: "Go", args: test},
-		{name: "Go in the browser", env: []string{"GOOS=js", "GOARCH=wasm", "GOFLAGS=" + *goflags}, args: append([]string{"go", "test", "-exec", inBrowser}, test[2:]...)},
+		{name: "Go in the browser", env: inWASM(*goflags), args: append([]string{"go", "test", "-exec", inBrowser}, test[2:]...)},
 		{name: "Python", args: []string{python, "-B", filepath.Join(second, "vectors.py"), files}},
 	}
 	test = []string{"go", "test", "-count", "1", "-v", "-run", "^TestPublished|^TestSameVersion$", "-timeout", "2m"}
@@ -77,6 +80,13 @@ func main() {
 		{name: "published", args: append(slices.Clone(test), publishedIn...)},
 		{name: "Wycheproof", args: append([]string{"go", "-C", wycheproof}, append(test[1:], ".")...)},
 	}
+	test = []string{"test", "-count", "1", "-v", "-run", "^TestPublished", "-timeout", "2m", "-exec", inBrowser}
+	rows = append(rows,
+		runner{name: "published in the browser", brief: true, env: inWASM(*goflags),
+			args: append(append([]string{"go"}, test...), publishedIn...)},
+		runner{name: "Wycheproof in the browser", brief: true, env: inWASM(overlay(*goflags)),
+			args: append(append([]string{"go", "-C", wycheproof}, test...), ".")},
+	)
 	var all sync.WaitGroup
 	for i := range runners {
 		all.Go(runners[i].run)
@@ -102,6 +112,18 @@ func main() {
 	if failed > 0 {
 		os.Exit(1)
 	}
+}
+
+func inWASM(flags string) []string { return []string{"GOOS=js", "GOARCH=wasm", "GOFLAGS=" + flags} }
+
+// overlay is the one of the build's flags that another module can be built with: what is patched of Go's own packages.
+func overlay(flags string) string {
+	for flag := range strings.FieldsSeq(flags) {
+		if strings.HasPrefix(flag, "-overlay=") {
+			return flag
+		}
+	}
+	return ""
 }
 
 func (r *runner) run() {
@@ -133,13 +155,16 @@ func (r *runner) report(total int) (failed int) {
 
 // reportRows prints for each file of published vectors how many rows were run, and why others were not. It returns how many failed.
 func (r *runner) reportRows() (failed int) {
-	for _, m := range notApplicable.FindAll(r.out, -1) {
-		fmt.Printf("%s\n", m)
-	}
-	files := published.FindAll(r.out, -1)
+	files := published.FindAllSubmatch(r.out, -1)
+	run := 0
 	for _, m := range files {
-		fmt.Printf("%s\n", m)
-		failed += number(published.FindSubmatch(m)[3])
+		run += number(m[1])
+		failed += number(m[3])
+	}
+	if r.brief {
+		fmt.Printf("%s: %d run, %d failed in %d files\n", r.name, run, failed, len(files))
+	} else {
+		r.printFiles()
 	}
 	if r.err != nil || len(files) == 0 {
 		os.Stderr.Write(r.out)
@@ -147,6 +172,12 @@ func (r *runner) reportRows() (failed int) {
 		failed = max(failed, 1)
 	}
 	return failed
+}
+
+func (r *runner) printFiles() {
+	for _, line := range append(notApplicable.FindAll(r.out, -1), published.FindAll(r.out, -1)...) {
+		fmt.Printf("%s\n", line)
+	}
 }
 
 func number(b []byte) int {
