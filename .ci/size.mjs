@@ -1,9 +1,12 @@
-// size.mjs [--gzip] (NAME FILE[,FILE...] BUDGET)...: prints what is downloaded, in kB (1,000 bytes) as brotli or gzip at its highest quality,
-// and fails when something is over its budget. Files of the package, those with brotli, are named with their hashes, too, as `integrity` takes them.
+// size.mjs [--gzip] (NAME FILE[,FILE...] BUDGET[/BUDGET])...: prints what is downloaded, in kB (1,000 bytes) as brotli or gzip at its highest
+// quality, and fails when something is over its budget. A second budget is for the size before that: brotli is undone at every start. Of
+// WebAssembly with one it says into how many segments its data is split, too. Files of the package, those with brotli, are named with
+// their hashes, too, as `integrity` takes them.
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { section, sections, segments } from '../js/scripts/module.mjs'
 
 const args = process.argv.slice(2)
 const gzip = args[0] === '--gzip' && args.shift()
@@ -20,20 +23,24 @@ function packed(bytes) {
 }
 
 let over = false
+function row(name, raw, size, budget) {
+  const fits = (size || raw) <= Number(budget)
+  over ||= !fits
+  line(name, raw.toFixed(1), size ? size.toFixed(1) : '', budget, fits ? 'ok' : 'OVER')
+}
+
 line('', 'kB', gzip ? 'kB gzip' : 'kB brotli', 'budget')
 for (let i = 0; i < args.length; i += 3) {
-  const [name, files, budget] = args.slice(i, i + 3)
+  const [name, files, budgets] = args.slice(i, i + 3)
+  const [budget, rawBudget] = budgets.split('/')
   const all = files.split(',').map((file) => readFileSync(file))
   const kB = (sizes) => sizes.reduce((sum, n) => sum + n, 0) / 1000
-  const size = kB(all.map(packed))
-  over ||= size > Number(budget)
-  line(
-    name,
-    kB(all.map((bytes) => bytes.length)).toFixed(1),
-    size.toFixed(1),
-    budget,
-    size > Number(budget) ? 'OVER' : 'ok',
-  )
+  const raw = kB(all.map((bytes) => bytes.length))
+  row(name, raw, kB(all.map(packed)), budget)
+  if (!rawBudget) continue
+  row('', raw, 0, rawBudget)
+  const data = sections(all[0]).find(({ id }) => id === section.DATA).body
+  line('', String(segments(data).length), 'data segments')
 }
 for (let i = 1; !gzip && i < args.length; i += 3)
   console.log(

@@ -47,8 +47,8 @@ var patches = []patch{
 	{"crypto/cipher", "gcm.go", "8931e5cb0850b287f8910dd848019b7a6cc417f7be8556554f088afe29085c6f", []edit{
 		{"import (", end, ""},
 	}},
-	// The random generator of FIPS 140, made of AES, with its self-test. Go refuses to start in that mode on WebAssembly. What is left is
-	// what runs outside of it: the browser's generator.
+	// The random generator of FIPS 140's mode, made of AES, with its self-test. Go does not start in that mode on WebAssembly. Outside of it
+	// the browser's generator is used, which stays.
 	{"crypto/internal/fips140/drbg", "rand.go", "51f50927a7e45df77ddacc2fd7b5206f25ed52e0e9896eaa6fa62b677514025f", []edit{
 		{"\t\"sync\"\n\t\"sync/atomic\"\n", "", ""},
 		{"// getEntropy is very slow", "// Read fills b", ""},
@@ -63,7 +63,7 @@ var patches = []patch{
 	{"crypto/internal/fips140/drbg", "entropy_wasm.go", "a15bb33e7ba472cfaea9791b6cba64f52814719319cb97e172ddf133f6fd10eb", []edit{
 		{"func getEntropy", end, ""},
 	}},
-	// The self-tests of FIPS 140: they run in its mode only. Published vectors of the algorithms are among the tests, see core/internal/vectors.
+	// The self-tests of FIPS 140 run in its mode only. core/internal/vectors runs published vectors on what is left.
 	{"crypto/internal/fips140/hkdf", "cast.go", "6579c46eb9886a6f423bc3b55ff8564c2d46aeb1b5358da4a5d00dad140acef6", []edit{
 		{"import (", end, ""},
 	}},
@@ -79,14 +79,15 @@ var patches = []patch{
 	{"crypto/internal/fips140/sha512", "cast.go", "636a680a20fab95604ac603e337230c7f5ebc06563dda40aa2fdc13d8235c55f", []edit{
 		{"import (", end, ""},
 	}},
-	// The file /dev/urandom brings os along, and a timer for a generator that blocks time. The browser's is neither.
+	// The file /dev/urandom brings os along, and the warning about a generator that blocks brings time. The browser's is no file, and does
+	// not block.
 	{"crypto/internal/sysrand", "rand.go", "76792623691f632274ea7996011bcfd90ddb52a83151f75fe149c255bb69cc1c", []edit{
 		{"import (", ")", "import (\n\t_ \"unsafe\"\n"},
 		{"var firstUse", "// fatal is", ""},
 		{"\tif firstUse", "\tif err := read", ""},
 		{"// The urandom fallback", end, ""},
 	}},
-	// Read, Write and Size take any value, by reflect. Masq has bytes to read and to write, and uses the byte orders.
+	// Read, Write and Size take any value, by reflect. Masq uses the byte orders.
 	{"encoding/binary", "binary.go", "fc4fab16ee184c5eaafb75c2e2b8728c9dd04228f96ec8d394c9d3110f9c91df", []edit{
 		{"\t\"io\"\n\t\"math\"\n\t\"reflect\"\n\t\"slices\"\n\t\"sync\"\n", "", ""},
 		{"// Read reads structured", end, ""},
@@ -95,15 +96,15 @@ var patches = []patch{
 	{"crypto/rand", "util.go", "109920499d49126f14b7d78469d4863035da5c5ad3e4737bf5056a9123fb172c", []edit{
 		{"import (", end, ""},
 	}},
-	// Decimal floats, with a table of powers of ten, for println and panic alone: what is printed is the number's bits. See what the
-	// client prints: no floats but in traces that $GODEBUG asks for.
+	// Decimal floats, and their table of powers of ten, for println and panic alone. The bits of a number are printed instead. The client
+	// prints no floats, but in traces that $GODEBUG asks for.
 	{"runtime", "print.go", "28e2bbcd7e43215d955849acc00e9d65e7007ab12e061d853835cfb670ea2810", []edit{
 		{"\tvar buf [float64Bytes]byte\n", "}", "\tprinthex(float64bits(v))\n"},
 		{"\tvar buf [float32Bytes]byte\n", "}", "\tprintfloat64(float64(v))\n"},
 		{"\tvar buf [complex128Bytes]byte\n", "}", "\tprintfloat64(real(c))\n\tprintfloat64(imag(c))\n"},
 		{"\tvar buf [complex64Bytes]byte\n", "}", "\tprintcomplex128(complex128(c))\n"},
 	}},
-	// Quote knows all of Unicode that can be printed, for the error of a text that is no number.
+	// Quote has tables of what can be printed, for the error about a text that is no number.
 	{"strconv", "number.go", "dda43e8c91d95f9dea0c46b2fec6637e5520cae099e40c5965dca0e41bbaab9e", []edit{
 		{"Quote(e.Num)", "", "`\"` + e.Num + `\"`"},
 	}},
