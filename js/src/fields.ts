@@ -60,14 +60,8 @@ function likely(name: string, allowed: object): string {
 
 const list = (allowed: object): string => Object.keys(allowed).join(', ')
 
-/** How many letters have to be put in, left out or changed to make `b` of `a`. */
+/** How many letters one of the two has and the other has not, wherever they stand. */
 function distance(a: string, b: string): number {
-  let row = [...b, ''].map((_, j) => j)
-  for (const [i, letter] of [...a].entries()) {
-    const next = [i + 1]
-    for (let j = 0; j < b.length; j++)
-      next.push(Math.min(row[j + 1]! + 1, next[j]! + 1, row[j]! + (letter === b[j] ? 0 : 1)))
-    row = next
-  }
-  return row[b.length]!
+  const more = (x: string, y: string): number => [...x].filter((letter) => !y.includes(letter)).length
+  return more(a, b) + more(b, a)
 }
