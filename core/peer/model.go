@@ -70,6 +70,7 @@ type Engine struct {
 	revision uint64       // of what the status tells
 	reported uint64       // the revision that the last status told
 	sent     bool         // a status has been sent
+	ops      uint64       // how many operations have come
 	pumps    uint64       // how often a flow was looked at for what to send
 	hearing  []*namespace // of which others are to be told
 }

@@ -71,6 +71,8 @@ func onNamespace(do func(*namespace, *Op)) func(*Engine, *Op) {
 
 // op takes an operation in.
 func (e *Engine) op(op *Op) {
+	e.ops++
+	op.came = e.ops
 	if e.state < open {
 		e.early = append(e.early, op)
 		return

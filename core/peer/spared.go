@@ -1,6 +1,9 @@
 package peer
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // spared is what adds nothing and stood in a commit for which there was no room, or behind it. It need not be refused for what others wrote: it is done
 // once more, in the order in which it came, and storage is tried with that alone. If there is no room for that either, it is refused.
@@ -8,7 +11,7 @@ type spared struct {
 	full  bool         // the last commit found no room
 	tried map[*Op]bool // what had been spared before it
 	ops   map[*Op]bool // what is spared now
-	again []*Op        // of these, what had been done and is to be done once more
+	again []*Op        // of these, what had been done and is to be done once more, in the order in which it came
 }
 
 // begin begins anew after a commit that failed with code.
@@ -23,6 +26,11 @@ func (s *spared) takes(op *Op) bool {
 	}
 	s.ops[op] = true
 	return true
+}
+
+// sort brings what is to be done once more into its order: what is answered at once stands in a commit before what came first and had to wait.
+func (s *spared) sort() {
+	slices.SortFunc(s.again, func(a, b *Op) int { return cmp.Compare(a.came, b.came) })
 }
 
 // waits reports whether some of it has not been done yet.

@@ -171,3 +171,29 @@ func TestNothingSpared(t *testing.T) {
 		}
 	}
 }
+
+// A removal that is spared, and an addition behind it, are done once more in their order.
+func TestRemovedAndAddedInTrouble(t *testing.T) {
+	n := newStores(t, "Laptop").nodes[0]
+	n.addApp(notes, "Notes")
+	n.putIn(notes, "k", "1")
+	n.m.wait(20_000)
+	f := &failing{Store: n.store, err: storage.ErrQuota}
+	n.store = f
+	n.step(Events{&Op{App: notes, Do: DropApp{}, ID: 1000, Client: 1}, &Op{App: notes, Do: AddApp{Name: "N"}, ID: 1001, Client: 1}})
+	for f.failed == 0 && len(n.m.queue) > 0 {
+		next := n.m.queue[0]
+		n.m.queue = n.m.queue[1:]
+		next()
+	}
+	f.err = nil
+	n.m.wait(20_000)
+	for id := uint64(1000); id <= 1001; id++ {
+		if r, ok := n.replies[id]; !ok || r.Err != OK {
+			t.Errorf("%d: %v %q", id, ok, r.Err)
+		}
+	}
+	if r := n.replies[n.do(Op{App: notes, Do: Get{Key: "k"}})]; r.Err != OK {
+		t.Errorf("then: %q", r.Err)
+	}
+}

@@ -37,6 +37,7 @@ func (e *Engine) takeBack(code Code) {
 			t.deny(e, op.ID)
 		}
 	}
+	t.spared.sort()
 	e.commits = commits{}
 	for _, n := range e.namespaces {
 		n.takeBack()

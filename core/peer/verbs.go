@@ -8,6 +8,8 @@ type Op struct {
 	Client uint32 // who asks (a tab); stands in the Changed that follow from it
 	App    string // local store: the application that it is about; an embedded store has but one
 	Do     Verb
+
+	came uint64 // the engine's count of those that have come
 }
 
 // Verb is what an Op asks for: one of the types below.
