@@ -193,3 +193,40 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportMetric(float64(g.loads), "loaded-B")
 	b.ReportMetric(float64(after.HeapAlloc)-float64(before.HeapAlloc), "heap-B")
 }
+
+// BenchmarkReplay opens 3,700 keys that are all in the log, written one by one or in batches, in so many log records.
+func BenchmarkReplay(b *testing.B) {
+	const keys = 3700
+	for _, c := range []struct {
+		name            string
+		batch, inCommit int // writes of a batch, batches in a log record
+	}{
+		{"3700 commits", 1, 1},
+		{"370 commits", 1, 10},
+		{"4 commits of single writes", 1, keys / 4},
+		{"37 commits of batches", 100, 1},
+		{"4 commits of batches", keys / 4, 1},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			g := newHarness(b, 1, false)
+			for i := 0; i < keys; {
+				for range c.inCommit {
+					var writes []Write
+					for range c.batch {
+						writes = append(writes, Write{Key: benchKey(i), Kind: wire.Bytes, Value: benchValue})
+						i++
+					}
+					g.write(1, writes...)
+				}
+				g.commit()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				g.reopen()
+			}
+			if g.Count() != keys {
+				b.Fatalf("%d keys", g.Count())
+			}
+		})
+	}
+}
