@@ -114,18 +114,13 @@ func TestDamagedPart(t *testing.T) {
 		if err := led.Open(); err != nil {
 			t.Fatal(err)
 		}
-		r := &Replica{led: led, cfg: Config{Rand: g.rand}, mem: map[string][]*version{}, past: map[uint64]bool{}}
+		r := &Replica{led: led, cfg: Config{Rand: g.rand}, past: map[uint64]bool{}}
 		if part != nil {
 			if err := r.readPart(part); err != nil {
 				return err
 			}
 		}
-		for _, it := range items {
-			if err := r.replay(it); err != nil {
-				return err
-			}
-		}
-		return nil
+		return r.replay(items)
 	}
 	if err := read(good); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func FuzzItem(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r := bare(t)
-		if sane(t, r.replay(b)) {
+		if sane(t, r.replay([][]byte{b})) {
 			for _, k := range r.memKeys() {
 				_, _, err := r.Get(k)
 				sane(t, err)

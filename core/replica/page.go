@@ -3,6 +3,7 @@ package replica
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/storage"
@@ -231,7 +232,7 @@ func (w *pageWriter) write(l *ledger.Ledger) []pageRef {
 	var out []pageRef
 	start := 0
 	for i := 0; i < len(w.keys); {
-		ref := pageRef{first: w.keys[i].key, looked: true}
+		ref := pageRef{first: strings.Clone(w.keys[i].key), looked: true} // the key may be part of a text of many
 		end := start
 		for ; i < len(w.keys) && (end-start < target || end == start); i++ {
 			end = w.keys[i].end

@@ -170,7 +170,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 	if cfg.Hurt == nil {
 		cfg.Hurt = func() {}
 	}
-	r := &Replica{led: l, ns: ns, cfg: cfg, mem: map[string][]*version{}, past: map[uint64]bool{}}
+	r := &Replica{led: l, ns: ns, cfg: cfg, past: map[uint64]bool{}}
 	part, items := l.Part(ns)
 	if part == nil && items == nil {
 		r.reset()
@@ -181,10 +181,8 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 			return nil, err
 		}
 	}
-	for _, it := range items {
-		if err := r.replay(it); err != nil {
-			return nil, err
-		}
+	if err := r.replay(items); err != nil {
+		return nil, err
 	}
 	for _, p := range r.pages {
 		l.Refer(p.id)

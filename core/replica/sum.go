@@ -127,7 +127,7 @@ const maxOpen = 32 << 10
 // opens notes records of another device that were applied and that the vector does not cover yet.
 func (r *Replica) opens(vs []*version) {
 	for i, v := range vs {
-		if v.hearsay || i+1 < len(vs) && !vs[i+1].hearsay && v.sameBlock(vs[i+1]) {
+		if v.hearsay || i+1 < len(vs) && !vs[i+1].hearsay && v.sameBlock(vs[i+1]) && v.dot.Seq <= vs[i+1].dot.Seq {
 			continue
 		}
 		e := wire.Element{Writer: v.dot.Writer, Settled: v.dot.Seq}

@@ -305,7 +305,13 @@ func (v *version) record(value []byte) wire.Record {
 
 // versionOf is a record as a version, without what is known of it only here.
 func versionOf(rec *wire.Record) *version {
-	return &version{
-		key: rec.Key, dot: rec.Dot, time: rec.Time, ctx: rec.Context, kind: rec.Kind, value: rec.Value, hearsay: rec.Hearsay, abridged: rec.Abridged,
-	}
+	v := &version{}
+	v.take(rec)
+	return v
+}
+
+// take makes a zero version what versionOf returns.
+func (v *version) take(rec *wire.Record) {
+	v.key, v.dot, v.time, v.ctx = rec.Key, rec.Dot, rec.Time, rec.Context
+	v.kind, v.value, v.hearsay, v.abridged = rec.Kind, rec.Value, rec.Hearsay, rec.Abridged
 }

@@ -484,21 +484,28 @@ func (r *Replica) remember(v *version) {
 		r.owe(v.key)
 	}
 	r.work.Versions += uint64(len(old))
-	kept := make([]*version, 0, len(old)+1)
+	var kept []*version
 	for _, o := range old {
-		if !v.replaces(o) {
+		switch {
+		case v.replaces(o):
+			o.dead = v.pos
+			r.alive--
+			v.inherit(o)
+		case kept == nil:
+			kept = append(make([]*version, 0, len(old)+1), o)
+		default:
 			kept = append(kept, o)
-			continue
 		}
-		o.dead = v.pos
-		r.alive--
-		v.inherit(o)
 	}
 	if v.hearsay {
 		r.doubts++
 	}
-	r.mem[v.key] = append(kept, v)
 	r.arrivals = append(r.arrivals, v)
+	if last := len(r.arrivals) - 1; kept == nil {
+		r.mem[v.key] = r.arrivals[last : last+1 : last+1] // no memory of its own: arrivals only grow
+	} else {
+		r.mem[v.key] = append(kept, v)
+	}
 	r.alive++
 	r.memBytes += len(v.key) + len(v.value) + versionBytes + 16*len(v.ctx)
 }

@@ -81,7 +81,9 @@ func AppendRecord(b []byte, r *Record) []byte {
 }
 
 // ReadRecord takes one record off r. Its Value aliases the input.
-func ReadRecord(r *Reader) Record {
+func ReadRecord(r *Reader) Record { return readRecord(r, nil) }
+
+func readRecord(r *Reader, room *Room) Record {
 	var rec Record
 	flags := r.U8()
 	rec.Kind, rec.More, rec.Hearsay, rec.Abridged = Kind(flags&3), flags&moreFlag != 0, flags&hearsayFlag != 0, flags&abridgedFlag != 0
@@ -93,7 +95,7 @@ func ReadRecord(r *Reader) Record {
 		return Record{}
 	}
 	if n > 0 && r.Len() >= 16*n {
-		rec.Context = make([]Dot, 0, n)
+		rec.Context = room.context(n)
 	}
 	for i := 0; i < n && r.Err() == nil; i++ {
 		d := readDot(r)
@@ -103,7 +105,7 @@ func ReadRecord(r *Reader) Record {
 		}
 		rec.Context = append(rec.Context, d)
 	}
-	rec.Key = string(r.LV(MaxKey))
+	rec.Key = room.text(r.LV(MaxKey))
 	rec.Value = r.LV32(MaxValue)
 	if !ValidKey(rec.Key) || rec.Kind == Deleted && len(rec.Value) > 0 {
 		r.Fail()
@@ -124,25 +126,11 @@ func ReadValue(r *Reader) []byte {
 // ParseRecords parses records one behind the other. The last one's More is false. Values alias b.
 func ParseRecords(b []byte) ([]Record, error) {
 	out := make([]Record, 0, len(b)/usualRecord+1)
-	batch := 0 // records of the current batch so far
-	r := NewReader(b)
-	for r.Len() > 0 {
-		rec := ReadRecord(&r)
-		if r.Err() != nil {
-			return nil, ErrMalformed
-		}
-		if n := len(out); n > 0 && out[n-1].More && out[n-1].Dot != rec.Dot {
-			return nil, ErrMalformed
-		}
-		if batch++; batch > MaxBatchOps {
-			return nil, ErrMalformed
-		}
-		if !rec.More {
-			batch = 0
-		}
+	in := ReadRecords(b, nil)
+	for rec := (Record{}); in.Next(&rec); {
 		out = append(out, rec)
 	}
-	if n := len(out); r.Done() != nil || n > 0 && out[n-1].More {
+	if in.Err() != nil {
 		return nil, ErrMalformed
 	}
 	return out, nil
