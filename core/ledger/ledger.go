@@ -69,6 +69,9 @@ type Ledger struct {
 	tight    bool            // a few at a time
 	leftOver []storage.ID    // of earlier ones
 
+	logBytes      int // of the log records that count, as they are stored
+	manifestBytes int // the same of the manifest
+
 	stored stored
 	reread reread
 	cache  cache
@@ -154,6 +157,7 @@ func (l *Ledger) replay() error {
 		if err := l.readManifest(b); err != nil {
 			return err
 		}
+		l.manifestBytes = len(b) + vault.Overhead
 		if _, ok := l.tail[storage.Log|storage.ID(l.first)]; !ok { // it came in the manifest's commit
 			return ErrDamaged
 		}
@@ -170,6 +174,7 @@ func (l *Ledger) replay() error {
 		if err := l.readRecord(id.N(), b); err != nil {
 			return err
 		}
+		l.logBytes += len(b) + vault.Overhead
 		l.next++
 	}
 	return nil
@@ -374,6 +379,12 @@ func (l *Ledger) Write() { l.empty = true }
 // Tail is how many log records the next Open would have to read.
 func (l *Ledger) Tail() int { return int(l.next - l.first) }
 
+// LogBytes is how many bytes these have in storage.
+func (l *Ledger) LogBytes() int { return l.logBytes }
+
+// ManifestBytes is how many bytes the last checkpoint wrote for the manifest, 0 if there was none.
+func (l *Ledger) ManifestBytes() int { return l.manifestBytes }
+
 // Pending reports whether there is something to write.
 func (l *Ledger) Pending() bool {
 	return l.fence || l.empty || len(l.pending) > 0 || len(l.adds) > 0 || l.manifest != nil || len(l.leftOver) > 0
@@ -391,7 +402,9 @@ func (l *Ledger) Begin() storage.Commit {
 	record := l.sealed(id, append(body, l.pending...))
 	l.stored.begin(record, l.fence)
 	g := storage.Commit{Adds: append(l.adds, record)}
+	l.logBytes += len(record.Data)
 	if l.manifest != nil {
+		l.logBytes, l.manifestBytes = len(record.Data), len(l.manifest)+vault.Overhead
 		l.stored.nextFirst = id.N()
 		g.Puts = []storage.Block{l.sealed(storage.Manifest, l.manifest)}
 		for _, n := range l.blank {

@@ -38,6 +38,52 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// TestBytes: the ledger knows how long its log and its manifest are in storage, before and after a start.
+func TestBytes(t *testing.T) {
+	h := newHarness(t, Options{})
+	check := func(when string, manifest bool) {
+		t.Helper()
+		log, whole := 0, 0
+		for id, data := range h.raw() {
+			switch {
+			case id == storage.Manifest:
+				whole = len(data)
+			case id.Class() == storage.Log && id.N() >= h.first:
+				log += len(data)
+			}
+		}
+		if h.LogBytes() != log || h.ManifestBytes() != whole || manifest != (whole > 0) {
+			t.Errorf("%s: a log of %d bytes, a manifest of %d; want %d and %d", when, h.LogBytes(), h.ManifestBytes(), log, whole)
+		}
+	}
+	check("empty", false)
+	h.Fence()
+	h.Append(1, []byte("a"))
+	h.commit()
+	h.Append(1, []byte("longer"))
+	h.commit()
+	check("two records", false)
+	h.reopen()
+	check("opened again", false)
+	h.Part(1)
+	h.SetPart(1, []byte("part"))
+	h.Checkpoint()
+	h.SetMeta("late", []byte("beside it"))
+	h.commit()
+	check("a checkpoint", true)
+	h.Append(1, []byte("behind it"))
+	h.commit()
+	h.reopen()
+	check("opened again behind it", true)
+	h.Append(1, []byte("lost"))
+	h.Begin()
+	h.Recover()
+	if err := h.wait(h.Open); err != nil {
+		t.Fatal(err)
+	}
+	check("a commit failed", true)
+}
+
 func TestSettingsAreCopied(t *testing.T) {
 	h := newHarness(t, Options{})
 	v := []byte("value")

@@ -51,6 +51,7 @@ func (l *Ledger) forget() {
 	l.items, l.parts, l.asleep = map[uint16][][]byte{}, map[uint16][]byte{}, map[uint16]struct{}{}
 	l.meta, l.refs = map[string][]byte{}, map[storage.ID]struct{}{}
 	l.first, l.fences, l.blank = 1, nil, nil
+	l.logBytes, l.manifestBytes = 0, 0
 	l.fence, l.empty, l.pending, l.adds, l.added, l.flying = false, false, nil, nil, nil, nil
 	l.dels, l.manifest, l.gone, l.leftOver, l.reread.lost = nil, nil, nil, nil, nil
 }

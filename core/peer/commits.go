@@ -50,6 +50,7 @@ func (e *Engine) commit() {
 		}
 		return
 	}
+	e.idle.writing(e)
 	c.flight, c.next = c.next, batch{}
 	c.flying = true
 	d := storage.Relaxed
@@ -64,7 +65,7 @@ func (e *Engine) commit() {
 		n.begin(d)
 	}
 	for _, n := range e.awake {
-		n.owes()
+		n.counts()
 	}
 	g := e.led.Begin()
 	g.Frees, g.Owes = !c.flight.adds, e.fullness.owed
@@ -140,7 +141,7 @@ func (c *commits) fail(e *Engine, code Code) {
 const longTail = 512
 
 // maintain writes what can wait (what the other devices have) along with a commit that goes out anyway, and takes a checkpoint
-// when the log has grown long.
+// when the log has grown long, or there is nothing else to do; see idle.
 func (e *Engine) maintain() {
 	if !e.commits.flying {
 		e.saveRosters()
@@ -157,7 +158,7 @@ func (e *Engine) maintain() {
 	e.commits.gathering = errors.Is(err, ledger.ErrWait)
 	switch {
 	case err == nil:
-		e.commits.held = false
+		e.commits.held, e.idle.due = false, false
 		e.led.Checkpoint()
 	case !e.commits.gathering:
 		e.fail(storageCode(err))
@@ -201,5 +202,5 @@ func (e *Engine) needsCheckpoint() bool {
 	if e.trouble.code != OK || e.trouble.rest != 0 && !e.clock.Due(e.trouble.rest) {
 		return false
 	}
-	return e.led.Tail() >= longTail || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.some((*replica.Replica).NeedsCheckpoint) })
+	return e.idle.due || e.led.Tail() >= longTail || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.some((*replica.Replica).NeedsCheckpoint) })
 }

@@ -131,13 +131,23 @@ func withValue(recs []wire.Record) bool {
 	return slices.ContainsFunc(recs, func(r wire.Record) bool { return r.Kind != wire.Deleted })
 }
 
-// owes notes how many bytes the next checkpoint writes for the namespace besides what the log has.
-func (n *namespace) owes() {
-	f, owed := &n.e.fullness, 0
-	n.each(func(r *replica.Replica) { owed += r.Owes() })
-	f.owed += owed - n.owed
-	n.owed = owed
+// counts notes how many records of the namespace wait for the next checkpoint, how many bytes that writes, and how many of these besides what the log has.
+func (n *namespace) counts() {
+	var now forCheckpoint
+	n.each(func(r *replica.Replica) {
+		now.records += r.Arrived()
+		now.writes += r.Writes()
+		now.owed += r.Owes()
+	})
+	was, e := n.counted, n.e
+	e.fullness.owed += now.owed - was.owed
+	e.idle.records += now.records - was.records
+	e.idle.writes += now.writes - was.writes
+	n.counted = now
 }
+
+// forCheckpoint is what the next checkpoint has to do with a namespace.
+type forCheckpoint struct{ records, writes, owed int }
 
 // strained reports whether a checkpoint has to come before more is done in a namespace: with more it might not find room any more.
 func (n *namespace) strained() bool {

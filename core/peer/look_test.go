@@ -126,7 +126,7 @@ func TestStatusAfterACheckpoint(t *testing.T) {
 	for i := range longTail / 2 {
 		laptop.putIn(notes, "k", fmt.Sprint(i))
 	}
-	h.wait(30_000)
+	h.wait(idleAfter / 2) // before one is taken anyway
 	before := laptop.status.Apps[0].Bytes
 	laptop.e.namespaces[0].rep.Tidy()
 	laptop.e.namespaces[0].wake()

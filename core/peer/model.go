@@ -35,6 +35,7 @@ type Engine struct {
 	commits    commits
 	trouble    trouble
 	fullness   fullness
+	idle       idle
 	copies     copies
 	self       self
 	circle     *domain      // nil: this device is by itself, or an application peer
@@ -151,8 +152,8 @@ type namespace struct {
 	moving   bool    // it is being made another circle's: no sync until that is done
 	limit    uint64  // its quota in bytes; 0: what Config says
 	sweeping sweeping
-	owed     int    // what fullness.owed has of it
-	lacks    uint64 // bytes for which there was no room when this was last written to; 0: there was
+	counted  forCheckpoint // what fullness and idle have of it
+	lacks    uint64        // bytes for which there was no room when this was last written to; 0: there was
 }
 
 // device is another device of a domain: how to reach it, and how far it has got.

@@ -133,6 +133,7 @@ func (e *Engine) settle() {
 		}
 		e.tellOfOthers()
 		e.hurry()
+		e.idle.timers(e)
 		e.maintain()
 		e.commit()
 		e.flushFrames()

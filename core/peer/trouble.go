@@ -46,6 +46,7 @@ func (e *Engine) takeBack(code Code) {
 	t.parked = append(t.parked, e.namespaces...)
 	e.namespaces, e.apps, e.awake, e.circle = nil, nil, nil, nil
 	e.syncErr, e.late, e.tendAt, e.places.given, e.fullness.owed = OK, false, 0, false, 0
+	e.idle.takeBack(e)
 	e.led.Recover()
 	e.state = opening
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// A checkpoint is due when so much is in memory, and rewrites at most so many bytes of segments that are mostly dead.
+// A checkpoint is due when so much is in memory, whatever else there is to do, and rewrites at most so many bytes of segments that are mostly dead.
 const (
 	checkpointBytes   = 1 << 20
 	checkpointRecords = 4096
@@ -17,6 +17,19 @@ const (
 // NeedsCheckpoint reports whether enough is in memory for a checkpoint.
 func (r *Replica) NeedsCheckpoint() bool {
 	return r.must || r.tidy || r.sweep || r.memBytes > checkpointBytes || len(r.arrivals) > checkpointRecords || r.strained()
+}
+
+// Arrived is how many records came since the last checkpoint.
+func (r *Replica) Arrived() int { return len(r.arrivals) }
+
+// Writes is about how many bytes the next checkpoint writes: what still counts of these, and the pages of their keys. It leaves out what is written
+// again because more than half of its segment is gone: that is less than what has gone.
+func (r *Replica) Writes() int {
+	n := r.owes.bytes
+	if all := len(r.arrivals); all > 0 {
+		n += (r.memBytes/all + VersionRoom) * int(r.alive)
+	}
+	return n
 }
 
 // MustCheckpoint reports whether nothing may be committed before a checkpoint.

@@ -313,3 +313,51 @@ func TestCheckpointAsksOnce(t *testing.T) {
 		t.Errorf("asks for %d pages of %d", n, len(g.pages))
 	}
 }
+
+// TestWrites: what a checkpoint writes is about what was said before.
+func TestWrites(t *testing.T) {
+	numbered := func(g *harness, first, n, size int) {
+		for i := range n {
+			g.put(1, benchKey(first+i), strings.Repeat("v", size))
+		}
+	}
+	for _, c := range []struct {
+		name string
+		do   func(g *harness)
+		want int // records
+	}{
+		{"nothing", func(*harness) {}, 0},
+		{"new keys", func(g *harness) { numbered(g, 1000, 300, 100) }, 300},
+		{"small values", func(g *harness) { numbered(g, 1000, 300, 1) }, 300},
+		{"large values", func(g *harness) { numbered(g, 1000, 300, 2000) }, 300},
+		{"one key, over and over", func(g *harness) {
+			for range 300 {
+				numbered(g, 7, 1, 100)
+			}
+		}, 300},
+		{"each key once more", func(g *harness) { numbered(g, 0, 500, 100) }, 500},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := newHarness(t, 1, false)
+			numbered(g, 0, 500, 100)
+			g.save()
+			c.do(g)
+			g.commit()
+			want, arrived := g.Writes(), g.Arrived()
+			g.checkpoint()
+			g.begin()
+			got := 0
+			for _, b := range g.flight.Adds {
+				if b.ID.Class() != storage.Log {
+					got += len(b.Data)
+				}
+			}
+			if g.end(); arrived != c.want || got < want*2/3 || got > want*5/4 { // of a key that is in a page, less
+				t.Errorf("%d bytes, %d were expected; %d records", got, want, arrived)
+			}
+			if g.Writes() != 0 || g.Arrived() != 0 {
+				t.Errorf("then %d bytes and %d records", g.Writes(), g.Arrived())
+			}
+		})
+	}
+}

@@ -4,7 +4,7 @@
 // Open it on an opened ledger. Write takes local writes, Apply records of other devices, Join what their END says; Get, Conflicts
 // and Range read; Next walks the log for another device. A call that needs blocks which are not loaded returns ledger.ErrWait and has
 // changed nothing: have them loaded and call again. The driver calls Begin and Committed around each of the ledger's commits, and
-// Checkpoint when NeedsCheckpoint says so.
+// Checkpoint when NeedsCheckpoint says so, or when it has nothing else to do and a start would have much to read: Arrived and Writes tell.
 //
 // # How it lies in blocks
 //
