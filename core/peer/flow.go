@@ -341,14 +341,14 @@ func (f *flow) end() {
 	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(news)})
 }
 
-// standsThere reports whether all that came since the other side's last ACK came from there, or is in storage there. The vectors alone do not tell where the
-// other side does not believe all of this one's, as a store does not believe an application peer.
+// standsThere reports whether the other side has in storage all that came here since its last ACK. The vectors alone do not tell where the other side does not
+// believe all of this one's, as a store does not believe an application peer. What came from there may be in memory there still.
 func (f *flow) standsThere() bool {
 	if f.p.have.CoversAll(f.rep.Told()) {
 		return true
 	}
 	for pos := f.p.acked; ; {
-		recs, next, end, err := f.rep.Next(f.p.have, f.repl.id, pos, 1)
+		recs, next, end, err := f.rep.Next(f.p.have, 0, pos, 1)
 		if err != nil || len(recs) > 0 || end || next == pos {
 			return err == nil && len(recs) == 0 && end
 		}

@@ -251,6 +251,9 @@ func (t *pairing) finish() {
 func (t *pairing) closed(p *proc) {
 	for _, s := range t.sides {
 		if s.p == p {
+			if s.screen.Step == peer.Paired { // it may have the other in, which only it can tell: nobody is paired with others meanwhile
+				p.d.user.paired = true
+			}
 			s.end("gone")
 		}
 	}

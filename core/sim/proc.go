@@ -256,11 +256,12 @@ func (p *proc) commit(c peer.Commit) {
 	if c.Durability == storage.Relaxed {
 		took = p.w.around(ms)
 	}
+	took *= p.w.profile.disk
 	if p.w.chance(0.01) {
-		took += p.w.upTo(3 * second)
+		took += p.w.upTo(3*second) * min(p.w.profile.disk, 6) // engines have a minute to shut down
 		p.w.did("slow commit")
 	}
-	p.w.after(took*p.w.profile.disk, func() { p.committed(c) })
+	p.w.after(took, func() { p.committed(c) })
 }
 
 func (p *proc) committed(c peer.Commit) {
