@@ -28,6 +28,9 @@ type writerState struct {
 // newWriter takes a writer that nobody knows. Import, RecoverFork and Reissue write as one of their own.
 func (r *Replica) newWriter() {
 	if r.writer.id != 0 {
+		if e := r.vector.Of(r.writer.id); e.Settled > 0 { // a start settles blocks of the writer that it goes on as, and does not log that
+			r.logJoin(wire.Vector{{Writer: e.Writer, Settled: e.Settled}})
+		}
 		r.CloseWriter()
 		r.past[r.writer.id] = true
 		r.leave()

@@ -104,6 +104,36 @@ func TestNeverTwice(t *testing.T) {
 	}
 }
 
+// What starts have settled of a writer's blocks stays so when another writer takes its place, also in later starts.
+func TestSettledOutlivesTheWriter(t *testing.T) {
+	for name, replace := range map[string]func(g *harness){
+		"another takes its place": func(g *harness) { g.Renew() },
+		"it was copied":           func(g *harness) { g.fork(elsewhere(g.Replica), byAnother(g.Replica)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			g := newHarness(t, 1, true)
+			old := g.writer.id
+			for i := range 8 {
+				g.put(1, fmt.Sprint(i), "1")
+				g.commit()
+				g.reopen()
+			}
+			g.put(2, "k", "2")
+			g.commit()
+			g.Announce(g.Own())
+			replace(g)
+			g.commit()
+			settled := g.Vector().Of(old).Settled
+			for range 2 {
+				g.reopen()
+				if e := g.Vector().Of(old); e.Settled != settled || len(e.Tails) > 1 {
+					t.Errorf("%x is settled, not %x, and %d tails are left", e.Settled, settled, len(e.Tails))
+				}
+			}
+		})
+	}
+}
+
 // TestCopied: a replica whose storage was copied, or put back, takes a new writer, and nothing of either is lost.
 func TestCopied(t *testing.T) {
 	for _, c := range []struct {
