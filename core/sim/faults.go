@@ -312,8 +312,11 @@ func (d *device) prefer(do peer.Prefer) {
 	}})
 }
 
-// dropApplication deletes the application's data from a local store, and asks for it again.
+// dropApplication deletes the application's data from a local store, and asks for it again: not what a damaged device lacks and only this one has.
 var dropApplication = onStore(func(d *device) {
+	if d.w.hurt != nil {
+		return
+	}
 	d.w.did("drop application")
 	d.dropped = true
 	d.w.log(d.name, "drop", 0)
