@@ -15,8 +15,7 @@ type metered struct {
 	n           *node
 	commits     int
 	checkpoints int
-	log, all    int // bytes of log records, and of all blocks
-	dels        int
+	log, all    int  // bytes of log records, and of all blocks
 	busy        bool // a checkpoint came while the engine had something to do
 }
 
