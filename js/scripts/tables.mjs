@@ -3,7 +3,7 @@
 // else, and writes them. Memory is then the same, byte for byte, as with the tables in the data. What the tables mean does not matter
 // for that, only for how much they shrink. As runtime/symtab.go reads them:
 //
-//   findfunctab  for each function 16 entries of 20 bytes: the function's number, then zeros. The last function has one entry.
+//   findfunctab  for each function 16 entries of 20 bytes: the function's number, then zeros. The last function has a part of one, which stays as it is.
 //   functab      for each function 8 bytes: its address, and where its record is in this table. An end. Then the records, which are
 //                words of 32 bits. The same word of neighbouring records is alike.
 //
@@ -19,7 +19,7 @@ export function packTables(module) {
   const all = sections(module)
   const memory = image(segments(all.find(({ id }) => id === section.DATA).body))
   const functab = findFunctab(memory)
-  const entries = ENTRIES * (functab.count - 1) + 1
+  const entries = ENTRIES * (functab.count - 1)
   const findfunctab = find(memory, findfunctabOf(entries), 'findfunctab')
   const packed = pack(memory, functab)
   const scratch = memory.length // zeros for the program, and again after the start

@@ -20,6 +20,8 @@ interface Layout {
   first?: number
   /** The function that the entries of findfunctab's second function name. */
   second?: number
+  /** How many bytes the last function's entry has behind its number. */
+  last?: number
   pages?: number
 }
 
@@ -42,11 +44,12 @@ function functab(records: number[][], first: number) {
   return [...starts, ...word(first + records.length), ...bodies.flat()]
 }
 
-function data({ records, magic = 0xfffffff1, first = 4096, second = 1 }: Layout) {
+function data({ records, magic = 0xfffffff1, first = 4096, second = 1, last = 16 }: Layout) {
   const header = [...word(magic), 0, 0, 1, 8, ...word(records.length), ...zeros(52), ...word(HEADER), ...zeros(4)]
   const entry = (i: number) => [...word(i >> 4 === 1 ? second : i >> 4), ...zeros(16)]
-  const entries = Array.from({ length: 16 * (records.length - 1) + 1 }, (_, i) => entry(i)).flat()
-  return [...header, ...functab(records, first), 7, 7, 7, ...entries, 9]
+  const entries = Array.from({ length: 16 * (records.length - 1) }, (_, i) => entry(i)).flat()
+  const end = [...word(records.length - 1), ...zeros(last)]
+  return [...header, ...functab(records, first), 7, 7, 7, ...entries, ...end, 9, 9, 9]
 }
 
 /** A module with one imported function and one of its own, which gives 5, and whose memory begins with these tables. */
@@ -83,6 +86,7 @@ const cases: [name: string, layout: Layout][] = [
   ['the longest records', { records: many(50, () => 20) }],
   ['the longest record is the last', { records: many(50, (i) => (i < 49 ? 0 : 9)) }],
   ['functions from another number on', { records: many(50), first: 70000 }],
+  ['a last function of few instructions', { records: many(50), last: 1 }],
   ['zeros in records', { records: many(50).map(([more = 0]) => [more, 0]) }],
 ]
 
