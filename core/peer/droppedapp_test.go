@@ -118,15 +118,21 @@ func TestAddedWhileItIsDropped(t *testing.T) {
 	}
 }
 
-// A store writes, an application peer alone gets that, and the store drops the application. No other store takes the peer's word that this is all there
-// was of it. The peer shows nothing to send all the same, when they have its records.
-func TestPeerOfAStoreThatDroppedHasNothingToSend(t *testing.T) {
-	h, laptop, phone := withPhone(t)
-	desk := h.add("Desk", "")
+// withDesk is withPhone with a second store, which has the first application, too.
+func withDesk(t *testing.T) (h *harness, laptop, desk, phone *node) {
+	h, laptop, phone = withPhone(t)
+	desk = h.add("Desk", "")
 	h.pair(laptop, desk)
 	desk.addApp(notes, "Notes")
 	h.untilIn(desk, notes, "k=1")
 	h.wait(120_000)
+	return h, laptop, desk, phone
+}
+
+// A store writes, an application peer alone gets that, and the store drops the application. No other store takes the peer's word that this is all there
+// was of it. The peer shows nothing to send all the same, when they have its records.
+func TestPeerOfAStoreThatDroppedHasNothingToSend(t *testing.T) {
+	h, laptop, desk, phone := withDesk(t)
 	h.cutOff(laptop, true)
 	desk.putIn(notes, "last", "2")
 	h.until("the phone has it", func() bool { return phone.get("last") == "2" })
@@ -152,12 +158,7 @@ func TestNothingToSendToWhoDropped(t *testing.T) {
 		"switched off": func(desk *node) { desk.must(Op{App: notes, Do: Prefer{}}) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			h, laptop, phone := withPhone(t)
-			desk := h.add("Desk", "")
-			h.pair(laptop, desk)
-			desk.addApp(notes, "Notes")
-			h.untilIn(desk, notes, "k=1")
-			h.wait(120_000)
+			h, laptop, desk, phone := withDesk(t)
 			stop(desk)
 			h.wait(10_000)
 			laptop.putIn(notes, "l", "2")
