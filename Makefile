@@ -142,7 +142,7 @@ looks: build chrome ## see every state of Notes and the manager: wide, narrow, l
 
 test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker in workerd
 	@go test -c -o $(BUILD)/conformance.test ./core/relay/conformance
-	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=120000 cloudflare/*.test.mjs
+	@cd js && CHROME=$(CHROMIUM) node --test --test-reporter=spec --test-timeout=600000 cloudflare/*.test.mjs
 
 test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers

@@ -3,7 +3,7 @@ import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { once } from 'node:events'
 import WebSocket from 'ws'
 
-const waitMs = 20_000
+const waitMs = 60_000
 const types = ['DATA', 'HELLO', 'JOIN', 'JOINED', 'PEER', 'ERR', 'RESTARTING', 'PAIR']
 
 /** channel makes a new channel's key. */

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
-const waitMs = 20_000
+const waitMs = 60_000
 
 /** looks is what Playwright makes a browser look like. */
 export const looks = {

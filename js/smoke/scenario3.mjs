@@ -57,7 +57,7 @@ async function secondTab(laptop, origin) {
   const tab = await laptop.tab(origin)
   await laptop.row(words.reply[0], tab).waitFor()
   await laptop.write(tabbed)
-  await laptop.row(tabbed[0], tab).waitFor({ timeout: 2_000 })
+  await laptop.row(tabbed[0], tab).waitFor()
   await tab.close()
 }
 

@@ -1,6 +1,6 @@
 // What the smoke test does, told while it does it.
 
-const waitMs = 20_000
+const waitMs = 60_000
 
 /** step runs a part of a scenario and says how long it took, or that it failed. */
 export async function step(what, run) {

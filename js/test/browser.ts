@@ -62,7 +62,7 @@ export class Harness {
   /** A fresh profile, with nothing stored. */
   async profile(): Promise<BrowserContext> {
     const context = await this.#browser.newContext()
-    context.setDefaultTimeout(20_000)
+    context.setDefaultTimeout(60_000)
     return context
   }
 

@@ -98,7 +98,7 @@ describe('exchanges that come to nothing', () => {
   const connect = (page: Page, options = ''): Promise<unknown> =>
     run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' }, ${options} }))`)
   const until = (page: Page, state: string): Promise<unknown> =>
-    page.waitForFunction(`masq.status.store === '${state}'`, undefined, { timeout: 20_000 })
+    page.waitForFunction(`masq.status.store === '${state}'`, undefined, { timeout: 60_000 })
   const asked = async (n: number): Promise<void> => {
     for (let i = 0; i < 100 && store.count('reveal') < n; i++) await new Promise((r) => setTimeout(r, 50))
     assert.equal(store.count('reveal'), n)

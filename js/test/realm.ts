@@ -19,7 +19,7 @@ export function run<T = unknown>(realm: Realm, code: string): Promise<T> {
 
 /** Asks until `code` resolves with true in the realm. (page.waitForFunction takes a promise for true, whatever comes of it.) */
 export async function resolvesTrue(realm: Realm, code: string): Promise<void> {
-  for (const end = Date.now() + 20_000; (await run(realm, code)) !== true;) {
+  for (const end = Date.now() + 60_000; (await run(realm, code)) !== true;) {
     if (Date.now() > end) throw new Error(`does not resolve with true: ${code}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }

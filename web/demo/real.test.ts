@@ -94,7 +94,7 @@ async function device(store = '~NOTFOUND', path = ''): Promise<Page> {
   const browser = await chromium.launch({ executablePath: findChrome(), args })
   browsers.push(browser)
   const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce' })
-  context.setDefaultTimeout(30_000)
+  context.setDefaultTimeout(60_000)
   const page = await context.newPage()
   page.on('pageerror', (e) => assert.fail(e))
   await page.goto(site.demo + path)

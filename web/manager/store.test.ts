@@ -79,7 +79,7 @@ class Computer {
 
   static async open(name: string, sync: string): Promise<Computer> {
     const context = await browser.newContext({ locale: 'en-GB', reducedMotion: 'reduce' })
-    context.setDefaultTimeout(20_000)
+    context.setDefaultTimeout(60_000)
     const c = new Computer(name, context, sync)
     await c.start()
     c.page = await context.newPage()

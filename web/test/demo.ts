@@ -48,7 +48,7 @@ export class Harness {
     { fragment = '', ...more }: BrowserContextOptions & { fragment?: string } = {},
   ): Promise<Tab> {
     const context = await this.#browser.newContext({ reducedMotion: 'reduce', ...more })
-    context.setDefaultTimeout(20_000)
+    context.setDefaultTimeout(60_000)
     await context.addInitScript((script) => (window.script = script as never), script as never)
     const page = await context.newPage()
     await page.clock.install()

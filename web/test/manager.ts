@@ -169,7 +169,7 @@ export class Harness {
   async tab(state: State, options: BrowserContextOptions & { fragment?: string } = {}): Promise<Tab> {
     const { fragment = `#masq-open=${secret}`, ...more } = options
     const context = await this.#browser.newContext({ reducedMotion: 'reduce', ...more })
-    context.setDefaultTimeout(20_000)
+    context.setDefaultTimeout(60_000)
     const script = new ScriptedStore(state, this.origin)
     await context.routeWebSocket('**/v1', (socket) => script.connect(socket))
     const page = await context.newPage()
