@@ -1,6 +1,9 @@
 package peer
 
-import "github.com/masqdev/masq/core/replica"
+import (
+	"github.com/masqdev/masq/core/replica"
+	"github.com/masqdev/masq/core/wire"
+)
 
 // Growth is that of each namespace. The simulator bounds it.
 func (e *Engine) Growth() []replica.Growth {
@@ -26,6 +29,22 @@ func (e *Engine) Tombstones() []int {
 	var out []int
 	for _, n := range e.namespaces {
 		out = append(out, n.rep.Tombstones())
+	}
+	return out
+}
+
+// Belief is what an engine takes another device to have in storage of a namespace.
+type Belief struct {
+	App, ID string
+	Have    wire.Vector
+}
+
+// Beliefs are about all devices, in all namespaces. The simulator compares them with the devices' disks.
+func (e *Engine) Beliefs() (out []Belief) {
+	for _, d := range e.devices {
+		for _, p := range d.progress {
+			out = append(out, Belief{App: p.namespace.app, ID: d.id(), Have: p.have})
+		}
 	}
 	return out
 }

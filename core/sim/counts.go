@@ -30,7 +30,7 @@ var rows = []Row{
 	}},
 	{"checks", []string{
 		"sum", "equal vectors", "mirror", "mirror after crash", "prefix mirror", "change", "prefix change", "reset", "content",
-		"conflicting content", "winner", "delivered", "status made anew", "bytes", "content aside",
+		"conflicting content", "winner", "delivered", "believed", "status made anew", "bytes", "content aside",
 		"durable write", "status", "never put back", "overdue", "growth", "shut out", "named", "swept namespace", "forgotten by server", "reopened", "deletion on a full disk",
 		"write on a full disk", "mended device",
 	}},

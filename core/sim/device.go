@@ -67,6 +67,7 @@ func (d *device) open() {
 	}
 	d.w.did("open")
 	d.w.log(d.name, "open", uint64(len(ids)))
+	d.checkBelieved()
 	var seed [32]byte
 	fill(d.w, seed[:])
 	p := &proc{
@@ -138,6 +139,7 @@ func (d *device) kill(power bool) {
 		d.disk.PowerCut(lost)
 	}
 	d.run = nil
+	d.checkBelieved()
 }
 
 // takeOver starts a second engine on the same data while the first is frozen, as a browser does with a tab. The first thaws later and

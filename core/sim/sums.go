@@ -112,9 +112,18 @@ func (d *device) checkDiffering() {
 
 // holding reads what the disk has of an application; nil if it has none.
 func (d *device) holding(app string) (*holding, error) {
+	l, num, err := d.namespace(app)
+	if l == nil || err != nil {
+		return nil, err
+	}
+	return d.read(l, num)
+}
+
+// namespace finds an application's on the disk; nil if it is not there.
+func (d *device) namespace(app string) (*ledger.Ledger, uint16, error) {
 	l, err := d.settings()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, key := range l.MetaKeys("ns/") {
 		r := wire.NewReader(l.Meta(key))
@@ -125,9 +134,9 @@ func (d *device) holding(app string) (*holding, error) {
 		for _, c := range key[len("ns/"):] {
 			num = num*10 + uint16(c-'0')
 		}
-		return d.read(l, num)
+		return l, num, nil
 	}
-	return nil, nil
+	return nil, 0, nil
 }
 
 // read opens a namespace as an engine would, has it take all on the disk for durable, and walks its log as if for a device that has nothing.

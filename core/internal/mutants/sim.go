@@ -26,7 +26,7 @@ func simulateAll(dir, only string) bool {
 		return false
 	}
 	found, all := 0, 0
-	for i, p := range append(lied, months...) {
+	for i, p := range append(months, lied...) {
 		if !strings.Contains(p.what+" "+p.file, only) {
 			continue
 		}
