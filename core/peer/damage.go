@@ -18,6 +18,10 @@ func (n *namespace) hurt() {
 	n.touch()
 }
 
+// doubtsDamage reports whether what was found may be no damage: an engine that another one has taken the place of misses blocks which that one has
+// deleted. It learns that from the commit of the note. Where storage takes none, nobody else writes either.
+func (n *namespace) doubtsDamage() bool { return !n.rep.DamageNoted() && !n.e.trouble.stops() }
+
 // survey finds names for what is damaged, a few pages at a time.
 func (e *Engine) survey() {
 	for _, n := range e.awake {

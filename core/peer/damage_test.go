@@ -9,8 +9,20 @@ import (
 	"github.com/masqdev/masq/core/storage"
 )
 
-// harm flips a bit in the value segment in the middle, or has it gone, and starts the device anew. It returns the keys that are lost by that.
+// harm damages a value segment and starts the device anew. It returns the keys that are lost by that.
 func (n *node) harm(gone bool) (lost []string) {
+	n.m.t.Helper()
+	n.damage(gone)
+	n.crash()
+	lost = n.listed(List{}).Damaged
+	if len(lost) == 0 {
+		n.m.t.Fatal("nothing is lost")
+	}
+	return lost
+}
+
+// damage flips a bit in the value segment in the middle, or has it gone.
+func (n *node) damage(gone bool) {
 	n.m.t.Helper()
 	var segs []storage.ID
 	ids, _ := n.store.List()
@@ -27,15 +39,13 @@ func (n *node) harm(gone bool) (lost []string) {
 		data[len(data)/2] ^= 1
 		c = storage.Commit{Puts: []storage.Block{{ID: id, Data: data}}}
 	}
-	if err := n.store.Commit(c, storage.Strict); err != nil {
+	store := n.store
+	if f, ok := store.(*failing); ok {
+		store = f.Store
+	}
+	if err := store.Commit(c, storage.Strict); err != nil {
 		n.m.t.Fatal(err)
 	}
-	n.crash()
-	lost = n.listed(List{}).Damaged
-	if len(lost) == 0 {
-		n.m.t.Fatal("nothing is lost")
-	}
-	return lost
 }
 
 // listed is all that a List finds, over all its pages.
@@ -65,6 +75,50 @@ func (n *node) fillMany() {
 		n.put(fmt.Sprint("large", i), kib(300))
 	}
 	n.m.wait(1000)
+}
+
+// An engine that another one has taken the place of misses blocks which that one has deleted. It takes none for damaged.
+func TestOlderEngineFindsNoDamage(t *testing.T) {
+	for _, do := range []Verb{Get{Key: many(0)}, List{}} {
+		h := newHarness(t, "Frozen")
+		frozen := h.nodes[0]
+		frozen.fillMany()
+		frozen.crash()
+		newer := &node{m: h, name: "Newer", app: testApp, store: frozen.store}
+		h.nodes = append(h.nodes, newer)
+		newer.open()
+		h.run()
+		newer.put("k", "1")
+		ids, _ := newer.store.List()
+		gone := slices.DeleteFunc(ids, func(id storage.ID) bool { return id.Class() != storage.Segment })
+		if err := newer.store.Commit(storage.Commit{Dels: gone}, storage.Strict); err != nil {
+			t.Fatal(err)
+		}
+		id := frozen.do(Op{Do: do})
+		if r := frozen.replies[id]; r.Err != EFenced || frozen.failed != EFenced {
+			t.Errorf("%T: %+v, and it failed with %q", do, r, frozen.failed)
+		}
+	}
+}
+
+// A disk that takes no note of the damage keeps nobody from what can be read.
+func TestDamageIsServedWhileTheDiskFails(t *testing.T) {
+	for _, err := range []error{storage.ErrQuota, errTorn} {
+		n := newHarness(t, "Laptop").nodes[0]
+		n.fillMany()
+		n.store = &failing{Store: n.store, err: err}
+		n.damage(false)
+		n.crash()
+		for range 3 {
+			r := n.listed(List{})
+			if len(r.Damaged) == 0 || len(r.Entries)+len(r.Damaged) != manyKeys+6 {
+				t.Errorf("%v: a list has %d entries, and lacks %d", err, len(r.Entries), len(r.Damaged))
+			} else if got := n.tryIn("", Get{Key: r.Damaged[0]}); got != EDamaged {
+				t.Errorf("%v: get of what is damaged: %q", err, got)
+			}
+			n.m.wait(10_000)
+		}
+	}
 }
 
 // A device with a damaged value segment names what it has lost, and serves the rest, at each start.

@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 
+	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -133,6 +134,9 @@ func (n *namespace) readKey(op *Op, key string, read func() error) {
 		run: func() error {
 			err := read()
 			if errors.Is(err, replica.ErrLost) { // all else goes on
+				if n.doubtsDamage() {
+					return ledger.ErrWait
+				}
 				n.e.reply(Reply{Op: op.ID, Err: EDamaged, Damaged: []string{key}})
 				return nil
 			}
@@ -168,6 +172,9 @@ func (n *namespace) page(op *Op, q List) error {
 	})
 	if err != nil {
 		return err
+	}
+	if len(lost) > 0 && n.doubtsDamage() {
+		return ledger.ErrWait
 	}
 	r := Reply{Op: op.ID, More: s.More && (q.Limit == 0 || len(s.Records) < int(q.Limit)), Damaged: lost}
 	r.Entries = make([]Entry, len(s.Records))

@@ -7,8 +7,8 @@ import (
 	"github.com/masqdev/masq/core/ledger"
 )
 
-// task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing; it is
-// run again from its start when they are there.
+// task is an operation on a namespace. run returns ledger.ErrWait, having changed nothing, when blocks are missing, or a commit
+// has to show something first; it is run again from its start in each step until then.
 type task struct {
 	run   func() error
 	fail  func(Code)

@@ -132,6 +132,9 @@ func (r *Replica) openDamage() {
 // Hurt reports whether a value that counts cannot be read, as far as that was found.
 func (r *Replica) Hurt() bool { return r.damage.segments > 0 }
 
+// DamageNoted reports whether the note of all damage that was found is in storage for good.
+func (r *Replica) DamageNoted() bool { return r.damage.marks == r.seen.now.marks }
+
 // Surveying reports whether there is damage that Survey has yet to find names for.
 func (r *Replica) Surveying() bool {
 	return r.damage.segments > 0 && slices.ContainsFunc(r.segs, func(s *segment) bool { return s.hurts() && s.ruin == nil })

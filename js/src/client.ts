@@ -244,7 +244,8 @@ export class Client {
     if (watch) watch.position = Math.max(watch.position, a.number)
     const p = this.#pending.get(a.n)
     if (!p) return
-    if ((moved(a.code) || a.code === 'E_DAMAGED') && !p.once) return // the engine has ended, and says next why
+    // Unless it names a key, of which alone the value is lost, the engine has ended, and says next why.
+    if ((moved(a.code) || (a.code === 'E_DAMAGED' && !a.text)) && !p.once) return
     this.#done(p)
     if (a.code) p.reject(new MasqError(a.code))
     else p.resolve(a)

@@ -120,6 +120,7 @@ const nothing = { code: '', more: false, number: 0, text: '', entries: [] }
 const actions: Record<string, Action> = {
   'action.reply': { type: ActionType.Reply, client: 5, n: 1, ...nothing },
   'action.reply.error': { type: ActionType.Reply, client: 5, n: 1, ...nothing, code: 'E_QUOTA' },
+  'action.reply.damaged': { type: ActionType.Reply, client: 5, n: 1, ...nothing, code: 'E_DAMAGED', text: 'k' },
   'action.reply.entries': {
     type: ActionType.Reply,
     client: 5,

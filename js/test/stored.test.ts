@@ -162,3 +162,54 @@ test('what a version to come stored is E_VERSION, and stays as it is', async () 
   }
   assert.deepEqual(await blocksOf(page, device.app), device.blocks)
 })
+
+/** Flips a bit of a page's largest block of values. */
+const flip = async (name: string): Promise<void> => {
+  const of = <T>(request: IDBRequest<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result)
+      request.onerror = () => reject(request.error!)
+    })
+  const db = await of(indexedDB.open(name))
+  const blocks = db.transaction('blocks', 'readwrite').objectStore('blocks')
+  const range = IDBKeyRange.bound(2 * 2 ** 48, 3 * 2 ** 48, false, true) // of the class of value segments
+  const [ids, all] = await Promise.all([
+    of(blocks.getAllKeys(range)),
+    of(blocks.getAll(range) as IDBRequest<Uint8Array[]>),
+  ])
+  const largest = all.reduce((best, b, i) => (b.length > all[best]!.length ? i : best), 0)
+  all[largest]![all[largest]!.length >> 1]! ^= 1
+  await of(blocks.put(all[largest], ids[largest]))
+  db.close()
+}
+
+test('a bit that flipped takes the values beside it, which are counted, and no others', async () => {
+  const page = await harness.tab(await harness.profile(), { connected: false })
+  const app = 'org.example.flip'
+  await connect(page, app)
+  for (let n = 0; n < 600; n += 100)
+    await run(
+      page,
+      `masq.batch(Array.from({ length: 100 }, (_, i) => ({ type: 'put', key: 'k/' + (${n} + i), value: ${n} + 'x'.repeat(9_000) })))`,
+    )
+  await run(page, 'masq.close()')
+  await page.evaluate(flip, `masq:${app}`)
+  await connect(page, app)
+  const damaged = (): Promise<number> => run(page, 'masq.status.damaged')
+
+  const left = new Set(await run<string[]>(page, 'masq.list().then((all) => all.map(([key]) => key))'))
+  const lost = Array.from({ length: 600 }, (_, i) => `k/${i}`).filter((key) => !left.has(key))
+  assert.ok(
+    lost.length > 0 && left.size > 0 && lost.length + left.size === 600,
+    `${lost.length} lost, ${left.size} left`,
+  )
+  for (const key of lost.slice(0, 3)) assert.equal(await codeOf(page, `masq.get('${key}')`), 'E_DAMAGED')
+  await until(async () => (await damaged()) === lost.length)
+
+  await run(page, `masq.put('${lost[0]}', 'anew')`)
+  await until(async () => (await damaged()) === lost.length - 1)
+  await page.reload()
+  await connect(page, app)
+  assert.equal(await run(page, `masq.get('${lost[0]}')`), 'anew')
+  await until(async () => (await damaged()) === lost.length - 1)
+})

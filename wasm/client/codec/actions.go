@@ -51,7 +51,11 @@ func appendBody(b []byte, a peer.Action) (kind byte, _ []byte) {
 func appendReply(b []byte, a *peer.Reply) []byte {
 	b = appendText8(wire.AppendU64(b, a.Op), string(a.Err))
 	b = wire.AppendU64(appendBool(b, a.More), a.Number)
-	b = wire.AppendLV(b, []byte(a.Text))
+	text := a.Text
+	if a.Err == peer.EDamaged && len(a.Damaged) == 1 { // else all is
+		text = a.Damaged[0]
+	}
+	b = wire.AppendLV(b, []byte(text))
 	b = wire.AppendU32(b, uint32(len(a.Entries)))
 	for i := range a.Entries {
 		e := &a.Entries[i]

@@ -75,6 +75,7 @@ var events = map[string]peer.Event{
 var actions = map[string]peer.Action{
 	"action.reply":           peer.Reply{Op: 5<<32 | 1},
 	"action.reply.error":     peer.Reply{Op: 5<<32 | 1, Err: peer.EQuota},
+	"action.reply.damaged":   peer.Reply{Op: 5<<32 | 1, Err: peer.EDamaged, Damaged: []string{"k"}},
 	"action.reply.entries":   peer.Reply{Op: 5<<32 | 2, More: true, Number: 1<<53 - 1, Text: "https://x.example/#masq=1.AA", Entries: []peer.Entry{{Key: "ключ", Kind: wire.JSON, Value: []byte(`"v"`)}, {Key: "\ufeffmark", Kind: wire.Bytes}}},
 	"action.changed":         peer.Changed{Watch: 5<<32 | 3, Position: 4097, Changes: []peer.Change{{Key: "a", Kind: wire.JSON, Value: []byte("1"), HadValue: true, PrevKind: wire.Bytes, Previous: []byte{9}, Others: 2, Client: 5}, {Key: "b", Device: "Téléphone"}}},
 	"action.status":          peer.StatusChanged{Status: peer.Status{Sync: peer.SyncOnline, Entries: 2700, Damaged: peer.Damaged{Keys: 2}, RecoverySet: true, Copied: true, Err: peer.EVersion, Self: peer.Device{ID: "me", Name: "Laptop"}, Devices: []peer.Device{{ID: "p", Name: "Phone", Online: true, LastHeard: 1700000000000, ToSend: 3, ToReceive: true, Full: true, Overdue: true}}}},
