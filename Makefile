@@ -9,6 +9,9 @@ GO_NATIVE := ./core/... ./web/... ./wasm/client/codec/...
 # What runs inside the browser, and is therefore tested there again.
 ENGINE := internal/clock wire storage storage/mem storage/storagetest vault ledger replica roster session pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
+# What starts no goroutine (core/internal/floors tests that), and so cannot race: make test-all runs it with the race detector, too.
+GO_DRIVEN = $(filter-out ./core/storage/mem,$(GO_ENGINE)) ./core/sim
+GO_RACING = $(filter-out $(GO_DRIVEN:./%=github.com/masqdev/masq/%),$(shell go list $(GO_NATIVE)))
 GO_WASM = $(shell GOOS=js GOARCH=wasm go list -deps -f '{{if .Module}}{{if .Module.Main}}{{.ImportPath}}{{end}}{{end}}' ./wasm/...)
 # Prints the flags of the client's build, with which what is in the client is tested in the browser, too.
 SLIM := go run ./core/internal/slim $(BUILD)/slim
@@ -119,7 +122,8 @@ step-size: step-worker
 	$(STEP) 'sizes' $(MAKE) size
 
 test-go:
-	@go test -race -timeout 15m $(GO_NATIVE)
+	@go test -timeout 15m $(GO_DRIVEN)
+	@go test -race -timeout 15m $(GO_RACING)
 
 test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
 	@flags=$$($(SLIM)) && GOFLAGS="$$flags" $(IN_BROWSER) -timeout 8m $(GO_ENGINE) ./wasm/client/...
@@ -146,6 +150,7 @@ test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker
 
 test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
+	$(STEP) 'the engine under the race detector' go test -race -timeout 40m $(GO_DRIVEN)
 	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
 	$(STEP) 'kills' $(MAKE) kill

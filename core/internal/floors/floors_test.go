@@ -2,9 +2,13 @@
 package floors
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"os/exec"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -82,6 +86,39 @@ func TestImportsGoDown(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What does nothing by itself starts no goroutine. So nothing in it can race, and `make test` spares it the race detector.
+func TestDrivenStartsNothing(t *testing.T) {
+	for _, p := range list(t, "", "./core/...") {
+		if !matchesAny(driven, p.name) && p.name != "core/sim" {
+			continue
+		}
+		files, err := filepath.Glob(path.Join("..", "..", "..", p.name, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: %d files, %v", p.name, len(files), err)
+		}
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") {
+				startsNothing(t, file)
+			}
+		}
+	}
+}
+
+func startsNothing(t *testing.T, file string) {
+	t.Helper()
+	set := token.NewFileSet()
+	tree, err := parser.ParseFile(set, file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(tree, func(n ast.Node) bool {
+		if s, ok := n.(*ast.GoStmt); ok {
+			t.Errorf("%s: starts a goroutine", set.Position(s.Pos()))
+		}
+		return true
+	})
 }
 
 func TestClientStaysSmall(t *testing.T) {
