@@ -19,7 +19,7 @@ var rows = []Row{
 	{"operations", []string{
 		"write", "batch", "burst", "import", "import again", "delete", "large value", "bulk", "heavy", "second block", "aside",
 		"other application", "move circle", "revoke", "look", "count", "list", "conflicts", "new name", "watch", "watch on",
-		"unwatch", "clear out", "range", "range after a key", "range backwards", "invite", "join", "pair", "bring", "discard", "leave", "open", "fresh copy",
+		"unwatch", "clear out", "range", "range after a key", "range backwards", "invite", "join", "pair", "bring", "discard", "leave", "open", "fresh copy", "write amid a copy",
 	}},
 	{"faults", []string{
 		"drop", "silent line", "cut off", "say offline", "restart server", "slow", "flip", "lose", "frame twice", "frame late", "kill",

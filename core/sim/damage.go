@@ -139,7 +139,7 @@ func (p *proc) checkNamed(c *call, r peer.Reply) {
 		}
 	}
 	for _, key := range keys {
-		if p.w.did("named"); !p.d.loses(key) && !p.stray {
+		if p.w.did("named"); !p.d.loses(key) {
 			p.w.failf("%s: %q is said to be damaged", p.name(), key)
 		}
 	}

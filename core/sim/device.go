@@ -30,6 +30,7 @@ type device struct {
 	id      string              // as others know it, once it is known
 	dropped bool                // its data of the application was deleted
 	copies  int                 // how often it was asked to take a fresh copy
+	mends   bool                // it takes a fresh copy
 	lost    bool                // it is never heard again
 	diary   *diary              // while months pass
 	hurt    map[string][]*write // keys whose values were damaged, with what they had

@@ -83,6 +83,18 @@ func (d *device) cutCopy() {
 	}
 }
 
+// writeAmid has the user write while a fresh copy is taken, whose source does not hear of that before the copy takes its place.
+func (d *device) writeAmid() {
+	mends := d.run != nil && d.run.mending()
+	if mends && !d.mends && !d.w.calm && !d.run.closing && !d.user.discards && d.w.chance(0.7) {
+		d.w.did("write amid a copy")
+		for range d.w.between(1, 4) {
+			d.user.write(d.run, int(d.w.between(1, 5)))
+		}
+	}
+	d.mends = mends
+}
+
 // mending reports whether a fresh copy is being taken.
 func (p *proc) mending() bool {
 	e, ok := p.engine.(*peer.Engine)

@@ -133,6 +133,9 @@ func (p *proc) step(ev peer.Event) {
 	for _, a := range out.List {
 		p.act(a)
 	}
+	if p == p.d.run {
+		p.d.writeAmid()
+	}
 }
 
 func (p *proc) illegal(what string) {
