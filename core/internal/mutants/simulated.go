@@ -54,7 +54,7 @@ var months = []planted{
 	{mutant{"a copy goes on as the same writer", writers, "	n.recover(marks, w)\n", "	_ = marks\n"}, backups},
 	// Fresh copies.
 	{mutant{"a fresh copy leaves behind what only the old replica has", freshGo, "r.Apply(t.records, src)", "r.Apply(t.records[:0], src)"}, nil},
-	{mutant{"a fresh copy puts what is issued anew beside what others have", freshGo, "		v.ctx, v.abridged = over(vs[i])\n", "		v.ctx = nil\n"}, nil},
+	{mutant{"a fresh copy gives positions again", freshGo, "	r.nextPos = max(r.nextPos, old.nextPos+1)\n", ""}, nil},
 	{mutant{"the old writer's numbers are not announced", peerFresh, "	n.rep.CloseWriter() // which tells", "	// which tells"}, nil},
 	// Compaction.
 	{mutant{"compaction takes what has died for living", checkpointGo, "v != nil && !x.seg.isDead(uint32(i)) {", "v == nil && x.seg.isDead(uint32(i)) {"}, nil},
