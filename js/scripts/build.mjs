@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, parse } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { declarations } from './declarations.mjs'
@@ -179,6 +179,13 @@ function copyServed(file, to) {
   writeFileSync(join(to, file), code)
 }
 
+/** The name under which web/static serves a file for good, as it has the hash of the file in it. */
+function hashedName(file) {
+  const hash = createHash('sha256').update(readFileSync(file)).digest('hex')
+  const { name, ext } = parse(file)
+  return `${name}.${hash.slice(0, 8)}${ext}`
+}
+
 async function demo(plugins) {
   const from = join(web, 'demo')
   const to = join(web, 'dist')
@@ -186,7 +193,7 @@ async function demo(plugins) {
   for (const f of [...loaded, 'masq.global.js', 'LICENSES.txt']) copyServed(f, to)
   if (!existsSync(join(from, 'main.ts'))) return
   const alias = { '@masq/client': join(js, 'src/index.ts') }
-  const define = bundled()
+  const define = { ...bundled(), MASQ_WASM: JSON.stringify(hashedName(join(to, 'masq.wasm'))) }
   const entry = (name, file) => ({ [name]: join(from, file) })
   await build({
     ...common,

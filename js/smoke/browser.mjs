@@ -58,9 +58,9 @@ export class Browser {
     await (await context)?.close()
   }
 
-  /** requested says whether any page or Worker has asked for a file so far. */
-  requested(file) {
-    return this.#requested.some((path) => path.endsWith(`/${file}`))
+  /** requested says whether any page or Worker has asked for such a path so far. */
+  requested(pattern) {
+    return this.#requested.some((path) => pattern.test(path))
   }
 
   async shot(state, page = this.page) {

@@ -120,7 +120,7 @@ function unmarked(search, dir, used, marker) {
 export function engineOnlyWhere(devices) {
   for (const device of devices)
     assert.equal(
-      device.requested('masq.wasm'),
+      device.requested(/\/masq\.[0-9a-f]{8}\.wasm$/),
       !device.store,
       `${device.name}: the WASM was ${device.store ? '' : 'not '}loaded`,
     )

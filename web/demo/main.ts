@@ -11,6 +11,8 @@ import { Page } from './page.js'
 import { type Obstacle, obstacle, waiting } from './store.js'
 import { language, t } from './words.js'
 
+declare const MASQ_WASM: string // set by the build: the name of masq.wasm with its hash, which browsers do not ask for twice
+
 const sync = location.origin.replace(/^http/, 'ws')
 
 let page: Promise<Page> | undefined
@@ -22,7 +24,7 @@ const open = (device: string | undefined, store: 'auto' | 'embedded'): Promise<M
     sync,
     store,
     ...(device && { device }),
-    wasm: 'masq.wasm',
+    wasm: MASQ_WASM,
     worker: 'worker.js', // a file of this origin, which the Content-Security-Policy allows
   })
 

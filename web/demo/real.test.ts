@@ -134,6 +134,38 @@ async function agree(host: Page, joiner: Page): Promise<void> {
 }
 
 describe('Notes', { concurrency: 2 }, () => {
+  test('the engine is fetched once, by the name with its hash, and is there by its plain name, too', async () => {
+    const context = await chromium.launchPersistentContext(join(folder, 'once'), {
+      executablePath: findChrome(),
+      args: [
+        '--host-resolver-rules=MAP localhost:6277 ~NOTFOUND',
+        ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+      ],
+      locale: 'en-GB',
+    })
+    const page = await context.newPage()
+    const fetched = () =>
+      page.evaluate(() =>
+        (performance.getEntriesByType('resource') as PerformanceResourceTiming[])
+          .filter(({ name }) => name.endsWith('.wasm'))
+          .map(({ name, transferSize }) => ({ name, transferred: transferSize > 0 })),
+      )
+    await page.goto(site.demo)
+    await heading(page, 'Nothing written yet')
+    const [first, ...more] = await fetched()
+    assert.match(first!.name, /\/masq\.[0-9a-f]{8}\.wasm$/)
+    assert.deepEqual([first!.transferred, more], [true, []])
+    await page.reload()
+    await heading(page, 'Nothing written yet')
+    assert.deepEqual(await fetched(), [{ name: first!.name, transferred: false }])
+    await context.close()
+    const [hashed, plain] = await Promise.all([first!.name, `${site.demo}/masq.wasm`].map((url) => fetch(url)))
+    assert.equal(hashed!.headers.get('cache-control'), 'public, max-age=31536000, immutable')
+    assert.equal(plain!.headers.get('cache-control'), 'no-cache')
+    const bytes = await Promise.all([hashed!, plain!].map(async (answer) => Buffer.from(await answer.arrayBuffer())))
+    assert.ok(bytes[0]!.length > 0 && bytes[0]!.equals(bytes[1]!))
+  })
+
   test('what could not be saved while the local store was away is saved as soon as it is back', async () => {
     const store = await Store.open('back')
     const page = await device(store.address)

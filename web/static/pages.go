@@ -1,5 +1,6 @@
 // Package static serves a tree of static files: right types, a strict content security policy, revalidation by hash,
-// and the compressed form of a file where one lies beside it.
+// and the compressed form of a file where one lies beside it. WebAssembly has a second name, with its hash in it, under which
+// a browser keeps it without asking again.
 //
 //	h, err := pages.Handler(web.FS())
 package static
@@ -45,8 +46,14 @@ type file struct {
 	kind    string // content type
 	hash    string // of data, in hex
 	policy  string // Content-Security-Policy
+	caching string // Cache-Control
 	encoded map[string][]byte
 }
+
+const (
+	revalidated = "no-cache" // it may be kept, but is asked for again each time, by its hash
+	immutable   = "public, max-age=31536000, immutable"
+)
 
 // site holds all files by path. A path that is not in it is not served, so none can lead out of the tree.
 type site map[string]*file
@@ -93,14 +100,25 @@ func (s site) add(name string, data []byte, all map[string][]byte) {
 		}
 	}
 	s["/"+name] = f
+	if path.Ext(name) == ".wasm" {
+		kept := *f
+		kept.caching = immutable
+		s["/"+hashedName(name, f.hash)] = &kept
+	}
 	if dir, base := path.Split("/" + name); base == "index.html" {
 		s[dir] = f
 	}
 }
 
+// hashedName is masq.3f2a91c0.wasm for masq.wasm. js/scripts/build.mjs makes the same name.
+func hashedName(name, hash string) string {
+	suffix := path.Ext(name)
+	return strings.TrimSuffix(name, suffix) + "." + hash[:8] + suffix
+}
+
 func newFile(suffix string, data []byte) *file {
 	sum := sha256.Sum256(data)
-	f := &file{data: data, kind: types[suffix], hash: hex.EncodeToString(sum[:16])}
+	f := &file{data: data, kind: types[suffix], hash: hex.EncodeToString(sum[:16]), caching: revalidated}
 	if f.kind == "" {
 		f.kind = "application/octet-stream"
 	}
@@ -150,7 +168,7 @@ func (s site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.Set("Content-Security-Policy", f.policy)
 	h.Set("Content-Type", f.kind)
-	h.Set("Cache-Control", "no-cache") // it may be kept, but is asked for again each time, by its hash
+	h.Set("Cache-Control", f.caching)
 	data, tag := f.data, f.hash
 	if f.encoded != nil {
 		h.Set("Vary", "Accept-Encoding")

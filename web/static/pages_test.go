@@ -52,6 +52,12 @@ func TestFiles(t *testing.T) {
 		{"GET", "/index.html", 200, "text/html; charset=utf-8"},
 		{"GET", "/a.js", 200, "text/javascript; charset=utf-8"},
 		{"GET", "/masq.wasm", 200, "application/wasm"},
+		{"GET", "/masq.cd5d4935.wasm", 200, "application/wasm"},
+		{"HEAD", "/masq.cd5d4935.wasm", 200, "application/wasm"},
+		{"POST", "/masq.cd5d4935.wasm", 405, ""},
+		{"GET", "/masq.cd5d4936.wasm", 404, ""},
+		{"GET", "/masq.cd5d4935a48c0672cb06407bb443bc00.wasm", 404, ""},
+		{"GET", "/a.54198823.js", 404, ""},
 		{"GET", "/odd.xyz", 200, "application/octet-stream"},
 		{"GET", "/demo/", 200, "text/html; charset=utf-8"},
 		{"GET", "/demo", 301, ""},
@@ -82,6 +88,35 @@ func TestRevalidation(t *testing.T) {
 	}
 	if resp := get(t, h, "GET", "/masq.wasm", "If-None-Match", tag, "Accept-Encoding", "br"); resp.StatusCode != 200 {
 		t.Errorf("another form has another tag: %d", resp.StatusCode)
+	}
+}
+
+// A name with the hash of what it names can be kept for good. Any other is asked for again.
+func TestKept(t *testing.T) {
+	h, _ := Handler(tree())
+	for path, want := range map[string]string{
+		"/":                   "no-cache",
+		"/a.js":               "no-cache",
+		"/masq.wasm":          "no-cache",
+		"/masq.cd5d4935.wasm": "public, max-age=31536000, immutable",
+		"/masq.cd5d4936.wasm": "",
+	} {
+		if got := get(t, h, "GET", path).Header.Get("Cache-Control"); got != want {
+			t.Errorf("%s: %q", path, got)
+		}
+	}
+	plain, hashed := get(t, h, "GET", "/masq.wasm"), get(t, h, "GET", "/masq.cd5d4935.wasm")
+	tag := hashed.Header.Get("ETag")
+	if tag == "" || tag != plain.Header.Get("ETag") {
+		t.Errorf("one file has the tags %s and %s", tag, plain.Header.Get("ETag"))
+	}
+	again := get(t, h, "GET", "/masq.cd5d4935.wasm", "If-None-Match", tag)
+	if again.StatusCode != 304 || again.Header.Get("Cache-Control") != hashed.Header.Get("Cache-Control") {
+		t.Errorf("asked again: %d %v", again.StatusCode, again.Header)
+	}
+	if packed := get(t, h, "GET", "/masq.cd5d4935.wasm", "Accept-Encoding", "br").Header; packed.Get("Content-Encoding") != "br" ||
+		packed.Get("Cache-Control") != hashed.Header.Get("Cache-Control") {
+		t.Errorf("compressed: %v", packed)
 	}
 }
 

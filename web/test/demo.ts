@@ -76,6 +76,7 @@ async function bundle(): Promise<Files> {
     bundle: true,
     format: 'esm',
     alias: { '@masq/client': join(web, 'test/demo-client.ts') },
+    define: { MASQ_WASM: '"masq.wasm"' },
     tsconfigRaw: {},
     write: false,
     logLevel: 'warning',
