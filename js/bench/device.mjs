@@ -85,10 +85,21 @@ export class Device {
 
   /** memory is what the page's process has for itself, its Workers and their WebAssembly included, in MB. */
   async memory() {
-    const session = await this.#context.browser().newBrowserCDPSession()
-    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
-    await session.detach()
-    return Math.max(...processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => ownMemory(id)))
+    return Math.max(...(await this.#renderers()).map(({ id }) => ownMemory(id)))
+  }
+
+  /** cpu is { process: how long the processors have worked for it so far }, all its threads together, in ms, of those that have pages. */
+  async cpu() {
+    return Object.fromEntries((await this.#renderers()).map(({ id, cpuTime }) => [id, cpuTime * 1000]))
+  }
+
+  /**
+   * throttle makes the main thread of this page, and of what it goes to, slower by a factor. Chromium throttles no other thread: a Worker's
+   * own session answers that this is for pages alone.
+   */
+  async throttle(rate) {
+    const session = await this.#context.newCDPSession(this.page)
+    await session.send('Emulation.setCPUThrottlingRate', { rate })
   }
 
   /** storage is what the page has stored on the disk, in kB. */
@@ -96,6 +107,13 @@ export class Device {
     return ['IndexedDB', 'File System', 'Local Storage']
       .map((folder) => bytesIn(join(this.profile, 'Default', folder)) / 1000)
       .reduce((a, b) => a + b)
+  }
+
+  async #renderers() {
+    const session = await this.#context.browser().newBrowserCDPSession()
+    const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+    await session.detach()
+    return processInfo.filter(({ type }) => type === 'renderer')
   }
 
   async #opened() {
@@ -119,6 +137,11 @@ export class Device {
     })
     return Promise.race([answer, this.#failed, late]).finally(() => clearTimeout(timer))
   }
+}
+
+/** grown is the ms between two answers of cpu, of the process that worked most: the browser keeps others ready. */
+export function grown(before, after) {
+  return Math.max(...Object.entries(after).map(([id, ms]) => ms - (before[id] ?? 0)))
 }
 
 /** ownMemory is a process's memory in MB; on Linux without what it shares with others. */

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus, platform, release, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
-import { fastest, largeRows, limitRows, ratio, rows } from './rows.mjs'
+import { cpuRows, fastest, interval, largeRows, limitRows, met, ratio, rows } from './rows.mjs'
 import { systems } from './systems.mjs'
 
 const file = (name) => fileURLToPath(new URL(name, import.meta.url))
@@ -29,9 +29,10 @@ export function heading({ machine, runs, versions = {} }) {
   )
 }
 
-/** table is GitHub's table of the medians, with the 95th percentile behind a stroke where there are samples. */
+/** table is GitHub's table of the medians, with the 95th percentile behind a stroke where there are samples, and the targets if any. */
 function table(rows, results) {
   const names = Object.keys(results)
+  const aimed = rows.some(({ target }) => target)
   const lines = measured(rows, results).map((row) => {
     const best = names
       .filter((n) => !systems[n].limit && results[n][row.id])
@@ -40,9 +41,17 @@ function table(rows, results) {
       const text = cell(row, results[name][row.id])
       return name === best ? `**${text}**` : text
     })
-    return [`${row.title}, ${row.unit}`, ...cells, compared(results, row.id)]
+    return [`${row.title}, ${row.unit}`, ...cells, compared(results, row.id), ...(aimed ? [aim(row, results)] : [])]
   })
-  return grid([['', ...names.map((name) => systems[name].title), 'Masq to the fastest other'], ...lines])
+  const titles = names.map((name) => systems[name].title)
+  return grid([['', ...titles, 'Masq to the fastest other', ...(aimed ? ['target'] : [])], ...lines])
+}
+
+/** aim is a row's target, and whether it is met. */
+function aim(row, results) {
+  if (!row.target) return ''
+  const reached = met(row, results, fastest(systems, results, row.id))
+  return `${number(row.target)}: ${reached === undefined ? '–' : reached ? 'met' : 'missed'}`
 }
 
 /** measured is those of some rows of which there are figures. */
@@ -56,6 +65,7 @@ function cell(row, value) {
 function tables({ results, limits }) {
   return {
     ...(measured(rows, results).length > 0 && { table: table(rows, results) }),
+    ...(measured(cpuRows, results).length > 0 && { cpu: table(cpuRows, results) }),
     ...(measured(largeRows, results).length > 0 && { large: table(largeRows, results) }),
     ...(Object.keys(limits).length > 0 && { limits: limitTable(limits) }),
   }
@@ -73,7 +83,9 @@ export const shown = (outcome) => Object.values(tables(outcome)).join('\n\n')
 function compared(results, id) {
   const peer = fastest(systems, results, id)
   const times = ratio(results, peer, id)
-  return times ? `${number(times)} × ${systems[peer].title}` : '–'
+  if (!times) return '–'
+  const within = interval(results, peer, id)
+  return `${number(times)}${within ? ` (${within.map(number).join(' to ')})` : ''} × ${systems[peer].title}`
 }
 
 /** grid lines up the cells of a GitHub table; the first line is its head. */
@@ -85,25 +97,30 @@ export function grid(lines) {
   return [row(lines[0]), rule, ...lines.slice(1).map(row)].join('\n')
 }
 
-/** verdict says where Masq is not the first, as plainly as where it is. */
+/** verdict says where Masq is not the first, as plainly as where it is, and which targets it has met. */
 function verdict({ results }) {
-  const first = []
-  const behind = []
-  for (const { id, title } of [...rows, ...largeRows]) {
-    const peer = fastest(systems, results, id)
-    const times = ratio(results, peer, id)
+  const lists = { first: [], behind: [], met: [], missed: [] }
+  for (const row of [...rows, ...largeRows, ...cpuRows]) {
+    const peer = fastest(systems, results, row.id)
+    const times = ratio(results, peer, row.id)
     if (!times) continue
-    if (times <= 1) first.push(`${title} (${number(times)} of ${systems[peer].title})`)
-    else behind.push(`${title} (${number(times)} times ${systems[peer].title})`)
+    const item = `${row.title}: ${compared(results, row.id)}`
+    lists[times <= 1 ? 'first' : 'behind'].push(item)
+    const reached = met(row, results, peer)
+    if (reached !== undefined) lists[reached ? 'met' : 'missed'].push(`${item}, target ${number(row.target)}`)
   }
   const list = (items) => (items.length > 0 ? items.map((item) => `- ${item}`).join('\n') : '- nowhere')
-  return `Masq is first in:\n\n${list(first)}\n\nMasq loses in:\n\n${list(behind)}`
+  const { first, behind, met: reached, missed } = lists
+  return [
+    `Masq is first in:\n\n${list(first)}\n\nMasq loses in:\n\n${list(behind)}`,
+    `It meets its targets in:\n\n${list(reached)}\n\nIt misses them in:\n\n${list(missed)}`,
+  ].join('\n\n')
 }
 
 /** write puts all of it into README.md, and the charts beside it. */
 export async function write(outcome) {
-  const { small, large } = outcome.runs
-  const runs = `${small} runs, with 100,000 keys ${large}`
+  const { turns, small, large } = outcome.runs
+  const runs = `${turns} turns of starts, ${small} runs, with 100,000 keys ${large}`
   await fill({ heading: heading({ ...outcome, runs }), ...tables(outcome), verdict: verdict(outcome) })
   for (const [theme, colors] of Object.entries(themes))
     writeFileSync(file(`chart-${theme}.svg`), chart(outcome, colors))

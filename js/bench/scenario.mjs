@@ -1,7 +1,7 @@
-// What is done with each system, once in each run: two devices, then a third, with 2,700 keys. What is opened is opened thrice, and what is
-// written in one go is written again in the end, among more keys, unless it takes long: with one sample a run, two benchmarks differ
-// by a quarter in what is short, with three still by a fifth in 500 puts, 2,000 puts and the batch, and with nine in the batch: every
-// ninth of Masq's waits for a checkpoint.
+// What is done with each system, once in each run: two devices, then a third, with 2,700 keys. What is written in one go is written again
+// in the end, among more keys, unless it takes long: with one sample a run, two benchmarks differ by a quarter in what is short, with
+// three still by a fifth in 500 puts, 2,000 puts and the batch, and with nine in the batch: every ninth of Masq's waits for a checkpoint.
+// How a page starts is measured in starts.mjs.
 import { join } from 'node:path'
 import { Device, freshFolder } from './device.mjs'
 import { Server } from './server.mjs'
@@ -46,12 +46,11 @@ async function once(device, url) {
   return opened
 }
 
-async function alone({ rows, site, device, a, url, again }) {
+async function alone({ rows, site, a, url }) {
   await a.start()
   site.download()
-  rows.cold = [(await a.open(url())).ready]
+  await a.open(url())
   rows.download = site.download()
-  for (const word of again) rows.cold.push((await once(device(word), url())).ready)
   rows.separate = [await a.run('separate', 'first', counts.separate)]
   rows.oneByOne = await a.run('oneByOne', 'single', counts.oneByOne)
   rows.batch = [await a.run('batch', 'first', counts.separate)]
@@ -79,16 +78,11 @@ async function withThird({ rows, system, device, a, c, url, again }) {
   await c.stop()
 }
 
-async function reopened({ rows, a, url, again }) {
-  const whole = url({ expect: keys + counts.burst })
-  rows.reload = []
-  for (let i = 0; i <= again.length; i++) rows.reload.push((await a.open(whole)).shown)
+async function reopened({ rows, a, url }) {
   await a.stop()
   rows.storage = a.storage()
-  rows.restart = []
-  for (let i = 0; i <= again.length; i++) rows.restart.push((await once(a, whole)).shown)
   await a.start()
-  await a.open(whole)
+  await a.open(url({ expect: keys + counts.burst }))
 }
 
 async function onceMore({ rows, system, a, c, url, again }) {

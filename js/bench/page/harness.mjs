@@ -16,7 +16,7 @@ const now = () => performance.timeOrigin + performance.now()
 
 /** offer opens what the page's address says and gives the driver window.bench. */
 export function offer(adapter) {
-  const { expect, ...options } = Object.fromEntries(new URLSearchParams(location.search))
+  const { expect, first, ...options } = Object.fromEntries(new URLSearchParams(location.search))
   const told = new Map() // what stands before the / in a key → its keys → when this page was last told of them
   let waiting = []
 
@@ -37,10 +37,19 @@ export function offer(adapter) {
     await adapter.open(options)
     await adapter.get('there is no such key')
     const ready = performance.now()
+    const put = first && (await firstPut())
     adapter.watch(see)
     for (const [key] of await adapter.range('', Infinity)) see(key)
     await until(() => total() >= Number(expect ?? 0))
-    return { ready, shown: performance.now() }
+    return { ready, put, shown: performance.now() }
+  }
+
+  /** firstPut writes a key and returns when it is durable. */
+  async function firstPut() {
+    const [[key, value]] = random('first', 1)
+    void adapter.put(key, value)
+    await adapter.durable()
+    return performance.now()
   }
 
   /** timed returns how long work takes, in ms. */

@@ -13,8 +13,9 @@ async function yes(pairing) {
 }
 
 offer({
-  async open({ server, join }) {
-    masq = await connect({ app: { name: 'Benchmark' }, sync: server, wasm, store: 'embedded' })
+  async open({ server, join, options }) {
+    const more = options !== 'default' && { store: 'embedded' }
+    masq = await connect({ app: { name: 'Benchmark' }, sync: server, wasm, ...more })
     if (join) void masq.join(join).then(yes).catch(reportError)
   },
   put: (key, value) => void pending.push(masq.put(key, value)),

@@ -1,0 +1,1 @@
+export const systems: Record<string, { title: string; limit?: boolean }>
