@@ -1,6 +1,10 @@
 package peer
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/masqdev/masq/core/wire"
+)
 
 // TestDeliveredIsDurable: a device is said to have everything only when it has said so itself of its storage. That it asks for nothing more, in a session
 // that begins anew, is not that: it may lose again what it has in memory.
@@ -41,5 +45,37 @@ func TestDeliveredIsDurable(t *testing.T) {
 			b.unfinished()
 			h.until("it is delivered", func() bool { return a.status.Devices[0].ToSend == 0 })
 		})
+	}
+}
+
+// A device that passes a record on may have it in memory alone. No vector tells when it is stored, if none covers it.
+func TestPassedOnIsNoDelivery(t *testing.T) {
+	h := newStores(t, "Laptop", "Desktop")
+	a, b := h.nodes[0], h.nodes[1]
+	a.addApp(notes, "Notes")
+	h.pair(a, b)
+	phone := h.add("Phone", notes)
+	h.pairFor(a, phone, forPhone)
+	phone.putIn(notes, "k", "1")
+	h.untilIn(b, notes, "k=1")
+	toSend := func() uint64 { return b.status.Apps[0].Devices[0].ToSend }
+	h.until("desktop has nothing to send", func() bool { return toSend() == 0 })
+	own := phone.e.namespaceOf(notes).rep.Own()
+	for _, covered := range []bool{true, false} {
+		a.slow = true
+		if covered {
+			phone.putIn(notes, "more", "2")
+		} else {
+			rec := wire.Record{Dot: wire.Dot{Writer: own.ID, Seq: own.Reserved<<wire.BlockBits - 1}, Time: 1, Key: "far", Kind: wire.Bytes}
+			phone.says(a, wire.AppendData(nil, &wire.Data{Number: 1, Position: 1 << 40, Records: wire.AppendRecord(nil, &rec)}))
+		}
+		h.until("desktop has it", func() bool { return b.status.Apps[0].Entries == map[bool]uint64{true: 2, false: 3}[covered] })
+		h.wait(20_000)
+		if toSend() == 0 {
+			t.Errorf("covered %v: delivered before it is stored", covered)
+		}
+		a.slow = false
+		a.unfinished()
+		h.until("it is delivered", func() bool { return toSend() == 0 })
 	}
 }

@@ -329,11 +329,14 @@ func (f *flow) end() {
 	f.begun = true
 	v := f.rep.ToldTo(f.peer)
 	if !f.dirty && f.peer.CoversAll(v) {
-		if len(f.ends) == 0 && f.p.acked < f.pos && f.standsThere() {
+		if len(f.ends) > 0 || f.p.acked >= f.pos || !f.standsThere() {
+			return
+		}
+		if f.rep.Summed() != nil {
 			f.p.reached(f.pos)
 			f.namespace.touch()
-		}
-		return
+			return
+		} // else there is more than vectors tell of: an ACK does
 	}
 	news := v.Since(f.ended) // all of it the first time: who was put back hears of all of its writers
 	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: news, Sum: f.sumOf(v)}))

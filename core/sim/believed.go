@@ -12,8 +12,8 @@ import (
 // checkBelieved has the disk have all that other devices take it to have.
 func (d *device) checkBelieved() {
 	w := d.w
-	if w.hostile != nil || w.opt.Backups || d.shaky || d.id == "" {
-		return // a liar is believed about itself, and a disk that was put back has lost what others know of
+	if w.hostile != nil || w.opt.Backups || d.shaky || d.dropped || d.id == "" {
+		return // a liar is believed about itself; who was put back, or dropped the data, tells others when they meet
 	}
 	stored := map[string]wire.Vector{}
 	for _, o := range w.devices {
@@ -42,7 +42,7 @@ func (d *device) checkBelief(o *device, b *peer.Belief, stored map[string]wire.V
 		stored[b.App] = v
 	}
 	if v == nil {
-		return // it dropped the application, and has not said so yet
+		return // it has not asked for the application again since its circle was another one
 	}
 	if d.w.did("believed"); !v.CoversAll(b.Have) {
 		d.w.failf("%s takes %s to have %v of %s, which has %v", o.name, d.name, b.Have.Lacking(v), b.App, v)

@@ -66,7 +66,7 @@ var months = []planted{
 	// Acknowledgements.
 	{mutant{"a message is acknowledged before it is stored", flow, "	f.ackWhenDurable(pos)\n	return nil\n}\n\nfunc (r *replication) onEnd", "	ack{f, pos}.send()\n	return nil\n}\n\nfunc (r *replication) onEnd"}, nil},
 	{mutant{"ACK counts for ENDs behind it", flow, "for len(f.ends) > 0 && f.ends[0].pos <= m.Position {", "for len(f.ends) > 0 {"}, nil},
-	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked < f.pos && f.standsThere() {", "f.p.acked < f.pos {"}, nil},
+	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked >= f.pos || !f.standsThere() {", "f.p.acked >= f.pos {"}, nil},
 	// Paging.
 	{mutant{"a page begins with the last key of the one before", readGo, `lo = max(lo, q.After+"\x00")`, "lo = max(lo, q.After)"}, nil},
 	{mutant{"a deletion is counted as a key", writeGo, "		case is == nil:\n			s.count--\n", "		case is == nil:\n"}, nil},
