@@ -1,6 +1,8 @@
 package peer
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/masqdev/masq/core/wire"
@@ -77,5 +79,32 @@ func TestPassedOnIsNoDelivery(t *testing.T) {
 		a.slow = false
 		a.unfinished()
 		h.until("it is delivered", func() bool { return toSend() == 0 })
+	}
+}
+
+// ACK says of a message what is stored. A commit that takes DATA alone says nothing of the END that came behind it, nor does one that takes an END
+// say anything of a second one.
+func TestAckIsOfStoredMessages(t *testing.T) {
+	h := newMet(t, 3)
+	a, b, c := h.nodes[0], h.nodes[1], h.nodes[2]
+	h.wait(30_000)
+	b.slow = true
+	for i := range 60 {
+		from := h.nodes[2*(i%2)]
+		from.put(many(i), fmt.Sprintf("%q", strings.Repeat("v", 60_300+20*i))) // of some END stands in a frame of its own
+		for range 40 {
+			h.wait(100)
+			durable := b.e.namespaces[0].rep.DurableVector()
+			for _, x := range []*node{a, c} {
+				if have := x.e.deviceOf(b.e.publicNK()).in(x.e.namespaces[0]).have; !durable.CoversAll(have) {
+					t.Fatalf("write %d: %s takes %v to be stored, of which %v is", i, x.name, have, durable)
+				}
+			}
+			if f := b.unfinished; f != nil {
+				b.unfinished = nil
+				f()
+				h.run()
+			}
+		}
 	}
 }

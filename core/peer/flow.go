@@ -121,7 +121,9 @@ func (f *flow) apply(recs []wire.Record, pos uint64, size int) error {
 		f.taken = 0
 		f.saveCursor(pos)
 	}
-	f.ackWhenDurable(pos)
+	if pos > 0 {
+		f.ackWhenDurable(pos - 1) // the END behind it has the same position, and may be joined behind the commit
+	}
 	return nil
 }
 
@@ -204,6 +206,7 @@ func (r *replication) onAck(fields []byte) error {
 		f.acked(f.ends[0].vec)
 		f.theirSaid = f.theirSaid.Join(f.ends[0].vec)
 		f.ends = f.ends[1:]
+		f.wake() // there may be another one to be sent
 	}
 	if m.Position <= f.pos {
 		f.p.reached(m.Position)
@@ -337,6 +340,9 @@ func (f *flow) end() {
 			f.namespace.touch()
 			return
 		} // else there is more than vectors tell of: an ACK does
+	}
+	if n := len(f.ends); n > 0 && f.ends[n-1].pos == f.pos {
+		return // an ACK would not tell which of the two is stored
 	}
 	news := v.Since(f.ended) // all of it the first time: who was put back hears of all of its writers
 	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: news, Sum: f.sumOf(v)}))

@@ -49,8 +49,11 @@ func (e *Engine) Beliefs() (out []Belief) {
 	return out
 }
 
+// Opening reports whether the engine opens, be it anew because a commit failed. Then there is no status.
+func (e *Engine) Opening() bool { return e.state != open }
+
 // LookAnew is the status as it is when everything is looked at again, which the next step does once more. The simulator compares it with the one that
-// was told.
+// was told. The engine must not be opening.
 func (e *Engine) LookAnew() Status {
 	e.touch()
 	e.look()

@@ -64,7 +64,7 @@ var months = []planted{
 	{mutant{"a watch that comes back misses the last change", sinceGo, "return r.ChangesSince(mark >> 16) }", "return r.ChangesSince(mark>>16 + 1) }"}, nil},
 	{mutant{"a position beyond what survived is followed", sinceGo, "max(s.first, r.forgot) <= pos && pos <= s.end {", "max(s.first, r.forgot) <= pos {"}, nil},
 	// Acknowledgements.
-	{mutant{"a message is acknowledged before it is stored", flow, "	f.ackWhenDurable(pos)\n	return nil\n}\n\nfunc (r *replication) onEnd", "	ack{f, pos}.send()\n	return nil\n}\n\nfunc (r *replication) onEnd"}, nil},
+	{mutant{"a message is acknowledged before it is stored", flow, "f.ackWhenDurable(pos - 1)", "ack{f, pos - 1}.send()"}, nil},
 	{mutant{"ACK counts for ENDs behind it", flow, "for len(f.ends) > 0 && f.ends[0].pos <= m.Position {", "for len(f.ends) > 0 {"}, nil},
 	{mutant{"what another asks nothing more of is taken for stored there", flow, "f.p.acked >= f.pos || !f.standsThere() {", "f.p.acked >= f.pos {"}, nil},
 	// Paging.
