@@ -91,8 +91,8 @@ func (w *simulation) checkSwept() {
 		return // somebody may hold tombstones back
 	}
 	for _, d := range w.honest() {
-		if d.run == nil || d.dropped {
-			return // what only application peers have of a writer whose device dropped the data is settled by nobody
+		if d.run == nil || d.dropped || w.profile.stores && len(w.revoked) > 0 && !d.isStore() {
+			return // what only application peers have of a writer whose device dropped the data, or is out, is settled by nobody
 		}
 		for _, x := range d.user.watchers {
 			if x.op != 0 {
