@@ -106,7 +106,8 @@ func (h *holding) without(o *holding) (lost []wire.Record) {
 	return lost
 }
 
-// othersHave reports whether everybody else who has met others has these records for good, or what has replaced them.
+// othersHave reports whether everybody else who has met others has these records for good, and knows that there are no others before them: the damaged
+// device can neither send what it has lost nor say then that it has sent all.
 func (w *simulation) othersHave(d *device, recs []wire.Record) bool {
 	n := 0
 	for _, o := range w.devices {
@@ -114,12 +115,16 @@ func (w *simulation) othersHave(d *device, recs []wire.Record) bool {
 			continue
 		}
 		h, err := o.holding(notes)
-		if err != nil || h == nil || o.disk.Loose() > 0 || o.run != nil && o.run.flight != nil || h.lacks(&holding{recs: recs}) != nil {
+		if err != nil || h == nil || o.disk.Loose() > 0 || o.run != nil && o.run.flight != nil || !h.covers(recs) {
 			return false
 		}
 		n++
 	}
 	return n > 0
+}
+
+func (h *holding) covers(recs []wire.Record) bool {
+	return !slices.ContainsFunc(recs, func(rec wire.Record) bool { return !h.vector.Covers(rec.Dot) })
 }
 
 // loses reports whether the value of a key may be unreadable on the device.

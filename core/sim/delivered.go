@@ -98,7 +98,7 @@ func (d *device) checkTold(atRest bool) {
 		return
 	}
 	e, ok := p.engine.(*peer.Engine)
-	if !ok || e.Opening() || p.status.Self.ID == "" || p.failed != "" {
+	if !ok || e.Opening() || p.closing || p.status.Self.ID == "" || p.failed != "" {
 		return
 	}
 	d.w.did("status made anew")
