@@ -70,6 +70,9 @@ func (d *Disk) Commit(g storage.Commit, durability storage.Durability) error {
 	if d.seen == nil {
 		d.seen, d.stable = blocks{}, blocks{}
 	}
+	if _, ok := d.seen[g.After]; g.After != 0 && !ok {
+		return storage.ErrExists
+	}
 	for _, b := range g.Adds {
 		if _, ok := d.seen[b.ID]; ok {
 			return storage.ErrExists
@@ -104,7 +107,7 @@ func cloneCommit(g storage.Commit) storage.Commit {
 		}
 		return out
 	}
-	return storage.Commit{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels), Frees: g.Frees, Owes: g.Owes}
+	return storage.Commit{Adds: clone(g.Adds), Puts: clone(g.Puts), Dels: slices.Clone(g.Dels), After: g.After, Frees: g.Frees, Owes: g.Owes}
 }
 
 // Load implements storage.Store.

@@ -41,13 +41,17 @@ type Commit struct {
 	Puts []Block // replace what is there
 	Dels []ID    // may be missing
 
+	// After is a block that must be there before the commit: if it is not, nothing is written and Commit returns ErrExists. 0, which
+	// is the manifest's number: none has to be.
+	After ID
+
 	// What follows is for a Store that holds room back. Others need not look at it.
 	Frees bool // it brings nothing but what deletes, and what the engine notes for itself: it may use that room
 	Owes  int  // bytes that the checkpoint of all that the log has then writes besides that
 }
 
-// Empty reports whether the commit has nothing to do.
-func (g *Commit) Empty() bool { return len(g.Adds)+len(g.Puts)+len(g.Dels) == 0 }
+// Empty reports whether the commit has nothing to do or to check.
+func (g *Commit) Empty() bool { return len(g.Adds)+len(g.Puts)+len(g.Dels) == 0 && g.After == 0 }
 
 // Durability says when Commit returns.
 type Durability uint8
@@ -59,7 +63,7 @@ const (
 
 // Errors of Commit and Load. Whatever else went wrong is answered as it came.
 var (
-	ErrExists = errors.New("storage: block exists: another engine wrote to the same data")
+	ErrExists = errors.New("storage: another engine wrote to the same data") // a block that is added is there, or the one that must be is not
 	ErrQuota  = errors.New("storage: no room left")
 	ErrClosed = errors.New("storage: closed")
 )

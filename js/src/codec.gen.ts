@@ -4,7 +4,7 @@
 import { CodecError, readBody, type Message, type Reader, type Writer } from './codec.js'
 
 /** The codec's version, which two tabs must have in common. */
-export const CODEC_VERSION = 9
+export const CODEC_VERSION = 10
 
 export const KEY_BYTES_MAX = 1024
 export const VALUE_BYTES_MAX = 1048576
@@ -216,7 +216,7 @@ export type WorkerAction =
   | { type: ActionType.Send; conn: number; data: Uint8Array }
   | { type: ActionType.Ping; conn: number }
   | { type: ActionType.Hangup; conn: number }
-  | { type: ActionType.Commit; relaxed: boolean; adds: Block[]; puts: Block[]; dels: number[] }
+  | { type: ActionType.Commit; relaxed: boolean; after: number; adds: Block[]; puts: Block[]; dels: number[] }
   | { type: ActionType.Load; ids: number[] }
   | { type: ActionType.WakeAt; at: number }
   | { type: ActionType.Failed; code: string }
@@ -487,6 +487,7 @@ function workerAction(type: number, r: Reader): WorkerAction {
       return {
         type: ActionType.Commit,
         relaxed: r.bool(),
+        after: r.u64(),
         adds: r.list(r.u32(), 12, readBlock),
         puts: r.list(r.u32(), 12, readBlock),
         dels: r.list(r.u32(), 8, (r) => r.u64()),

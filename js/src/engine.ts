@@ -161,7 +161,7 @@ export class Engine {
       case ActionType.Hangup:
         return this.#sockets.hangup(a.conn)
       case ActionType.Commit:
-        return this.#commit(a.adds as StoredBlock[], a.puts as StoredBlock[], a.dels, a.relaxed)
+        return this.#commit(a.adds as StoredBlock[], a.puts as StoredBlock[], a.dels, a.relaxed, a.after)
       case ActionType.Load:
         return this.#load(a.ids)
       case ActionType.WakeAt:
@@ -171,8 +171,8 @@ export class Engine {
     }
   }
 
-  #commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], relaxed: boolean): void {
-    this.#committing = this.#store!.commit(adds, puts, dels, relaxed).then(
+  #commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], relaxed: boolean, after: number): void {
+    this.#committing = this.#store!.commit(adds, puts, dels, relaxed, after).then(
       () => {
         this.#newest = Math.max(this.#newest, lastRecord(adds.map((b) => b.id)))
         this.#tell({ type: EventType.Committed, failure: StorageFailure.None })

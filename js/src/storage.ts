@@ -2,8 +2,8 @@
 // (dist/storage.js, global MasqStorage), so that the contract's conformance suite runs against it.
 
 /**
- * Why storage failed: the block exists already, there is no room, the store is closed, a newer version has the data, the browser
- * does not know why, it does not answer, or something else.
+ * Why storage failed: another engine wrote to the same data, there is no room, the store is closed, a newer version has the
+ * data, the browser does not know why, it does not answer, or something else.
  */
 export type StorageCause = 'exists' | 'quota' | 'closed' | 'version' | 'unknown' | 'late' | 'other'
 
@@ -57,6 +57,9 @@ export function answered<T>(p: Promise<T>): Promise<T> {
   })
 }
 
+/** What a transaction does. It returns what makes the result when all is done; `refuse` has nothing done, for a reason. */
+type Work<T> = (blocks: IDBObjectStore, refuse: (why: unknown) => void) => () => T
+
 /** Numbered blocks in one IndexedDB database. */
 export class BlockStore {
   #db: IDBDatabase | undefined
@@ -103,14 +106,22 @@ export class BlockStore {
   }
 
   /**
-   * Makes all of the changes or none: `adds` must not exist yet (else `exists`), `puts` replace, `dels` may be missing.
+   * Makes all of the changes or none: `adds` must not exist yet and `after` must, unless it is 0 (else `exists`), `puts`
+   * replace, `dels` may be missing.
    * Resolves when they are on stable storage, or, if `relaxed`, when the operating system has them.
    */
-  commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], relaxed: boolean): Promise<void> {
-    return this.#do('readwrite', relaxed, (blocks) => {
+  commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], relaxed: boolean, after: number): Promise<void> {
+    return this.#do('readwrite', relaxed, (blocks, refuse) => {
+      if (after) {
+        const there = blocks.getKey(after)
+        there.onsuccess = () => {
+          if (!there.result) refuse(new StorageError('exists', 'another engine wrote'))
+        }
+      }
       for (const b of adds) blocks.add(exact(b.data), b.id)
       for (const b of puts) blocks.put(exact(b.data), b.id)
       for (const id of dels) blocks.delete(id)
+      if (!after && mayCommit()) blocks.transaction.commit?.()
       return () => undefined
     })
   }
@@ -143,14 +154,18 @@ export class BlockStore {
     this.onlost = undefined
   }
 
-  #do<T>(mode: IDBTransactionMode, relaxed: boolean, work: (blocks: IDBObjectStore) => () => T): Promise<T> {
+  #do<T>(mode: IDBTransactionMode, relaxed: boolean, work: Work<T>): Promise<T> {
     return answered(this.#run(mode, relaxed, work))
   }
 
-  #run<T>(mode: IDBTransactionMode, relaxed: boolean, work: (blocks: IDBObjectStore) => () => T): Promise<T> {
+  #run<T>(mode: IDBTransactionMode, relaxed: boolean, work: Work<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       let result: () => T
       let tx: IDBTransaction | undefined
+      const refuse = (e: unknown): void => {
+        reject(explain(e))
+        abort(tx)
+      }
       try {
         tx = this.db.transaction(BLOCKS, mode, { durability: relaxed ? 'relaxed' : 'strict' })
         tx.oncomplete = () => {
@@ -161,11 +176,9 @@ export class BlockStore {
           }
         }
         tx.onabort = () => reject(explain(tx!.error))
-        result = work(tx.objectStore(BLOCKS))
-        if (mode === 'readwrite' && mayCommit()) tx.commit?.()
+        result = work(tx.objectStore(BLOCKS), refuse)
       } catch (e) {
-        reject(explain(e))
-        abort(tx) // or what was asked for before the failure would be done
+        refuse(e) // or what was asked for before the failure would be done
       }
     })
   }

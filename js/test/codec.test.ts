@@ -251,6 +251,7 @@ const actions: Record<string, Action> = {
   'action.commit': {
     type: ActionType.Commit,
     relaxed: true,
+    after: LOG + 5,
     adds: [{ id: LOG + 7, data: ascii('log') }],
     puts: [
       { id: 0, data: ascii('m') },

@@ -39,7 +39,7 @@ type Config struct {
 	Rand      io.Reader
 }
 
-// Block and Commit are those of core/storage.
+// Block and Commit are those of core/storage. No two engines have the same storage here, and so no commit needs a block that is there.
 type (
 	Block struct {
 		ID   uint64

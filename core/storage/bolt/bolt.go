@@ -237,6 +237,9 @@ func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 }
 
 func (s *Store) write(blocks *bbolt.Bucket, g storage.Commit) error {
+	if g.After != 0 && !s.there(blocks, g.After) {
+		return storage.ErrExists
+	}
 	for _, b := range g.Adds {
 		if s.there(blocks, b.ID) {
 			return storage.ErrExists

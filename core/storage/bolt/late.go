@@ -19,7 +19,7 @@ func (s *Store) commit(g storage.Commit) error {
 	if err == nil || !noRoom(err) {
 		return err
 	}
-	now, blocks := storage.Commit{Adds: g.Adds, Puts: g.Puts}, []storage.ID(nil)
+	now, blocks := storage.Commit{Adds: g.Adds, Puts: g.Puts, After: g.After}, []storage.ID(nil)
 	for _, id := range g.Dels {
 		if isLog(id) {
 			now.Dels = append(now.Dels, id)

@@ -41,6 +41,9 @@ func (s *Store) Commit(g storage.Commit, _ storage.Durability) error {
 	}
 	s.disk.mu.Lock()
 	defer s.disk.mu.Unlock()
+	if _, ok := s.disk.blocks[g.After]; g.After != 0 && !ok {
+		return storage.ErrExists
+	}
 	for _, b := range g.Adds {
 		if _, ok := s.disk.blocks[b.ID]; ok {
 			return storage.ErrExists

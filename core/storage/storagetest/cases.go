@@ -81,6 +81,31 @@ var cases = []struct {
 	}},
 	{"nothing of a refused commit, its add first", refused(blocks(log1, "2nd", log2, "new", page, "new"))},
 	{"nothing of a refused commit, its add last", refused(blocks(page, "new", log2, "new", log1, "2nd"))},
+	{"behind a block that is there", []step{
+		{commit: storage.Commit{Adds: blocks(log1, "one")}},
+		{commit: storage.Commit{Adds: blocks(log2, "two"), After: log1}},
+		{commit: storage.Commit{Puts: blocks(log1, ""), After: log2}},
+		{commit: storage.Commit{Adds: blocks(seg1, "three"), After: log1}}, // an empty one is there
+		{commit: storage.Commit{Dels: []storage.ID{log1}, After: log1}},    // and goes in the same commit
+		{commit: storage.Commit{Dels: []storage.ID{log2}}},
+	}},
+	{"behind a block that is not there", []step{
+		{commit: storage.Commit{Adds: blocks(log1, "one", seg1, "stays"), Puts: blocks(storage.Manifest, "old")}},
+		{commit: storage.Commit{Adds: blocks(page, "new"), After: log2}, err: storage.ErrExists},
+		{
+			commit: storage.Commit{
+				Adds: blocks(page, "new"), Puts: blocks(storage.Manifest, "new", maxID, "new"), Dels: []storage.ID{seg1}, After: log2,
+			},
+			err: storage.ErrExists,
+		},
+		{commit: storage.Commit{Adds: blocks(log2, "its own"), After: log2}, err: storage.ErrExists},
+		{commit: storage.Commit{Puts: blocks(log2, "its own"), After: log2}, err: storage.ErrExists},
+		{commit: storage.Commit{Dels: []storage.ID{seg1}, After: maxID}, err: storage.ErrExists},
+		{commit: storage.Commit{After: log2}, err: storage.ErrExists}, // with nothing else to do, too
+		{commit: storage.Commit{Dels: []storage.ID{log1}}},
+		{commit: storage.Commit{Adds: blocks(log2, "two"), After: log1}, err: storage.ErrExists}, // it has gone
+		{commit: storage.Commit{Adds: blocks(log2, "two"), After: seg1}},                         // and it goes on
+	}},
 	{"empty block is not a missing one", []step{
 		{commit: storage.Commit{Adds: blocks(log1, ""), Puts: blocks(storage.Manifest, "")}},
 		{commit: storage.Commit{Adds: []storage.Block{{ID: log2, Data: nil}}}}, // nil is as empty as any

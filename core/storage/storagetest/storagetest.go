@@ -214,6 +214,13 @@ func randomCommits(c *checked) {
 				g.Dels = append(g.Dels, id)
 			}
 		}
+		if r.IntN(3) == 0 {
+			n := 1 + r.IntN(11)
+			g.After = storage.ID(n%4)<<48 | storage.ID(n)
+			if _, ok := c.want[g.After]; !ok {
+				want = storage.ErrExists
+			}
+		}
 		c.commit(g, storage.Durability(r.IntN(2)), want)
 		c.check()
 		if c.step%25 == 0 {

@@ -15,8 +15,9 @@ export class MemoryBlocks implements Blocks {
     this.#disk = disk
   }
 
-  commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[]): Promise<void> {
+  commit(adds: StoredBlock[], puts: StoredBlock[], dels: number[], _relaxed: boolean, after: number): Promise<void> {
     return this.#do((disk) => {
+      if (after && !disk.has(after)) throw new StorageError('exists', 'the block before is gone')
       if (adds.some((b) => disk.has(b.id))) throw new StorageError('exists', 'the block exists')
       for (const b of [...adds, ...puts]) disk.set(b.id, b.data.slice())
       for (const id of dels) disk.delete(id)

@@ -114,6 +114,7 @@ func appendPairing(b []byte, a *peer.PairingState) []byte {
 
 func appendCommit(b []byte, a *peer.Commit) []byte {
 	b = appendBool(b, a.Durability == storage.Relaxed)
+	b = wire.AppendU64(b, uint64(a.Changes.After))
 	b = appendBlocks(appendBlocks(b, a.Changes.Adds), a.Changes.Puts)
 	return appendIDs(b, a.Changes.Dels)
 }

@@ -88,7 +88,7 @@ var actions = map[string]peer.Action{
 	"action.send":            peer.Send{Conn: 1, Data: []byte{2, 0, 255}},
 	"action.ping":            peer.Ping{Conn: 1},
 	"action.hangup":          peer.Hangup{Conn: 1},
-	"action.commit":          peer.Commit{Durability: storage.Relaxed, Changes: storage.Commit{Adds: []storage.Block{{ID: storage.Log | 7, Data: []byte("log")}}, Puts: []storage.Block{{ID: storage.Manifest, Data: []byte("m")}, {ID: storage.Segment | 1}}, Dels: []storage.ID{storage.Log | 6}}},
+	"action.commit":          peer.Commit{Durability: storage.Relaxed, Changes: storage.Commit{After: storage.Log | 5, Adds: []storage.Block{{ID: storage.Log | 7, Data: []byte("log")}}, Puts: []storage.Block{{ID: storage.Manifest, Data: []byte("m")}, {ID: storage.Segment | 1}}, Dels: []storage.ID{storage.Log | 6}}},
 	"action.load":            peer.Load{IDs: []storage.ID{storage.Page | (1<<48 - 1), 0}},
 	"action.wakeat":          peer.WakeAt{At: 1700000000000},
 	"action.failed":          peer.Failed{Err: peer.EFenced},

@@ -71,7 +71,7 @@ func (s *store) Commit(g storage.Commit, d storage.Durability) error {
 	if err != nil {
 		return err
 	}
-	_, err = await(s.blocks.Call("commit", adds, puts, numbers(g.Dels), d == storage.Relaxed))
+	_, err = await(s.blocks.Call("commit", adds, puts, numbers(g.Dels), d == storage.Relaxed, float64(g.After)))
 	return err
 }
 

@@ -28,7 +28,7 @@ import (
 
 // Version is the codec's, which two tabs must have in common: they may run two versions of a page. It is raised with
 // every change of a message or verb.
-const Version = 9
+const Version = 10
 
 // MaxSync is how many relay URLs a Config has.
 const MaxSync = 8
@@ -92,7 +92,7 @@ var WorkerActions = []Message{
 	{"Send", 6, "conn u32, data rest"},
 	{"Ping", 7, "conn u32"},
 	{"Hangup", 8, "conn u32"},
-	{"Commit", 9, "relaxed bool, adds Block[u32], puts Block[u32], dels u64[u32]"},
+	{"Commit", 9, "relaxed bool, after u64, adds Block[u32], puts Block[u32], dels u64[u32]"},
 	{"Load", 10, "ids u64[u32]"},
 	{"WakeAt", 11, "at u64"},
 	{"Failed", 12, "code text8"},
