@@ -6,9 +6,14 @@
 // durable. What a Begin took is written as a whole or, after a crash, not at all. When it failed, Recover goes back to what storage has.
 // Opening holds up against another engine that takes a checkpoint meanwhile; see reread.
 //
-// Every commit adds one log record, numbered one higher than the last. A second ledger on the same storage adds the same number
+// Every commit adds a log record, numbered one higher than the last. A second ledger on the same storage adds the same number
 // and fails (storage.ErrExists) with nothing changed: that is the fence between two engines on the same data. So that a checkpoint
-// does not take it down, the record behind which each run began (Fence) stays, emptied: those of the last 1,024 runs.
+// does not take it down, the record with which each run began (Fence) stays, emptied: those of the last 1,024 runs.
+//
+// A fence has to be at the head of the log. An older engine may have gone on since this one read the log, and a checkpoint may have
+// deleted the number that the fence adds. So the fence's commit needs the head that was read (storage.Commit.After): a checkpoint
+// deletes that too. It would not if the head were itself a fence, so a second record follows each fence in its commit.
+// Later commits need nothing: the head is then this ledger's own, and whoever takes over leaves a fence in place of its next record.
 //
 // A checkpoint shortens the log: each namespace writes what it has in memory into blocks (AddBlock), hands in its part of the manifest
 // (SetPart), and Checkpoint puts the manifest and drops the log records before it, all in one commit.
@@ -57,7 +62,7 @@ type Ledger struct {
 	fences []uint64 // numbers of the records that Fence asked for, ascending: an engine from before would add that number
 	blank  []uint64 // of these, what the next manifest makes superfluous but for its number
 
-	fence    bool            // write a record even if there is nothing to say
+	fence    bool            // write a fence even if there is nothing to say
 	empty    bool            // the same, and it is no fence
 	pending  []byte          // items of the next log record
 	adds     []storage.Block // sealed
@@ -113,6 +118,9 @@ func (l *Ledger) Open() error {
 	}
 	if l.stale() {
 		return l.again()
+	}
+	if l.overtaken() {
+		return storage.ErrExists
 	}
 	if err := l.replay(); err != nil {
 		return err
@@ -392,20 +400,14 @@ func (l *Ledger) Pending() bool {
 
 // Begin takes the next commit. The ledger waits for Committed before it takes another.
 func (l *Ledger) Begin() storage.Commit {
-	id := storage.Log | storage.ID(l.next)
-	body := []byte{recordFormat}
-	if l.fence {
-		body = append(body, itemFence)
-		l.fences = append(l.fences, l.next)
-	}
-	l.next++
-	record := l.sealed(id, append(body, l.pending...))
-	l.stored.begin(record, l.fence)
-	g := storage.Commit{Adds: append(l.adds, record)}
-	l.logBytes += len(record.Data)
+	first := l.next
+	g := storage.Commit{After: l.head()}
 	if l.manifest != nil {
-		l.logBytes, l.manifestBytes = len(record.Data), len(l.manifest)+vault.Overhead
-		l.stored.nextFirst = id.N()
+		l.logBytes, l.manifestBytes = 0, len(l.manifest)+vault.Overhead
+		l.stored.nextFirst = first
+	}
+	g.Adds = append(l.adds, l.records()...)
+	if l.manifest != nil {
 		g.Puts = []storage.Block{l.sealed(storage.Manifest, l.manifest)}
 		for _, n := range l.blank {
 			g.Puts = append(g.Puts, l.sealed(storage.Log|storage.ID(n), []byte{recordFormat}))
@@ -416,6 +418,32 @@ func (l *Ledger) Begin() storage.Commit {
 	l.flying = l.added
 	l.fence, l.empty, l.pending, l.adds, l.added, l.manifest, l.gone = false, false, nil, nil, nil, nil, nil
 	return g
+}
+
+// head is the record that must be there for the next commit, 0 if none has to.
+func (l *Ledger) head() storage.ID {
+	if !l.fence || l.next == 1 {
+		return 0
+	}
+	return storage.Log | storage.ID(l.next-1)
+}
+
+// records are the next log record and, behind a fence, one that says nothing.
+func (l *Ledger) records() []storage.Block {
+	bodies := [][]byte{append([]byte{recordFormat}, l.pending...)}
+	if l.fence {
+		l.fences = append(l.fences, l.next)
+		bodies = [][]byte{append([]byte{recordFormat, itemFence}, l.pending...), {recordFormat}}
+	}
+	var out []storage.Block
+	for _, b := range bodies {
+		r := l.sealed(storage.Log|storage.ID(l.next), b)
+		out = append(out, r)
+		l.logBytes += len(r.Data)
+		l.next++
+	}
+	l.stored.begin(out, l.fence)
+	return out
 }
 
 func (l *Ledger) sealed(id storage.ID, plain []byte) storage.Block {

@@ -286,6 +286,79 @@ func TestFenceOutlastsCheckpoints(t *testing.T) {
 	h.wantMeta(map[string]string{})
 }
 
+// TestFenceAtTheHead: a ledger is refused with its first commit when an older one has written since it was opened, wherever the log was then
+// and is now. Otherwise the older one is refused. All that was committed stays.
+func TestFenceAtTheHead(t *testing.T) {
+	record := func(h *harness) { h.record("a") }
+	checkpoint := func(h *harness) { h.shorten("part") }
+	fence := func(h *harness) { h.Fence(); h.commit() }
+	for _, c := range []struct {
+		name   string
+		before []func(*harness) // the other is opened
+		since  []func(*harness) // it is not fenced yet
+	}{
+		{"nothing in an empty store", nil, nil},
+		{"a fence in an empty store", nil, []func(*harness){fence}},
+		{"a fence in an empty store, and a checkpoint", nil, []func(*harness){fence, record, checkpoint}},
+		{"nothing behind a fence", []func(*harness){fence}, nil},
+		{"a record behind a fence", []func(*harness){fence}, []func(*harness){record}},
+		{"a checkpoint behind a fence", []func(*harness){fence}, []func(*harness){checkpoint}},
+		{"a checkpoint some way behind a fence", []func(*harness){fence}, []func(*harness){record, record, checkpoint}},
+		{"nothing behind a record", []func(*harness){fence, record}, nil},
+		{"a checkpoint some way behind a record", []func(*harness){fence, record}, []func(*harness){record, record, checkpoint, record}},
+		{"nothing behind a checkpoint", []func(*harness){fence, record, checkpoint}, nil},
+		{"a checkpoint some way behind a checkpoint", []func(*harness){fence, checkpoint}, []func(*harness){record, record, checkpoint}},
+		{"many behind a checkpoint", []func(*harness){fence, checkpoint}, []func(*harness){record, checkpoint, record, checkpoint, record}},
+		{"nothing behind a fence with a checkpoint", []func(*harness){func(h *harness) { h.Fence(); h.shorten("part") }}, nil},
+		{"a checkpoint behind a fence with one", []func(*harness){func(h *harness) { h.Fence(); h.shorten("part") }}, []func(*harness){record, checkpoint}},
+		{"a checkpoint behind the second fence", []func(*harness){fence, checkpoint, fence}, []func(*harness){record, record, checkpoint}},
+		{"a checkpoint behind fences alone", []func(*harness){fence, fence, fence}, []func(*harness){record, checkpoint}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := newHarness(t, Options{})
+			a.all(c.before)
+			b := a.rival()
+			a.all(c.since)
+			before := a.raw()
+			part, items := a.stored()
+			b.Fence()
+			first := b.store.Commit(b.Begin(), storage.Strict)
+			if moved := len(c.since) > 0; moved != errors.Is(first, storage.ErrExists) || moved != maps.Equal(before, a.raw()) {
+				t.Fatalf("the later one commits: %v", first)
+			}
+			a.Append(1, []byte("more"))
+			then := a.store.Commit(a.Begin(), storage.Strict)
+			if (first == nil) != errors.Is(then, storage.ErrExists) {
+				t.Errorf("then the earlier one: %v", then)
+			}
+			if then == nil {
+				items = append(items, "more")
+			}
+			a.reopen()
+			a.record("at the end")
+			a.reopen()
+			a.wantPart(1, part, append(items, "at the end")...)
+		})
+	}
+}
+
+// stored is what a ledger that is opened now has of namespace 1.
+func (h *harness) stored() (part string, items []string) {
+	r := &harness{t: h.t, store: h.store}
+	r.reopen()
+	p, list := r.Part(1)
+	for _, item := range list {
+		items = append(items, string(item))
+	}
+	return string(p), items
+}
+
+func (h *harness) all(steps []func(*harness)) {
+	for _, do := range steps {
+		do(h)
+	}
+}
+
 // TestFencesAreBounded: the oldest go when there are too many.
 func TestFencesAreBounded(t *testing.T) {
 	h := newHarness(t, Options{})

@@ -10,13 +10,16 @@ import (
 type stored struct {
 	first     uint64        // the log record that the manifest there names
 	nextFirst uint64        // the same, behind the commit in flight
-	tried     storage.Block // the log record of the commit in flight, sealed
+	tried     storage.Block // the log record of the commit in flight, sealed; of two the first
+	last      uint64        // the number of the last of them
 	fence     bool          // it is a fence
 	doubted   bool          // the ledger recovers: nobody knows whether it is there
 }
 
-// begin notes what a commit consists of.
-func (s *stored) begin(record storage.Block, fence bool) { s.tried, s.fence = record, fence }
+// begin notes which log records a commit adds.
+func (s *stored) begin(records []storage.Block, fence bool) {
+	s.tried, s.last, s.fence = records[0], records[len(records)-1].ID.N(), fence
+}
 
 // committed notes that it is there.
 func (s *stored) committed() { s.first, s.tried, s.fence = s.nextFirst, storage.Block{}, false }
@@ -26,14 +29,13 @@ func (l *Ledger) Checkpointing() bool { return l.stored.nextFirst != l.stored.fi
 
 // Recover takes the ledger back to what storage has, because the commit of the last Begin has failed: all that came since the one before is
 // forgotten, but for the numbers of blocks. Open it again, and then what lies in it. A commit that storage has although it failed counts.
-// If there is another engine's record in the place of its own, Loaded returns storage.ErrExists.
+// If there is another engine's record in the place of its own, Loaded returns storage.ErrExists. If there is another's manifest, Open does.
 func (l *Ledger) Recover() {
 	s := &l.stored
-	n := s.tried.ID.N()
 	old := l.listed
 	l.listed = []storage.ID{storage.Manifest}
 	s.doubted = true
-	for i := s.first; i <= n; i++ {
+	for i := s.first; i <= s.last; i++ {
 		l.listed = append(l.listed, storage.Log|storage.ID(i))
 	}
 	for _, id := range old {
@@ -61,7 +63,13 @@ func (s *stored) another(b storage.Block) bool {
 	return s.doubted && b.ID == s.tried.ID && !bytes.Equal(b.Data, s.tried.Data)
 }
 
-// recovered checks, when the log has been read again, that no record is missing but the last, and notes whether that is there.
+// overtaken reports whether the manifest is another engine's, which was not fenced yet.
+func (l *Ledger) overtaken() bool {
+	s, first := &l.stored, l.firstRecord()
+	return s.doubted && first != 0 && first != s.first && first != s.nextFirst
+}
+
+// recovered checks, when the log has been read again, that no record is missing but those of the commit in doubt, and notes whether these are there.
 func (l *Ledger) recovered() error {
 	s := &l.stored
 	if s.doubted {

@@ -113,6 +113,30 @@ func TestRecoverFenced(t *testing.T) {
 	}
 }
 
+// TestRecoverOvertaken: while the first commit failed an older engine went on, which is not fenced yet.
+func TestRecoverOvertaken(t *testing.T) {
+	for _, since := range [][]func(*harness){
+		{func(h *harness) { h.record("a") }},
+		{func(h *harness) { h.shorten("part") }},
+		{func(h *harness) { h.record("a") }, func(h *harness) { h.record("b") }, func(h *harness) { h.shorten("part") }},
+	} {
+		for _, before := range []func(*harness){func(*harness) {}, func(h *harness) { h.shorten("") }} {
+			older := newHarness(t, Options{})
+			older.Fence()
+			older.record("first")
+			before(older)
+			h := older.rival()
+			h.Fence()
+			h.Begin()
+			older.all(since)
+			h.Recover()
+			if err := h.wait(h.Ledger.Open); !errors.Is(err, storage.ErrExists) {
+				t.Errorf("%v, want ErrExists", err)
+			}
+		}
+	}
+}
+
 // TestRecoverDamaged: what was committed is missing.
 func TestRecoverDamaged(t *testing.T) {
 	h := newHarness(t, Options{})

@@ -278,6 +278,46 @@ func TestOlderEngineIsFenced(t *testing.T) {
 	}
 }
 
+// TestSlowFence: an engine whose first commit comes late, when an older one has gone on behind what it read, is the one that stops. What
+// the older one has acknowledged stays.
+func TestSlowFence(t *testing.T) {
+	for name, before := range map[string]func(older *node){
+		"behind a start": func(older *node) { older.crash() },
+		"behind a write": func(older *node) { older.put("k", "1") },
+		"behind a checkpoint": func(older *node) {
+			older.putNumbered(0, 300, 10, 100)
+			older.m.wait(2 * idleAfter)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t, "Older")
+			older := h.nodes[0]
+			before(older)
+			newer := &node{m: h, name: "Newer", app: testApp, store: older.store, slow: true}
+			h.nodes = append(h.nodes, newer)
+			newer.open()
+			h.until("it commits", func() bool { return newer.unfinished != nil })
+			s := older.meter()
+			older.putNumbered(300, 1000, 10, 100)
+			h.wait(2 * idleAfter)
+			if s.checkpoints == 0 {
+				t.Fatal("no checkpoint is taken meanwhile")
+			}
+			newer.finish()
+			h.run()
+			if newer.failed != EFenced {
+				t.Errorf("the newer one has failed with %q", newer.failed)
+			}
+			older.put("then", "2")
+			want := older.all()
+			older.crash()
+			if got := older.all(); got != want || older.failed != OK {
+				t.Errorf("it has failed with %q, and there is\n%s\nwant\n%s", older.failed, got, want)
+			}
+		})
+	}
+}
+
 func TestShutdown(t *testing.T) {
 	h := newHarness(t, "Laptop", "Phone")
 	a, b := h.nodes[0], h.nodes[1]
