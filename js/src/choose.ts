@@ -4,21 +4,16 @@ import { exists, readGrant, type Grant } from './grants.js'
 import { names } from './messages.js'
 import type { Options } from './options.js'
 
-/**
- * `embedded`, `local`: that one; `denied`: the local one, to which there is no access; `try`: the local one, if there is one
- * and the user agrees, else embedded.
- */
-export type Choice = 'embedded' | 'local' | 'denied' | 'try'
+/** `embedded`, `local`: that one; `try`: the local one, if there is one and the user agrees, else embedded. */
+export type Choice = 'embedded' | 'local' | 'try'
 
 /** Decides. Rejects with StorageError. */
 export async function choose({ store, app }: Options): Promise<{ choice: Choice; grant: Grant }> {
   if (store === 'embedded' || app !== location.origin) return { choice: 'embedded', grant: {} }
   // All at once, because the page waits for it.
   const [grant, begun, allowed] = await Promise.all([readGrant(), exists(names.database(app)), permission()])
-  if (grant.used) return { choice: grant.revoked ? 'denied' : 'local', grant }
-  if (store === 'local') return { choice: grant.refused ? 'denied' : 'local', grant }
-  if (grant.refused || begun || allowed !== 'granted') return { choice: 'embedded', grant }
-  return { choice: 'try', grant }
+  if (grant.used || store === 'local') return { choice: 'local', grant }
+  return { choice: grant.refused || begun || allowed !== 'granted' ? 'embedded' : 'try', grant }
 }
 
 /**

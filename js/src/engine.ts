@@ -3,7 +3,7 @@
 import { ActionType, EventType, StorageFailure, forTab, readWorkerAction, writeEvent } from './codec.gen.js'
 import type { EngineEvent, WorkerAction } from './codec.gen.js'
 import { Writer, clientOf, messages, type Message } from './codec.js'
-import { names, storageCodes, type Init } from './messages.js'
+import { names, storageCode, type Init } from './messages.js'
 import type { Blocks, Connections, Platform } from './platform.js'
 import { StorageError, explain, type StoredBlock } from './storage.js'
 import { WasmError, compile, run, textOf, type Program } from './wasm.js'
@@ -72,7 +72,7 @@ export class Engine {
       module.catch(() => undefined) // awaited below, unless storage fails first
       const store = await this.#platform.open(names.database(this.#init.app))
       this.#store = store
-      store.onlost = (e) => this.#fail(storageCodes[e.reason], e.message)
+      store.onlost = (e) => this.#fail(storageCode(e.reason), e.message)
       const [{ key, id }, ids] = await Promise.all([this.#platform.key(store), store.list()])
       const error = (text: string): void => console.error(`masq: ${text}`)
       const program = await run(await module, error, () => this.#fail('E_INTERNAL', 'the engine ended'))
@@ -84,7 +84,7 @@ export class Engine {
       if (e instanceof WasmError) return this.#fail('E_WASM', e.message)
       if (!(e instanceof StorageError || e instanceof DOMException)) return this.#fail('E_INTERNAL', String(e))
       const { reason, message } = explain(e)
-      this.#fail(storageCodes[reason], message)
+      this.#fail(storageCode(reason), message)
     }
   }
 

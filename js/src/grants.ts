@@ -43,16 +43,10 @@ export async function saveGrant(change: Partial<Grant>): Promise<Grant> {
 
 /** Whether there is a database, without making one. Rejects with StorageError. */
 export function exists(name: string): Promise<boolean> {
-  return opened(() => look(name))
-}
-
-async function look(name: string): Promise<boolean> {
-  try {
-    if (typeof indexedDB.databases === 'function') return (await indexedDB.databases()).some((d) => d.name === name)
-    return await opens(name)
-  } catch (e) {
-    throw explain(e)
-  }
+  return opened(async () => {
+    if (typeof indexedDB.databases !== 'function') return opens(name)
+    return (await indexedDB.databases()).some((d) => d.name === name)
+  })
 }
 
 function opens(name: string): Promise<boolean> {
@@ -81,20 +75,15 @@ function run<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBReques
 
 function runOnce<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBRequest): Promise<T> {
   return new Promise((resolve, reject) => {
-    let open: IDBOpenDBRequest
-    try {
-      open = indexedDB.open(DATABASE, 1)
-    } catch (e) {
-      return reject(explain(e))
-    }
+    const open = indexedDB.open(DATABASE, 1)
     open.onupgradeneeded = () => open.result.createObjectStore(STORE)
-    open.onerror = () => reject(explain(open.error))
+    open.onerror = () => reject(open.error as Error)
     open.onsuccess = () => {
       const db = open.result
       const tx = db.transaction(STORE, mode, { durability: 'strict' })
       const request = work(tx.objectStore(STORE))
       tx.oncomplete = () => (db.close(), resolve(request.result as T))
-      tx.onabort = () => (db.close(), reject(explain(tx.error)))
+      tx.onabort = () => (db.close(), reject(tx.error as Error))
     }
   })
 }

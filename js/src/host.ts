@@ -5,22 +5,19 @@ const page = typeof document === 'undefined' ? undefined : document
 /** Whether nobody sees the page now. Of a Worker nobody knows: it counts as seen. */
 export const hidden = (): boolean => page?.hidden ?? false
 
-/** Calls `told` when the page is seen or hidden; returns what ends it. */
-export function onVisibility(told: () => void): () => void {
-  page?.addEventListener('visibilitychange', told)
-  return () => page?.removeEventListener('visibilitychange', told)
+/** Calls `told` when the page is seen or hidden, until `end` ends it. */
+export function onVisibility(told: () => void, end: AbortController): void {
+  page?.addEventListener('visibilitychange', told, end)
 }
 
 /**
- * Calls `left` when the page goes, for good or into the browser's cache of pages, and `back` when it comes out of that; returns what
+ * Calls `left` when the page goes, for good or into the browser's cache of pages, and `back` when it comes out of that, until `end`
  * ends it.
  */
-export function onLeaving(left: () => void, back: () => void): () => void {
-  const shown = (e: PageTransitionEvent): void => void (e.persisted && back())
-  if (!page) return () => undefined
-  addEventListener('pagehide', left)
-  addEventListener('pageshow', shown)
-  return () => (removeEventListener('pagehide', left), removeEventListener('pageshow', shown))
+export function onLeaving(left: () => void, back: () => void, end: AbortController): void {
+  if (!page) return
+  addEventListener('pagehide', left, end)
+  addEventListener('pageshow', (e) => e.persisted && back(), end)
 }
 
 /** What relative addresses are relative to. */

@@ -57,7 +57,7 @@ export class Leadership {
   #port: BroadcastChannel
   #release: (() => void) | undefined // gives back the tab's own lock
   #timer: ReturnType<typeof setInterval>
-  #unlisten: (() => void)[] // to whether the page is seen, and there
+  #listening = new AbortController() // to the page and the network
   #ticked = performance.now()
   #silence = new Silence() // of an engine in another tab
   #started = 0
@@ -78,9 +78,9 @@ export class Leadership {
     }
     this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
-    this.#unlisten = [onVisibility(this.#seen), onLeaving(this.#left, this.#back)]
-    addEventListener('online', this.#network)
-    addEventListener('offline', this.#network)
+    onVisibility(this.#seen, this.#listening)
+    onLeaving(this.#left, this.#back, this.#listening)
+    for (const type of ['online', 'offline']) addEventListener(type, this.#network, this.#listening)
     this.#live()
     this.#compete(false) // not after the other lock: who leads needs it only when another takes over
   }
@@ -120,9 +120,7 @@ export class Leadership {
     this.#seized?.()
     if (!this.leader) this.#send({ t: 'bye', client: this.client })
     clearInterval(this.#timer)
-    for (const end of this.#unlisten) end()
-    removeEventListener('online', this.#network)
-    removeEventListener('offline', this.#network)
+    this.#listening.abort()
     this.#dequeue()
     this.#end()
     this.#stepDown?.()
@@ -203,8 +201,7 @@ export class Leadership {
     setTimeout(() => silent() && this.#notSpawned(others, new Error('it says nothing')), SPAWN_MS)
     let worker: Worker
     try {
-      const made = make!()
-      worker = made instanceof Promise ? await made : made
+      worker = await make!()
     } catch (e) {
       if (this.#making === init.engine) this.#notSpawned(others, e)
       return

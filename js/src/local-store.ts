@@ -42,7 +42,7 @@ export class LocalStore implements Store {
   #idle: (() => void) | undefined
   #ended: MasqError | undefined
   #nudge: () => void = () => undefined
-  #unlisten: () => void
+  readonly #listening = new AbortController()
   #settle!: { in: () => void; out: (e: MasqError) => void }
 
   constructor(tools: Tools, about: About, begin: Beginning, events: StoreEvents) {
@@ -56,8 +56,8 @@ export class LocalStore implements Store {
     this.#status = tools.blank('away')
     this.ready = new Promise((resolve, reject) => (this.#settle = { in: resolve, out: reject }))
     this.ready.catch(() => undefined)
-    addEventListener('online', this.#wake)
-    this.#unlisten = tools.host.onVisibility(this.#wake)
+    addEventListener('online', this.#wake, this.#listening)
+    tools.host.onVisibility(this.#wake, this.#listening)
     queueMicrotask(() => void this.#run()) // whoever makes it has it when it hears from it
   }
 
@@ -140,8 +140,7 @@ export class LocalStore implements Store {
   end(e: MasqError): void {
     if (this.#ended) return
     this.#ended = e
-    removeEventListener('online', this.#wake)
-    this.#unlisten()
+    this.#listening.abort()
     clearTimeout(this.#timer)
     this.#rpc = undefined
     this.#watches.clear()

@@ -70,6 +70,14 @@ export interface MasqEventMap {
   status: Event
 }
 
+export interface Masq {
+  addEventListener<K extends keyof MasqEventMap>(
+    type: K,
+    listener: ((event: MasqEventMap[K]) => unknown) | EventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+}
+
 /**
  * An application's data on this device, which its other devices have too. Made by `connect`. Everything that returns a
  * Promise rejects with MasqError; after `close`, with E_CLOSED.
@@ -312,14 +320,6 @@ export class Masq extends EventTarget {
   async close(): Promise<void> {
     this.#closed = true
     await this.#router.close()
-  }
-
-  override addEventListener<K extends keyof MasqEventMap>(
-    type: K,
-    listener: ((event: MasqEventMap[K]) => unknown) | EventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
-    super.addEventListener(type, listener as EventListener | null, options)
   }
 
   #tell(s: StoreStatus): void {

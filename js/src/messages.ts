@@ -53,13 +53,11 @@ export const names = {
   port: (app: string, client: number): string => `masq:${app}:${client}`,
 }
 
-/** The error code for each way in which storage fails. */
-export const storageCodes: Record<StorageCause, string> = {
+const storageCodes: Partial<Record<StorageCause, string>> = {
   exists: 'E_FENCED',
   quota: 'E_QUOTA',
-  closed: 'E_STORAGE',
   version: 'E_VERSION',
-  unknown: 'E_STORAGE',
-  late: 'E_STORAGE',
-  other: 'E_STORAGE',
 }
+
+/** The error code for a way in which storage fails. */
+export const storageCode = (cause: StorageCause): string => storageCodes[cause] ?? 'E_STORAGE'

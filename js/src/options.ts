@@ -82,7 +82,7 @@ export function resolveOptions(options: ConnectOptions): Options {
     store,
     name: deviceName(o.device),
     url: page(),
-    sync: relayURLs(Array.isArray(o.sync) ? o.sync : [o.sync ?? []].flat()),
+    sync: relayURLs([o.sync ?? []].flat()),
     wasm: o.wasm === undefined ? defaultWasm() : absolute(o.wasm, 'wasm'),
     worker: o.worker === undefined || typeof o.worker === 'function' ? o.worker : absolute(o.worker, 'worker'),
   }

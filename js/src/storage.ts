@@ -214,8 +214,8 @@ const causes: Record<string, StorageCause> = {
   UnknownError: 'unknown',
 }
 
-const GONE = new StorageError('other', 'the browser took the data away')
-const NEWER = new StorageError('version', 'another tab has a newer version')
+const GONE = /* @__PURE__ */ new StorageError('other', 'the browser took the data away')
+const NEWER = /* @__PURE__ */ new StorageError('version', 'another tab has a newer version')
 
 /** What went wrong with IndexedDB. */
 export function explain(e: unknown): StorageError {
