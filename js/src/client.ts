@@ -14,6 +14,7 @@ import {
 } from './codec.gen.js'
 import { Writer, messages } from './codec.js'
 import { MasqError } from './errors.js'
+import { Empty, NOTHING, NOWHERE, type Found } from './empty.js'
 import { Leadership, randomId } from './leader.js'
 import type { Options } from './options.js'
 
@@ -36,6 +37,7 @@ interface Pending {
 interface Watch {
   prefix: string
   position: number // how far it has been told
+  reset: boolean // whether the reset that comes first tells it nothing
   told: WatchEvents
 }
 
@@ -48,6 +50,8 @@ export interface WatchEvents {
 
 /** What a Client tells the Masq that it belongs to. */
 export interface ClientEvents {
+  /** There is nothing yet, and reads are answered. */
+  empty(): void
   status(s: StatusAction): void
   /** The engine failed. If not `final`, there will be another. */
   failed(e: MasqError, final: boolean): void
@@ -72,6 +76,7 @@ export class Client {
   readonly #events: ClientEvents
   readonly id = randomId()
   #n = 0
+  #empty = new Empty()
   #turn = new Writer()
   #pending = new Map<number, Pending>()
   #pendingBytes = 0
@@ -86,21 +91,28 @@ export class Client {
   constructor(options: Options, events: ClientEvents) {
     this.#events = events
     this.#leadership = new Leadership(options, this.id, {
+      ...events,
+      leads: () => this.#empty.look(options.app, () => events.empty()),
+      begins: () => this.#empty.end(),
       welcome: () => this.#askAgain(),
       opened: (data) => this.#watchAgain(data),
       out: (bytes) => this.#out(bytes),
       failed: (code, detail, final) => this.#failed(new MasqError(code, detail), final),
       held: () => this.#hold(),
-      newer: () => events.newer(),
       refused: (e) => this.#failed(e, true),
       waiting: () => this.#pending.size > 0,
-      moved: () => events.moved(),
     })
   }
 
   /** Asks the engine. Rejects with MasqError. What `op` refers to may change after the call. */
   ask(op: Ask): Promise<Answer> {
+    this.#empty.end()
     return new Promise((resolve, reject) => this.#put(++this.#n, op, resolve, reject))
+  }
+
+  /** Asks the engine to read, unless it is known that there is nothing. */
+  async read(op: Ask): Promise<Found> {
+    return this.#empty.now ? NOTHING : this.ask(op)
   }
 
   /** Tells of changes from now on. Returns what ends it. Throws MasqError. */
@@ -108,14 +120,20 @@ export class Client {
     if (this.#ended) throw this.#ended
     if (this.#watches.size >= WATCHES_MAX) throw new MasqError('E_BUSY', `${WATCHES_MAX} watches`)
     const n = ++this.#n
-    this.#watches.set(n, { prefix, position: 0, told })
+    const since = this.#empty.now ? NOWHERE : 0
+    this.#watches.set(n, { prefix, position: since, reset: since > 0, told })
     const failed = (e: MasqError): void => {
       if (this.#watches.delete(n) && e.code !== 'E_CLOSED') reportError(e)
     }
-    this.#put(n, { verb: Verb.Watch, prefix, since: 0 }, () => undefined, failed)
+    this.#put(n, { verb: Verb.Watch, prefix, since }, () => undefined, failed)
     return () => {
       if (!this.#watches.delete(n) || this.#ended) return
-      this.ask({ verb: Verb.Unwatch, target: { client: this.id, n } }).catch(() => undefined)
+      this.#put(
+        ++this.#n,
+        { verb: Verb.Unwatch, target: { client: this.id, n } },
+        () => undefined,
+        () => undefined,
+      )
     }
   }
 
@@ -210,7 +228,7 @@ export class Client {
     this.#data = data
     const w = new Writer()
     for (const [n, watch] of this.#watches) {
-      if (cleared) watch.position = 0
+      if (cleared) Object.assign(watch, { position: 0, reset: false })
       if (!this.#pending.has(n))
         writeOp(w, { client: this.id, n, verb: Verb.Watch, prefix: watch.prefix, since: watch.position })
     }
@@ -255,7 +273,8 @@ export class Client {
     const watch = this.#watches.get(a.n)
     if (!watch) return
     watch.position = a.position
-    watch.told.changes(a.changes)
+    watch.told.changes(watch.reset ? a.changes.filter((c) => c.key) : a.changes)
+    watch.reset = false
   }
 
   #pairing(a: PairingAction): void {
@@ -269,6 +288,7 @@ export class Client {
   }
 
   #failed(e: MasqError, final: boolean): void {
+    this.#empty.end()
     if (final) this.end(e)
     this.#interrupt(new MasqError('E_INTERRUPTED'))
     if (moved(e.code) && !final) return // what is pending is asked of the next engine

@@ -28,17 +28,18 @@ export class Embedded implements Store {
     this.#events = events
     this.#url = invitesLeadTo(options.url)
     this.#client = new Client(options, {
+      ...events,
+      empty: () => this.#tell(blank('embedded', options.name)),
       status: (s) => this.#tell(readStatus(s)),
       failed: (e, final) => this.#failed(e, final),
       cleared: () => this.#tell({ ...blank('embedded'), error: 'E_CLEARED' }),
       held: (e) => this.#tell({ ...(this.#status ?? blank('embedded')), sync: 'off', error: e.code }),
       newer: () => this.#setNewer(),
-      moved: () => events.moved(),
     })
   }
 
   async get(key: string): Promise<unknown> {
-    const { entries } = await this.#client.ask({ verb: Verb.Get, key })
+    const { entries } = await this.#client.read({ verb: Verb.Get, key })
     return entries[0] && decodeValue(entries[0])
   }
 
@@ -48,16 +49,16 @@ export class Embedded implements Store {
 
   /** With `raw`, here and in `conflicts`, JSON is its text. */
   async list(range: Range, raw = false): Promise<Page> {
-    const { entries, more } = await this.#client.ask({ verb: Verb.List, ...range })
+    const { entries, more } = await this.#client.read({ verb: Verb.List, ...range })
     return { entries: entries.map((e) => [e.key, range.keysOnly ? undefined : decodeValue(e, raw)]), more }
   }
 
   async count(range: Parameters<Store['count']>[0]): Promise<number> {
-    return (await this.#client.ask({ verb: Verb.Count, ...range })).number
+    return (await this.#client.read({ verb: Verb.Count, ...range })).number
   }
 
   async conflicts(key: string, raw = false): Promise<unknown[]> {
-    const { entries } = await this.#client.ask({ verb: Verb.Conflicts, key })
+    const { entries } = await this.#client.read({ verb: Verb.Conflicts, key })
     return entries.map((e) => decodeValue(e, raw))
   }
 
@@ -85,9 +86,14 @@ export class Embedded implements Store {
     return Pairing.start({ client: this.#client, url: this.#url, ...lent }, link)
   }
 
+  /** Waits until it is known which device this is. */
+  async known(): Promise<void> {
+    if (!this.#status?.self.id) await this.#toldStatus()
+  }
+
   /** Rejects with E_CIRCLE if this device is paired with others. */
   async unpaired(): Promise<void> {
-    await this.get(' ') // the status comes before
+    await this.#toldStatus()
     if (this.#status?.devices.length) throw new MasqError('E_CIRCLE', '', PAIRED)
   }
 
@@ -110,6 +116,11 @@ export class Embedded implements Store {
 
   end(e: MasqError): void {
     this.#client.end(e)
+  }
+
+  /** Asks the engine, whose status comes before its answer. */
+  async #toldStatus(): Promise<void> {
+    await this.#client.ask({ verb: Verb.Get, key: ' ' })
   }
 
   #tell(s: StoreStatus): void {

@@ -23,13 +23,14 @@ export interface Grant {
   revoked?: boolean
 }
 
-const DATABASE = 'masq-local-store' // no application's: theirs begin with "masq:"
+/** The database's name: no application's, for theirs begin with "masq:". */
+export const GRANTS = 'masq-local-store'
 const STORE = 'grant'
 const RECORD = 0
 
 /** Resolves with the record. Rejects with StorageError. */
 export async function readGrant(): Promise<Grant> {
-  if (!(await exists(DATABASE))) return {}
+  if (!(await exists(GRANTS))) return {}
   const found = await run<Grant | undefined>('readonly', (s) => s.get(RECORD))
   return found ?? {}
 }
@@ -43,10 +44,12 @@ export async function saveGrant(change: Partial<Grant>): Promise<Grant> {
 
 /** Whether there is a database, without making one. Rejects with StorageError. */
 export function exists(name: string): Promise<boolean> {
-  return opened(async () => {
-    if (typeof indexedDB.databases !== 'function') return opens(name)
-    return (await indexedDB.databases()).some((d) => d.name === name)
-  })
+  return opened(async () => ('databases' in indexedDB ? (await databases()).includes(name) : opens(name)))
+}
+
+/** The names of this origin's databases. */
+export async function databases(): Promise<(string | undefined)[]> {
+  return (await indexedDB.databases()).map((d) => d.name)
 }
 
 function opens(name: string): Promise<boolean> {
@@ -75,7 +78,7 @@ function run<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBReques
 
 function runOnce<T>(mode: IDBTransactionMode, work: (s: IDBObjectStore) => IDBRequest): Promise<T> {
   return new Promise((resolve, reject) => {
-    const open = indexedDB.open(DATABASE, 1)
+    const open = indexedDB.open(GRANTS, 1)
     open.onupgradeneeded = () => open.result.createObjectStore(STORE)
     open.onerror = () => reject(open.error as Error)
     open.onsuccess = () => {

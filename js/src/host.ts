@@ -1,4 +1,4 @@
-// What a page has and a Worker has not.
+// What a page has and a Worker has not. An AbortController does for the options of a listener: they are its `signal`.
 
 const page = typeof document === 'undefined' ? undefined : document
 

@@ -20,6 +20,9 @@ import { checkSupport } from './support.js'
  * Opens the application's data on this device, and syncs it from then on. Tabs of one browser share one engine, and so do their
  * dedicated Workers, in which it can be called, too.
  *
+ * Where there is no data yet it resolves before the engine is there: reads find nothing, and the rest waits. What would have been
+ * wrong with the engine, that then rejects with.
+ *
  * Rejects with MasqError: E_OPTIONS: an option is wrong, or there is none of that name; E_INSECURE, E_UNSUPPORTED: not here, as on
  * a server; E_WASM, E_WORKER: a file or a policy is missing; E_STORAGE, E_QUOTA, E_DAMAGED, E_VERSION: the data cannot be opened.
  */

@@ -14,6 +14,10 @@ import { workerMakers, type Maker } from './spawn.js'
 
 /** What a Leadership tells the tab. */
 export interface LeadershipEvents {
+  /** This tab leads, by no force, and its engine has not begun. */
+  leads(): void
+  /** From now on an engine may have written: this tab's gets its program, or this tab does not lead any more. */
+  begins(): void
   /** There is a new engine, which knows nothing of this tab: ask again for everything. */
   welcome(): void
   /** The new engine has opened its data; `data` says which. Before that it returns nothing. */
@@ -74,7 +78,9 @@ export class Leadership {
     this.#discovery = new BroadcastChannel(names.discovery(options.app))
     this.#port = new BroadcastChannel(names.port(options.app, client))
     this.#discovery.onmessage = (e: MessageEvent<ToWorker | Announce>) => {
-      if (e.data.t === 'engine' && e.data.engine !== this.#mine) this.#hello()
+      if (e.data.t !== 'engine' || e.data.engine === this.#mine) return
+      this.#events.begins() // it has taken the lead by force, and this tab may hear that later than of what it writes
+      this.#hello()
     }
     this.#port.onmessage = (e: MessageEvent<ToTab>) => this.#take(e.data)
     this.#timer = setInterval(() => this.#tick(), TICK_MS)
@@ -149,7 +155,7 @@ export class Leadership {
 
   #compete(steal: boolean): void {
     this.#dequeue()
-    this.#dequeue = withLock(names.lock(this.#options.app), { steal }, () => this.#lead(), {
+    this.#dequeue = withLock(names.lock(this.#options.app), { steal }, () => this.#lead(steal), {
       lost: () => this.#end(), // what it still says is not to be heard
       again: () => this.#closed || this.#deposed(),
       refused: (e) => this.#refused(e),
@@ -162,10 +168,11 @@ export class Leadership {
   }
 
   /** Runs with the lock held, until the tab steps down. */
-  async #lead(): Promise<void> {
+  async #lead(stolen: boolean): Promise<void> {
     if (performance.now() - this.#opened > FRESH_MS && (await this.#events.moved().catch(() => false))) return
     if (this.#closed) return
     const over = new Promise<void>((resolve) => (this.#stepDown = resolve))
+    if (!stolen) this.#events.leads()
     void this.#spawn(workerMakers(this.#options.worker)) // may step down at once
     await over
   }
@@ -186,6 +193,7 @@ export class Leadership {
 
   /** Ends this tab's engine. */
   #end(): void {
+    this.#events.begins()
     this.#worker?.terminate()
     this.#worker = undefined
     this.#making = 0
@@ -222,6 +230,7 @@ export class Leadership {
     worker.postMessage(init)
     worker.postMessage({ t: 'hello', client: this.client, version: CODEC_VERSION } satisfies ToWorker)
     const [module, hash] = await compiled
+    this.#events.begins()
     worker.postMessage({ t: 'module', module, hash } satisfies ToWorker)
   }
 

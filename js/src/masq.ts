@@ -245,7 +245,10 @@ export class Masq extends EventTarget {
 
   /** Resolves with the user's devices, this one first. Rejects with E_DENIED with a local store: ask the Store manager. */
   async devices(): Promise<Device[]> {
-    return this.#router.embedded(async () => [this.status.self, ...this.status.devices])
+    return this.#router.embedded(async (store) => {
+      await store.known()
+      return [this.status.self, ...this.status.devices]
+    })
   }
 
   /**

@@ -94,7 +94,7 @@ export interface Status extends Keeping {
    * this site's data in one of them, once it has nothing to send, and pair that one anew. `revoke` would shut out both.
    */
   readonly copied: boolean
-  /** This device. With a local store it has neither id nor name. */
+  /** This device. With a local store it has neither id nor name; where there is no data yet, no id until the engine is there. */
   readonly self: Device
   /** The user's other devices, in an embedded store. A local store tells applications how many there are, not which. */
   readonly devices: readonly Device[]
@@ -105,11 +105,11 @@ export interface Status extends Keeping {
 /** A status as a store tells it. */
 export type StoreStatus = Omit<Status, keyof Keeping>
 
-/** A status in which nothing is known. */
-export function blank(store: Status['store']): StoreStatus {
+/** A status in which nothing is known, but for this device's name. */
+export function blank(store: Status['store'], name = ''): StoreStatus {
   const self = {
     id: '',
-    name: '',
+    name,
     self: true,
     online: true,
     lastHeard: 0,

@@ -109,7 +109,8 @@ test('connect does not wait for ever for storage', async () => {
     const page = await profile.newPage()
     await page.addInitScript(fast + init)
     await page.goto(harness.url())
-    assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, ${options} })`), 'E_STORAGE', what)
+    const put = `Masq.connect({ app: { name: 'T' }, ${options} }).then((m) => m.put('k', 1))`
+    assert.equal(await codeOf(page, put), 'E_STORAGE', what)
     await page.close()
   }
   await profile.close()
@@ -123,8 +124,8 @@ test('a Worker that says nothing is E_WORKER', async () => {
     const page = await profile.newPage()
     await page.addInitScript(fast)
     await page.goto(harness.url())
-    const connected = `Masq.connect({ app: { name: 'T' }, store: 'embedded', worker: ${worker} })`
-    assert.match(await codeOf(page, connected), /^E_(WORKER|OPTIONS)$/)
+    const put = `Masq.connect({ app: { name: 'T' }, store: 'embedded', worker: ${worker} }).then((m) => m.put('k', 1))`
+    assert.match(await codeOf(page, put), /^E_(WORKER|OPTIONS)$/)
     await page.close()
   }
   await profile.close()
@@ -148,7 +149,8 @@ test('an UnknownError at opening is tried again', async () => {
   ] as const) {
     const page = await harness.tab(profile, { connected: false })
     const worker = `() => new Worker(URL.createObjectURL(new Blob([${JSON.stringify(failing(times))}])))`
-    assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, store: 'embedded', worker: ${worker} })`), want)
+    const put = `Masq.connect({ app: { name: 'T' }, store: 'embedded', worker: ${worker} }).then((m) => m.put('k', 1))`
+    assert.equal(await codeOf(page, put), want)
     await page.close()
   }
   await profile.close()

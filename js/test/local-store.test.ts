@@ -197,6 +197,24 @@ test('the request outlives a reload, and the tab that made it', async () => {
   await profile.close()
 })
 
+test('where a store answers, or its grant is kept, no engine is asked for, and nothing of one is stored', async () => {
+  const { profile, open } = await fresh()
+  const asked: string[] = []
+  profile.on('request', (r) => asked.push(new URL(r.url()).pathname))
+  const page = await open()
+  assert.equal(await stateOf(page), 'asking')
+  const put = run(page, `masq.put('k', 1)`)
+  await store.decide(true)
+  await put
+  await page.reload()
+  await run(page, `void (globalThis.masq = await Masq.connect({ app: { name: 'T' } }))`)
+  assert.equal(await run(page, `masq.get('k')`), 1)
+  const names = await run<string[]>(page, 'indexedDB.databases().then((all) => all.map(({ name }) => name))')
+  assert.deepEqual([names, page.workers().length], [['masq-local-store'], 0])
+  assert.ok(asked.includes('/local.js') && !asked.includes('/masq.wasm') && !asked.includes('/worker.js'))
+  await profile.close()
+})
+
 test('who has been let in proves it from then on, and finds everything', async () => {
   const { profile, open, page } = await settled()
   await run(page, `masq.put('k', 'v')`)

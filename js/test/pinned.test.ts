@@ -52,10 +52,12 @@ after(async () => {
   sync?.close()
 })
 
+const PUT = `Masq.connect({ ...o, store: 'embedded' }).then((m) => m.put('k', 1))`
+
 /** What a page does that needs the file, and how that fails. */
 const needs: Record<string, [code: string, failure: RegExp]> = {
-  'worker.js': [`Masq.connect({ ...o, store: 'embedded' })`, /^E_WORKER .*\/worker\.js is missing, or of another/],
-  'masq.wasm': [`Masq.connect({ ...o, store: 'embedded' })`, /^E_WASM .*\/masq\.wasm is of another build/],
+  'worker.js': [PUT, /^E_WORKER .*\/worker\.js is missing, or of another/],
+  'masq.wasm': [PUT, /^E_WASM .*\/masq\.wasm is of another build/],
   'local.js': [`Masq.connect({ ...o, store: 'local' })`, /^E_WASM .*\/local\.js/],
   'pairing.js': [`Masq.connect({ ...o, store: 'embedded' }).then((m) => m.invite())`, /^E_WASM .*\/pairing\.js/],
   'qr.js': [

@@ -21,7 +21,7 @@ before(async () => {
       body: html(
         `<script src="/masq.global.js"></script><script>
           const m = (options) => Masq.connect({ app: { name: 'T' }, ...options })
-          onmessage = (e) => m(e.data).then(() => 'connected', (e) => e.code + ' ' + e.message).then((r) => parent.postMessage(r, '*'))
+          onmessage = (e) => m(e.data).then((m) => m.put('k', 1)).then(() => 'written', (e) => e.code + ' ' + e.message).then((r) => parent.postMessage(r, '*'))
         </script>`,
       ),
     },
@@ -30,7 +30,10 @@ before(async () => {
 after(() => harness?.close())
 
 const failure = (page: Page, options = ''): Promise<string> =>
-  run(page, `Masq.connect({ app: { name: 'T' }, ${options} }).then(() => 'connected', (e) => e.code + ' ' + e.message)`)
+  run(
+    page,
+    `Masq.connect({ app: { name: 'T' }, ${options} }).then((m) => m.put('k', 1)).then(() => 'written', (e) => e.code + ' ' + e.message)`,
+  )
 
 /** A page in which a script has run before the client. */
 async function open(init: string, path = '/'): Promise<Page> {

@@ -75,7 +75,7 @@ test('what cannot work says why', async () => {
     [`worker: () => { throw new Error('no') }`, 'E_WORKER', /worker/],
   ]
   for (const [options, code, message] of table) {
-    const connect = `Masq.connect({ app: { name: 'T' }, id: 'w', ${options} })`
+    const connect = `Masq.connect({ app: { name: 'T' }, id: 'w', ${options} }).then((m) => m.put('k', 1))`
     const e = await run<{ code: string; message: string }>(
       page,
       `${connect}.catch((e) => ({ code: e.code, message: e.message }))`,
@@ -91,7 +91,7 @@ test('what cannot work says why', async () => {
 test('a policy without WebAssembly is E_WASM', async () => {
   const profile = await harness.profile()
   const page = await harness.tab(profile, { path: '/csp-no-wasm', connected: false })
-  assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' } })`), 'E_WASM')
+  assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' } }).then((m) => m.put('k', 1))`), 'E_WASM')
   await profile.close()
 })
 
@@ -108,7 +108,8 @@ test('a browser that keeps nothing is E_STORAGE', async () => {
   const page = await harness.tab(profile, { connected: false })
   // As Firefox does it in some private windows.
   const worker = `() => new Worker(URL.createObjectURL(new Blob(["indexedDB.open = () => { throw new DOMException('', 'SecurityError') }; importScripts('" + location.origin + "/worker.js')"])))`
-  assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, worker: ${worker} })`), 'E_STORAGE')
+  const put = `Masq.connect({ app: { name: 'T' }, worker: ${worker} }).then((m) => m.put('k', 1))`
+  assert.equal(await codeOf(page, put), 'E_STORAGE')
   await profile.close()
 })
 
@@ -116,7 +117,8 @@ test('a tab that could not start its Worker is not in the way of the next', asyn
   const profile = await harness.profile()
   const page = await harness.tab(profile, { connected: false })
   for (const worker of [`() => { throw new Error('no') }`, `'/nowhere.js'`]) {
-    assert.equal(await codeOf(page, `Masq.connect({ app: { name: 'T' }, worker: ${worker} })`), 'E_WORKER')
+    const put = `Masq.connect({ app: { name: 'T' }, worker: ${worker} }).then((m) => m.put('k', 1))`
+    assert.equal(await codeOf(page, put), 'E_WORKER')
     const held = await run<unknown[]>(page, `navigator.locks.query().then((l) => l.held)`)
     assert.deepEqual(held, [])
   }

@@ -129,6 +129,43 @@ test('what an earlier commit stored opens with all its contents, is written, and
     })
 })
 
+test('what an earlier commit stored is not taken for nothing, however late the engine is', async () => {
+  const device = read<Device>('311a148', 'chromium')
+  const profile = await harness.profile()
+  let go!: () => void
+  const gate = new Promise<void>((resolve) => (go = resolve))
+  await profile.route('**/masq.wasm', async (route) => {
+    await gate
+    await route.continue()
+  })
+  const page = await harness.tab(profile, { connected: false })
+  const waits = (): Promise<boolean> =>
+    run(page, `Promise.race([connected.then(() => false), new Promise((r) => setTimeout(r, 500, true))])`)
+  // Another tab leads, and what is stored is not there before this one waits for the lead.
+  const other = await harness.tab(profile, { connected: false })
+  const lock = `'masq:${device.app}:engine'`
+  await run(
+    other,
+    `new Promise((held) => void navigator.locks.request(${lock}, () => (held(), new Promise((r) => (globalThis.leave = r)))))`,
+  )
+  await run(
+    page,
+    `void (globalThis.connected = Masq.connect({ app: { name: 'T' }, id: '${device.app}', store: 'embedded' }).then((m) => (globalThis.masq = m)))`,
+  )
+  assert.equal(await waits(), true)
+  await other.evaluate(fill, device)
+  await run(other, 'leave()')
+  assert.equal(await waits(), true)
+  go()
+  await run(page, 'void (await connected)')
+  const keys = new Set((await contents(page)).map(({ key }) => key))
+  assert.deepEqual(
+    expected('311a148', 'chromium').filter(({ key }) => !keys.has(key)),
+    [],
+  )
+  await profile.close()
+})
+
 /** The blocks that a page's IndexedDB has, as a device's are written. */
 const blocksOf = (page: Page, app: string): Promise<Device['blocks']> =>
   page.evaluate(async (name) => {

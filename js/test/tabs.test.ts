@@ -1,9 +1,12 @@
 // Several tabs share one engine, whatever becomes of the tab that runs it.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import type { Page } from 'playwright-core'
+import type { BrowserContext, Page } from 'playwright-core'
 import { CODEC_VERSION } from '../src/codec.gen.js'
 import { Harness, codeOf, run } from './browser.js'
+
+const SEEDS = 5
+const STEPS = 25
 
 let harness: Harness
 before(async () => void (harness = await Harness.open()))
@@ -274,6 +277,162 @@ test('a full disk is E_QUOTA, and when there is room again it goes on', async ()
   assert.deepEqual([await get(a, 'x'), await get(a, 'y'), await get(a, 'z')], [1, undefined, 3])
   await profile.close()
 })
+
+/** Numbers below n, by a seed. */
+function random(seed: number): (n: number) => number {
+  return (n) => Math.floor(((seed = (seed * 1103515245 + 12345) % 2 ** 31) / 2 ** 31) * n)
+}
+
+/** A page that watches and lists as soon as it is connected: `first` and `seen`. */
+const firstLoad = `void (globalThis.seen = [], globalThis.connecting = Masq.connect({ app: { name: 'T' }, store: 'embedded' }).then(async (m) => {
+  m.watch('', (c) => seen.push([c.type, c.key, c.value]))
+  globalThis.first = await m.list()
+  globalThis.masq = m
+}))`
+
+/**
+ * Tabs of a fresh origin, and what a seed has them do. Each tab writes ascending numbers into keys of its own. Whoever reads after a write
+ * was answered, in whatever tab, reads it or a later one; and what a tab has listed and been told of is what there is.
+ */
+class Schedule {
+  readonly #random: (n: number) => number
+  readonly #calm: boolean
+  readonly #profile: BrowserContext
+  #tabs: { page: Page; name: string }[] = []
+  #names = 0
+  #written = 0
+  #answered = new Map<string, number>()
+  #asked: Promise<unknown>[] = []
+  #gate = Promise.resolve()
+  #go = (): void => undefined
+
+  /** With `calm`, no engine is ended. */
+  constructor(seed: number, calm: boolean, profile: BrowserContext) {
+    this.#random = random(seed)
+    this.#calm = calm
+    this.#profile = profile
+  }
+
+  async run(steps: number): Promise<void> {
+    await this.#profile.route('**/masq.wasm', async (route) => {
+      await this.#gate
+      await route.continue().catch(() => undefined) // its page has gone
+    })
+    this.#late()
+    await this.#load()
+    for (let i = 0; i < steps; i++) {
+      await this.#step()
+      await new Promise((resolve) => setTimeout(resolve, this.#random(60)))
+    }
+    this.#go()
+    await Promise.all(this.#asked)
+    for (const { page } of this.#tabs) await this.#check(page)
+  }
+
+  async #step(): Promise<void> {
+    const steps = [() => this.#read(), () => this.#write(), () => this.#read(), () => this.#write(), () => this.#load()]
+    const ends = [() => this.#close(), () => this.#reload(), () => this.#leave(), () => this.#late()]
+    const all = [...steps, () => this.#go(), ...(this.#calm ? [] : ends)]
+    await all[this.#random(all.length)]!()
+  }
+
+  #any(): { page: Page; name: string } {
+    return this.#tabs[this.#random(this.#tabs.length)]!
+  }
+
+  /** The engine's program does not come until `go`. */
+  #late(): void {
+    this.#go()
+    this.#gate = new Promise((resolve) => (this.#go = resolve))
+  }
+
+  async #load(): Promise<void> {
+    if (this.#tabs.length === 4) return
+    const page = await harness.tab(this.#profile, { connected: false })
+    await run(page, firstLoad)
+    this.#tabs.push({ page, name: `t${++this.#names}` })
+  }
+
+  #read(): void {
+    const before = new Map(this.#answered)
+    const keys = JSON.stringify([...before.keys()])
+    const values = `connecting.then(() => Promise.all([...${keys}.map((key) => masq.get(key)), masq.count('')]))`
+    this.#ask(this.#any().page, values, (found) => {
+      const count = found.pop()!
+      assert.ok(count >= before.size, `counted ${count} of ${before.size}`)
+      for (const [i, [key, value]] of [...before].entries())
+        assert.ok(found[i]! >= value, `${key}: ${found[i]}, not ${value}`)
+    })
+  }
+
+  #write(): void {
+    const { page, name } = this.#any()
+    if (name === 't1') return // it only reads: a write of its own would have it ask the engine
+    const [key, value] = [`${name}/${this.#random(2)}`, ++this.#written]
+    this.#ask(page, `connecting.then(() => masq.put('${key}', ${value}))`, () => void this.#answered.set(key, value))
+  }
+
+  /** What a tab that goes was asked is not answered. */
+  #ask(page: Page, code: string, answer: (found: number[]) => void): void {
+    const gone = (e: unknown): void => {
+      if (this.#tabs.some((tab) => tab.page === page)) throw e
+    }
+    const asked = run<number[]>(page, code).then(answer, gone)
+    asked.catch(() => undefined) // awaited in the end
+    this.#asked.push(asked)
+  }
+
+  async #close(): Promise<void> {
+    if (this.#tabs.length < 2) return
+    const [tab] = this.#tabs.splice(this.#random(this.#tabs.length), 1)
+    await tab!.page.close()
+  }
+
+  async #reload(): Promise<void> {
+    await this.#close()
+    await this.#load()
+  }
+
+  /** Into the browser's cache of pages, and back. */
+  async #leave(): Promise<void> {
+    const { page } = this.#any()
+    for (const type of ['pagehide', 'pageshow'])
+      await run(page, `dispatchEvent(new PageTransitionEvent('${type}', { persisted: true }))`)
+  }
+
+  async #check(page: Page): Promise<void> {
+    const [first, list] = await run<[string, number][][]>(
+      page,
+      'connecting.then(async () => [first, await masq.list()])',
+    )
+    const model = new Map(first)
+    const told = new Map<string, number>()
+    for (const [type, key, value] of await run<[string, string, number][]>(page, 'seen')) {
+      if (type === 'reset') {
+        assert.ok(!this.#calm, 'a reset')
+        model.clear()
+      } else {
+        // An engine that ends may have done what it has not answered, and then that is done again.
+        assert.ok(!this.#calm || value > (told.get(key) ?? 0), `${key}=${value} is told again`)
+        told.set(key, value)
+        model.set(key, value)
+      }
+    }
+    assert.deepEqual([...model].sort(), [...list!].sort())
+    for (const [key, value] of this.#answered) assert.ok(model.get(key)! >= value, `${key} is not ${value}`)
+  }
+}
+
+for (const calm of [true, false])
+  test(`a fresh origin, by a schedule: loads, reads and writes while the engine is late${calm ? '' : ', and tabs that go'}`, async () => {
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const profile = await harness.profile()
+      await new Schedule(seed, calm, profile).run(STEPS).catch((e: unknown) => {
+        throw new Error(`seed ${seed}: ${String(e)}`)
+      })
+      await profile.close()
+    }
+  })
 
 /** A put as it crosses the codec; kept apart from the client's own writer on purpose. */
 function putBytes(client: number, n: number, key: string, json: string): number[] {

@@ -95,7 +95,10 @@ test('a Worker without an address says what it needs', async () => {
   const profile = await harness.profile()
   const page = await open(profile, workers['a Worker from a blob:'])
   const failure = (options: string): Promise<string> =>
-    inWorker(page, `Masq.connect({ ${EMBEDDED}, ${options} }).then(() => 'connected', (e) => e.code + ' ' + e.message)`)
+    inWorker(
+      page,
+      `Masq.connect({ ${EMBEDDED}, ${options} }).then((m) => m.put('k', 1)).then(() => 'written', (e) => e.code + ' ' + e.message)`,
+    )
   assert.match(await failure(`wasm: '/masq.wasm'`), /^E_OPTIONS .*wasm must be an address/)
   assert.match(await failure(`wasm: '${harness.url('/none.wasm')}'`), /^E_WASM .*none\.wasm answered 404/)
   await profile.close()

@@ -30,6 +30,7 @@ const app = `app: { name: 'T' }`
 /** Each of these would be an engine of its own, if it were right. */
 let id = 0
 const connect = (options: string): string => `Masq.connect({ ${app}, id: 'wrong${++id}', ${options} })`
+const firstPut = (options: string): string => `${connect(options)}.then((m) => m.put('k', 1))`
 
 const calls: Record<string, [call: string, code: string][]> = {
   connect: [
@@ -73,7 +74,7 @@ const calls: Record<string, [call: string, code: string][]> = {
     [connect(`wasm: 5`), 'E_OPTIONS'],
     [connect(`wasm: null`), 'E_OPTIONS'],
     [connect(`wasm: 'http://'`), 'E_OPTIONS'],
-    [connect(`wasm: '/none.wasm'`), 'E_WASM'],
+    [firstPut(`wasm: '/none.wasm'`), 'E_WASM'],
     [connect(`worker: 42`), 'E_OPTIONS'],
     [connect(`worker: {}`), 'E_OPTIONS'],
     [connect(`worker: () => 42`), 'E_OPTIONS'],
@@ -82,9 +83,9 @@ const calls: Record<string, [call: string, code: string][]> = {
     [connect(`worker: class {}`), 'E_WORKER'],
     [connect(`worker: () => { throw new Error('mine') }`), 'E_WORKER'],
     [connect(`worker: () => Promise.reject(new Error('mine'))`), 'E_WORKER'],
-    [connect(`worker: '/nothing.js'`), 'E_WORKER'],
-    [connect(`worker: '/broken.js'`), 'E_WORKER'],
-    [connect(`worker: 'https://other.example/worker.js'`), 'E_WORKER'],
+    [firstPut(`worker: '/nothing.js'`), 'E_WORKER'],
+    [firstPut(`worker: '/broken.js'`), 'E_WORKER'],
+    [firstPut(`worker: 'https://other.example/worker.js'`), 'E_WORKER'],
   ],
   get: [
     [`masq.get()`, 'E_KEY'],

@@ -35,7 +35,23 @@ async function cheap(t, tab, load, i) {
 export const reload = (t) => again(t, (tab) => tab.reload())
 export const navigate = (t) => again(t, (tab, i) => tab.goto(t.site.url(i % 2 ? '/other' : '/')))
 
+// Nothing compiles before it may go on.
+const late = `const compile = WebAssembly.compileStreaming
+WebAssembly.compileStreaming = (...args) => new Promise((go) => (globalThis.go = go)).then(() => compile(...args))`
+
 export const loads = [
+  [
+    'the first load: there is nothing, before there is an engine; a write waits for it',
+    async (t) => {
+      t.site.first = late
+      const tab = await t.open()
+      assert.deepEqual(await tab.run(`masq.list()`), [])
+      await tab.begin(`(globalThis.written = masq.put('k', 1))`)
+      await tab.until('!!globalThis.go')
+      await tab.run('(go(), 1)')
+      assert.equal(await tab.run(`written.then(() => masq.get('k'))`), 1)
+    },
+  ],
   ['reload 20 times', reload],
   ['20 navigations to pages of the same origin', navigate],
   [

@@ -4,9 +4,10 @@ import { connect } from '../stage.mjs'
 
 const failure = (tab, code) => tab.run(`${code}.then(() => 'nothing', (e) => e.code + ' ' + e.message)`)
 const CONNECT = `Masq.connect({ app: { name: 'T' }, store: 'embedded' })`
+const PUT = `${CONNECT}.then((m) => m.put('k', 1))`
 const changes = [
-  ['worker.js', CONNECT, /^E_WORKER .*worker\.js is missing, or of another build/],
-  ['masq.wasm', CONNECT, /^E_WASM .*masq\.wasm is of another build/],
+  ['worker.js', PUT, /^E_WORKER .*worker\.js is missing, or of another build/],
+  ['masq.wasm', PUT, /^E_WASM .*masq\.wasm is of another build/],
   ['pairing.js', `${CONNECT}.then((m) => m.invite())`, /^E_WASM .*pairing\.js/],
   ['local.js', `Masq.connect({ app: { name: 'T' }, store: 'local' })`, /^E_WASM .*local\.js/],
 ]
