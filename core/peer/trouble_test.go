@@ -407,3 +407,28 @@ func TestFullFromTheStart(t *testing.T) {
 		n.must(Op{App: "org.example", Do: AddApp{Name: "x"}})
 	}
 }
+
+// Numbers that a failed commit was to reserve are not given again, and others are told that they are reserved. So that is stored: a device that
+// starts anew, and hears of numbers which it has not reserved, would take itself for one that was put back.
+func TestReservedByAFailedCommit(t *testing.T) {
+	h := newHarness(t, "Laptop", "Phone")
+	a, b := h.nodes[0], h.nodes[1]
+	h.pair(a, b)
+	a.put("k", `1`)
+	h.until("both have it", h.converged)
+	a.crash()
+	f := &failing{Store: a.store, err: storage.ErrQuota}
+	a.store = f
+	if r := a.replies[a.do(Op{Do: Batch{Writes: []Write{{Key: "k", Kind: wire.JSON, Value: []byte(`2`)}}}})]; r.Err != EQuota {
+		t.Fatalf("the write is answered with %q", r.Err)
+	}
+	f.err = nil
+	h.wait(60_000)
+	b.put("other", `1`)
+	h.until("they meet again", h.converged)
+	told := b.e.namespaces[0].rep.Writer(a.e.namespaces[0].rep.Own().ID)
+	a.crash()
+	if own := a.e.namespaces[0].rep.Own(); own == nil || own.ID != told.ID || own.Reserved < told.Reserved {
+		t.Errorf("after a start it is %+v, others were told %+v", own, told)
+	}
+}

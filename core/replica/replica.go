@@ -200,8 +200,9 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 			r.reservedPos = (r.nextPos>>positionBits + 1) << positionBits
 			r.logReserved()
 		}
-		if w.writer.id == r.writer.id {
-			r.writer.reserved = max(r.writer.reserved, w.writer.reserved)
+		if w.writer.id == r.writer.id && w.writer.reserved > r.writer.reserved {
+			r.writer.reserved = w.writer.reserved
+			r.logReserved() // others are told of what is reserved, and an engine that takes over has to know it
 		}
 	}
 	if len(r.stretches) == 0 || r.stretch().mark == 0 || len(cfg.Was) > 0 {
