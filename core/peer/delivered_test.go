@@ -52,14 +52,7 @@ func TestDeliveredIsDurable(t *testing.T) {
 
 // A device that passes a record on may have it in memory alone. No vector tells when it is stored, if none covers it.
 func TestPassedOnIsNoDelivery(t *testing.T) {
-	h := newStores(t, "Laptop", "Desktop")
-	a, b := h.nodes[0], h.nodes[1]
-	a.addApp(notes, "Notes")
-	h.pair(a, b)
-	phone := h.add("Phone", notes)
-	h.pairFor(a, phone, forPhone)
-	phone.putIn(notes, "k", "1")
-	h.untilIn(b, notes, "k=1")
+	h, a, b, phone := storesAndPhone(t)
 	toSend := func() uint64 { return b.status.Apps[0].Devices[0].ToSend }
 	h.until("desktop has nothing to send", func() bool { return toSend() == 0 })
 	own := phone.e.namespaceOf(notes).rep.Own()

@@ -413,16 +413,22 @@ func TestHearsayIsDenied(t *testing.T) {
 	}
 }
 
-// What no vector covers, because its device has never said that this is all, is not sent again in each session.
-func TestUncoveredIsSentOnce(t *testing.T) {
-	h := newStores(t, "Laptop", "Desktop")
-	a, b := h.nodes[0], h.nodes[1]
+// storesAndPhone are two stores, the first of which has a phone let in, whose first write they all have.
+func storesAndPhone(t *testing.T) (h *harness, a, b, phone *node) {
+	h = newStores(t, "Laptop", "Desktop")
+	a, b = h.nodes[0], h.nodes[1]
 	a.addApp(notes, "Notes")
 	h.pair(a, b)
-	phone := h.add("Phone", notes)
+	phone = h.add("Phone", notes)
 	h.pairFor(a, phone, forPhone)
 	phone.putIn(notes, "k", "1")
 	h.untilIn(b, notes, "k=1")
+	return h, a, b, phone
+}
+
+// What no vector covers, because its device has never said that this is all, is not sent again in each session.
+func TestUncoveredIsSentOnce(t *testing.T) {
+	h, a, b, phone := storesAndPhone(t)
 	own := phone.e.namespaceOf(notes).rep.Own()
 	var recs []byte
 	for i := range uint64(100) {
