@@ -8,12 +8,12 @@ let harness: Harness
 before(async () => void (harness = await Harness.open()))
 after(() => harness.close())
 
-/** A fresh profile in which no engine gets its program before `go` is called. */
-async function late(): Promise<{ profile: BrowserContext; go: () => void }> {
+/** A fresh profile in which no engine gets its program, or what else `of` names, before `go` is called. */
+async function late(of = '**/masq.wasm'): Promise<{ profile: BrowserContext; go: () => void }> {
   const profile = await harness.profile()
   let go!: () => void
   const gate = new Promise<void>((resolve) => (go = resolve))
-  await profile.route('**/masq.wasm', async (route) => {
+  await profile.route(of, async (route) => {
     await gate
     await route.continue()
   })
@@ -229,20 +229,20 @@ test('each id has a store of its own, and so has what is said of it', async () =
 })
 
 test('an engine that does not come: what waits for it rejects, and so does every read from then on', async () => {
-  const profile = await harness.profile()
   for (const [options, code] of [
     [`wasm: '/nowhere.wasm'`, 'E_WASM'],
-    [`worker: () => new Promise((_, reject) => setTimeout(reject, 500))`, 'E_WORKER'],
+    [`worker: () => fetch('/nowhere.wasm').then(() => Promise.reject())`, 'E_WORKER'],
   ] as const) {
-    const page = await connecting(profile, `id: '${code}', ${options}`)
+    const { profile, go } = await late('**/nowhere.wasm')
+    const page = await connecting(profile, options)
     await run(page, 'connecting')
+    go()
     assert.equal(await codeOf(page, `masq.put('k', 1)`), code)
     for (const call of [`get('k')`, 'list()', `count('')`, `conflicts('k')`, `put('k', 1)`, 'devices()'])
       assert.equal(await codeOf(page, `masq.${call}`), code, call)
     assert.deepEqual(await run(page, '[said, masq.status.error, masq.status.sync]'), [code, code, 'off'])
-    await page.close()
+    await profile.close()
   }
-  await profile.close()
 })
 
 test('close before the engine is there lets what was written be stored', async () => {

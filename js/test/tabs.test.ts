@@ -238,7 +238,11 @@ test('an engine that meets a bug fails, and the next one goes on', async () => {
 
 // As the browser reports it: the transaction aborts with QuotaExceededError.
 const fullDisk = `let full = false;
-new BroadcastChannel('full').onmessage = (e) => (full = e.data);
+const disk = new BroadcastChannel('full');
+disk.onmessage = (e) => {
+  full = e.data;
+  disk.postMessage('heard');
+};
 const { add } = IDBObjectStore.prototype;
 IDBObjectStore.prototype.add = function (...args) {
   if (full) queueMicrotask(() => this.transaction.abort());
@@ -261,10 +265,10 @@ test('a full disk is E_QUOTA, and when there is room again it goes on', async ()
   const model = `globalThis.model = {}, void masq.watch('', (c) => (c.deleted ? delete model[c.key] : (model[c.key] = c.value)))`
   await Promise.all([run(a, model), run(b, model)])
   await put(a, 'x', 1)
-  await run(
-    a,
-    `(globalThis.disk = new BroadcastChannel('full'), disk.postMessage(true), new Promise((r) => setTimeout(r, 50)))`,
-  )
+  await run(a, `void (globalThis.disk = new BroadcastChannel('full'))`)
+  const full = (is: boolean): Promise<unknown> =>
+    run(a, `new Promise((resolve) => ((disk.onmessage = resolve), disk.postMessage(${is}))).then(() => 0)`)
+  await full(true)
   assert.equal(await codeOf(a, `masq.put('y', 2)`), 'E_QUOTA')
   assert.equal(await codeOf(b, `masq.put('x', 2)`), 'E_QUOTA')
   assert.equal(await codeOf(b, `masq.del('x')`), 'E_QUOTA')
@@ -272,7 +276,7 @@ test('a full disk is E_QUOTA, and when there is room again it goes on', async ()
     assert.deepEqual(await run(page, `masq.list()`), [['x', 1]])
     await page.waitForFunction(`JSON.stringify(model) === '{"x":1}'`) // what was shown is taken back
   }
-  await run(a, 'disk.postMessage(false)')
+  await full(false)
   await put(a, 'z', 3)
   assert.deepEqual([await get(a, 'x'), await get(a, 'y'), await get(a, 'z')], [1, undefined, 3])
   await profile.close()
