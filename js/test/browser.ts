@@ -99,4 +99,4 @@ export function findChrome(): string {
   throw new Error('no Chromium or Chrome found: install one, or set $CHROME to its path')
 }
 
-export { codeOf, resolvesTrue, run } from './realm.js'
+export { codeOf, eventually, resolvesTrue, run } from './realm.js'

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { Harness, codeOf, run } from './browser.js'
+import { Harness, codeOf, eventually, run } from './browser.js'
 import { FakeStore, SILENCE, type Instead } from './fake-store.js'
 import { Squatter } from './squatter.js'
 
@@ -100,7 +100,7 @@ describe('exchanges that come to nothing', () => {
   const until = (page: Page, state: string): Promise<unknown> =>
     page.waitForFunction(`masq.status.store === '${state}'`, undefined, { timeout: 60_000 })
   const asked = async (n: number): Promise<void> => {
-    for (let i = 0; i < 100 && store.count('reveal') < n; i++) await new Promise((r) => setTimeout(r, 50))
+    await eventually('asked', () => store.count('reveal') >= n)
     assert.equal(store.count('reveal'), n)
   }
 

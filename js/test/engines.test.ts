@@ -61,7 +61,7 @@ const hanging = (script: string): string => `
   let hang = false
   const held = []
   const told = new BroadcastChannel('hang')
-  told.onmessage = ({ data }) => { hang = data; if (!hang) held.splice(0).forEach((go) => go()) }
+  told.onmessage = ({ data }) => { hang = data; if (!hang) held.splice(0).forEach((go) => go()); told.postMessage('heard') }
   const { open } = IDBFactory.prototype
   IDBFactory.prototype.open = function (...a) { return hang ? {} : open.apply(this, a) }
   const complete = Object.getOwnPropertyDescriptor(IDBTransaction.prototype, 'oncomplete')
@@ -78,7 +78,7 @@ test('storage that does not answer ends the engine, and the next one goes on; a 
   const hang = (yes: boolean): Promise<unknown> =>
     run(
       page,
-      `(globalThis.hang ??= new BroadcastChannel('hang'), hang.postMessage(${yes}), new Promise((r) => setTimeout(r, 50)))`,
+      `new Promise((heard) => ((globalThis.hang ??= new BroadcastChannel('hang')).onmessage = () => heard(), hang.postMessage(${yes})))`,
     )
   await hang(true)
   assert.equal(await codeOf(page, `masq.put('late', 2)`), 'E_STORAGE')

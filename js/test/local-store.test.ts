@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { BrowserContext, Page } from 'playwright-core'
-import { Harness, codeOf, run } from './browser.js'
+import { Harness, codeOf, eventually, run } from './browser.js'
 import { RealStore, build, clean, type State } from './real-store.js'
 
 let store: RealStore
@@ -63,8 +63,7 @@ async function settled(): Promise<{ profile: BrowserContext; open: () => Promise
 async function entriesOf(origin: string, want: number): Promise<void> {
   const now = async (): Promise<number | undefined> =>
     (await store.call<State>('state')).apps.find((a) => a.app === origin)?.entries
-  for (let i = 0; i < 40 && (await now()) !== want; i++) await new Promise((resolve) => setTimeout(resolve, 50))
-  assert.equal(await now(), want)
+  await eventually(`${want} entries`, async () => (await now()) === want)
 }
 
 test('operations wait while the user decides, and are done after a yes', async () => {
@@ -126,7 +125,7 @@ test('data moves only after the user has typed the digits that the manager shows
   assert.equal((await state()).requests[0]!.allowed, true)
   await run(page, `type('${digits.replace(/.$/, (d) => `${(Number(d) + 1) % 10}`)}')`)
   assert.equal(await wrong, 'E_AUTH')
-  for (let i = 0; i < 40 && (await state()).requests.length > 0; i++) await new Promise((r) => setTimeout(r, 50))
+  await eventually('no request is left', async () => (await state()).requests.length === 0)
   assert.deepEqual([(await state()).requests, await stateOf(page)], [[], 'embedded'])
   assert.equal(
     (await state()).apps.find((a) => a.app === origin),
@@ -187,11 +186,11 @@ test('the request outlives a reload, and the tab that made it', async () => {
   const put = run(a, `masq.put('k', 1)`)
   let done = false
   void put.then(() => (done = true))
-  for (let i = 0; !done && i < 200; i++) {
+  await eventually('stored', async () => {
     const [request] = (await store.call<State>('state')).requests
     if (request) await store.call('allow', { request: request.request }).catch(() => undefined) // it may have gone meanwhile
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
+    return done
+  })
   await put
   await until(a, 'local')
   await profile.close()

@@ -5,6 +5,7 @@ import { createConnection, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { eventually } from './realm.js'
 
 interface Request {
   request: number
@@ -118,12 +119,12 @@ export class RealStore {
 
   /** Waits for a request for access. */
   async request(): Promise<Request> {
-    for (let i = 0; i < 200; i++) {
-      const [request] = (await this.call<State>('state')).requests
-      if (request) return request
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    throw new Error('nobody asked for access')
+    let request: Request | undefined
+    await eventually(
+      'somebody asks for access',
+      async () => !!([request] = (await this.call<State>('state')).requests)[0],
+    )
+    return request!
   }
 
   /** Waits for a request for access and says yes or no. */

@@ -17,10 +17,14 @@ export function run<T = unknown>(realm: Realm, code: string): Promise<T> {
   return realm.evaluate(`(async () => (${code}))()`) as Promise<T>
 }
 
-/** Asks until `code` resolves with true in the realm. (page.waitForFunction takes a promise for true, whatever comes of it.) */
-export async function resolvesTrue(realm: Realm, code: string): Promise<void> {
-  for (const end = Date.now() + 60_000; (await run(realm, code)) !== true;) {
-    if (Date.now() > end) throw new Error(`does not resolve with true: ${code}`)
+/** Asks until it is so: a minute at most, which no machine needs. */
+export async function eventually(what: string, is: () => boolean | Promise<boolean>): Promise<void> {
+  for (const end = Date.now() + 60_000; !(await is());) {
+    if (Date.now() > end) throw new Error(`is not so after a minute: ${what}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
+
+/** Asks until `code` resolves with true in the realm. (page.waitForFunction takes a promise for true, whatever comes of it.) */
+export const resolvesTrue = (realm: Realm, code: string): Promise<void> =>
+  eventually(code, async () => (await run(realm, code)) === true)
