@@ -9,6 +9,8 @@ GO_NATIVE := ./core/... ./web/... ./wasm/client/codec/...
 # What runs inside the browser, and is therefore tested there again.
 ENGINE := internal/clock wire storage storage/mem storage/storagetest vault ledger replica roster session pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
+# Whose tests take minutes there: make test-all runs them. make test runs that package in the browser as part of the client.
+GO_LONG := ./core/peer
 # What starts no goroutine (core/internal/floors tests that), and so cannot race: make test-all runs it with the race detector, too.
 GO_DRIVEN = $(filter-out ./core/storage/mem,$(GO_ENGINE)) ./core/sim
 GO_RACING = $(filter-out $(GO_DRIVEN:./%=github.com/masqdev/masq/%),$(shell go list $(GO_NATIVE)))
@@ -126,8 +128,11 @@ test-go:
 	@go test -race -timeout 15m $(GO_RACING)
 
 test-browser: web chrome $(BUILD)/bin/wasmbrowsertest
-	@flags=$$($(SLIM)) && GOFLAGS="$$flags" $(IN_BROWSER) -timeout 8m $(GO_ENGINE) ./wasm/client/...
+	@flags=$$($(SLIM)) && GOFLAGS="$$flags" $(IN_BROWSER) -timeout 8m $(filter-out $(GO_LONG),$(GO_ENGINE)) ./wasm/client/...
 	@$(IN_BROWSER) -timeout 4m ./wasm/syncserver/...
+
+test-browser-long: web chrome $(BUILD)/bin/wasmbrowsertest
+	@flags=$$($(SLIM)) && GOFLAGS="$$flags" $(IN_BROWSER) -timeout 20m $(GO_LONG)
 
 vectors: binary chrome $(BUILD)/bin/wasmbrowsertest ## check the vectors of core/testdata/vectors: natively, in the browser, by the second implementation, in Python; and published ones
 	@flags=$$($(SLIM)) && go run ./core/internal/vectors -masq $(BUILD)/masq -exec $(CURDIR)/.ci/in-browser -goflags "$$flags"
@@ -150,6 +155,7 @@ test-worker: web chrome $(BUILD)/worker/worker.mjs $(WORKERD) ## test the Worker
 
 test-all: test ## make test, and what takes longer: see its steps
 	$(STEP) 'tests in three browsers' $(MAKE) test-browsers
+	$(STEP) 'long Go tests in the browser' $(MAKE) test-browser-long
 	$(STEP) 'the engine under the race detector' go test -race -timeout 40m $(GO_DRIVEN)
 	$(STEP) 'looks' $(MAKE) looks
 	$(STEP) 'simulation' $(MAKE) sim SEEDS=500
