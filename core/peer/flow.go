@@ -142,7 +142,9 @@ func (r *replication) onEnd(fields []byte) error {
 			f.passOver(len(fields) + wire.MessageHeader)
 			return nil // the next session's END says it again
 		}
-		changes, all, err := f.rep.Join(m.Vector, f.source())
+		src := f.source()
+		src.Lost = m.Lost
+		changes, all, err := f.rep.Join(m.Vector, src)
 		if err != nil {
 			return err
 		}
@@ -345,7 +347,9 @@ func (f *flow) end() {
 		return // an ACK would not tell which of the two is stored
 	}
 	news := v.Since(f.ended) // all of it the first time: who was put back hears of all of its writers
-	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{Number: f.namespace.num, Position: f.pos, Vector: news, Sum: f.sumOf(v)}))
+	f.repl.sendCounted(wire.AppendEnd(nil, &wire.End{
+		Number: f.namespace.num, Position: f.pos, Vector: news, Sum: f.sumOf(v), Lost: f.rep.Lost(news),
+	}))
 	f.dirty, f.ended, f.peer = false, v, f.peer.Join(news)
 	f.ends = append(f.ends, sentEnd{pos: f.pos, vec: f.credible(news)})
 }

@@ -13,6 +13,7 @@ type Source struct {
 	Session uint32   // by which it came, not 0: records are not sent back there
 	NK      [32]byte // the device's
 	Full    bool     // it is a full device, not an application peer
+	Lost    []uint64 // writers of its own of which it may lack what it once wrote: it says of nothing that it is not theirs
 	Met     uint64   // what lies before it in the log was here, and had been sent to the device, before it said this
 }
 
@@ -53,8 +54,27 @@ func (r *Replica) Announce(w *wire.Writer) bool {
 }
 
 func (r *Replica) keepWriter(w *wire.Writer) {
+	r.noteLost(w)
 	r.setWriter(w)
 	r.led.Append(r.ns, wire.AppendWriter([]byte{itemWriter}, w))
+}
+
+// noteLost notes that a writer is lost: it is the device's, others have told of it, and this replica has not written as it. The device has dropped the
+// namespace's data since, or was put back.
+func (r *Replica) noteLost(w *wire.Writer) {
+	if w.NK == r.cfg.Owner && w.ID != r.writer.id && !r.past[w.ID] && r.announced(w.ID) == nil {
+		r.lost = append(r.lost, w.ID)
+	}
+}
+
+// Lost are the own writers in a vector of which this replica may lack what they wrote.
+func (r *Replica) Lost(v wire.Vector) (out []uint64) {
+	for _, id := range r.lost {
+		if v.Has(id) {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 func (r *Replica) setWriter(w *wire.Writer) {
@@ -249,12 +269,11 @@ func (r *Replica) addStray(id uint64) {
 	}
 }
 
-// hearsay reports whether a record is only said to be its writer's: neither its device nor a full one has brought it.
+// hearsay reports whether a record is only said to be its writer's: neither its device nor a full one vouches for it.
 func (r *Replica) hearsay(rec *wire.Record, src *Source) bool {
-	if w := r.announced(rec.Dot.Writer); w != nil && w.NK == src.NK {
-		return false
-	}
-	return rec.Hearsay || !src.Full
+	w := r.announced(rec.Dot.Writer)
+	own := w != nil && w.NK == src.NK
+	return rec.Hearsay || !src.Full && !own
 }
 
 // Join takes in another device's vector when all that it sent up to there is applied. It takes of it what the device is believed, and
@@ -297,10 +316,10 @@ func (r *Replica) doubtful() bool {
 }
 
 // deniedBy are the writers of which the device itself says how far they have got: there was no more of them when it was met. A writer that it has not got
-// as far as it once announced is left out: the device was put back, and others may have what it lacks.
+// as far as it once announced is left out: the device was put back, and others may have what it lacks. So is one that it has lost.
 func (r *Replica) deniedBy(v wire.Vector, src *Source) (out []uint64) {
 	for _, a := range r.writers {
-		if a.NK == src.NK && v.Of(a.ID).Last()>>wire.BlockBits >= a.Block {
+		if a.NK == src.NK && !slices.Contains(src.Lost, a.ID) && v.Of(a.ID).Last()>>wire.BlockBits >= a.Block {
 			out = append(out, a.ID)
 		}
 	}

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"github.com/masqdev/masq/core/storage/mem"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -211,6 +213,51 @@ func TestHearsayThatIsDenied(t *testing.T) {
 		for range 2 {
 			if got := c.x.all(); got != c.w.all() {
 				t.Errorf("%s: %q, want %q", kept, got, c.w.all())
+			}
+			c.x.save()
+			c.x.reopen()
+		}
+	}
+}
+
+// Who has dropped what it wrote denies none of it: what only an application peer has of that stays with those that the peer tells.
+func TestHearsayOfWhatWasDropped(t *testing.T) {
+	for _, kept := range []string{"in memory", "in pages", "opened again", "copied afresh"} {
+		c := newTrio(t)
+		c.w.put(2, "b", "to all")
+		sync(c.w, c.x)
+		c.w.put(3, "k", "to the peer")
+		c.w.commit()
+		recs, _, _ := c.w.next(c.x.Vector(), 0, 0, 4<<10)
+		c.say(c.x, recs...)
+
+		w := &harness{t: t, seed: c.w.seed, store: mem.New(), rand: rand.NewChaCha8([32]byte{liar}), strict: true, cache: 1}
+		w.reopen()
+		w.put(4, "new", "1")
+		sync(c.x, w)
+		switch kept {
+		case "in pages":
+			w.save()
+		case "opened again":
+			w.reopen()
+			w.commit()
+			w.reopen()
+		case "copied afresh":
+			fresh := w.copying()
+			fresh.take(c.x)
+			fresh.over()
+		}
+		sync(c.x, w)
+		w.put(5, "new", "2")
+		sync(w, c.x)
+		for range 2 {
+			if got, want := c.x.all(), "a=0 b=to all k=to the peer new=2"; got != want {
+				t.Errorf("%s: %q, want %q", kept, got, want)
+			}
+			var rec wire.Record
+			c.x.do(func() (err error) { rec, _, err = c.x.Get("k"); return err })
+			if !rec.Hearsay {
+				t.Errorf("%s: it vouches for what it has lost", kept)
 			}
 			c.x.save()
 			c.x.reopen()

@@ -38,6 +38,7 @@ func (r *Replica) TakeOver(old *Replica) error {
 		return err
 	}
 	r.past[old.writer.id] = true
+	r.lost = old.lostBeside(t.covered)
 	r.forgets()
 	r.led.Forget(r.ns)
 	r.led.SetMeta(r.damageKey(), nil)
@@ -45,6 +46,18 @@ func (r *Replica) TakeOver(old *Replica) error {
 	r.ns, r.cfg.Watched, r.cfg.Hurt, r.tight, r.must = old.ns, old.cfg.Watched, old.cfg.Hurt, old.tight, true
 	r.damage.unlogged = true
 	return nil
+}
+
+// lostBeside are the own writers that are lost, and those of which a vector lacks what this replica has.
+func (r *Replica) lostBeside(v wire.Vector) []uint64 {
+	out := slices.Clone(r.lost)
+	for i := range r.vector {
+		e := &r.vector[i]
+		if r.mine(e.Writer) && !slices.Contains(out, e.Writer) && !v.CoversAll(wire.Vector{*e}) {
+			out = append(out, e.Writer)
+		}
+	}
+	return out
 }
 
 // Discard forgets a fresh copy, and deletes its blocks.

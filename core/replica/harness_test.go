@@ -339,7 +339,9 @@ func (g *harness) giveNow(to *harness, from uint32) (n int) {
 		to.applyFrom(g.source(from, !g.guest), recs...)
 		n += len(recs)
 		if end {
-			to.do(func() error { _, _, err := to.Join(g.ToldTo(to.Vector()), g.source(from, !g.guest)); return err })
+			v, src := g.ToldTo(to.Vector()), g.source(from, !g.guest)
+			src.Lost = g.Lost(v)
+			to.do(func() error { _, _, err := to.Join(v, src); return err })
 			return n
 		}
 		if next == pos && g.damage.marks == g.seen.now.marks {

@@ -24,7 +24,7 @@ import (
 //
 // The manifest's part:
 //
-//	format u8 = 4 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
+//	format u8 = 4, or 5 with field 6 ‖ incarnation(8) ‖ writer u64 ‖ blocks u64 ‖ positions u64 ‖ count u64 ‖ lv32(vector)
 //	‖ nonce u64 ‖ n u8 ‖ (block u64 ‖ opening(4))*n ‖ n u16 ‖ (announcement ‖ denied u64)*n ‖ n u16 ‖ stray u64*n
 //	‖ n u32 ‖ page*n      page    = block u64 ‖ bytes u32 ‖ keys u32 ‖ tombstones u32 ‖ hearsay u32 ‖ lv(first key)
 //	‖ n u32 ‖ segment*n   segment = block u64 ‖ first u64 ‖ behind u64 ‖ records u32 ‖ bytes u32 ‖ live bytes u32
@@ -35,6 +35,7 @@ import (
 //	                            3 forgot     position u64; left out if it is 0
 //	                            4 values     keys with a value u32, of each page; left out if there are no pages
 //	                            5 stretches  (first u64 ‖ end u64 ‖ mark u16)*; left out if there are none
+//	                            6 lost       writer u64*: own ones of which it may lack what they wrote; left out if there are none
 //
 // What came in format 2 is not in format 1: a nonce in the items 4 and 5, the second line of the part, and hearsay in a page.
 // Fields came with format 3. The fields 3 and 4 came with format 4, and segments whose numbers do not ascend.
@@ -53,13 +54,14 @@ const (
 	itemForgot   = 15
 	itemStretch  = 17
 
-	partFormat = 4
+	partFormat = 5
 
 	fieldSum       = 1
 	fieldMarks     = 2
 	fieldForgot    = 3
 	fieldValues    = 4
 	fieldStretches = 5
+	fieldLost      = 6
 )
 
 // itemHead is how long what stands before the records in their item is.
@@ -112,7 +114,11 @@ func (r *Replica) logFork(x void) {
 }
 
 func (r *Replica) appendPart(b []byte) []byte {
-	b = append(append(b, partFormat), r.incarnation[:]...)
+	format := byte(partFormat)
+	if len(r.lost) == 0 {
+		format-- // which it then is, and who knows no other can read it
+	}
+	b = append(append(b, format), r.incarnation[:]...)
 	b = wire.AppendU64(wire.AppendU64(b, r.writer.id), r.writer.reserved)
 	b = wire.AppendU64(wire.AppendU64(b, r.reservedPos), r.count)
 	b = wire.AppendLV32(b, wire.AppendVector(nil, r.vector))
@@ -143,6 +149,12 @@ func (r *Replica) appendFields(b []byte) []byte {
 	if len(r.stretches) > 0 {
 		b = wire.AppendLV32(append(b, fieldStretches), r.appendStretches(nil))
 	}
+	if len(r.lost) > 0 {
+		b = wire.AppendU32(append(b, fieldLost), uint32(8*len(r.lost)))
+		for _, id := range r.lost {
+			b = wire.AppendU64(b, id)
+		}
+	}
 	return b
 }
 
@@ -169,6 +181,10 @@ func (r *Replica) readFields(in *wire.Reader) {
 			r.readValues(&field)
 		case fieldStretches:
 			r.readStretches(&field)
+		case fieldLost:
+			for field.Len() > 0 && field.Err() == nil && len(r.lost) < wire.MaxWriters {
+				r.lost = append(r.lost, field.U64())
+			}
 		default:
 			in.Fail()
 		}

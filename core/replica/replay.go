@@ -137,7 +137,9 @@ func (r *Replica) replayOther(kind uint8, in *wire.Reader) {
 		r.writer.nonce = laterNonce(in)
 		r.voidFrom(x)
 	case itemWriter:
-		r.setWriter(wire.ReadWriter(in))
+		w := wire.ReadWriter(in)
+		r.noteLost(w)
+		r.setWriter(w)
 	case itemStray:
 		r.addStray(in.U64())
 	case itemRun:

@@ -99,6 +99,7 @@ type state struct {
 	writers []*announced   // in the order in which they were
 	place   map[uint64]int // in writers, by id
 	strays  []uint64       // writers that are not announced and that the vector does not have
+	lost    []uint64       // own writers: see noteLost
 
 	marks  map[uint64][]wire.Tail // of settled blocks, by writer
 	agreed uint64                 // the own number up to which every device had been heard, when earlier blocks still waited for that

@@ -88,10 +88,11 @@ func ParseData(fields []byte) (Data, error) {
 
 // End says that the other has everything up to here, and what that amounts to.
 type End struct {
-	Number   uint16 // the sender's own for the namespace
-	Position uint64 // the end of the sender's log
-	Vector   Vector // the sender's
-	Sum      *Sum   // of what the sender holds, if the vector says all of it; nil: none is sent
+	Number   uint16   // the sender's own for the namespace
+	Position uint64   // the end of the sender's log
+	Vector   Vector   // the sender's
+	Sum      *Sum     // of what the sender holds, if the vector says all of it; nil: none is sent
+	Lost     []uint64 // writers of the sender's own in Vector of which it may lack what it once wrote, at most MaxWriters
 }
 
 // A Sum is that of what a replica holds; see core/PROTOCOL.md, "The sum".
@@ -102,6 +103,20 @@ func appendSumField(b []byte, tag uint8, s *Sum) []byte {
 		return b
 	}
 	return AppendTLV(b, tag, s[:])
+}
+
+// lost reads the ids of a device's writers: at least one, since who has none to name leaves the field out.
+func (r *Reader) lost() []uint64 {
+	n := r.Len() / 8
+	if n == 0 || n > MaxWriters {
+		r.Fail()
+		return nil
+	}
+	out := make([]uint64, n)
+	for i := range out {
+		out[i] = r.U64()
+	}
+	return out
 }
 
 func (r *Reader) sum() *Sum {
@@ -115,13 +130,20 @@ func AppendEnd(b []byte, m *End) []byte {
 	start := len(b)
 	b = appendU16Field(beginMessage(b, MsgEnd), 1, m.Number)
 	b = appendU64Field(b, 2, m.Position)
-	return endMessage(appendSumField(appendVectorField(b, 3, m.Vector), 4, m.Sum), start)
+	b = appendSumField(appendVectorField(b, 3, m.Vector), 4, m.Sum)
+	if len(m.Lost) > 0 {
+		b = AppendU32(append(b, 5), uint32(8*len(m.Lost)))
+		for _, id := range m.Lost {
+			b = AppendU64(b, id)
+		}
+	}
+	return endMessage(b, start)
 }
 
 // ParseEnd parses the message's fields.
 func ParseEnd(fields []byte) (End, error) {
 	var m End
-	err := parseFields(fields, tagSet(1, 2, 3), tagSet(4), 0, func(tag uint8, v *Reader) {
+	err := parseFields(fields, tagSet(1, 2, 3), tagSet(4, 5), 0, func(tag uint8, v *Reader) {
 		switch tag {
 		case 1:
 			m.Number = v.U16()
@@ -131,6 +153,8 @@ func ParseEnd(fields []byte) (End, error) {
 			m.Vector = v.vector()
 		case 4:
 			m.Sum = v.sum()
+		case 5:
+			m.Lost = v.lost()
 		}
 	})
 	if err != nil {

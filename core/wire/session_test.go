@@ -30,6 +30,7 @@ func sampleMessages() []sample {
 	data := Data{Number: 7, Position: 1 << 40, Records: []byte("records")}
 	end := End{Number: 7, Position: 99, Vector: sampleVector}
 	summed := End{Number: 7, Position: 99, Vector: sampleVector, Sum: &Sum{1, 2, 15: 16}}
+	lossy := End{Number: 7, Position: 99, Vector: sampleVector, Lost: []uint64{1, 1 << 63}}
 	ack := Ack{Number: 7, Position: 98}
 	have := Have{Number: 7, Vector: sampleVector, NK: [32]byte{0xfe}}
 	haveSum := Have{Number: 7, Vector: sampleVector, NK: [32]byte{0xfe}, Sum: &Sum{15: 1}}
@@ -52,6 +53,7 @@ func sampleMessages() []sample {
 		{"data", MsgData, data, AppendData(nil, &data)},
 		{"end", MsgEnd, end, AppendEnd(nil, &end)},
 		{"end with a sum", MsgEnd, summed, AppendEnd(nil, &summed)},
+		{"end with lost writers", MsgEnd, lossy, AppendEnd(nil, &lossy)},
 		{"credit", MsgCredit, uint32(70_000), AppendCredit(nil, 70_000)},
 		{"ack", MsgAck, ack, AppendAck(nil, &ack)},
 		{"have", MsgHave, have, AppendHave(nil, &have)},

@@ -202,6 +202,11 @@ func messageFields(typ MessageType, parsed any) vectors.Fields {
 	case End:
 		m["number"], m["position"], m["vector"] = p.Number, vectors.U64(p.Position), vectorFields(p.Vector)
 		addSum(m, p.Sum)
+		lost := []any{}
+		for _, id := range p.Lost {
+			lost = append(lost, vectors.U64(id))
+		}
+		m["lost"] = lost
 	case uint32:
 		m["bytes"] = p
 	case uint16:

@@ -117,8 +117,10 @@ var rights = []mutant{
 	{"a context reaches numbers that there can be", belief, "!r.reserved(d) && !has(versions, d) {", "false && !has(versions, d) {"},
 	{"writers that nobody has announced are few", belief, "w == nil && (size > maxOld || len(r.vector)+len(out) >= maxOldWriters),", "false,"},
 	{"a peer brings so many writers that nobody has announced", belief, "!a.src.Full && n >= maxStrays ||", "false ||"},
-	{"what a peer brings of others is hearsay", belief, "return rec.Hearsay || !src.Full", "return rec.Hearsay"},
-	{"who denies a writer's records is its device", belief, "if a.NK == src.NK && v.Of", "if v.Of"},
+	{"what a peer brings of others is hearsay", belief, "!src.Full && !own", "false && !own"},
+	{"what its own device calls hearsay is that", belief, "return rec.Hearsay || ", "return rec.Hearsay && !own || "},
+	{"who denies a writer's records is its device", belief, "if a.NK == src.NK && ", "if "},
+	{"who has lost a writer denies none of its records", belief, "!slices.Contains(src.Lost, a.ID)", "true"},
 
 	// A page or a program at the local store.
 	{"a method is for whom it is", methods, "case known && m.who&who != 0:", "case known:"},

@@ -120,6 +120,8 @@ def session_message(i):
     out = u64s(wire.parse_message(data(i["message"])), "position")
     if "vector" in out:
         out["vector"] = vector_out(out["vector"])
+    if "lost" in out:
+        out["lost"] = [str(writer) for writer in out["lost"]]
     if "cursor" in out:
         out["cursor"] = u64s(out["cursor"], "position")
     if "namespaces" in out:

@@ -10,6 +10,7 @@ MAX_MESSAGE = (4 << 20) + (1 << 16)
 MAX_ENTRY = 4 << 10
 MAX_ENTRIES = 256
 MAX_WRITERS = 1024
+MAX_LOST = 4096
 MAX_NAMESPACES = 4096
 BLOCK = 12  # bits of a block of sequence numbers
 ONLY = 1 << 63  # a pair of a context that reaches back to its block's beginning
@@ -387,6 +388,15 @@ def _sum(v):
     return v.take(16)
 
 
+def _lost(v):
+    out = [v.u(8)]
+    while v.left():
+        out.append(v.u(8))
+    if len(out) > MAX_LOST:
+        raise Malformed
+    return out
+
+
 NEED, MAY, MANY = "need", "may", "many"
 
 # By type: the fields by tag, each with its name, how often it stands, how it is read, and how many there may be.
@@ -402,7 +412,13 @@ MESSAGES = {
         4: ("cursor", MAY, _cursor),
     },
     6: {1: ("number", NEED, _number), 2: ("position", NEED, _u(8)), 3: ("records", NEED, Reader.rest)},
-    7: {1: ("number", NEED, _number), 2: ("position", NEED, _u(8)), 3: ("vector", NEED, _vector), 4: ("sum", MAY, _sum)},
+    7: {
+        1: ("number", NEED, _number),
+        2: ("position", NEED, _u(8)),
+        3: ("vector", NEED, _vector),
+        4: ("sum", MAY, _sum),
+        5: ("lost", MAY, _lost),
+    },
     8: {1: ("bytes", NEED, _u(4))},
     9: {1: ("number", NEED, _number), 2: ("position", NEED, _u(8))},
     10: {1: ("number", NEED, _number), 2: ("vector", NEED, _vector), 3: ("nk", NEED, lambda v: v.take(32)), 4: ("sum", MAY, _sum)},
@@ -414,7 +430,7 @@ MESSAGES = {
 }
 
 # What a field that may be left out is then.
-ABSENT = {"sum": b"", "name": "", "version": 0, "cursor": {"incarnation": bytes(8), "position": 0}, "code": 0}
+ABSENT = {"sum": b"", "lost": [], "name": "", "version": 0, "cursor": {"incarnation": bytes(8), "position": 0}, "code": 0}
 
 
 def parse_message(message):
