@@ -60,35 +60,70 @@ func (h *holding) lacks(o *holding) *wire.Record {
 	return nil
 }
 
-// checkWinners has get return, of the values that a key has on the disk, the one with the highest time, writer and number, and Conflicts all others.
+// checkWinners has get return, of the values that a key has on the disk and hearsay does not hide, the one with the highest time, writer and number,
+// and Conflicts all others.
 func (w *simulation) checkWinners(all []*content) {
 	for i, d := range w.honest() {
 		h, err := d.holding(notes)
 		if err != nil || h == nil {
 			continue // which checkSums tells
 		}
-		values := map[string][]*wire.Record{}
-		for n := range h.recs {
-			if rec := &h.recs[n]; rec.Kind != wire.Deleted && !w.wild(rec.Key) && !d.loses(rec.Key) {
-				values[rec.Key] = append(values[rec.Key], rec)
-			}
+		held := map[string][]*wire.Record{}
+		for _, key := range all[i].keys {
+			held[key] = nil
 		}
-		for key, recs := range values {
-			w.checkWinner(d, key, recs, all[i].values[key])
+		for n := range h.recs {
+			held[h.recs[n].Key] = append(held[h.recs[n].Key], &h.recs[n])
+		}
+		for key, recs := range held {
+			if !w.wild(key) && !d.loses(key) {
+				w.checkWinner(d, key, recs, all[i].values[key])
+			}
 		}
 	}
 }
 
+// checkWinner is given all records of a key, deletions among them: these hide, too.
 func (w *simulation) checkWinner(d *device, key string, recs []*wire.Record, shown []*write) {
-	best := slices.MaxFunc(recs, func(a, b *wire.Record) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Dot.Writer, b.Dot.Writer), cmp.Compare(a.Dot.Seq, b.Dot.Seq))
+	values := visible(recs)
+	slices.SortFunc(values, func(a, b *wire.Record) int {
+		return -cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Dot.Writer, b.Dot.Writer), cmp.Compare(a.Dot.Seq, b.Dot.Seq))
 	})
-	if len(recs) > 1 {
+	if len(values) > 1 {
 		w.did("winner")
 	}
-	if len(shown) != len(recs) || shown[0] != w.book.find(key, best.Kind, best.Value) {
-		w.failf("%s shows %s of %s, where %s is to come first of %d", d.name, list(shown), key, d.user.describe(key, best.Kind, best.Value), len(recs))
+	same := len(shown) == len(values)
+	want := "["
+	for i, rec := range values {
+		x := w.book.find(key, rec.Kind, rec.Value)
+		same = same && slices.Contains(shown, x) && (i > 0 || shown[0] == x)
+		want += " " + d.user.describe(key, rec.Kind, rec.Value)
 	}
+	if !same {
+		w.failf("%s shows %s of %s, where its disk has, in this order, %s ]", d.name, list(shown), key, want)
+	}
+}
+
+// visible are the values among a key's records that hearsay does not hide; core/PROTOCOL.md, R6.31. It may do so for good: of what a device that was
+// shut out wrote last, an application peer may be the only one that got it from that device itself.
+func visible(recs []*wire.Record) (out []*wire.Record) {
+	for _, rec := range recs {
+		hides := func(o *wire.Record) bool { return o.Hearsay && supersedes(o, rec) }
+		if rec.Kind != wire.Deleted && !slices.ContainsFunc(recs, hides) {
+			out = append(out, rec)
+		}
+	}
+	return out
+}
+
+// supersedes reports whether a has seen b and all that b has seen; core/PROTOCOL.md, R6.9. Hearsay is taken to have seen nothing.
+func supersedes(a, b *wire.Record) bool {
+	saw := b.Context
+	if b.Hearsay {
+		saw = nil
+	}
+	return wire.Sees(a.Context, b.Dot) &&
+		(wire.ContextReaches(a.Context, saw) || a.Abridged && wire.ReachesNamed(a.Context, saw) && !wire.Sees(saw, a.Dot))
 }
 
 // checkTold has what a status said last be what it says if everything is looked at anew. Counts may be late for a moment.
