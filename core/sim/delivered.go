@@ -12,14 +12,15 @@ import (
 
 // What a status says has to be so at every moment, also while it changes: what is delivered, and everything that it would say if it were made anew.
 
-// checkDelivered has who is said to need nothing more have all that is here, durably, or what has replaced it.
+// checkDelivered has who is said to need nothing more have all that is here, durably, or what has replaced it. While the application's data is deleted
+// here, the disk still has what the status does not speak of any more.
 func (w *simulation) checkDelivered(held map[*device]*holding) {
 	if w.hostile != nil || w.opt.Backups {
 		return // a liar says that it has what it has not, and a disk that was put back has lost what was delivered
 	}
 	for _, a := range w.devices {
 		for _, b := range w.devices {
-			if p := a.run; a != b && p != nil && !p.closing && held[a] != nil && held[b] != nil && !b.dropped && p.says(b) {
+			if p := a.run; a != b && p != nil && !p.closing && held[a] != nil && held[b] != nil && !b.dropped && p.drops == 0 && p.says(b) {
 				w.did("delivered")
 				if rec := held[b].lacks(held[a]); rec != nil {
 					w.failf("%s says that %s has everything, which lacks %s", a.name, b.name, a.user.describe(rec.Key, rec.Kind, rec.Value))

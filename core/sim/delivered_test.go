@@ -3,6 +3,7 @@ package sim
 import (
 	"testing"
 
+	"github.com/masqdev/masq/core/peer"
 	"github.com/masqdev/masq/core/wire"
 )
 
@@ -71,4 +72,27 @@ func said(writer uint64, kind wire.Kind, saw ...wire.Dot) wire.Record {
 	rec := stored(writer, kind, saw...)
 	rec.Hearsay = true
 	return rec
+}
+
+// What a status says goes by the disk, but for one that still has what the device is deleting.
+func TestChecksDelivered(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		run   proc
+		of    []wire.Record
+		right bool
+	}{
+		{"it has it", proc{}, []wire.Record{stored(1, wire.JSON)}, true},
+		{"it lacks it", proc{}, nil, false},
+		{"the data is being deleted", proc{drops: 1}, nil, true},
+	} {
+		w := newSimulation(10, Options{})
+		a, b := w.devices[0], w.devices[1]
+		a.run, b.id = &c.run, "b"
+		a.run.d, a.run.status.Devices = a, []peer.Device{{ID: b.id}}
+		w.checkDelivered(map[*device]*holding{a: {recs: []wire.Record{stored(1, wire.JSON)}}, b: {recs: c.of}})
+		if w.res.OK() != c.right {
+			t.Errorf("%s: right is %v, failures %q", c.name, !c.right, w.res.Failures)
+		}
+	}
 }

@@ -321,8 +321,13 @@ var dropApplication = onStore(func(d *device) {
 	d.dropped = true
 	d.w.log(d.name, "drop", 0)
 	d.w.book.excuse(d)
-	drop := call{op: &peer.Op{App: notes, Client: me, Do: peer.DropApp{}}, reply: func(r peer.Reply) { d.user.refused(r.Err) }}
-	d.run.do(drop, d.user.add(notes))
+	p := d.run
+	p.drops++
+	drop := call{op: &peer.Op{App: notes, Client: me, Do: peer.DropApp{}}, reply: func(r peer.Reply) {
+		p.drops--
+		d.user.refused(r.Err)
+	}}
+	p.do(drop, d.user.add(notes))
 })
 
 func onStore(f func(d *device)) fault {

@@ -29,6 +29,7 @@ type proc struct {
 	spare  int    // a commit of no more bytes goes through; 0: none does
 	doom   int    // it dies at this one of its next commits; 0: at none
 	last   bool   // the last commit failed, of an engine that shuts down
+	drops  int    // how often it was told to delete the application's data, and has not answered yet
 	full   bool   // it has been told that its disk is full
 	fullAt uint64 // and when
 
