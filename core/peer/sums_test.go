@@ -136,3 +136,48 @@ func TestSumsAreHeardInOrder(t *testing.T) {
 		}
 	}
 }
+
+// A device that lacks what only hearsay has replaced, though its vector says that it has it, is not said to hold something else: the phone brought the
+// desktop what the tablet wrote over the phone's own, which the laptop had before.
+func TestNothingDiffersBehindHearsay(t *testing.T) {
+	h, laptop, phone := withPhone(t)
+	desktop, tablet := h.add("Desktop", ""), h.add("Tablet", "")
+	h.pair(laptop, desktop)
+	h.pair(laptop, tablet)
+	h.untilIn(desktop, notes, "k=1")
+	h.untilIn(tablet, notes, "k=1")
+	h.wait(20_000)
+	h.offline(desktop, true)
+	phone.put("k", "2")
+	h.untilIn(laptop, notes, "k=2")
+	h.untilIn(tablet, notes, "k=2")
+	h.wait(5000)
+	h.offline(laptop, true)
+	tablet.putIn(notes, "k", "3")
+	h.until("the phone has it", func() bool { return phone.get("k") == "3" })
+	h.wait(5000)
+	h.offline(tablet, true)
+	phone.put("x", "1")
+	h.offline(desktop, false)
+	h.untilIn(desktop, notes, "k=3 x=1")
+	h.wait(5000)
+	h.offline(laptop, false)
+	h.untilIn(laptop, notes, "k=3 x=1")
+	sum := func(n *node) *wire.Sum { return n.e.namespaceOf(notes).rep.DurableSum() }
+	for range 10 {
+		if h.wait(20_000); !h.differ(false)() {
+			t.Fatalf("they differ: %+v, %+v", laptop.status.Devices, desktop.status.Devices)
+		}
+	}
+	if !laptop.vector(notes).Same(desktop.vector(notes)) || sum(laptop) == nil || sum(desktop) != nil {
+		t.Fatalf("%v with %x\n%v with %x", laptop.vector(notes), sum(laptop), desktop.vector(notes), sum(desktop))
+	}
+	h.offline(tablet, false)
+	h.until("all have one sum", func() bool {
+		a, b, c := sum(laptop), sum(desktop), sum(tablet)
+		return a != nil && b != nil && c != nil && *a == *b && *b == *c
+	})
+	if h.wait(120_000); !h.differ(false)() {
+		t.Errorf("they differ: %+v, %+v", laptop.status.Devices, desktop.status.Devices)
+	}
+}

@@ -292,6 +292,10 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 		if err != nil {
 			return nil, false, err
 		}
+		gap, err := r.gapBehind(joined, x)
+		if err != nil {
+			return nil, false, err
+		}
 		if changes, err = x.changes(); err != nil {
 			return nil, false, err
 		}
@@ -299,6 +303,7 @@ func (r *Replica) Join(v wire.Vector, src Source) (changes []Change, all bool, e
 			r.forgets()
 			r.deny(denied, src.Met)
 		}
+		r.setGap(gap)
 	}
 	r.logJoin(b)
 	r.joined(joined)
@@ -428,17 +433,29 @@ func (r *Replica) unconfirmed(v wire.Vector, denied []uint64, before uint64) (*s
 	voids := func(x *version) bool {
 		return x.hearsay && (v.Covers(x.dot) || x.pos < before && slices.Contains(denied, x.dot.Writer))
 	}
-	void := func(x *version) {
+	missing := r.eachHearsay(func(x *version) {
 		if voids(x) && !r.overheard(x) {
 			keys[x.key] = struct{}{}
 		}
-	}
-	for i := 0; r.doubts > 0 && i < len(r.arrivals); i++ {
-		if a := r.arrivals[i]; a.dead == 0 {
-			void(a)
+	})
+	st := r.stage(len(keys))
+	st.err = missing
+	for _, key := range sorted(keys) {
+		st.before(key)
+		if x := st.of(key); x != nil {
+			x.after = slices.DeleteFunc(slices.Clone(x.after), voids)
 		}
 	}
-	var missing error
+	return st, st.err
+}
+
+// eachHearsay calls f for all hearsay in memory, but for what is dead, and in pages. ledger.ErrWait: not all pages are loaded.
+func (r *Replica) eachHearsay(f func(*version)) (missing error) {
+	for i := 0; r.doubts > 0 && i < len(r.arrivals); i++ {
+		if a := r.arrivals[i]; a.dead == 0 && a.hearsay {
+			f(a)
+		}
+	}
 	for i := range r.pages {
 		if r.pages[i].hearsay == 0 {
 			continue
@@ -449,17 +466,11 @@ func (r *Replica) unconfirmed(v wire.Vector, denied []uint64, before uint64) (*s
 		}
 		for _, vs := range p.versions {
 			for _, x := range vs {
-				void(x)
+				if x.hearsay {
+					f(x)
+				}
 			}
 		}
 	}
-	st := r.stage(len(keys))
-	st.err = missing
-	for _, key := range sorted(keys) {
-		st.before(key)
-		if x := st.of(key); x != nil {
-			x.after = slices.DeleteFunc(slices.Clone(x.after), voids)
-		}
-	}
-	return st, st.err
+	return missing
 }

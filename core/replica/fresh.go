@@ -42,9 +42,10 @@ func (r *Replica) TakeOver(old *Replica) error {
 	r.forgets()
 	r.led.Forget(r.ns)
 	r.led.SetMeta(r.damageKey(), nil)
+	r.led.SetMeta(r.gapKey(), nil)
 	old.dropBlocks()
 	r.ns, r.cfg.Watched, r.cfg.Hurt, r.tight, r.must = old.ns, old.cfg.Watched, old.cfg.Hurt, old.tight, true
-	r.damage.unlogged = true
+	r.damage.unlogged, r.gap.unlogged = true, true
 	return nil
 }
 
@@ -64,6 +65,7 @@ func (r *Replica) lostBeside(v wire.Vector) []uint64 {
 func (r *Replica) Discard() {
 	r.led.Forget(r.ns)
 	r.led.SetMeta(r.damageKey(), nil)
+	r.led.SetMeta(r.gapKey(), nil)
 	r.dropBlocks()
 }
 
@@ -111,12 +113,7 @@ func (r *Replica) lookOver(old *Replica) (t takeover, err error) {
 			t.deletions = append(t.deletions, v)
 		}
 	}))
-	for i := range r.pages {
-		if r.pages[i].hearsay > 0 {
-			_, e := r.page(i)
-			missing = worse(missing, e)
-		}
-	}
+	missing = worse(missing, r.eachHearsay(func(h *version) { st.before(h.key) }))
 	if err := worse(missing, st.err); err != nil {
 		return t, err
 	}

@@ -80,6 +80,7 @@ type Replica struct {
 	places   map[storage.ID]*segment
 
 	sum    sum
+	gap    gap
 	damage damage
 	work   Work
 }
@@ -195,6 +196,7 @@ func Open(l *ledger.Ledger, ns uint16, cfg Config) (*Replica, error) {
 		r.openSum()
 	}
 	r.openDamage()
+	r.openGap()
 	r.nextPos = r.reservedPos // none is used twice, also none that was sent and never committed
 	for _, w := range cfg.Was {
 		if r.nextPos = max(r.nextPos, w.nextPos+1); r.nextPos > r.reservedPos {
@@ -233,6 +235,7 @@ func (r *Replica) reset() {
 	r.forgetMemory()
 	r.sum = sum{unlogged: true}
 	r.damage = damage{unlogged: len(r.led.Meta(r.damageKey())) > 0}
+	r.setGap(false)
 	r.seen = durable{} // nothing of what comes is in storage
 }
 
@@ -254,6 +257,7 @@ func (r *Replica) Begin(d storage.Durability) storage.Durability {
 	r.logSum()
 	r.logDamage()
 	r.snapshot()
+	r.logGap()
 	n, m := &r.seen.next, &r.seen.now
 	if n.writer != m.writer || n.reservedSeq != m.reservedSeq || n.reservedPos != m.reservedPos || n.checkpoints != m.checkpoints || n.marks != m.marks {
 		d = storage.Strict

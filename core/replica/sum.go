@@ -14,7 +14,7 @@ import (
 // The sum of what a namespace holds is that of its versions' terms, modulo 2^128. A version counts that is neither a deletion nor hearsay, and
 // that nothing has superseded for good: what Get and Conflicts return where there is no hearsay. Hearsay counts nothing, and what it hides
 // counts on: so the sum does not change when hearsay comes, and none of the ways in which it goes is a change. Two replicas with equal
-// vectors, to which nothing else was applied, have equal sums: see Summed.
+// vectors, to which nothing else was applied, and which lack nothing that these cover, have equal sums: see Summed.
 //
 // A term is made where the value is at hand and then stays with the version, in memory and in its index page: a version in a page dies
 // without its segment being loaded. That costs 16 bytes a version in a page, 24 bytes a commit in the log, and one hash of the record (about
@@ -95,9 +95,9 @@ func (s *sum) set(b wire.Sum) {
 func (s *sum) forget(below uint64) { s.hi, s.lo, s.unsummed, s.unlogged = 0, 0, zone{0, below}, true }
 
 // Summed is the sum of what this replica holds, nil while it is not known, or not that of the vector alone: something was applied that the vector
-// does not cover yet. Then two replicas with equal vectors may differ without anything being wrong. With damage it is not known.
+// does not cover yet, or there is a gap. Then two replicas with equal vectors may differ without anything being wrong. With damage it is not known.
 func (r *Replica) Summed() *wire.Sum {
-	if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 || r.damage.segments > 0 {
+	if r.closeOpen(); !r.sum.unsummed.empty() || len(r.sum.open) > 0 || r.gapped() || r.damage.segments > 0 {
 		return nil
 	}
 	s := r.sum.bytes()

@@ -352,6 +352,14 @@ func (s *stage) after(key string) []*version {
 	return nil
 }
 
+// versionsOf returns a key's versions as they will be, also if it was not looked up.
+func (s *stage) versionsOf(key string) ([]*version, error) {
+	if x := s.of(key); x != nil {
+		return x.after, nil
+	}
+	return s.r.lookup(key)
+}
+
 // news reports whether a version that a device brought is to be taken: it is neither here nor superseded by what is, and there is room for it. What came by
 // hearsay gives way to what did not.
 func (s *stage) news(v *version, by [32]byte) verdict {
