@@ -158,7 +158,7 @@ func (e *Engine) maintain() {
 	e.commits.gathering = errors.Is(err, ledger.ErrWait)
 	switch {
 	case err == nil:
-		e.commits.held, e.idle.due = false, false
+		e.commits.held, e.idle.due, e.fullness.due = false, false, false
 		e.led.Checkpoint()
 	case !e.commits.gathering:
 		e.fail(storageCode(err))
@@ -199,7 +199,12 @@ func (e *Engine) mustCheckpoint() bool {
 }
 
 func (e *Engine) needsCheckpoint() bool {
-	if e.trouble.code != OK || e.trouble.rest != 0 && !e.clock.Due(e.trouble.rest) {
+	switch {
+	case e.trouble.code != OK:
+		return false
+	case e.fullness.due:
+		return true
+	case e.trouble.rests(e):
 		return false
 	}
 	return e.idle.due || e.led.Tail() >= longTail || slices.ContainsFunc(e.awake, func(n *namespace) bool { return n.some((*replica.Replica).NeedsCheckpoint) })

@@ -3,6 +3,7 @@ package peer
 import (
 	"slices"
 
+	"github.com/masqdev/masq/core/ledger"
 	"github.com/masqdev/masq/core/replica"
 	"github.com/masqdev/masq/core/wire"
 )
@@ -16,6 +17,7 @@ type fullness struct {
 	next  Millis // when it is asked though nobody wants to write
 	held  []*Op  // a write that waits for the answer, and what came behind it
 	owed  int    // bytes that the next checkpoint writes besides what the log has
+	due   bool   // a checkpoint is, though it may be put off otherwise: deletions wait for the room that it makes
 }
 
 // fullAgain is how often storage is asked, in ms.
@@ -26,6 +28,7 @@ func (e *Engine) disk(full bool) {
 	f := &e.fullness
 	held, was := f.held, f.full
 	f.full, f.asked, f.held, f.next = full, false, nil, e.clock.In(fullAgain)
+	f.due = f.due && full
 	if full != was {
 		e.tighten()
 		e.touch()
@@ -88,21 +91,48 @@ func (f *fullness) fail(e *Engine, code Code) {
 	}
 }
 
-// holdsBack is how many bytes records bring for which there is no room but the reserve.
-func (n *namespace) holdsBack(recs []wire.Record, size int) uint64 {
-	if n.e.fullness.full && (withValue(recs) || n.strain(keysOf(recs, func(r wire.Record) string { return r.Key })) > maxStrain) {
-		return uint64(size)
+// holdsBack is how many bytes records bring for which there is no room but the reserve. ledger.ErrWait: see mayDelete.
+func (n *namespace) holdsBack(recs []wire.Record, size int) (uint64, error) {
+	if !n.e.fullness.full {
+		return 0, nil
 	}
-	return 0
+	may, err := false, error(nil)
+	if !withValue(recs) {
+		may, err = n.mayDelete(keysOf(recs, func(r wire.Record) string { return r.Key }), !n.e.trouble.rests(n.e))
+	}
+	if may || err != nil {
+		return 0, err
+	}
+	return uint64(size), nil
 }
 
 // maxStrain is how much room deletions may need, with their checkpoint. It is so much less than the reserve that even then an application can be removed.
 const maxStrain = 768 << 10
 
-// overstrains reports whether there is no room for writes but the reserve, and they are not for that, or are too many for it.
-func (n *namespace) overstrains(writes []replica.Write) bool {
-	return n.e.fullness.full && (slices.ContainsFunc(writes, func(w replica.Write) bool { return w.Kind != wire.Deleted }) ||
-		n.strain(keysOf(writes, func(w replica.Write) string { return w.Key })) > maxStrain)
+// overstrains reports whether there is no room for writes but the reserve, and they are not for that, or are too many for it. ledger.ErrWait: see
+// mayDelete.
+func (n *namespace) overstrains(writes []replica.Write, waits bool) (bool, error) {
+	if !n.e.fullness.full {
+		return false, nil
+	}
+	if slices.ContainsFunc(writes, func(w replica.Write) bool { return w.Kind != wire.Deleted }) {
+		return true, nil
+	}
+	may, err := n.mayDelete(keysOf(writes, func(w replica.Write) string { return w.Key }), waits)
+	return !may, err
+}
+
+// mayDelete reports whether the reserve has room for deletions of these keys. ledger.ErrWait: it has once a checkpoint has cleared away what is in
+// memory, of whatever namespace. They wait for that, if they may.
+func (n *namespace) mayDelete(keys []string, waits bool) (bool, error) {
+	if n.strain(keys) <= maxStrain {
+		return true, nil
+	}
+	if n.rep.StrainAlone(keys...) > maxStrain || !waits {
+		return false, nil
+	}
+	n.e.fullness.due = true
+	return false, ledger.ErrWait
 }
 
 // strain is how much room is needed for what is in memory and for deletions of these keys.

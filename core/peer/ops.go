@@ -242,11 +242,18 @@ func (n *namespace) write(op *Op, in []Write, replaces bool, into intoReplica, d
 		done(op)
 		return
 	}
+	failed := n.e.trouble.failures
 	n.enqueue(task{
 		run: func() error {
-			if may, err := n.mayWrite(writes, replaces); err != nil {
+			may, err := n.mayWrite(writes, replaces)
+			if err != nil {
 				return err
-			} else if !may || n.overstrains(writes) {
+			}
+			over, err := n.overstrains(writes, n.e.trouble.failures < failed+patience)
+			if err != nil {
+				return err
+			}
+			if !may || over {
 				n.refuse(op, EQuota)
 				return nil
 			}

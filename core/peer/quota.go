@@ -92,8 +92,8 @@ func sizeOf(writes []replica.Write) (n int) {
 func (f *flow) fits(recs []wire.Record, size int) (bool, error) {
 	n := f.namespace
 	if f.refused == 0 {
-		over, err := n.holdsBack(recs, size), error(nil)
-		if over == 0 && !f.copying() { // a copy is there for a while only
+		over, err := n.holdsBack(recs, size)
+		if err == nil && over == 0 && !f.copying() { // a copy is there for a while only
 			over, err = n.over(size+replica.VersionRoom*len(recs), func() (int, error) { return n.rep.RoomForRecords(recs, f.source()) })
 		}
 		if err != nil || over == 0 {

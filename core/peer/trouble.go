@@ -4,16 +4,17 @@ package peer
 // what storage has, and watches are told what get returns now. Reads go on. Writes are refused and nobody is met until storage takes a commit
 // of almost nothing, which is tried now and then, and whenever somebody wants to write.
 type trouble struct {
-	code   Code         // what the last commit failed with; OK: storage takes what it is given
-	at     Millis       // when it did
-	tries  int          // how many failed, without a long time between them
-	next   Millis       // when storage is tried though nobody wants to write
-	trying bool         // it is being tried
-	held   []*Op        // a write that waits for the outcome, and what came behind it
-	denied []func(Code) // to be told the code once it is known what is stored
-	spared spared       // what is not refused though the commit failed
-	parked []*namespace // the namespaces as they were, while the engine opens again
-	rest   Millis       // until when no checkpoint is taken that can wait, because one failed
+	code     Code         // what the last commit failed with; OK: storage takes what it is given
+	at       Millis       // when it did
+	tries    int          // how many failed, without a long time between them
+	next     Millis       // when storage is tried though nobody wants to write
+	trying   bool         // it is being tried
+	held     []*Op        // a write that waits for the outcome, and what came behind it
+	denied   []func(Code) // to be told the code once it is known what is stored
+	spared   spared       // what is not refused though the commit failed
+	parked   []*namespace // the namespaces as they were, while the engine opens again
+	rest     Millis       // until when no checkpoint is taken that can wait, because one failed
+	failures int          // how many checkpoints failed
 }
 
 // Times of trouble, in ms.
@@ -24,6 +25,10 @@ const (
 	troubleShort = 100    // and then so long after a failure
 	troubleLong  = 60_000 // a failure so long after the last one is a new one
 )
+
+// patience is how many checkpoints fail before an operation is refused that waits for the room that one makes. The first may have failed for another
+// reason than want of room.
+const patience = 2
 
 // takeBack has the engine open again on what storage has, because that did not take a commit.
 func (e *Engine) takeBack(code Code) {
@@ -45,7 +50,7 @@ func (e *Engine) takeBack(code Code) {
 	e.part(code)
 	t.parked = append(t.parked, e.namespaces...)
 	e.namespaces, e.apps, e.awake, e.circle = nil, nil, nil, nil
-	e.syncErr, e.late, e.tendAt, e.places.given, e.fullness.owed = OK, false, 0, false, 0
+	e.syncErr, e.late, e.tendAt, e.places.given, e.fullness.owed, e.fullness.due = OK, false, 0, false, 0, false
 	e.idle.takeBack(e)
 	e.led.Recover()
 	e.state = opening
@@ -62,6 +67,7 @@ func (t *trouble) failed(code Code, e *Engine) {
 	t.tries++
 	if e.led.Checkpointing() {
 		t.rest = now + troubleLong
+		t.failures++
 	}
 	for _, op := range t.held {
 		if op.Do.ID().reads() {
@@ -197,9 +203,12 @@ func (v VerbID) reads() bool {
 	return false
 }
 
+// rests reports whether no checkpoint is taken that can wait.
+func (t *trouble) rests(e *Engine) bool { return t.rest != 0 && !e.clock.Due(t.rest) }
+
 // timers tries storage when its time has come, by a commit of what little there is.
 func (t *trouble) timers(e *Engine) {
-	if t.code == OK || t.trying || t.spared.waits(e) {
+	if t.code == OK || t.trying || t.spared.waits(e) && !e.fullness.due { // a checkpoint comes when storage takes a commit again
 		return
 	}
 	wanted := len(t.held) > 0 || len(t.spared.ops) > 0

@@ -45,12 +45,19 @@ func (r *Replica) owe(key string) {
 // Strain is how much room is needed for what is in memory, most of it by the next checkpoint, and for deletions of these keys: the log has it, the
 // checkpoint writes it once more, and it writes the pages.
 func (r *Replica) Strain(keys ...string) int {
-	size, pages := r.memBytes, map[int]struct{}{}
-	need := r.owes.bytes
+	return 2*r.memBytes + r.owes.bytes + r.strainOf(keys, r.owes.pages)
+}
+
+// StrainAlone is how much room is needed for deletions of these keys if nothing is in memory.
+func (r *Replica) StrainAlone(keys ...string) int { return r.strainOf(keys, nil) }
+
+// strainOf is how much room deletions of these keys need besides what is in memory, for which these pages are owed.
+func (r *Replica) strainOf(keys []string, owed map[int]struct{}) (need int) {
+	pages := map[int]struct{}{}
 	for _, key := range keys {
-		size += len(key) + versionBytes
+		need += 2 * (len(key) + versionBytes)
 		i := r.pageOf(key)
-		if _, ok := r.owes.pages[i]; ok || i < 0 {
+		if _, ok := owed[i]; ok || i < 0 {
 			continue
 		}
 		if _, ok := pages[i]; !ok {
@@ -58,7 +65,7 @@ func (r *Replica) Strain(keys ...string) int {
 			need += int(r.pages[i].bytes)
 		}
 	}
-	return 2*size + need
+	return need
 }
 
 // Owes is how many bytes of pages the next checkpoint writes for what is in memory.
