@@ -154,6 +154,9 @@ func (e *Engine) maintain() {
 	if !e.mustCheckpoint() && (e.commits.flying || !e.needsCheckpoint()) {
 		return
 	}
+	if !e.commits.gathering {
+		e.fullness.shareOut(e)
+	}
 	err := e.checkpoint()
 	e.commits.gathering = errors.Is(err, ledger.ErrWait)
 	switch {

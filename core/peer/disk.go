@@ -18,6 +18,7 @@ type fullness struct {
 	held  []*Op  // a write that waits for the answer, and what came behind it
 	owed  int    // bytes that the next checkpoint writes besides what the log has
 	due   bool   // a checkpoint is, though it may be put off otherwise: deletions wait for the room that it makes
+	turn  uint16 // the namespace that had room to spare in the last checkpoint
 }
 
 // fullAgain is how often storage is asked, in ms.
@@ -52,6 +53,29 @@ func (e *Engine) tighten() {
 		n.each(func(r *replica.Replica) { r.Tight(e.fullness.full) })
 		n.wake() // a checkpoint may be due
 	}
+}
+
+// shareOut has the checkpoint that begins keep to the reserve: of all namespaces that it writes one may rewrite more than it has to, and each in turn.
+func (f *fullness) shareOut(e *Engine) {
+	if !f.full {
+		return
+	}
+	spare, all := replica.TightAll, []*namespace{}
+	for _, n := range e.namespaces {
+		n.each(func(r *replica.Replica) {
+			r.Spare(0)
+			spare -= r.Strain()
+		})
+		if n.some(func(r *replica.Replica) bool { return !r.Quiet() }) {
+			all = append(all, n)
+		}
+	}
+	if len(all) == 0 || spare <= 0 {
+		return
+	}
+	next := max(0, slices.IndexFunc(all, func(n *namespace) bool { return n.num > f.turn }))
+	f.turn = all[next].num
+	all[next].rep.Spare(spare)
 }
 
 // holds reports whether an operation has to wait until it is known whether there is room.

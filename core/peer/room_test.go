@@ -149,6 +149,65 @@ func TestDeletionsByOthersHaveACheckpoint(t *testing.T) {
 	}
 }
 
+// weighed is storage that notes how many bytes the longest commit with a checkpoint brings.
+type weighed struct {
+	storage.Store
+	most, checkpoints int
+}
+
+func (w *weighed) Commit(g storage.Commit, d storage.Durability) error {
+	if slices.ContainsFunc(g.Puts, func(b storage.Block) bool { return b.ID.Class() == storage.Manifest }) {
+		n := 0
+		for _, b := range slices.Concat(g.Adds, g.Puts) {
+			n += len(b.Data)
+		}
+		w.most = max(w.most, n)
+		w.checkpoints++
+	}
+	return w.Store.Commit(g, d)
+}
+
+// On a full disk checkpoints keep within the reserve, however many applications have segments of which much is deleted. Each has its turn, so that all
+// give their room back in the end.
+func TestCheckpointsOfManyAppsKeepToTheReserve(t *testing.T) {
+	const apps, values = 12, 40
+	n := newStores(t, "Laptop").nodes[0]
+	w := &weighed{Store: n.store}
+	n.store = w
+	for i := range apps {
+		n.addApp(appOf(i), "App")
+		for j := range values {
+			n.must(Op{App: appOf(i), Do: putOf(fmt.Sprintf("k%02d", j), kib(12))})
+		}
+	}
+	n.m.wait(60_000)
+	used := func() (sum uint64) {
+		for _, s := range n.e.namespaces {
+			sum += s.rep.Bytes()
+		}
+		return sum
+	}
+	before := used()
+	n.fill(true)
+	w.most, w.checkpoints = 0, 0
+	for j := range values {
+		if j%4 != 0 {
+			for i := range apps {
+				n.must(Op{App: appOf(i), Do: delOf(fmt.Sprintf("k%02d", j))})
+			}
+		}
+	}
+	for i := range (apps + 2) * longTail { // each makes the log a record longer
+		n.must(Op{App: appOf(i % apps), Do: delOf("k00")})
+	}
+	if w.most > 1<<20 {
+		t.Errorf("a checkpoint brings %d bytes", w.most)
+	}
+	if after := used(); after > before/2 {
+		t.Errorf("%d bytes are left of %d after %d checkpoints", after, before, w.checkpoints)
+	}
+}
+
 // A checkpoint that nobody waits for any more is not taken: the disk has room again, or what waited is refused for another reason.
 func TestCheckpointIsNotDueAnyMore(t *testing.T) {
 	for name, c := range map[string]struct {

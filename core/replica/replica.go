@@ -69,6 +69,7 @@ type Replica struct {
 	freed int             // bytes of what was superseded since the last checkpoint
 	tidy  bool            // a checkpoint is due, to clear that away
 	tight bool            // a checkpoint has little room
+	spare int             // see Spare
 
 	begun       bool   // the last stretch is of this run
 	must        bool   // a checkpoint is due before anything else is committed

@@ -6,16 +6,21 @@ package replica
 const (
 	tightBytes = 128 << 10 // in memory, with the pages to be written for it: then a checkpoint is due
 	tightRest  = 128 << 10 // of segments, and of pages, that a checkpoint rewrites besides
-	tightAll   = 640 << 10 // with what is in memory; if that is more, it rewrites nothing besides
 )
 
-// Tight has checkpoints come sooner and write less.
-func (r *Replica) Tight(yes bool) { r.tight = yes }
+// TightAll is how many bytes a checkpoint rewrites at most where there is little room, together with Strain. If that is more, it rewrites nothing besides.
+const TightAll = 640 << 10
+
+// Tight has checkpoints come sooner, and rewrite nothing besides what Spare lets them.
+func (r *Replica) Tight(yes bool) { r.tight, r.spare = yes, 0 }
+
+// Spare is how many bytes of segments, and of pages, the next checkpoint may rewrite besides what it has to write, if there is little room.
+func (r *Replica) Spare(bytes int) { r.spare = bytes }
 
 // tightly is how much of what a checkpoint has at most it has now.
 func (r *Replica) tightly(most int) int {
 	if r.tight {
-		return min(most, tightRest, max(0, tightAll-r.Strain()))
+		return min(most, tightRest, r.spare)
 	}
 	return most
 }

@@ -75,6 +75,7 @@ func TestTightCheckpoints(t *testing.T) {
 				}
 				checkpoints++
 				foreseen = g.Strain()
+				g.Spare(max(0, TightAll-foreseen))
 				g.checkpoint()
 				g.begin()
 				written := 0
