@@ -58,6 +58,12 @@ const pages = {
 addEventListener('error', (e) => errors.push(e.message))
 addEventListener('unhandledrejection', (e) => errors.push('unhandled: ' + e.reason))`,
   },
+  // The blocks in IndexedDB by themselves.
+  '/storage.js': {
+    get body() {
+      return readFileSync(`${notes}storage.js`)
+    },
+  },
   '/in-worker.js': { body: `importScripts('/masq.global.js'); ${use}; use().then((done) => postMessage(done))` },
   // A Worker that stops dead, as in a tab that is frozen, until the server answers: when it is told to, or when it next writes,
   // before it has heard that its transaction has started.

@@ -186,11 +186,12 @@ export class BlockStore {
 
 /**
  * Whether a transaction that writes may be told that nothing follows, which spares a turn of the event loop. Not in WebKit: when the
- * Worker is ended before the transaction has started, one that was told so is never aborted, and all others wait for it. Not when
- * reading either: Chromium then completes before large blocks have arrived.
+ * Worker is ended before the transaction has started, one that was told so is never aborted, and all others wait for it. Not in
+ * Firefox: when an add fails that is not the last request, one that was told so writes all the rest and completes. Not when reading
+ * either: Chromium then completes before large blocks have arrived.
  */
 function mayCommit(): boolean {
-  return /\b(Chrome|Firefox)\//.test(navigator.userAgent)
+  return /\bChrome\//.test(navigator.userAgent)
 }
 
 function abort(tx: IDBTransaction | undefined): void {

@@ -18,7 +18,28 @@ const writing = `(async () => {
   }
 })()`
 
+/** refused has a second engine commit a log record that there is, and more: what it is told, and what is there then. */
+const refused = `(async () => {
+  await new Promise((resolve, reject) =>
+    document.head.append(Object.assign(document.createElement('script'), { src: '/storage.js', onload: resolve, onerror: reject })))
+  const block = (id, byte) => ({ id, data: new Uint8Array(100).fill(byte) })
+  const log = 2 ** 48 + 1
+  const store = await MasqStorage.BlockStore.open('blocks')
+  await store.commit([block(log, 1)], [block(0, 1)], [], false, 0)
+  const again = store.commit([block(log, 2), block(2 * 2 ** 48, 2)], [block(0, 2)], [log - 1], false, 0)
+  const told = await again.then(() => 'done', (e) => e.reason)
+  return { told, ids: await store.list(), bytes: (await store.load([0, log])).map((data) => data[0]), log }
+})()`
+
 export const storage = [
+  [
+    'a commit that adds what is there is refused, with all that it has',
+    async (t) => {
+      const tab = await t.tab()
+      const { told, ids, bytes, log } = await tab.run(refused)
+      assert.deepEqual({ told, ids, bytes }, { told: 'exists', ids: [0, log], bytes: [1, 1] })
+    },
+  ],
   [
     'the browser is restarted: the data is there',
     async (t) => {
