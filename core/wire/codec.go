@@ -55,6 +55,31 @@ func (r *Reader) U64() uint64 {
 	return 0
 }
 
+// Varint takes a number in base 128, as package encoding/binary writes it. Any form but its shortest fails.
+func (r *Reader) Varint() uint64 {
+	if len(r.s) > 0 && r.s[0] < 0x80 && !r.bad {
+		v := r.s[0]
+		r.s = r.s[1:]
+		return uint64(v)
+	}
+	return r.varint()
+}
+
+func (r *Reader) varint() (v uint64) {
+	for i, c := range r.s[:min(len(r.s), 10)] {
+		if v |= uint64(c&0x7f) << (7 * i); c >= 0x80 {
+			continue
+		}
+		if c == 0 || i == 9 && c > 1 || r.bad {
+			break
+		}
+		r.s = r.s[i+1:]
+		return v
+	}
+	r.bad = true
+	return 0
+}
+
 // LV8, LV and LV32 take bytes behind their length of 8, 16 and 32 bits, at most limit of them.
 func (r *Reader) LV8(limit int) []byte { return r.limited(int(r.U8()), limit) }
 
@@ -63,6 +88,9 @@ func (r *Reader) LV(limit int) []byte { return r.limited(int(r.U16()), limit) }
 
 // LV32 is documented at LV8.
 func (r *Reader) LV32(limit int) []byte { return r.limited(int(r.U32()), limit) }
+
+// VarBytes takes bytes behind their length as a Varint, at most limit of them.
+func (r *Reader) VarBytes(limit int) []byte { return r.limited(int(r.Varint()), limit) }
 
 func (r *Reader) limited(n, limit int) []byte {
 	if n > limit {
@@ -109,6 +137,9 @@ func AppendU32(b []byte, v uint32) []byte { return binary.BigEndian.AppendUint32
 // AppendU64 appends a 64-bit number.
 func AppendU64(b []byte, v uint64) []byte { return binary.BigEndian.AppendUint64(b, v) }
 
+// AppendVarint appends a number in base 128, in its shortest form.
+func AppendVarint(b []byte, v uint64) []byte { return binary.AppendUvarint(b, v) }
+
 // AppendLV8 appends x behind its length as 8 bits. It panics when x is longer than 255 bytes: a caller's bug.
 func AppendLV8(b, x []byte) []byte {
 	mustFit(len(x), 1<<8-1)
@@ -123,6 +154,9 @@ func AppendLV(b, x []byte) []byte {
 
 // AppendLV32 appends x behind its length as 32 bits.
 func AppendLV32(b, x []byte) []byte { return append(AppendU32(b, uint32(len(x))), x...) }
+
+// AppendVarBytes appends x behind its length as a Varint.
+func AppendVarBytes(b, x []byte) []byte { return append(AppendVarint(b, uint64(len(x))), x...) }
 
 // AppendTLV appends one field: its tag, its length as 32 bits, its value.
 func AppendTLV(b []byte, tag uint8, value []byte) []byte { return AppendLV32(append(b, tag), value) }

@@ -14,9 +14,10 @@ func TestReaderAndAppend(t *testing.T) {
 	b = AppendLV(b, []byte("sixteen"))
 	b = AppendLV32(b, []byte("thirty-two"))
 	b = AppendTLV(b, 9, []byte("nine"))
+	b = AppendVarBytes(b, []byte("any"))
 	b = AppendLV(b, nil)
 	want := "\x01\x02" + "\x03\x04\x05\x06" + "\x07\x08\x09\x0a\x0b\x0c\x0d\x0e" + "\x05eight" + "\x00\x07sixteen" +
-		"\x00\x00\x00\x0athirty-two" + "\x09\x00\x00\x00\x04nine" + "\x00\x00"
+		"\x00\x00\x00\x0athirty-two" + "\x09\x00\x00\x00\x04nine" + "\x03any" + "\x00\x00"
 	if string(b) != want {
 		t.Fatalf("%x", b)
 	}
@@ -30,11 +31,23 @@ func TestReaderAndAppend(t *testing.T) {
 	if tag, value := r.TLV(4); tag != 9 || string(value) != "nine" {
 		t.Error("field")
 	}
+	if string(r.VarBytes(3)) != "any" {
+		t.Error("length of any size")
+	}
 	if r.Len() != 2 || r.Done() != ErrMalformed || r.Err() != nil {
 		t.Error("before the end")
 	}
 	if empty := r.LV(0); empty == nil || len(empty) != 0 || r.Done() != nil {
 		t.Error("at the end")
+	}
+}
+
+func TestVarint(t *testing.T) {
+	for _, v := range []uint64{0, 1, 127, 128, 16383, 16384, 1<<63 - 1, 1 << 63, 1<<64 - 1} {
+		r := NewReader(AppendVarint(nil, v))
+		if got := r.Varint(); got != v || r.Done() != nil {
+			t.Errorf("%d became %d, %v", v, got, r.Done())
+		}
 	}
 }
 
@@ -60,6 +73,13 @@ func TestReaderFails(t *testing.T) {
 		{"LV32 over the limit", "\x00\x00\x00\x04four", func(r *Reader) []byte { return r.LV32(3) }},
 		{"TLV without a length", "\x01", func(r *Reader) []byte { _, v := r.TLV(100); return v }},
 		{"TLV over the limit", "\x01\x00\x00\x00\x04four", func(r *Reader) []byte { _, v := r.TLV(3); return v }},
+		{"Varint without an end", strings.Repeat("\xff", 9), func(r *Reader) []byte { return make([]byte, r.Varint()) }},
+		{"Varint above 64 bits", strings.Repeat("\xff", 9) + "\x02", func(r *Reader) []byte { return make([]byte, r.Varint()) }},
+		{"Varint of 11 bytes", strings.Repeat("\xff", 10) + "\x01", func(r *Reader) []byte { return make([]byte, r.Varint()) }},
+		{"Varint not in its shortest form", "\x81\x00", func(r *Reader) []byte { return make([]byte, r.Varint()) }},
+		{"VarBytes too short", "\x05four", func(r *Reader) []byte { return r.VarBytes(5) }},
+		{"VarBytes over the limit", "\x04four", func(r *Reader) []byte { return r.VarBytes(3) }},
+		{"VarBytes longer than there can be", strings.Repeat("\xff", 9) + "\x01four", func(r *Reader) []byte { return r.VarBytes(1 << 40) }},
 		{"Fail", "four", func(r *Reader) []byte { r.Fail(); return r.Bytes(4) }},
 	} {
 		r := NewReader([]byte(c.in))
@@ -120,7 +140,7 @@ func FuzzReader(f *testing.F) {
 		for _, op := range ops {
 			left := r.Len()
 			n := 0
-			switch op % 9 {
+			switch op % 11 {
 			case 0:
 				r.U8()
 			case 1:
@@ -140,6 +160,10 @@ func FuzzReader(f *testing.F) {
 				n = len(v)
 			case 8:
 				n = len(r.Bytes(int(op) - 20))
+			case 9:
+				r.Varint()
+			case 10:
+				n = len(r.VarBytes(int(op)))
 			}
 			if failed && (r.Err() == nil || n > 0) || n > left || r.Len() > left {
 				t.Fatalf("op %d after %d bytes: took %d, %d left of %d", op, taken, n, r.Len(), left)

@@ -95,17 +95,17 @@ func readRecord(r *Reader, room *Room) Record {
 		return Record{}
 	}
 	if n > 0 && r.Len() >= 16*n {
-		rec.Context = room.context(n)
+		rec.Context = room.Context(n)
 	}
 	for i := 0; i < n && r.Err() == nil; i++ {
 		d := readDot(r)
-		if block(d) == 0 || i > 0 && !follows(rec.Context[i-1], d) {
+		if block(d) == 0 || i > 0 && !Follows(rec.Context[i-1], d) {
 			r.Fail()
 			return Record{}
 		}
 		rec.Context = append(rec.Context, d)
 	}
-	rec.Key = room.text(r.LV(MaxKey))
+	rec.Key = room.Text(r.LV(MaxKey))
 	rec.Value = r.LV32(MaxValue)
 	if !ValidKey(rec.Key) || rec.Kind == Deleted && len(rec.Value) > 0 {
 		r.Fail()
@@ -163,8 +163,8 @@ func Sees(context []Dot, d Dot) bool {
 // block is the block of a dot's number, or of a pair's.
 func block(d Dot) uint64 { return (d.Seq &^ BlockOnly) >> BlockBits }
 
-// follows reports whether d may stand behind p in a context.
-func follows(p, d Dot) bool {
+// Follows reports whether the pair d may stand behind the pair p in a context.
+func Follows(p, d Dot) bool {
 	if p.Writer != d.Writer {
 		return p.Writer < d.Writer
 	}

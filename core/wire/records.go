@@ -52,7 +52,8 @@ func NewRoom(m Measure) *Room {
 	return r
 }
 
-func (r *Room) text(b []byte) string {
+// Text returns b as a string, in the room if it fits. A nil Room has no room.
+func (r *Room) Text(b []byte) string {
 	if r == nil || r.keys.Cap()-r.keys.Len() < len(b) {
 		return string(b)
 	}
@@ -61,8 +62,8 @@ func (r *Room) text(b []byte) string {
 	return r.keys.String()[start:]
 }
 
-// context is empty and has room for n pairs.
-func (r *Room) context(n int) []Dot {
+// Context returns an empty context with room for n pairs. A nil Room has none: it is new memory.
+func (r *Room) Context(n int) []Dot {
 	if r == nil || cap(r.pairs)-len(r.pairs) < n {
 		return make([]Dot, 0, n)
 	}
