@@ -4,6 +4,8 @@
 //	block := v.Seal(id, plaintext)
 //	plaintext, err := v.Open(id, block)
 //
+// A block may also be sealed in sections, each of which opens without the others: see SealSections.
+//
 // A block is bound to its number: under another it does not open. What the vault cannot see is an older block put back
 // in the place of a newer one with the same number. core/PROTOCOL.md, "At rest", specifies the bytes.
 package vault
@@ -40,22 +42,34 @@ var (
 type Vault struct {
 	aead cipher.AEAD // XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha): its nonce is long enough to be random
 	rand io.Reader
+
+	sections [chacha20poly1305.KeySize]byte // what the keys of blocks of sections are made of
 }
 
 // New returns a Vault for a store key, from which it derives a key of its own. rand must be of cryptographic quality: nonces
 // are read from it.
 func New(key [32]byte, rand io.Reader) *Vault {
-	blockKey, err := hkdf.Key(sha256.New, key[:], nil, "masq/1 blocks", chacha20poly1305.KeySize)
+	v := &Vault{rand: rand}
+	blockKey := derive(&key, "masq/1 blocks")
+	sectionsKey := derive(&key, "masq/2 blocks")
 	clear(key[:])
-	if err != nil {
-		panic(err) // only for lengths that the line above does not have
-	}
+	copy(v.sections[:], sectionsKey)
+	clear(sectionsKey)
 	aead, err := chacha20poly1305.NewX(blockKey)
 	clear(blockKey)
 	if err != nil {
-		panic(err) // likewise
+		panic(err) // only for lengths that derive does not have
 	}
-	return &Vault{aead: aead, rand: rand}
+	v.aead = aead
+	return v
+}
+
+func derive(key *[32]byte, label string) []byte {
+	out, err := hkdf.Key(sha256.New, key[:], nil, label, chacha20poly1305.KeySize)
+	if err != nil {
+		panic(err) // only for lengths that the line above does not have
+	}
+	return out
 }
 
 // Seal returns plaintext as the block to store under id, Overhead bytes longer and in new memory. It panics when the source
@@ -63,11 +77,15 @@ func New(key [32]byte, rand io.Reader) *Vault {
 func (v *Vault) Seal(id storage.ID, plaintext []byte) []byte {
 	block := make([]byte, header, Overhead+len(plaintext))
 	block[0] = format
-	if _, err := io.ReadFull(v.rand, block[1:]); err != nil {
-		panic("vault: no randomness")
-	}
+	v.random(block[1:])
 	ad := associated(id)
 	return v.aead.Seal(block, block[1:header], plaintext, ad[:])
+}
+
+func (v *Vault) random(b []byte) {
+	if _, err := io.ReadFull(v.rand, b); err != nil {
+		panic("vault: no randomness")
+	}
 }
 
 // Open returns the plaintext of a block that was stored under id, in new memory. It returns ErrVersion for a format that is
