@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 GO_NATIVE := ./core/... ./web/... ./wasm/client/codec/...
 # What runs inside the browser, and is therefore tested there again.
-ENGINE := internal/clock wire storage storage/mem storage/storagetest compact vault ledger replica roster session pairing pairing/cpace peer relay
+ENGINE := internal/clock wire storage storage/mem storage/storagetest compact vault table table/deflate ledger replica roster session pairing pairing/cpace peer relay
 GO_ENGINE := $(patsubst %/,./%,$(sort $(dir $(wildcard $(ENGINE:%=core/%/*.go)))))
 # Whose tests take minutes there: make test-all runs them. make test runs that package in the browser as part of the client.
 GO_LONG := ./core/peer

@@ -21,7 +21,7 @@ const module = "github.com/masqdev/masq/"
 var floors = [][]string{
 	{"core/bug", "core/wire", "core/storage", "core/internal/architecture", "core/internal/clock", "core/internal/floors", "core/internal/slim", "core/internal/words", "core/internal/wsock"},
 	{"core/storage/mem", "core/storage/bolt", "core/storage/storagetest", "core/compact", "core/vault", "core/roster", "core/session", "core/relay"},
-	{"core/ledger", "core/pairing/...", "core/relay/client"},
+	{"core/table/...", "core/ledger", "core/pairing/...", "core/relay/client"},
 	{"core/replica", "core/internal/contact"},
 	{"core/peer"},
 	{"core/localstore"},
@@ -32,7 +32,7 @@ var floors = [][]string{
 // engine is what runs unchanged natively, in the browser and in the simulator. It gets time and randomness handed in and does
 // nothing by itself, so that a run can be repeated from its seed.
 var engine = []string{
-	"core/internal/clock", "core/wire", "core/storage", "core/compact", "core/vault", "core/ledger", "core/replica", "core/roster", "core/session",
+	"core/internal/clock", "core/wire", "core/storage", "core/compact", "core/vault", "core/table/...", "core/ledger", "core/replica", "core/roster", "core/session",
 	"core/pairing/...", "core/peer", "core/relay",
 }
 

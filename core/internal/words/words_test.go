@@ -35,6 +35,7 @@ var list = []retired{
 		{everywhere, `(trim|skip|is)space\b|white-space|space-between|no-break spaces|'space'|indent_style`},
 		{everywhere, `with (a )?spaces?\b|spaces? (around|between)|one space of many|two +spaces|a name, a space`},
 		{"core/replica/read.go", "key space"},
+		{"core/table/filter.go", "space-efficient bloom filters"}, // a title
 		{"core/storage/bolt/bolt.go", "space that deletions leave"},
 		{"web/demo/conflict.ts", `\bspace\b`},
 		{"web/demo/diff.ts", "spaces are never"},
