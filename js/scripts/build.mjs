@@ -96,6 +96,10 @@ async function entries(plugins) {
   ])
 }
 
+/** A bundle that only tests run. */
+const forTest = (entry, file, globalName) =>
+  build({ ...common, entryPoints: [entry], outfile: join(web, 'dist', file), format: 'iife', globalName })
+
 async function scripts() {
   const code = await workerCode()
   const plugins = [inlineWorker(code)]
@@ -103,13 +107,8 @@ async function scripts() {
   await workerCode({ ...mapped, write: true })
   await Promise.all([
     entries(plugins),
-    build({
-      ...common,
-      entryPoints: [src('storage.ts')],
-      outfile: join(web, 'dist/storage.js'), // for a test
-      format: 'iife',
-      globalName: 'MasqStorage',
-    }),
+    forTest(src('storage.ts'), 'storage.js', 'MasqStorage'),
+    forTest(src('opfs.ts'), 'opfs.js', 'MasqOpfs'),
     buildTesting({ src: join(js, 'src'), dist, options: { ...common, ...mapped }, wasmExec }),
   ])
   return plugins

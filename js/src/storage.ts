@@ -67,7 +67,7 @@ export class BlockStore {
   /** Called once: `other`, the browser took the data away (the user cleared it); `version`, a newer version of the page needs it. */
   onlost: ((why: StorageError) => void) | undefined
 
-  private constructor(db: IDBDatabase) {
+  constructor(db: IDBDatabase) {
     this.#db = db
     // Whoever deletes or upgrades the database would wait for ever if it stayed open.
     db.onversionchange = (e) => this.#lose(e.newVersion === null ? GONE : NEWER)

@@ -1,10 +1,10 @@
 //go:build js && wasm
 
-// Package idbtest holds the client's IndexedDB store, js/src/storage.ts, to the contract of core/storage, in a browser:
+// Package idbtest holds the client's stores, js/src/storage.ts and js/src/opfs.ts, to the contract of core/storage, in a browser:
 //
 //	GOOS=js GOARCH=wasm go test -exec .ci/in-browser ./wasm/client/idbtest
 //
-// It is tested as it is built: the bundle comes out of package web, so run "make build" first.
+// They are tested as they are built: the bundles come out of package web, so run "make build" first.
 package idbtest
 
 import (
@@ -28,14 +28,18 @@ func TestStore(t *testing.T) {
 		t.Cleanup(func() { remove(t, name) })
 		return openStore(t, class, name)
 	}
-	reopen := func(t *testing.T, s storage.Store) storage.Store {
+	storagetest.Run(t, open, reopen(class))
+}
+
+// reopen closes a store and opens its data again.
+func reopen(class safejs.Value) func(t *testing.T, s storage.Store) storage.Store {
+	return func(t *testing.T, s storage.Store) storage.Store {
 		name := s.(*store).name
 		if err := s.Close(); err != nil {
 			t.Fatal("closing to open again:", err)
 		}
 		return openStore(t, class, name)
 	}
-	storagetest.Run(t, open, reopen)
 }
 
 // evaluate runs the bundle and returns the class BlockStore in it.
