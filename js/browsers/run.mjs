@@ -13,6 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { contexts } from './cases/contexts.mjs'
 import { loads } from './cases/loads.mjs'
+import { opfs } from './cases/opfs.mjs'
 import { pages } from './cases/pages.mjs'
 import { pinned } from './cases/pinned.mjs'
 import { storage } from './cases/storage.mjs'
@@ -40,9 +41,18 @@ const chosen = (process.env.BROWSER || 'chromium,firefox,webkit').split(',')
 const unknown = chosen.find((kind) => !kinds[kind])
 if (unknown) throw new Error(`BROWSER is made of ${Object.keys(kinds)}, by commas: what is ${unknown}?`)
 const wanted = new RegExp(process.env.CASE ?? '')
-const cases = [...verbs, ...watches, ...tabs, ...loads, ...storage, ...contexts, ...pinned, ...sync, ...pages].filter(
-  ([name]) => wanted.test(name),
-)
+const cases = [
+  ...verbs,
+  ...watches,
+  ...tabs,
+  ...loads,
+  ...storage,
+  ...opfs,
+  ...contexts,
+  ...pinned,
+  ...sync,
+  ...pages,
+].filter(([name]) => wanted.test(name))
 
 if (cases.length === 0) throw new Error(`CASE=${process.env.CASE} is in no case's name`)
 

@@ -31,6 +31,50 @@ const use = `async function use() {
   } catch (e) { return { name: e.name, code: e.code, message: e.message } }
 }`
 
+const inFiles = `
+let store, handle
+const folder = async () => {
+  const masq = await (await navigator.storage.getDirectory()).getDirectoryHandle('masq', { create: true })
+  return masq.getDirectoryHandle('opfs', { create: true })
+}
+const file = async (name) => (await (await folder()).getFileHandle(name)).getFile()
+const calls = {
+  has: () => typeof FileSystemSyncAccessHandle !== 'undefined',
+  async make(name) { await (await folder()).getFileHandle(name, { create: true }) },
+  async names() {
+    const all = []
+    if (calls.has()) for await (const name of (await folder()).keys()) all.push(name)
+    return all
+  },
+  size: async (name) => (await file(name)).size,
+  text: async (name) => (await file(name)).text(),
+  async remove(name) { await (await folder()).removeEntry(name) },
+  async hold(name) { handle = await (await (await folder()).getFileHandle(name)).createSyncAccessHandle() },
+  release: () => handle.close(),
+  write: (text) => (handle.write(new TextEncoder().encode(text), { at: handle.getSize() }), handle.flush()),
+  async open() { store = await MasqOpfs.OpfsStore.open('opfs'); await store.ready() },
+  close: () => store.close(),
+  list: () => store.list(),
+  // of each block the byte that it is made of, and how often
+  load: async (ids) => (await store.load(ids)).map((data) => data && (new Set(data).size > 1 ? 'mixed' : [data[0], data.length])),
+  commit({ adds = [], dels = [], relaxed = false, after = 0 }) {
+    return store.commit(adds.map(([id, byte, size]) => ({ id, data: new Uint8Array(size).fill(byte) })), [], dels, relaxed, after)
+  },
+  freeze() {
+    const { transaction } = IDBDatabase.prototype
+    IDBDatabase.prototype.transaction = function (stores, mode, options) {
+      if (mode !== 'readwrite') return transaction.call(this, stores, mode, options)
+      IDBDatabase.prototype.transaction = transaction
+      const request = new XMLHttpRequest(); request.open('GET', '/freeze', false); request.send()
+      return transaction.call(this, stores, mode, options)
+    }
+  },
+}
+onmessage = async ({ data: { name, args, port } }) => {
+  try { port.postMessage({ value: await calls[name](...args) }) }
+  catch (e) { port.postMessage({ code: e.reason ?? e.name }) }
+}`
+
 const hashOf = (file) =>
   `sha384-${createHash('sha384')
     .update(readFileSync(client + file))
@@ -79,6 +123,13 @@ IDBDatabase.prototype.transaction = function (stores, mode, options) {
 }
 new BroadcastChannel('freeze').onmessage = ({ data }) => (data === 'write' ? (atWrite = true) : freeze())
 importScripts('/worker.js')`,
+  },
+  // A Worker that has blocks in files, and does what it is told with one store. It can be told to stop dead when it next writes: what is
+  // to be in a file is flushed, and nothing else has begun.
+  '/opfs-worker.js': {
+    get body() {
+      return readFileSync(`${notes}opfs.js`) + inFiles
+    },
   },
   // A Worker that takes itself to be offline, whatever happens.
   '/offline-worker.js': {
