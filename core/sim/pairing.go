@@ -12,7 +12,7 @@ type pairing struct {
 	sides [2]*side // 0: the one with the invite
 	asked uint64   // when the invite was
 	shown uint64   // when its link was
-	set   int64    // how far the clock was ahead that it counts by
+	set   int64    // how far the clock was ahead by which its time counts, from when it was asked for
 }
 
 // inviteLives is for how long a link that nobody opens is good.
@@ -87,7 +87,7 @@ func (u *user) joined() bool {
 }
 
 func (w *simulation) pair(host, joiner *device) {
-	t := &pairing{w: w, asked: w.now}
+	t := &pairing{w: w, asked: w.now, set: host.clock.Offset}
 	a, b := &side{t: t, p: host.run}, &side{t: t, p: joiner.run}
 	a.other, b.other = b, a
 	t.sides, w.pairing = [2]*side{a, b}, t
@@ -107,7 +107,7 @@ func (w *simulation) pair(host, joiner *device) {
 			a.end(r.Err)
 			return
 		}
-		t.shown, t.set = w.now, host.clock.Offset
+		t.shown = w.now
 		w.after(w.between(second, 15*second), func() {
 			w.did("join")
 			b.ask(&peer.Op{Client: me, Do: peer.Join{Link: r.Text}}, func(r peer.Reply) {
