@@ -60,7 +60,7 @@ func (r *Replica) keepWriter(w *wire.Writer) {
 }
 
 // noteLost notes that a writer is lost: it is the device's, others have told of it, and this replica has not written as it. The device has dropped the
-// namespace's data since, or was put back.
+// namespace's data since, or was put back. A writer that a fork is recovered from is lost, too.
 func (r *Replica) noteLost(w *wire.Writer) {
 	if w.NK == r.cfg.Owner && w.ID != r.writer.id && !r.past[w.ID] && r.announced(w.ID) == nil {
 		r.lost = append(r.lost, w.ID)

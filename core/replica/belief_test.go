@@ -265,6 +265,33 @@ func TestHearsayOfWhatWasDropped(t *testing.T) {
 	}
 }
 
+// The same of who was put back, and has found out: it writes on as another writer.
+func TestHearsayOfWhatWasPutBack(t *testing.T) {
+	for _, again := range []bool{false, true} {
+		c := newTrio(t)
+		back := putBack(c.w, 7)
+		c.w.reopen()
+		c.w.put(2, "b", "to all")
+		c.w.give(c.x, 1)
+		c.w.put(3, "k", "to the peer")
+		c.w.commit()
+		recs, _, _ := c.w.next(c.x.Vector(), 0, 0, 4<<10)
+		c.say(c.x, recs...)
+
+		back.reopen()
+		back.fork(c.x.theirs(back), c.x.Writer(back.writer.id))
+		if back.commit(); again {
+			back.reopen()
+		}
+		sync(c.x, back)
+		back.put(4, "new", "1")
+		sync(back, c.x)
+		if got, want := c.x.all(), "a=0 b=to all k=to the peer new=1"; got != want {
+			t.Errorf("opened again %v: %q, want %q", again, got, want)
+		}
+	}
+}
+
 // A writer has few versions of a key beside each other, so that a key has no more than there are writers.
 func TestSiblings(t *testing.T) {
 	c := newTrio(t)

@@ -43,6 +43,7 @@ func (r *Replica) RecoverFork(marks wire.Marks, proof *wire.Writer) (done bool, 
 	st.count -= r.unread(unread, lost)
 	r.count = st.count
 	r.newWriter()
+	r.lost = append(r.lost, x.writer)
 	r.random(r.incarnation[:]) // a log that was rolled back has given positions to others before
 	r.logFork(x)
 	r.forgets()

@@ -135,6 +135,7 @@ func (r *Replica) replayOther(kind uint8, in *wire.Reader) {
 		r.runs, r.agreed, r.writer = nil, 0, writerState{id: in.U64(), reserved: 1}
 		copy(r.incarnation[:], in.Bytes(8))
 		r.writer.nonce = laterNonce(in)
+		r.lost = append(r.lost, x.writer)
 		r.voidFrom(x)
 	case itemWriter:
 		w := wire.ReadWriter(in)
